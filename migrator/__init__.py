@@ -1,0 +1,1 @@
+"""mailferry: see docs/architecture.md."""

@@ -1,0 +1,208 @@
+"""Where copies go, and what every destination promises.
+
+A destination stores, reads and recovers; it never judges. Whether a copy is a copy is decided in
+``migrator.transfer``, which reads it back and compares. The contract, which ``tests/contract`` holds every
+implementation to:
+
+* ``recover`` finds what a crash, or somebody else, left behind, and tells it as findings. It stores nothing.
+* ``exclusive`` keeps every other writer of this program (and, for files, any that honours kernel locks) out from
+  the moment ``begin`` is asked until the ledger knows what was stored.
+* ``begin`` says from where on the next copies will stand, so that an intent can be durable before bytes leave.
+* ``store`` returns only when every locator it gives stands for bytes that survive a power cut. A message that this
+  destination refuses gets an error of its own and does not disturb the others. What ``store`` raises concerns the
+  destination as a whole; then nothing is known of the batch, and ``recover`` will find out.
+* ``read`` gives the canonical form (lines ending in CRLF) of what is stored *now*, read afresh from the device or
+  the server, never from a cache of this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from migrator.errors import FerryError
+from migrator.model import Body, Digest, HeaderDigest, Locator, Message, Proof
+
+
+class VolumeState(StrEnum):
+    """Whether an mbox volume may still be appended to."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """Never appended to again (after a failed fsync, say), but as the ledger knows it."""
+    CHANGED = "changed"
+    """Not as the ledger knows it: reported at every run until a person has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRecord:
+    """An mbox volume as it was when this program last knew it to be right.
+
+    ``end`` is where the known part ends. ``tail_digest`` is SHA-256 over the last 4,096 bytes (or fewer) before
+    ``end``. ``stamp`` is the file's ``inode:size:mtime_ns`` then; an equal stamp means nobody has touched it.
+    """
+
+    name: str
+    end: int
+    tail_digest: bytes
+    stamp: str
+    state: VolumeState = VolumeState.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class MboxAnchor:
+    """The next copies begin at this offset of this volume, or in volumes begun later."""
+
+    volume: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaildirAnchor:
+    """The next copies' base names begin with this."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImapAnchor:
+    """The next copies get UIDs from ``uid_next`` on, while UIDVALIDITY stays."""
+
+    uid_validity: int
+    uid_next: int
+
+
+Anchor = MboxAnchor | MaildirAnchor | ImapAnchor
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """One message of an intent. ``recognition`` is whatever the destination wants to know it by after a crash."""
+
+    digest: Digest
+    octets: int
+    recognition: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Copies that were about to be made, from ``anchor`` on, when the program last died or lost the destination."""
+
+    anchor: Anchor
+    messages: tuple[Intended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """What the ledger remembers of a destination: its volumes (mbox only) and the intents with no known outcome."""
+
+    volumes: tuple[VolumeRecord, ...]
+    intents: tuple[Intent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A whole message that stands in the destination and that the ledger may not know.
+
+    ``digest`` is of the message meant: where a server altered an intended message but ``recover`` recognised it, it
+    is the intended digest. Whether the copy is equal is proven later, like any other.
+    """
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+    octets: int
+    locator: Locator
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSeen:
+    """A volume is right up to ``record.end``; whatever was ``Found`` in it up to there has been told before."""
+
+    record: VolumeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeTouched:
+    """A volume has its known length but another stamp: its copies must be read again before it is written to.
+
+    ``record`` carries the new stamp, to be remembered if all copies are equal.
+    """
+
+    record: VolumeRecord
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """A volume is missing, shorter than known, or another file than known: an ``archive`` error, with the reason."""
+
+    record: VolumeRecord
+    error: FerryError
+
+
+Finding = Found | VolumeSeen | VolumeTouched | VolumeChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What ``store`` did: an outcome for each message, in order, and the volumes it wrote to, as they are now."""
+
+    outcomes: tuple[Locator | FerryError, ...]
+    volumes: tuple[VolumeRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much to hand to ``store`` at once."""
+
+    messages: int
+    octets: int
+
+
+class Destination(Protocol):
+    """An archive folder or a mailbox. One object serves one run and is not shared between threads.
+
+    ``identity`` names the same place for ever (an absolute path, or user, host, port and folder); two accounts that
+    write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
+    ``limits`` is what one call of ``store`` should get. Every method raises ``FerryError``.
+    """
+
+    kind: str
+    identity: str
+    label: str
+    required_proof: Proof
+    limits: BatchLimits
+
+    def recover(self, recollection: Recollection) -> Iterator[Finding]:
+        """Tell what is there beyond what is remembered, and mend a torn end that an intent explains.
+
+        Called under ``exclusive``, once, before anything else. When the iterator is exhausted every intent is
+        resolved: what was not ``Found`` is not there. Volumes in state CHANGED are not looked at.
+        """
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other writers out; waits for a bounded time, then raises ``locked``."""
+
+    def begin(self, messages: Sequence[Message]) -> Anchor:
+        """Say where copies of ``messages`` will begin; nothing is written yet. Called under ``exclusive``."""
+
+    def recognition(self, message: Message) -> bytes:
+        """Return what ``recover`` needs to recognise this message should the reply be lost; often nothing."""
+
+    def store(self, messages: Sequence[Message]) -> Stored:
+        """Store each message once, durably, beginning at the anchor just told. Called under ``exclusive``."""
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        """Yield what stands at each locator, in order; a body must be consumed before the next is asked for.
+
+        A copy that is not there or cannot be read yields an error; the others are read all the same.
+        """
+
+    def probe(self) -> dict[str, object]:
+        """Say what this destination offers (for ``check``) without changing anything."""
+
+    def close(self) -> None:
+        """Let go of files and connections; never raises."""

@@ -1,0 +1,83 @@
+"""What identifies a message: the digest over all of it, and the digest over its headers.
+
+Both are taken over the canonical form: the bytes as POP3 delivered them, dot-unstuffed, each line ending in CRLF
+(a bare LF ends a line, a bare CR does not). The header digest is what TOP n 0 can reproduce (RFC 1939, section 7): the
+header block up to the first empty line, without the headers that servers add or change of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from migrator.model import Digest, HeaderDigest
+
+HEADER_LIMIT = 256 * 1024
+"""Header blocks are looked at up to this many bytes; what lies beyond takes no part in the header digest."""
+
+SERVER_HEADERS = frozenset(
+    # GNU mailutils and Dovecot's mbox store add the first six; some servers refresh the length of what they hold.
+    {b"status", b"x-status", b"x-uid", b"x-uidl", b"x-imapbase", b"x-imap", b"x-keywords", b"content-length"}
+)
+
+_SERVER_HEADER = re.compile(rb"(?:^|\n)(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
+_MESSAGE_ID = re.compile(rb"(?:^|\n)message-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
+_IDENTIFYING = re.compile(rb"(?:^|\n)(?:message-id|received|date)[ \t]*:", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """What a header block says: its digest, its Message-ID (``b""`` without one), and whether it can identify.
+
+    ``is_identifying`` means that it has a Message-ID, Received or Date header, so that an equal header digest is
+    worth something.
+    """
+
+    digest: HeaderDigest
+    message_id: bytes
+    is_identifying: bool
+
+
+def header_block(message: bytes) -> bytes:
+    """Return the header lines of a canonical message, each with its CRLF, without the empty line that ends them."""
+    if message.startswith(b"\r\n"):
+        return b""
+    end = message.find(b"\r\n\r\n", 0, HEADER_LIMIT)
+    return message[: end + 2] if end >= 0 else message[:HEADER_LIMIT]
+
+
+def header_facts(block: bytes) -> HeaderFacts:
+    """Return what identifies a header block as ``header_block`` gives it."""
+    found = _MESSAGE_ID.search(block)
+    return HeaderFacts(
+        digest=HeaderDigest(sha256(_without_server_headers(block)).digest()),
+        message_id=found[1].strip() if found else b"",
+        is_identifying=found is not None or _IDENTIFYING.search(block) is not None,
+    )
+
+
+def _without_server_headers(block: bytes) -> bytes:
+    if _SERVER_HEADER.search(block) is None:
+        return block
+    kept: list[bytes] = []
+    is_kept = True
+    for line in block.split(b"\r\n"):  # not splitlines: a bare CR ends no line
+        if not line.startswith((b" ", b"\t")):
+            is_kept = line.partition(b":")[0].rstrip(b" \t").lower() not in SERVER_HEADERS
+        if is_kept:
+            kept.append(line)
+    return b"\r\n".join(kept)
+
+
+def digest_of(canonical: bytes) -> Digest:
+    """Return the digest of a message held in memory in canonical form."""
+    return Digest(sha256(canonical).digest())
+
+
+def canonical(received: bytes) -> bytes:
+    """Return the canonical form of received bytes: every LF that no CR precedes becomes CRLF.
+
+    A last line without a line end stays as it is: POP3 cannot deliver one.
+    """
+    return re.sub(rb"(?<!\r)\n", b"\r\n", received) if received.count(b"\n") != received.count(b"\r\n") else received

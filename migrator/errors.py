@@ -1,0 +1,136 @@
+"""Everything that can go wrong, by name.
+
+One exception type carries what a report, a retry policy and a person need: a stable ``kind`` (the contract's list),
+the scope of the damage, the retry advice, the words of the server and the cure. Foreign exceptions are turned into
+these at the seam where they appear, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+
+class Kind(StrEnum):
+    """The stable names of failures; they stand in JSON reports and never change."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    AUTH = "auth"
+    IN_USE = "in-use"
+    LOGIN_DELAY = "login-delay"
+    TEMPORARY = "temporary"
+    REFUSED = "refused"
+    PROTOCOL = "protocol"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too-large"
+    SHORT = "short"
+    CHANGED = "changed"
+    AMBIGUOUS = "ambiguous"
+    MISMATCH = "mismatch"
+    UNPROVEN = "unproven"
+    QUOTA = "quota"
+    DISK_FULL = "disk-full"
+    ARCHIVE = "archive"
+    LOCKED = "locked"
+    INTERNAL = "internal"
+
+
+class Scope(Enum):
+    """How far a failure reaches: what else must stop because of it."""
+
+    MESSAGE = "message"
+    SESSION = "session"
+    ACCOUNT = "account"
+    SERVICE = "service"
+
+
+class Advice(Enum):
+    """When trying again can help."""
+
+    NOW = "now"
+    LATER = "later"
+    NEVER = "never"
+
+
+_USUAL: dict[Kind, tuple[Scope, Advice]] = {
+    Kind.CONNECT: (Scope.SESSION, Advice.NOW),
+    Kind.TLS: (Scope.ACCOUNT, Advice.NEVER),
+    Kind.AUTH: (Scope.ACCOUNT, Advice.NEVER),
+    Kind.IN_USE: (Scope.ACCOUNT, Advice.LATER),
+    Kind.LOGIN_DELAY: (Scope.ACCOUNT, Advice.LATER),
+    Kind.TEMPORARY: (Scope.ACCOUNT, Advice.LATER),
+    Kind.REFUSED: (Scope.MESSAGE, Advice.LATER),
+    Kind.PROTOCOL: (Scope.SESSION, Advice.NOW),
+    Kind.TIMEOUT: (Scope.SESSION, Advice.NOW),
+    Kind.TOO_LARGE: (Scope.MESSAGE, Advice.NEVER),
+    Kind.SHORT: (Scope.MESSAGE, Advice.LATER),
+    Kind.CHANGED: (Scope.MESSAGE, Advice.LATER),
+    Kind.AMBIGUOUS: (Scope.MESSAGE, Advice.NEVER),
+    Kind.MISMATCH: (Scope.MESSAGE, Advice.LATER),
+    Kind.UNPROVEN: (Scope.MESSAGE, Advice.NEVER),
+    Kind.QUOTA: (Scope.ACCOUNT, Advice.LATER),
+    Kind.DISK_FULL: (Scope.ACCOUNT, Advice.LATER),
+    Kind.ARCHIVE: (Scope.ACCOUNT, Advice.NEVER),
+    Kind.LOCKED: (Scope.ACCOUNT, Advice.LATER),
+    Kind.INTERNAL: (Scope.SERVICE, Advice.NEVER),
+}
+
+
+class FerryError(Exception):
+    """A failure of one message, session, account or of the service.
+
+    ``message`` says in plain words what happened. ``server_words`` are the server's own, already cleaned of control
+    characters and secrets. ``cure`` says what a person can do, or is empty. ``wait`` is how many seconds the other
+    end asked to be left alone, where it said so. ``scope`` and ``advice`` default to what is usual for the kind.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        server_words: str = "",
+        cure: str = "",
+        scope: Scope | None = None,
+        advice: Advice | None = None,
+        wait: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        usual_scope, usual_advice = _USUAL[kind]
+        self.kind = kind
+        self.message = message
+        self.server_words = server_words
+        self.cure = cure
+        self.scope = scope or usual_scope
+        self.advice = advice or usual_advice
+        self.wait = wait
+
+    def __str__(self) -> str:
+        """Say it in one line: what happened, the server's words, the cure."""
+        words = f' (the server said: "{self.server_words}")' if self.server_words else ""
+        cure = f"; {self.cure}" if self.cure else ""
+        return f"{self.message}{words}{cure}"
+
+
+class ConfigError(Exception):
+    """The configuration or the command line is wrong; nothing was touched (exit code 2).
+
+    Each problem is one line that names file, table, key, what is wrong with the value and the nearest known key.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def printable(words: bytes, *, secrets: tuple[bytes, ...] = (), limit: int = 300) -> str:
+    """Turn a server's words into one safe line: no control characters, no secret, at most ``limit`` characters.
+
+    Bytes that are not printable ASCII become ``\\xNN``. Every secret (and nothing else) becomes ``***``, so that a
+    server that echoes a password does not put it into a report.
+    """
+    for secret in secrets:
+        if secret:
+            words = words.replace(secret, b"***")
+    text = "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in words[: limit + 1])
+    return text[:limit] + "…" if len(text) > limit else text

@@ -1,0 +1,155 @@
+"""The words of the field as types: what a maildrop shows, what was retrieved, where a copy stands.
+
+Pure: no input or output, no clock. Everything else speaks in these terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol
+
+MessageNumber = NewType("MessageNumber", int)
+"""A message's number in one POP3 session (RFC 1939, section 5); it means nothing in the next."""
+
+UniqueId = NewType("UniqueId", bytes)
+"""What UIDL says of a message, byte for byte; ``b""`` where the server says nothing. A hint, never proof."""
+
+Digest = NewType("Digest", bytes)
+"""SHA-256 (32 bytes) over a message as POP3 delivered it, dot-unstuffed, every line ending in CRLF."""
+
+HeaderDigest = NewType("HeaderDigest", bytes)
+"""SHA-256 over the header block without the headers that servers add of their own; see ``migrator.digest``."""
+
+MessageRow = NewType("MessageRow", int)
+"""The ledger's number for one message that was seen at a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMessage:
+    """One line of LIST joined with one line of UIDL. ``octets`` is what LIST announced: a hint, not a size."""
+
+    number: MessageNumber
+    unique_id: UniqueId
+    octets: int
+
+
+class Body(Protocol):
+    """The bytes of one message in canonical form (each line ends in CRLF): in memory or in a spool file."""
+
+    @property
+    def octets(self) -> int:
+        """How many bytes ``chunks`` yields in all."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order, in pieces of bounded size; each call starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBody:
+    """A message small enough to be held in memory."""
+
+    content: bytes
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes."""
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message at once."""
+        yield self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in canonical form with what identifies it, ready to be stored anywhere.
+
+    ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
+    """
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+    body: Body
+
+    @property
+    def octets(self) -> int:
+        """The length in bytes of the canonical form."""
+        return self.body.octets
+
+
+@dataclass(frozen=True, slots=True)
+class MboxLocator:
+    """Where a copy stands in an mbox folder: the whole record, From_ line and closing blank line included.
+
+    ``frame_crc`` is the CRC-32 of the From_ line with its line feed, so that damage to it is seen too.
+    """
+
+    volume: str
+    offset: int
+    length: int
+    frame_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaildirLocator:
+    """Where a copy stands in a Maildir: the unique part of its file name, before ``:2,``."""
+
+    base_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImapLocator:
+    """Where a copy stands on an IMAP server; valid only under this UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
+
+    uid_validity: int
+    uid: int
+
+
+Locator = MboxLocator | MaildirLocator | ImapLocator
+
+
+class Proof(StrEnum):
+    """How well a copy was proven, best first. Only ``mbox`` and ``maildir`` always reach ``EXACT``."""
+
+    EXACT = "exact"
+    CANONICAL = "canonical"
+    SEMANTIC = "semantic"
+    NONE = "none"
+
+
+class CopyState(StrEnum):
+    """The life of one copy (content x destination)."""
+
+    INTENDED = "intended"
+    STORED = "stored"
+    VERIFIED = "verified"
+    MISMATCH = "mismatch"
+
+
+class MessageState(StrEnum):
+    """The life of one message seen at a source."""
+
+    LISTED = "listed"
+    COPIED = "copied"
+    DELETE_REQUESTED = "delete-requested"
+    DELETED = "deleted"
+    VANISHED = "vanished"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCopy:
+    """What the ledger knows of one copy."""
+
+    copy_id: int
+    digest: Digest
+    octets: int
+    state: CopyState
+    locator: Locator | None
+    proof: Proof
+    reason: str
+    verified_at: datetime | None
