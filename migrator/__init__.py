@@ -1,1 +1,11 @@
-"""mailferry: see docs/architecture.md."""
+"""Moves mail out of POP3 maildrops into local archives and IMAP mailboxes.
+
+The package promises that nothing is deleted at a source before every destination's copy has been written durably,
+read back and found equal, and that a crash at any point loses nothing and stores nothing twice (docs/promises.md).
+
+Reading order: ``model`` and ``errors`` (the words), ``run`` (the path of one message, top to bottom), ``plan`` (what
+to retrieve and delete), ``transfer`` (intend, store, read back, record), ``pop3`` and ``destinations`` (the two
+ends), ``ledger`` (what is durable when). ``docs/architecture.md`` tells the same from the outside in.
+"""
+
+__version__ = "0.1.0"

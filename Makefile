@@ -1,0 +1,56 @@
+# On a fresh machine with git, make and python3 (3.11 or newer, with its venv module): `make demo`, `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench fuzz lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort
+
+setup: $(STAMP) ## the development environment, locked, in .venv
+
+$(STAMP): requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "mailferry needs Python 3.11 or newer; $(PYTHON) was not found" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	    "mailferry needs Python 3.11 or newer; $(PYTHON) is %d.%d. Try: make PYTHON=python3.11" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	    { echo "$(PYTHON) lacks its venv module (on Debian: apt install python3-venv)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## migrates a few hundred sample messages into ./demo/archive, and shows what happened
+	$(BIN)/mailferry demo --dir demo
+
+test: setup ## everything; what the machine cannot run is named
+	tests/prepare
+	$(BIN)/python -m pytest
+
+lint: setup ## style, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+format: setup ## lays the code out
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: setup ## figures: memory, speed beside other programs
+	$(BIN)/python -m benchmarks
+
+fuzz: setup ## every parser against hostile bytes, for a long time
+	$(BIN)/python -m tests.fuzz
+
+lock: setup ## renews requirements-dev.txt from pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --all-extras \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-header \
+	    --output-file requirements-dev.txt pyproject.toml
+
+clean: ## removes what was made here, the environment included
+	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
