@@ -1,0 +1,86 @@
+"""The ledger: one SQLite database in which everything stands that must survive the program.
+
+Every SQL statement of mailferry is in this package. Its public methods say facts (``copies stored``, ``listing
+noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/architecture
+the states). Times are seconds since the epoch, given by the caller.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from migrator.ledger.connection import Connection
+from migrator.ledger.copies import CopiesLedger
+from migrator.ledger.history import History
+from migrator.ledger.maildrops import MaildropLedger
+
+FILE_NAME = "ledger.sqlite3"
+
+
+class Ledger:
+    """The ledger of one state folder. A run opens its own, so that runs side by side do not wait for one reader."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Speak through an open connection."""
+        self._connection = connection
+        self.history = History(connection)
+
+    @classmethod
+    def open(cls, state_dir: Path) -> Ledger:
+        """Open the ledger in ``state_dir``, made if it is not there (folder 0700, file 0600)."""
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(Connection(state_dir / FILE_NAME))
+
+    def another(self) -> Ledger:
+        """Open the same ledger once more for another run of this process; the writers of both queue."""
+        return Ledger(Connection(self._connection.path, writers=self._connection.writers))
+
+    def maildrop(self, account: str, host: str, port: int, username: str) -> MaildropLedger:
+        """Return what is known of a source, which gets a row if it is new."""
+        key = (account, host.lower(), port, username)
+        select = "select id from maildrops where (account, host, port, username) = (?, ?, ?, ?)"
+        insert = "insert into maildrops (account, host, port, username) values (?, ?, ?, ?)"
+        return MaildropLedger(self._connection, self._row(select, insert, key))
+
+    def copies(self, identity: str, kind: str) -> CopiesLedger:
+        """Return what is known of a destination, which gets a row if it is new."""
+        select = "select id from destinations where (identity, kind) = (?, ?)"
+        insert = "insert into destinations (identity, kind) values (?, ?)"
+        return CopiesLedger(self._connection, self._row(select, insert, (identity, kind)))
+
+    def _row(self, select: str, insert: str, key: tuple[str | int, ...]) -> int:
+        with self._connection.reading() as sql:
+            row = sql.execute(select, key).fetchone()
+        if row is None:
+            with self._connection.transaction() as sql:
+                sql.execute(f"{insert} on conflict do nothing", key)
+                row = sql.execute(select, key).fetchone()
+        return int(row[0])
+
+    def server_facts(self, host: str, port: int) -> dict[str, object]:
+        """Return what was learned of a server, ``{}`` of a new one."""
+        with self._connection.reading() as sql:
+            row = sql.execute("select facts from servers where host = ? and port = ?", (host.lower(), port)).fetchone()
+        facts: dict[str, object] = json.loads(row[0]) if row else {}
+        return facts
+
+    def server_learned(self, host: str, port: int, facts: dict[str, object]) -> None:
+        """Remember what was learned of a server, in place of what was known."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "insert into servers (host, port, facts) values (?, ?, ?)"
+                " on conflict (host, port) do update set facts = excluded.facts",
+                (host.lower(), port, json.dumps(facts)),
+            )
+
+    def integrity_problems(self) -> list[str]:
+        """Check the whole database and its rules; empty when all is well. Slow on a large ledger."""
+        with self._connection.reading() as sql:
+            found = [row[0] for row in sql.execute("pragma integrity_check") if row[0] != "ok"]
+            found += [f"a row of {row[0]} points to nothing" for row in sql.execute("pragma foreign_key_check")]
+        return found
+
+    def close(self) -> None:
+        """Close the database; what was committed stays."""
+        self._connection.close()

@@ -1,0 +1,151 @@
+"""One connection to the ledger's database, and what a transaction on it means.
+
+Write-ahead logging with ``synchronous = FULL``: when ``transaction`` has returned, what was written survives a power
+cut. Writers of one process queue on a lock, in order, where SQLite's own busy handler would sleep and guess.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from migrator.errors import FerryError, Kind, Scope
+from migrator.ledger.schema import VERSION, migrations
+
+BUSY_SECONDS = 60.0
+"""How long to wait for a writer in another process."""
+
+CACHE_KIB = 8 * 1024
+"""Page cache of one connection: the price in memory for random look-ups by digest staying fast."""
+
+
+class Connection:
+    """An open ledger database; safe to share between the threads of one run."""
+
+    def __init__(self, path: Path, *, writers: threading.RLock | None = None) -> None:
+        """Open the database at ``path``, made (0600) and migrated if need be; raises ``FerryError``.
+
+        ``writers`` is the lock on which all connections of one process to one database queue.
+        """
+        self.path = path
+        self.writers = writers or threading.RLock()
+        self._guard = threading.RLock()
+        with self.mapped():
+            self.db = _open(path, self.writers)
+        self.sql = self.db.conn
+
+    @contextmanager
+    def mapped(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours, naming the file and the cure."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _mapped(error, self.path) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all of it durably or nothing of it."""
+        with self._guard, self.writers, self.mapped():
+            self.sql.execute("begin immediate")
+            try:
+                yield self.sql
+                self.sql.execute("commit")
+            except BaseException:
+                if self.sql.in_transaction:
+                    self.sql.execute("rollback")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read; other threads of this connection wait."""
+        with self._guard, self.mapped():
+            yield self.sql
+
+    @contextmanager
+    def scratch(self) -> Iterator[sqlite3.Connection]:
+        """Change temporary tables, all or nothing; the database itself is only read."""
+        with self.reading() as sql:
+            sql.execute("begin")
+            try:
+                yield sql
+                sql.execute("commit")
+            except BaseException:
+                sql.execute("rollback")
+                raise
+
+    def close(self) -> None:
+        """Close the database; what was committed stays."""
+        with self._guard:
+            self.sql.close()
+
+
+def _open(path: Path, write_lock: threading.RLock) -> Database:
+    is_new = not path.exists()
+    if is_new:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.chmod(path, 0o600)
+    sql = sqlite3.connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = Database(sql, recursive_triggers=False, execute_plugins=False)
+    sql.execute("pragma synchronous = full")
+    sql.execute("pragma foreign_keys = on")
+    sql.execute(f"pragma cache_size = -{CACHE_KIB}")
+    if sql.execute("pragma user_version").fetchone()[0] != VERSION:
+        with write_lock:
+            sql.execute("pragma journal_mode = wal")
+            _migrate(db, path)
+            _sync_folder(path.parent)
+    return db
+
+
+def _migrate(db: Database, path: Path) -> None:
+    version = db.conn.execute("pragma user_version").fetchone()[0]
+    if version > VERSION:
+        raise FerryError(
+            Kind.INTERNAL,
+            f"the ledger {path} was written by a newer mailferry (its version is {version}, this program's {VERSION})",
+            cure="install the newer mailferry again",
+        )
+    db.conn.execute("begin immediate")  # two programs may find the same new ledger
+    try:
+        migrations.apply(db)
+        db.conn.execute(f"pragma user_version = {VERSION}")
+        db.conn.execute("commit")
+    except BaseException:
+        if db.conn.in_transaction:
+            db.conn.execute("rollback")
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _mapped(error: sqlite3.Error, path: Path) -> FerryError:
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError):
+        if "full" in text:
+            return FerryError(Kind.DISK_FULL, f"there is no room to write the ledger {path}", cure="make room on that disk")
+        if "locked" in text or "busy" in text:
+            return FerryError(Kind.LOCKED, f"another program has held the ledger {path} for {BUSY_SECONDS:.0f} seconds")
+        if "readonly" in text or "unable to open" in text:
+            return FerryError(
+                Kind.INTERNAL, f"the ledger {path} cannot be written: {text}", cure="check the permissions of its folder"
+            )
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+        return FerryError(Kind.INTERNAL, f"the ledger {path} refused a step that would break its rules: {text}")
+    return FerryError(
+        Kind.INTERNAL,
+        f"the ledger {path} is damaged: {text}",
+        cure="move it away (keep it) and run again: what the archive holds is found again, and nothing is stored twice",
+        scope=Scope.SERVICE,
+    )

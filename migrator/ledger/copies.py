@@ -1,0 +1,317 @@
+"""What the ledger knows of a destination: its volumes, the copies in it, and what was about to be stored.
+
+A copy is content x destination; there is at most one row for it, whatever happens. Every method is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from migrator.destinations import (
+    Anchor,
+    Found,
+    ImapAnchor,
+    Intended,
+    Intent,
+    MaildirAnchor,
+    MboxAnchor,
+    Recollection,
+    VolumeRecord,
+    VolumeState,
+)
+from migrator.ledger.connection import Connection
+from migrator.model import (
+    CopyState,
+    Digest,
+    ImapLocator,
+    Locator,
+    MaildirLocator,
+    MboxLocator,
+    Message,
+    Proof,
+    StoredCopy,
+)
+
+_CHUNK = 2_000
+
+_COPY = (
+    "select k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
+    " k.uid_validity, k.uid, k.proof, k.reason, k.verified_at"
+    " from copies k join contents c on c.id = k.content_id left join volumes v on v.id = k.volume_id"
+)
+
+_ANCHORS: dict[str, type[MboxAnchor] | type[MaildirAnchor] | type[ImapAnchor]] = {
+    anchor.__name__: anchor for anchor in (MboxAnchor, MaildirAnchor, ImapAnchor)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The outcome of reading a copy back: how well it is proven, and what differs if it is not equal."""
+
+    digest: Digest
+    proof: Proof
+    reason: str = ""
+
+
+class CopiesLedger:
+    """One destination, shared by every account that writes there."""
+
+    def __init__(self, connection: Connection, destination_id: int) -> None:
+        """Stand for a destination that the ledger has given a number."""
+        self._connection = connection
+        self.destination_id = destination_id
+
+    def recollection(self) -> Recollection:
+        """Return what a destination needs to know to find what happened since."""
+        with self._connection.reading() as sql:
+            return Recollection(tuple(self._volumes(sql)), tuple(self._intents(sql)))
+
+    def _volumes(self, sql: sqlite3.Connection) -> Iterator[VolumeRecord]:
+        rows = sql.execute(
+            "select name, end_offset, tail_digest, stamp, state from volumes where destination_id = ? order by name",
+            (self.destination_id,),
+        )
+        for name, end, tail, stamp, state in rows:
+            yield VolumeRecord(name, end, tail, stamp, VolumeState(state))
+
+    def _intents(self, sql: sqlite3.Connection) -> Iterator[Intent]:
+        rows = sql.execute(
+            "select id, anchor from intents where destination_id = ? order by id", (self.destination_id,)
+        ).fetchall()
+        for intent_id, anchor in rows:
+            messages = sql.execute(
+                "select c.digest, c.octets, coalesce(k.recognition, x'') from copies k"
+                " join contents c on c.id = k.content_id where k.intent_id = ? and k.state = 'intended' order by k.id",
+                (intent_id,),
+            )
+            yield Intent(_anchor(anchor), tuple(Intended(*row) for row in messages))
+
+    def changed_volumes(self) -> list[tuple[str, str]]:
+        """Return the volumes that are not as they were known, each with what is wrong."""
+        with self._connection.reading() as sql:
+            return sql.execute(
+                "select name, problem from volumes where destination_id = ? and state = 'changed' order by name",
+                (self.destination_id,),
+            ).fetchall()
+
+    def find(self, digests: Sequence[Digest]) -> dict[Digest, StoredCopy]:
+        """Return the copies that are known of these contents; INTENDED ones cannot be trusted and are left out."""
+        found: dict[Digest, StoredCopy] = {}
+        with self._connection.reading() as sql:
+            for digest in digests:
+                row = sql.execute(
+                    _COPY + " where k.destination_id = ? and k.state != 'intended'"
+                    " and k.content_id = (select id from contents where digest = ?)",
+                    (self.destination_id, digest),
+                ).fetchone()
+                if row:
+                    found[digest] = _stored_copy(row)
+        return found
+
+    def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> int:
+        """Make it durable that these messages are about to be stored from ``anchor`` on; returns the intent's number.
+
+        Each message comes with what recovery will recognise it by. None of them may have a copy here already.
+        """
+        text = json.dumps({"type": type(anchor).__name__, **asdict(anchor)})
+        with self._connection.transaction() as sql:
+            intent_id = sql.execute(
+                "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
+                (self.destination_id, text, now),
+            ).lastrowid
+            _note_contents(sql, ((m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages))
+            sql.executemany(
+                "insert into copies (destination_id, content_id, state, intent_id, recognition)"
+                " select ?, id, 'intended', ?, ? from contents where digest = ?",
+                [(self.destination_id, intent_id, sign or None, m.digest) for m, sign in messages],
+            )
+        if intent_id is None:  # cannot be: an insert has a row number
+            raise AssertionError
+        return intent_id
+
+    def stored(
+        self, intent_id: int, copies: Iterable[tuple[Digest, Locator]], volumes: Iterable[VolumeRecord]
+    ) -> None:
+        """Note where copies stand, and the archive's new end; what of the intent is not named was not stored."""
+        with self._connection.transaction() as sql:
+            self._note_volumes(sql, volumes)
+            rows = sql.execute(
+                "select c.digest, k.id from copies k join contents c on c.id = k.content_id where k.intent_id = ?",
+                (intent_id,),
+            )
+            numbers = dict(rows.fetchall())
+            volume_ids = self._volume_ids(sql)
+            sql.executemany(
+                _SET_LOCATOR + ", state = 'stored' where id = ?",
+                [(*_columns(locator, volume_ids), numbers[digest]) for digest, locator in copies],
+            )
+            sql.execute("delete from copies where intent_id = ? and state = 'intended'", (intent_id,))
+            sql.execute("delete from intents where id = ?", (intent_id,))
+
+    def judged(self, copies: Sequence[Judged], required: Proof, now: float) -> None:
+        """Note the outcome of reading back: VERIFIED where the proof reaches ``required``, else MISMATCH."""
+        with self._connection.transaction() as sql:
+            sql.executemany(
+                "update copies set state = ?, proof = ?, reason = ?, verified_at = case when ? then ? else verified_at end"
+                " where destination_id = ? and content_id = (select id from contents where digest = ?)",
+                [
+                    (
+                        "verified" if reaches(copy.proof, required) else "mismatch",
+                        copy.proof,
+                        copy.reason,
+                        reaches(copy.proof, required),
+                        now,
+                        self.destination_id,
+                        copy.digest,
+                    )
+                    for copy in copies
+                ],
+            )
+            if any(not reaches(copy.proof, required) for copy in copies):
+                sql.execute("update maildrops set settled_key = null")
+
+    def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
+        """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends."""
+        with self._connection.transaction() as sql:
+            self._note_volumes(sql, volumes)
+            volume_ids = self._volume_ids(sql)
+            remaining = iter(copies)
+            while chunk := list(islice(remaining, _CHUNK)):
+                _note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
+                sql.executemany(
+                    "insert into copies (destination_id, content_id, state, volume_id, offset, length, frame_crc,"
+                    " base_name, uid_validity, uid)"
+                    " select ?, id, 'stored', ?, ?, ?, ?, ?, ?, ? from contents where digest = ? and true"
+                    " on conflict do update set volume_id = excluded.volume_id, offset = excluded.offset,"
+                    " length = excluded.length, frame_crc = excluded.frame_crc, base_name = excluded.base_name,"
+                    " uid_validity = excluded.uid_validity, uid = excluded.uid, state = 'stored'"
+                    " where copies.state = 'intended'",
+                    [(self.destination_id, *_columns(f.locator, volume_ids), f.digest) for f in chunk],
+                )
+
+    def intents_resolved(self) -> None:
+        """Note that recovery has looked: what was intended and is not found is not there."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "delete from copies where destination_id = ? and state = 'intended'", (self.destination_id,)
+            )
+            sql.execute(
+                "update copies set intent_id = null where intent_id in (select id from intents where destination_id = ?)",
+                (self.destination_id,),
+            )
+            sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
+
+    def volume_changed(self, record: VolumeRecord, problem: str) -> None:
+        """Note that a volume is not as it was known; it is not written to until a person has looked."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "update volumes set state = 'changed', problem = ? where destination_id = ? and name = ?",
+                (problem, self.destination_id, record.name),
+            )
+            sql.execute("update maildrops set settled_key = null")
+
+    def volume_accepted(self, record: VolumeRecord) -> None:
+        """Note that a volume is right as it stands now."""
+        with self._connection.transaction() as sql:
+            self._note_volumes(sql, [record])
+
+    def copies_in(self, volume: str) -> list[StoredCopy]:
+        """Return the copies that are known to stand in a volume, in their order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                _COPY + " where k.destination_id = ? and v.name = ? and k.state != 'intended' order by k.offset",
+                (self.destination_id, volume),
+            )
+            return [_stored_copy(row) for row in rows]
+
+    def all_copies(self) -> Iterator[StoredCopy]:
+        """Yield every copy in the destination, in the order in which they stand there; memory stays flat."""
+        last: tuple[str, int, int] = ("", -1, -1)
+        while True:
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    _COPY + " where k.destination_id = ? and k.state != 'intended'"
+                    " and (coalesce(v.name, ''), coalesce(k.offset, 0), k.id) > (?, ?, ?)"
+                    " order by coalesce(v.name, ''), coalesce(k.offset, 0), k.id limit ?",
+                    (self.destination_id, *last, 50_000),
+                ).fetchall()
+            if not rows:
+                return
+            yield from (_stored_copy(row) for row in rows)
+            last = (rows[-1][4] or "", rows[-1][5] or 0, rows[-1][0])
+
+    def _note_volumes(self, sql: sqlite3.Connection, volumes: Iterable[VolumeRecord]) -> None:
+        sql.executemany(
+            "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state) values (?, ?, ?, ?, ?, ?)"
+            " on conflict (destination_id, name) do update set end_offset = excluded.end_offset,"
+            " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = ''",
+            [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],
+        )
+
+    def _volume_ids(self, sql: sqlite3.Connection) -> dict[str, int]:
+        rows = sql.execute("select name, id from volumes where destination_id = ?", (self.destination_id,))
+        return dict(rows.fetchall())
+
+
+_SET_LOCATOR = (
+    "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, base_name = ?, uid_validity = ?, uid = ?,"
+    " intent_id = null, recognition = null"
+)
+
+
+def reaches(proof: Proof, required: Proof) -> bool:
+    """Say whether a proof is at least as good as the one required."""
+    order = (Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC, Proof.NONE)
+    return proof is not Proof.NONE and order.index(proof) <= order.index(required)
+
+
+def _note_contents(sql: sqlite3.Connection, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
+    sql.executemany(
+        "insert or ignore into contents (digest, header_digest, octets, message_id) values (?, ?, ?, ?)", contents
+    )
+
+
+def _anchor(text: str) -> Anchor:
+    fields = json.loads(text)
+    return _ANCHORS[fields.pop("type")](**fields)
+
+
+def _columns(locator: Locator, volume_ids: dict[str, int]) -> tuple[int | str | None, ...]:
+    match locator:
+        case MboxLocator(volume, offset, length, frame_crc):
+            return (volume_ids[volume], offset, length, frame_crc, None, None, None)
+        case MaildirLocator(base_name):
+            return (None, None, None, None, base_name, None, None)
+        case ImapLocator(uid_validity, uid):
+            return (None, None, None, None, None, uid_validity, uid)
+
+
+def _stored_copy(row: tuple[Any, ...]) -> StoredCopy:
+    copy_id, digest, octets, state, volume, offset, length, crc, base_name, validity, uid, proof, reason, verified = row
+    return StoredCopy(
+        copy_id=copy_id,
+        digest=digest,
+        octets=octets,
+        state=CopyState(state),
+        locator=_locator(volume, offset, length, crc, base_name, validity, uid),
+        proof=Proof(proof),
+        reason=reason,
+        verified_at=None if verified is None else datetime.fromtimestamp(verified, UTC),
+    )
+
+
+def _locator(
+    volume: str | None, offset: int, length: int, crc: int, base_name: str | None, validity: int, uid: int | None
+) -> Locator | None:
+    if volume is not None:
+        return MboxLocator(volume, offset, length, crc)
+    if base_name is not None:
+        return MaildirLocator(base_name)
+    return ImapLocator(validity, uid) if uid is not None else None

@@ -1,0 +1,281 @@
+"""What the ledger knows of a source: which messages it showed, when, and what became of each.
+
+A listing is first matched (read only), then, when the run has recognised what it can by headers, noted (one
+transaction). A row is one message that was seen: unique-id and announced octets are its attributes, never its key,
+because servers give a unique-id again, give it to several messages, or have none (RFC 1939, section 7).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from migrator.ledger.connection import Connection
+from migrator.ledger.history import log_deletions
+from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber, MessageRow, MessageState, UniqueId
+
+_CHUNK = 10_000
+
+_LISTING_TABLE = """
+create temp table if not exists listing (
+    number integer primary key,
+    unique_id blob not null,
+    octets integer not null,
+    ordinal integer not null default 0,
+    message_id integer,     -- the row of messages that this is, as far as unique-id and octets can tell
+    content_id integer,     -- what recognition by headers found it to be
+    copied_at real
+)
+"""
+
+_ABSENT = (
+    "maildrop_id = ? and is_present"
+    " and id not in (select message_id from temp.listing where message_id is not null)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """How a listing compares with what is known: all its messages, those not known, known ones that it lacks."""
+
+    listed: int
+    unknown: int
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message known from before whose bytes may now be listed under another unique-id."""
+
+    row: MessageRow
+    unique_id: UniqueId
+    octets: int
+    header_digest: HeaderDigest
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessage:
+    """One message of the listing with all that is known of it.
+
+    ``is_proven`` means a verified copy at every destination asked about. ``failure`` is the kind of its last
+    problem, or ``""``; ``shares_unique_id`` says that another message of the listing has the same unique-id.
+    """
+
+    number: MessageNumber
+    unique_id: UniqueId
+    octets: int
+    row: MessageRow
+    state: MessageState
+    digest: Digest | None
+    header_digest: HeaderDigest | None
+    is_proven: bool
+    copied_at: float | None
+    failure: str
+    is_accepted: bool
+    shares_unique_id: bool
+
+
+class MaildropLedger:
+    """One maildrop of one account: host, port and user under which unique-ids mean something."""
+
+    def __init__(self, connection: Connection, maildrop_id: int) -> None:
+        """Stand for a maildrop that the ledger has given a number."""
+        self._connection = connection
+        self._id = maildrop_id
+
+    def settled(self, key: bytes, now: float) -> int | None:
+        """Return how many messages a listing with this fingerprint holds if nothing is to be done for any of them."""
+        with self._connection.reading() as sql:
+            row = sql.execute(
+                "select settled_count from maildrops where id = ? and settled_key = ? and settled_until > ?",
+                (self._id, key, now),
+            ).fetchone()
+        return int(row[0]) if row else None
+
+    def listing_settled(self, key: bytes, count: int, until: float) -> None:
+        """Note that for a listing with this fingerprint nothing is left to do before ``until``."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "update maildrops set settled_key = ?, settled_count = ?, settled_until = ? where id = ?",
+                (key, count, until, self._id),
+            )
+
+    def match(self, listing: Iterable[ListedMessage]) -> Matched:
+        """Hold a listing against the messages known to be there; changes nothing that lasts."""
+        with self._connection.scratch() as sql:
+            sql.execute(_LISTING_TABLE)
+            sql.execute("delete from temp.listing")
+            entries = ((entry.number, entry.unique_id, entry.octets) for entry in listing)
+            while chunk := list(islice(entries, _CHUNK)):
+                sql.executemany("insert into temp.listing (number, unique_id, octets) values (?, ?, ?)", chunk)
+            self._number_the_repeated(sql)
+            sql.execute(
+                "update temp.listing set message_id = (select m.id from messages m where m.maildrop_id = ?"
+                " and m.unique_id = listing.unique_id and m.announced = listing.octets"
+                " and m.ordinal = listing.ordinal and m.is_present and m.unique_id != x'')"
+                " where ordinal >= 0",
+                (self._id,),
+            )
+            listed, unknown = sql.execute("select count(*), count(*) - count(message_id) from temp.listing").fetchone()
+            (present,) = sql.execute(
+                "select count(*) from messages where maildrop_id = ? and is_present", (self._id,)
+            ).fetchone()
+        return Matched(listed, unknown, present - (listed - unknown))
+
+    def _number_the_repeated(self, sql: sqlite3.Connection) -> None:
+        """Give messages that share unique-id and octets their ordinals: 0, 1, 2 in the order of the listing.
+
+        Where there are more or fewer of them than are known, nothing tells which are new: then none is matched
+        (ordinal -1), all are retrieved, and their digests tell.
+        """
+        repeated = sql.execute(
+            "select unique_id, octets, count(*) from temp.listing where unique_id != x''"
+            " group by unique_id, octets having count(*) > 1"
+        ).fetchall()
+        for unique_id, octets, count in repeated:
+            (known,) = sql.execute(
+                "select count(*) from messages where maildrop_id = ? and unique_id = ? and announced = ? and is_present",
+                (self._id, unique_id, octets),
+            ).fetchone()
+            sql.execute(
+                "update temp.listing set ordinal = case when ? then o.place else -1 end from"
+                " (select number, row_number() over (order by number) - 1 as place from temp.listing"
+                "  where unique_id = ? and octets = ?) as o where o.number = listing.number",
+                (known in (0, count), unique_id, octets),
+            )
+
+    def unknown_numbers(self) -> list[tuple[MessageNumber, UniqueId, int]]:
+        """Return number, unique-id and octets of the listed messages that no known message matches."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select number, unique_id, octets from temp.listing where message_id is null order by number"
+            )
+            return [(MessageNumber(number), UniqueId(unique_id), octets) for number, unique_id, octets in rows]
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield copied messages of this account that are not on the listing: absent ones and vanished ones.
+
+        What this program deleted is no candidate: an equal message that shows up afterwards is retrieved again.
+        """
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select m.id, m.unique_id, m.announced, c.header_digest from messages m"
+                " join contents c on c.id = m.content_id"
+                " join maildrops d on d.id = m.maildrop_id"
+                " where d.account = (select account from maildrops where id = ?)"
+                " and m.state in ('copied', 'delete-requested', 'vanished')"
+                " and m.id not in (select message_id from temp.listing where message_id is not null)"
+                " order by m.id desc",
+                (self._id,),
+            ).fetchall()
+        for row, unique_id, octets, header_digest in rows:
+            yield Candidate(MessageRow(row), UniqueId(unique_id), octets, HeaderDigest(header_digest))
+
+    def recognised(self, pairs: Sequence[tuple[MessageNumber, MessageRow]]) -> None:
+        """Remember, for ``note``, that these listed messages are known ones; each known one at most once."""
+        with self._connection.scratch() as sql:
+            sql.executemany(
+                "update temp.listing set (content_id, copied_at) ="
+                " (select content_id, copied_at from messages where id = ?) where number = ?",
+                [(row, number) for number, row in pairs],
+            )
+
+    def note(self, now: float) -> None:
+        """Record the matched listing in one transaction.
+
+        Afterwards every listed message has a row; a known one that is no longer listed is VANISHED, or DELETED if its
+        deletion had been requested (then the log of deletions says so).
+        """
+        with self._connection.transaction() as sql:
+            (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
+            self._note_absent(sql, now)
+            sql.execute(
+                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, content_id, first_seen, copied_at)"
+                " select ? + number, ?, unique_id, octets, max(ordinal, 0),"
+                " case when content_id is null then 'listed' else 'copied' end, content_id, ?, copied_at"
+                " from temp.listing where message_id is null and ordinal >= 0 order by number",
+                (base, self._id, now),
+            )
+            sql.execute(
+                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, first_seen)"
+                " select ? + number, ?, unique_id, octets,"
+                " row_number() over (partition by unique_id, octets order by number) - 1, 'listed', ?"
+                " from temp.listing where message_id is null and ordinal < 0",
+                (base, self._id, now),
+            )
+            sql.execute("update temp.listing set message_id = ? + number where message_id is null", (base,))
+
+    def _note_absent(self, sql: sqlite3.Connection, now: float) -> None:
+        # Without a unique-id an unmatched row says nothing about a deletion: the message may well be listed.
+        sql.execute(
+            f"update messages set state = 'copied' where {_ABSENT} and state = 'delete-requested' and unique_id = x''",
+            (self._id,),
+        )
+        gone = sql.execute(f"select id from messages where {_ABSENT} and state = 'delete-requested'", (self._id,))
+        log_deletions(sql, [row for (row,) in gone.fetchall()], "the next listing lacked it", now)
+        sql.execute(
+            "update messages set gone_at = ?, state = case state when 'delete-requested' then 'deleted'"
+            f" else 'vanished' end where {_ABSENT}",
+            (now, self._id),
+        )
+
+    def listed(self, destination_ids: Sequence[int]) -> Iterator[KnownMessage]:
+        """Yield every message of the noted listing, in the order of their numbers."""
+        marks = ", ".join("?" * len(destination_ids))
+        with self._connection.reading() as sql:
+            shared = {
+                row[0] for row in sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
+            }
+            rows = sql.execute(
+                "select l.number, l.unique_id, l.octets, m.id, m.state, c.digest, c.header_digest,"
+                " m.content_id is not null and (select count(*) from copies k where k.content_id = m.content_id"
+                f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
+                " m.copied_at, coalesce(p.kind, ''), p.accepted_at is not null"
+                " from temp.listing l join messages m on m.id = l.message_id"
+                " left join contents c on c.id = m.content_id left join problems p on p.message_id = m.id"
+                " order by l.number",
+                (*destination_ids, len(destination_ids)),
+            )
+            for number, unique_id, octets, row, state, digest, header, proven, copied_at, failure, accepted in rows:
+                yield KnownMessage(
+                    number, unique_id, octets, row, MessageState(state), digest, header, bool(proven), copied_at,
+                    failure, bool(accepted), unique_id in shared,
+                )  # fmt: skip
+
+    def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
+        """Note what these messages turned out to be, though not every copy is proven."""
+        with self._connection.transaction() as sql:
+            sql.executemany(
+                "update messages set content_id = (select id from contents where digest = ?), state = 'listed',"
+                " copied_at = null where id = ?",
+                [(digest, row) for row, digest in messages],
+            )
+
+    def copied(self, messages: Sequence[tuple[MessageRow, Digest]], now: float) -> None:
+        """Note that each message now has a proven copy at every destination; its problem, if any, is over.
+
+        ``copied_at``, from which "N days" counts, stays where the message already had this content.
+        """
+        with self._connection.transaction() as sql:
+            sql.executemany(
+                "update messages set copied_at = case when state in ('copied', 'delete-requested')"
+                " and content_id = c.id then copied_at else ? end, content_id = c.id, state = 'copied'"
+                " from (select id from contents where digest = ?) as c where messages.id = ?",
+                [(now, digest, row) for row, digest in messages],
+            )
+            sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])
+
+    def deletion_requested(self, rows: Sequence[MessageRow]) -> None:
+        """Make it durable that DELE is about to be sent for these messages."""
+        with self._connection.transaction() as sql:
+            sql.executemany("update messages set state = 'delete-requested' where id = ?", [(row,) for row in rows])
+
+    def deleted(self, rows: Sequence[MessageRow], quit_reply: str, now: float) -> None:
+        """Note that the source's positive reply to QUIT confirmed these deletions; the log says where the copies are."""
+        with self._connection.transaction() as sql:
+            log_deletions(sql, rows, f"QUIT: {quit_reply}", now)
+            sql.executemany(
+                "update messages set state = 'deleted', gone_at = ? where id = ?", [(now, row) for row in rows]
+            )

@@ -1,0 +1,186 @@
+"""The ledger's tables, as numbered migrations.
+
+The database repeats the state tables of docs/architecture.md as constraints and triggers: a move that is not legal
+fails here even if the program asked for it. A migration, once released, is never edited; a new one is added.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+VERSION = 1
+"""``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
+
+migrations = Migrations("mailferry")
+
+_LEGAL_COPY_MOVES = {
+    "intended": ("stored", "verified"),
+    "stored": ("stored", "verified", "mismatch"),
+    "verified": ("verified", "mismatch", "stored"),
+    "mismatch": ("mismatch", "verified", "stored"),
+}
+_LEGAL_MESSAGE_MOVES = {
+    "listed": ("listed", "copied", "quarantined", "vanished"),
+    "quarantined": ("quarantined", "listed", "copied", "vanished"),
+    "copied": ("copied", "listed", "quarantined", "delete-requested", "vanished"),
+    "delete-requested": ("delete-requested", "copied", "listed", "quarantined", "deleted"),
+    "vanished": ("vanished", "listed", "copied"),
+    "deleted": ("deleted",),
+}
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Create everything that the first release needs."""
+    for statement in (*_TABLES, *_INDEXES, *_APPEND_ONLY):
+        db.execute(statement)
+    db.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    db.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+
+
+def _moves_trigger(table: str, moves: dict[str, tuple[str, ...]]) -> str:
+    legal = " or ".join(
+        f"(old.state = '{before}' and new.state in ({', '.join(repr(after) for after in afters)}))"
+        for before, afters in moves.items()
+    )
+    return (
+        f"create trigger {table}_legal_moves before update of state on {table} when not ({legal}) "
+        f"begin select raise(abort, 'illegal move in {table}'); end"
+    )
+
+
+_TABLES = (
+    """create table maildrops (
+        id integer primary key,
+        account text not null,
+        host text not null,
+        port integer not null,
+        username text not null,
+        settled_key blob,      -- fingerprint of a listing in which nothing was left to do,
+        settled_count integer, -- how many messages it showed
+        settled_until real,    -- and until when that holds (a deletion falls due)
+        unique (account, host, port, username)
+    ) strict""",
+    """create table servers (
+        host text not null,
+        port integer not null,
+        facts text not null check (json_valid(facts)),
+        primary key (host, port)
+    ) strict, without rowid""",
+    """create table destinations (
+        id integer primary key,
+        identity text not null unique,
+        kind text not null check (kind in ('mbox', 'maildir', 'imap'))
+    ) strict""",
+    """create table volumes (
+        id integer primary key,
+        destination_id integer not null references destinations,
+        name text not null,
+        end_offset integer not null check (end_offset >= 0),
+        tail_digest blob not null,
+        stamp text not null,
+        state text not null check (state in ('open', 'closed', 'changed')),
+        problem text not null default '',
+        unique (destination_id, name)
+    ) strict""",
+    """create table contents (
+        id integer primary key,
+        digest blob not null unique check (length(digest) = 32),
+        header_digest blob not null,
+        octets integer not null check (octets >= 0),
+        message_id blob not null
+    ) strict""",
+    """create table intents (
+        id integer primary key,
+        destination_id integer not null references destinations,
+        anchor text not null check (json_valid(anchor)),
+        begun_at real not null
+    ) strict""",
+    # A copy is content x destination: the key is what forbids storing anything twice.
+    """create table copies (
+        id integer primary key,
+        destination_id integer not null references destinations,
+        content_id integer not null references contents,
+        state text not null check (state in ('intended', 'stored', 'verified', 'mismatch')),
+        intent_id integer references intents,
+        recognition blob,
+        volume_id integer references volumes,   -- mbox: with offset, length and frame
+        offset integer,
+        length integer,
+        frame_crc integer,
+        base_name text,                          -- maildir
+        uid_validity integer,                    -- imap: with uid
+        uid integer,
+        proof text not null default 'none' check (proof in ('exact', 'canonical', 'semantic', 'none')),
+        reason text not null default '',
+        verified_at real,
+        unique (destination_id, content_id),
+        check (state != 'intended' or intent_id is not null),
+        check (state not in ('stored', 'verified') or coalesce(volume_id, base_name, uid) is not null),
+        check (state != 'verified' or (verified_at is not null and proof != 'none'))
+    ) strict""",
+    """create table messages (
+        id integer primary key,
+        maildrop_id integer not null references maildrops,
+        unique_id blob not null,
+        announced integer not null,  -- octets by LIST: a hint
+        ordinal integer not null default 0,  -- tells messages apart that share unique-id and octets
+        state text not null check (
+            state in ('listed', 'copied', 'delete-requested', 'deleted', 'vanished', 'quarantined')),
+        is_present integer not null generated always as (state not in ('deleted', 'vanished')) virtual,
+        content_id integer references contents,
+        first_seen real not null,
+        copied_at real,
+        gone_at real,
+        check (state not in ('copied', 'delete-requested', 'deleted') or (content_id is not null and copied_at is not null)),
+        check ((gone_at is null) = (state not in ('deleted', 'vanished')))
+    ) strict""",
+    """create table problems (
+        message_id integer primary key references messages,
+        kind text not null,
+        text text not null,
+        destination text,
+        attempts integer not null check (attempts > 0),
+        first_at real not null,
+        last_at real not null,
+        accepted_at real
+    ) strict""",
+    """create table deletions (
+        id integer primary key,
+        account text not null,
+        host text not null,
+        username text not null,
+        unique_id blob not null,
+        announced integer not null,
+        digest blob not null,
+        copies text not null check (json_valid(copies)),  -- where the copies are
+        deleted_at real not null,
+        confirmed_by text not null   -- the reply to QUIT, or that the next listing lacked it
+    ) strict""",
+    """create table runs (
+        id integer primary key,
+        account text not null,
+        started_at real not null,
+        ended_at real,
+        status text check (status in ('ok', 'partial', 'failed')),
+        report text check (report is null or json_valid(report))
+    ) strict""",
+)
+
+_INDEXES = (
+    "create unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) "
+    "where is_present and unique_id != x''",
+    "create index messages_by_content on messages (content_id)",
+    "create index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
+    "create index copies_by_intent on copies (intent_id) where intent_id is not null",
+    "create index copies_unproven on copies (destination_id, state) where state != 'verified'",
+    "create index runs_by_account on runs (account, id)",
+)
+
+_APPEND_ONLY = (
+    "create trigger deletions_are_never_changed before update on deletions "
+    "begin select raise(abort, 'the log of deletions is append-only'); end",
+    "create trigger deletions_are_never_removed before delete on deletions "
+    "begin select raise(abort, 'the log of deletions is append-only'); end",
+)
