@@ -1,0 +1,74 @@
+"""Fixtures that start real servers, and the rule on what a run of the tests may leave out.
+
+A test that cannot run here is skipped with its reason, and the end of the run says what was left out. Where
+MAILFERRY_TESTS is "strict" (as .ci/run sets it), leaving anything out is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.servers import dovecot as dovecot_server
+from tests.servers.dovecot import Dovecot
+
+StartDovecot = Callable[..., Dovecot]
+
+
+@pytest.fixture
+def start_dovecot() -> Iterator[StartDovecot]:
+    """Start a Dovecot with the arguments of ``Dovecot``; it stops with the test. Left out where there is none."""
+    if reason := dovecot_server.why_missing():
+        pytest.skip(reason)
+    with ExitStack() as servers:
+        yield lambda *args, **options: servers.enter_context(Dovecot(*args, **options))
+
+
+@pytest.fixture
+def dovecot(start_dovecot: StartDovecot) -> Dovecot:
+    """A fresh Dovecot with Maildirs."""
+    return start_dovecot()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "start_dovecot" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.dovecot)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _fail_if_left_out(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_left_out(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"left out: {tests} {'test' if tests == 1 else 'tests'}: {reason}")
+
+
+def _fail_if_left_out(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("MAILFERRY_TESTS") == "strict":
+        reason = _reason(report)
+        report.outcome = "failed"
+        report.longrepr = f"left out, and MAILFERRY_TESTS=strict allows none: {reason}"
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return said.removeprefix("Skipped: ")

@@ -1,0 +1,118 @@
+"""A server process that ends with whoever started it, however that one ends.
+
+The kernel sends SIGTERM to the child when the starting thread dies (prctl(2), PR_SET_PDEATHSIG), so start servers from
+the main thread. Only processes started here are ever signalled.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import IO
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 10.0
+_LOW_PORT, _HIGH_PORT = 20_000, 32_000  # below what the kernel gives to outgoing connections
+
+
+class ServerFailedError(Exception):
+    """A test server did not start, with what it said."""
+
+
+class ServerProcess:
+    """One server in a process group of its own, without privileges when ``user`` is given (which takes root)."""
+
+    def __init__(self, command: Sequence[str], *, output: IO[bytes], user: str | None = None) -> None:
+        death = ["setpriv", "--pdeathsig", "TERM"]
+        drop = ["--reuid", user, "--regid", str(group_of(user)), "--clear-groups"] if user else []
+        self._process = subprocess.Popen(
+            [*death, *drop, "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        """Whether the server is gone."""
+        return self._process.poll() is not None
+
+    def wait_until(self, is_ready: Callable[[], bool]) -> bool:
+        """Wait until ``is_ready``; false when the process ended or took too long before."""
+        end = time.monotonic() + START_TIMEOUT
+        while not self.has_ended() and time.monotonic() < end:
+            if is_ready():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def stop(self) -> None:
+        """Ask the server and its children to end, and see that they do; harmless when they are gone already."""
+        if self.has_ended():
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the server and its children at once; harmless when they are gone already."""
+        if self.has_ended():
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # a session of its own: pid and group id are the same
+        self._process.wait()
+
+
+def group_of(user: str) -> int:
+    """The main group of a system user."""
+    return pwd.getpwnam(user).pw_gid
+
+
+def unprivileged_user() -> str | None:
+    """Whom a server runs as when the tests run as root: servers of mail refuse root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def give_to(user: str | None, *paths: Path) -> None:
+    """Make ``user`` the owner of files and folders; nothing without a user."""
+    if user is None:
+        return
+    account = pwd.getpwnam(user)
+    for path in paths:
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback where nothing listened a moment ago; another process may still come first."""
+    chance = Random()
+    found: set[int] = set()
+    while len(found) < count:
+        port = chance.randrange(_LOW_PORT, _HIGH_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+            found.add(port)
+    return list(found)
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on a loopback port."""
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        return True
+    return False
