@@ -21,7 +21,9 @@ SERVER_HEADERS = frozenset(
     {b"status", b"x-status", b"x-uid", b"x-uidl", b"x-imapbase", b"x-imap", b"x-keywords", b"content-length"}
 )
 
-_SERVER_HEADER = re.compile(rb"(?:^|\n)(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
+_SERVER_HEADER = re.compile(
+    rb"(?:^|\n)(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I
+)
 _MESSAGE_ID = re.compile(rb"(?:^|\n)message-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
 _IDENTIFYING = re.compile(rb"(?:^|\n)(?:message-id|received|date)[ \t]*:", re.I)
 

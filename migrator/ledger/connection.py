@@ -134,12 +134,16 @@ def _mapped(error: sqlite3.Error, path: Path) -> FerryError:
     text = str(error)
     if isinstance(error, sqlite3.OperationalError):
         if "full" in text:
-            return FerryError(Kind.DISK_FULL, f"there is no room to write the ledger {path}", cure="make room on that disk")
+            return FerryError(
+                Kind.DISK_FULL, f"there is no room to write the ledger {path}", cure="make room on that disk"
+            )
         if "locked" in text or "busy" in text:
             return FerryError(Kind.LOCKED, f"another program has held the ledger {path} for {BUSY_SECONDS:.0f} seconds")
         if "readonly" in text or "unable to open" in text:
             return FerryError(
-                Kind.INTERNAL, f"the ledger {path} cannot be written: {text}", cure="check the permissions of its folder"
+                Kind.INTERNAL,
+                f"the ledger {path} cannot be written: {text}",
+                cure="check the permissions of its folder",
             )
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
         return FerryError(Kind.INTERNAL, f"the ledger {path} refused a step that would break its rules: {text}")

@@ -55,7 +55,7 @@ _ANCHORS: dict[str, type[MboxAnchor] | type[MaildirAnchor] | type[ImapAnchor]] =
 class Judged:
     """The outcome of reading a copy back: how well it is proven, and what differs if it is not equal."""
 
-    digest: Digest
+    copy_id: int
     proof: Proof
     reason: str = ""
 
@@ -115,8 +115,8 @@ class CopiesLedger:
                     found[digest] = _stored_copy(row)
         return found
 
-    def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> int:
-        """Make it durable that these messages are about to be stored from ``anchor`` on; returns the intent's number.
+    def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> dict[Digest, int]:
+        """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
 
         Each message comes with what recovery will recognise it by. None of them may have a copy here already.
         """
@@ -132,46 +132,34 @@ class CopiesLedger:
                 " select ?, id, 'intended', ?, ? from contents where digest = ?",
                 [(self.destination_id, intent_id, sign or None, m.digest) for m, sign in messages],
             )
-        if intent_id is None:  # cannot be: an insert has a row number
-            raise AssertionError
-        return intent_id
-
-    def stored(
-        self, intent_id: int, copies: Iterable[tuple[Digest, Locator]], volumes: Iterable[VolumeRecord]
-    ) -> None:
-        """Note where copies stand, and the archive's new end; what of the intent is not named was not stored."""
-        with self._connection.transaction() as sql:
-            self._note_volumes(sql, volumes)
             rows = sql.execute(
                 "select c.digest, k.id from copies k join contents c on c.id = k.content_id where k.intent_id = ?",
                 (intent_id,),
             )
-            numbers = dict(rows.fetchall())
+            return dict(rows.fetchall())
+
+    def stored(self, copies: Iterable[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
+        """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
+        with self._connection.transaction() as sql:
+            self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
             sql.executemany(
-                _SET_LOCATOR + ", state = 'stored' where id = ?",
-                [(*_columns(locator, volume_ids), numbers[digest]) for digest, locator in copies],
+                "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, base_name = ?,"
+                " uid_validity = ?, uid = ?, intent_id = null, recognition = null, state = 'stored' where id = ?",
+                [(*_columns(locator, volume_ids), copy_id) for copy_id, locator in copies],
             )
-            sql.execute("delete from copies where intent_id = ? and state = 'intended'", (intent_id,))
-            sql.execute("delete from intents where id = ?", (intent_id,))
+            self._drop_intents(sql)
 
     def judged(self, copies: Sequence[Judged], required: Proof, now: float) -> None:
         """Note the outcome of reading back: VERIFIED where the proof reaches ``required``, else MISMATCH."""
         with self._connection.transaction() as sql:
             sql.executemany(
                 "update copies set state = ?, proof = ?, reason = ?, verified_at = case when ? then ? else verified_at end"
-                " where destination_id = ? and content_id = (select id from contents where digest = ?)",
+                " where id = ?",
                 [
-                    (
-                        "verified" if reaches(copy.proof, required) else "mismatch",
-                        copy.proof,
-                        copy.reason,
-                        reaches(copy.proof, required),
-                        now,
-                        self.destination_id,
-                        copy.digest,
-                    )
+                    ("verified" if is_proven else "mismatch", copy.proof, copy.reason, is_proven, now, copy.copy_id)
                     for copy in copies
+                    for is_proven in (reaches(copy.proof, required),)
                 ],
             )
             if any(not reaches(copy.proof, required) for copy in copies):
@@ -199,14 +187,13 @@ class CopiesLedger:
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
         with self._connection.transaction() as sql:
-            sql.execute(
-                "delete from copies where destination_id = ? and state = 'intended'", (self.destination_id,)
-            )
-            sql.execute(
-                "update copies set intent_id = null where intent_id in (select id from intents where destination_id = ?)",
-                (self.destination_id,),
-            )
-            sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
+            self._drop_intents(sql)
+
+    def _drop_intents(self, sql: sqlite3.Connection) -> None:
+        mine = "(select id from intents where destination_id = ?)"
+        sql.execute(f"delete from copies where intent_id in {mine} and state = 'intended'", (self.destination_id,))
+        sql.execute(f"update copies set intent_id = null where intent_id in {mine}", (self.destination_id,))
+        sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
 
     def volume_changed(self, record: VolumeRecord, problem: str) -> None:
         """Note that a volume is not as it was known; it is not written to until a person has looked."""
@@ -258,12 +245,6 @@ class CopiesLedger:
     def _volume_ids(self, sql: sqlite3.Connection) -> dict[str, int]:
         rows = sql.execute("select name, id from volumes where destination_id = ?", (self.destination_id,))
         return dict(rows.fetchall())
-
-
-_SET_LOCATOR = (
-    "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, base_name = ?, uid_validity = ?, uid = ?,"
-    " intent_id = null, recognition = null"
-)
 
 
 def reaches(proof: Proof, required: Proof) -> bool:

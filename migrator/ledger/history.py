@@ -118,7 +118,7 @@ class History:
                 "select m.id, d.account, m.unique_id, m.announced, p.kind, p.text, p.destination, p.attempts, p.first_at,"
                 " p.last_at, p.accepted_at is not null, c.digest from problems p join messages m on m.id = p.message_id"
                 " join maildrops d on d.id = m.maildrop_id left join contents c on c.id = m.content_id"
-                f" where m.is_present and d.account in ({marks}) order by p.first_at, m.id",
+                f" where m.gone_at is null and d.account in ({marks}) order by p.first_at, m.id",
                 tuple(accounts),
             )
             return [
@@ -148,7 +148,7 @@ class History:
                 " coalesce(sum(c.octets) filter (where m.copied_at is not null), 0),"
                 " min(m.first_seen) filter (where m.copied_at is null)"
                 " from messages m join maildrops d on d.id = m.maildrop_id left join contents c on c.id = m.content_id"
-                " left join problems p on p.message_id = m.id where d.account = ? and m.is_present",
+                " left join problems p on p.message_id = m.id where d.account = ? and m.gone_at is null",
                 (account,),
             ).fetchone()
             (deleted,) = sql.execute("select count(*) from deletions where account = ?", (account,)).fetchone()

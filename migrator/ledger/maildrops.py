@@ -31,7 +31,7 @@ create temp table if not exists listing (
 """
 
 _ABSENT = (
-    "maildrop_id = ? and is_present"
+    "maildrop_id = ? and gone_at is null"
     " and id not in (select message_id from temp.listing where message_id is not null)"
 )
 
@@ -114,13 +114,13 @@ class MaildropLedger:
             sql.execute(
                 "update temp.listing set message_id = (select m.id from messages m where m.maildrop_id = ?"
                 " and m.unique_id = listing.unique_id and m.announced = listing.octets"
-                " and m.ordinal = listing.ordinal and m.is_present and m.unique_id != x'')"
+                " and m.ordinal = listing.ordinal and m.gone_at is null and m.unique_id != x'')"
                 " where ordinal >= 0",
                 (self._id,),
             )
             listed, unknown = sql.execute("select count(*), count(*) - count(message_id) from temp.listing").fetchone()
             (present,) = sql.execute(
-                "select count(*) from messages where maildrop_id = ? and is_present", (self._id,)
+                "select count(*) from messages where maildrop_id = ? and gone_at is null", (self._id,)
             ).fetchone()
         return Matched(listed, unknown, present - (listed - unknown))
 
@@ -136,7 +136,7 @@ class MaildropLedger:
         ).fetchall()
         for unique_id, octets, count in repeated:
             (known,) = sql.execute(
-                "select count(*) from messages where maildrop_id = ? and unique_id = ? and announced = ? and is_present",
+                "select count(*) from messages where maildrop_id = ? and unique_id = ? and announced = ? and gone_at is null",
                 (self._id, unique_id, octets),
             ).fetchone()
             sql.execute(
@@ -226,7 +226,8 @@ class MaildropLedger:
         marks = ", ".join("?" * len(destination_ids))
         with self._connection.reading() as sql:
             shared = {
-                row[0] for row in sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
+                row[0]
+                for row in sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
             }
             rows = sql.execute(
                 "select l.number, l.unique_id, l.octets, m.id, m.state, c.digest, c.header_digest,"
@@ -260,12 +261,13 @@ class MaildropLedger:
         """
         with self._connection.transaction() as sql:
             sql.executemany(
-                "update messages set copied_at = case when state in ('copied', 'delete-requested')"
-                " and content_id = c.id then copied_at else ? end, content_id = c.id, state = 'copied'"
+                "update messages set copied_at = case when copied_at is not null and content_id = c.id"
+                " then copied_at else ? end, content_id = c.id, state = 'copied'"
                 " from (select id from contents where digest = ?) as c where messages.id = ?",
                 [(now, digest, row) for row, digest in messages],
             )
-            sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])
+            if sql.execute("select 1 from problems limit 1").fetchone():
+                sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])
 
     def deletion_requested(self, rows: Sequence[MessageRow]) -> None:
         """Make it durable that DELE is about to be sent for these messages."""

@@ -128,7 +128,6 @@ _TABLES = (
         ordinal integer not null default 0,  -- tells messages apart that share unique-id and octets
         state text not null check (
             state in ('listed', 'copied', 'delete-requested', 'deleted', 'vanished', 'quarantined')),
-        is_present integer not null generated always as (state not in ('deleted', 'vanished')) virtual,
         content_id integer references contents,
         first_seen real not null,
         copied_at real,
@@ -170,11 +169,11 @@ _TABLES = (
 
 _INDEXES = (
     "create unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) "
-    "where is_present and unique_id != x''",
+    "where gone_at is null and unique_id != x''",
     "create index messages_by_content on messages (content_id)",
     "create index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
     "create index copies_by_intent on copies (intent_id) where intent_id is not null",
-    "create index copies_unproven on copies (destination_id, state) where state != 'verified'",
+    "create index copies_mismatched on copies (destination_id) where state = 'mismatch'",
     "create index runs_by_account on runs (account, id)",
 )
 
