@@ -14,6 +14,7 @@ from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.history import History
 from migrator.ledger.maildrops import MaildropLedger
+from migrator.ledger.schedule import ScheduleNotes
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -25,6 +26,7 @@ class Ledger:
         """Speak through an open connection."""
         self._connection = connection
         self.history = History(connection)
+        self.notes = ScheduleNotes(connection)
 
     @classmethod
     def open(cls, state_dir: Path) -> Ledger:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-VERSION = 1
+VERSION = 2
 """``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
 
 migrations = Migrations("mailferry")
@@ -37,6 +37,19 @@ def m001_initial(db: Database) -> None:
         db.execute(statement)
     db.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
     db.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+
+
+@migrations()
+def m002_worker_notes(db: Database) -> None:
+    """Give the scheduled worker a place for what it must not forget."""
+    db.execute(
+        """create table worker_notes (
+            topic text not null,
+            name text not null,
+            fact text not null check (json_valid(fact)),
+            primary key (topic, name)
+        ) strict, without rowid"""
+    )
 
 
 def _moves_trigger(table: str, moves: dict[str, tuple[str, ...]]) -> str:

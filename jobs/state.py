@@ -1,0 +1,69 @@
+"""What the schedule remembers of an account across restarts, and where it is remembered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Protocol
+
+Fact = dict[str, object]
+"""Something remembered: a flat JSON object."""
+
+
+class Notes(Protocol):
+    """Facts by topic and name, durable when a method returns; ``migrator.ledger.schedule`` keeps them."""
+
+    def facts(self, topic: str) -> dict[str, Fact]:
+        """Return every fact of a topic, by name."""
+
+    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+        """Remember a fact in place of what was known under that name."""
+
+    def forgotten(self, topic: str, name: str) -> None:
+        """Forget a fact; harmless when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Where one account stands between two runs; times are seconds since the epoch, 0.0 for never.
+
+    ``configured`` is the keyed hash of the configuration this state belongs to. ``parked`` is the keyed hash of
+    configuration and passwords that were refused, ``""`` while the account is not parked. ``attempts`` counts failed
+    runs in a row since ``failing_since``; ``kind``, ``host`` and ``message`` are those of the last problem.
+    ``last_worked`` is when a run last reached the end of its list, if with messages that failed: since
+    ``partial_since`` every run has had such messages.
+    """
+
+    configured: str = ""
+    attempts: int = 0
+    not_before: float = 0.0
+    next_due: float = 0.0
+    parked: str = ""
+    failing_since: float = 0.0
+    kind: str = ""
+    host: str = ""
+    message: str = ""
+    first_seen: float = 0.0
+    last_worked: float = 0.0
+    partial_since: float = 0.0
+    mismatches: int = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last run of the account failed."""
+        return self.attempts > 0
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether the account waits for a changed password or configuration."""
+        return self.parked != ""
+
+    def as_fact(self) -> Fact:
+        """Return the form in which it is remembered."""
+        return asdict(self)
+
+    @classmethod
+    def from_fact(cls, fact: Fact) -> AccountState:
+        """Read what was remembered; keys of a newer or older program are left out or take their defaults."""
+        known = {field.name: fact[field.name] for field in fields(cls) if field.name in fact}
+        return cls(**known)  # type: ignore[arg-type]  # written by as_fact: the types are those of the fields

@@ -1,0 +1,39 @@
+"""What the scheduled worker must not forget: facts by topic and name, each one flat JSON object.
+
+What the facts say is the worker's business (package ``jobs``); that they survive is the ledger's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from migrator.ledger.connection import Connection
+
+
+class ScheduleNotes:
+    """The worker's notes: each method is one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read and write through this connection."""
+        self._connection = connection
+
+    def facts(self, topic: str) -> dict[str, dict[str, object]]:
+        """Return every fact of a topic, by name."""
+        with self._connection.reading() as sql:
+            rows = sql.execute("select name, fact from worker_notes where topic = ?", (topic,)).fetchall()
+        return {name: json.loads(fact) for name, fact in rows}
+
+    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+        """Remember a fact in place of what was known under that name."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "insert into worker_notes (topic, name, fact) values (?, ?, ?)"
+                " on conflict (topic, name) do update set fact = excluded.fact",
+                (topic, name, json.dumps(dict(fact))),
+            )
+
+    def forgotten(self, topic: str, name: str) -> None:
+        """Forget a fact; harmless when there is none."""
+        with self._connection.transaction() as sql:
+            sql.execute("delete from worker_notes where topic = ? and name = ?", (topic, name))
