@@ -26,6 +26,7 @@ from typing import Literal, Self
 
 from tests.servers.certificates import authority, identity
 from tests.servers.imap_mailbox import Mailbox
+from tests.servers.maildrop import canonical
 from tests.servers.process import ServerFailedError, ServerProcess, free_ports, give_to, group_of, unprivileged_user
 
 Backend = Literal["maildir", "mbox", "mdbox"]
@@ -216,12 +217,6 @@ class Dovecot:
             for message in messages:
                 file.write(_mbox_record(message))
         give_to(self._user, inbox)
-
-
-def canonical(message: bytes) -> bytes:
-    """The message with every line ending in CRLF, as POP3 delivers it: a bare LF ends a line, a bare CR does not."""
-    crlf = message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return crlf if crlf.endswith(b"\r\n") or not crlf else crlf + b"\r\n"
 
 
 def _with_unix_line_ends(message: bytes) -> bytes:
