@@ -1,0 +1,235 @@
+"""A folder on an IMAP server as a destination: each message once, durable on return, read back from the server.
+
+What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they are at that moment: other clients
+deliver into and delete from the same folder all the while. ``recover`` reads from there on and knows an altered copy
+again; when the folder was made anew, it looks everywhere in it. ``recognition`` is what it needs for that, and must be
+durable with the intent. Nothing but APPEND, CREATE and SUBSCRIBE ever changes the server, and ``probe``, ``recover``
+and ``read`` send none of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from migrator.destinations import (
+    BatchLimits,
+    Finding,
+    Found,
+    ImapAnchor,
+    Intended,
+    Intent,
+    Recollection,
+    Stored,
+)
+from migrator.errors import FerryError, Kind, Scope
+from migrator.imap.allowance import Allowances, Purse, preset_for
+from migrator.imap.delivery import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
+from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
+from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
+from migrator.imap.settings import ImapSettings
+from migrator.model import Body, ImapLocator, Locator, Message, Proof
+
+__all__ = ["STEPS", "ImapDestination", "ImapSettings"]
+
+STEPS = ("imap.connected", "imap.folder-created", "imap.anchored", "imap.batch-sent", "imap.resolved", "imap.stored")
+"""Every effect by name; ``step`` is called with it just after (or, for ``imap.batch-sent``, just before the reply)."""
+
+LOCK_PATIENCE = 30.0
+"""Seconds to wait for another run that writes to the same folder."""
+
+
+class ImapDestination:
+    """Copies in one folder of one user; connects when it is first needed."""
+
+    kind = "imap"
+    limits = BatchLimits(messages=BATCH_MESSAGES, octets=BATCH_OCTETS)
+
+    def __init__(
+        self,
+        settings: ImapSettings,
+        password: Callable[[], str | bytes],
+        *,
+        state_dir: Path,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        step: Callable[[str], None] = lambda _: None,
+        allowances: Allowances | None = None,
+    ) -> None:
+        """Take note; ``allowances`` None means the preset for the host. Locks and budgets live in ``state_dir``."""
+        self.settings = settings
+        self.identity = f"imap:{settings.username}@{settings.host}:{settings.port}/{settings.folder}"
+        self.label = f"{settings.folder} of {settings.username} at {settings.host}"
+        self.required_proof = Proof(settings.proof)
+        self._state_dir = state_dir
+        self._wall_clock = wall_clock
+        allowed = preset_for(settings.host) if allowances is None else allowances
+        self._allowances = allowed
+        self._purse = Purse(allowed, f"{settings.username}@{settings.host}", state_dir / "allowances", clock=wall_clock)
+        self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
+        self._mailbox = Mailbox(settings, password, self._world)
+        self._anchor: ImapAnchor | None = None
+        self._flags: tuple[bytes, ...] | None = None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold a kernel lock on the folder's name; raises ``locked`` when another run keeps it."""
+        folder = self._state_dir / "locks"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{sha256(self.identity.encode()).hexdigest()[:32]}.lock", timeout=LOCK_PATIENCE)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise FerryError(Kind.LOCKED, f"another run is storing into {self.label}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def begin(self, messages: Sequence[Message]) -> ImapAnchor:
+        """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there."""
+        del messages
+        folder = self._mailbox.look(writing=self._flags is None and bool(self.settings.wanted_flags))
+        if folder is None:
+            self._mailbox.create()
+            folder = self._mailbox.look(writing=bool(self.settings.wanted_flags))
+        if folder is None:
+            raise FerryError(
+                Kind.REFUSED, f"the folder {self.settings.folder} was created and is not there", scope=Scope.ACCOUNT
+            )
+        if self._flags is None:
+            self._flags = self._kept(folder.kept_flags)
+        self._anchor = ImapAnchor(folder.uid_validity, folder.uid_next)
+        self._world.step("imap.anchored")
+        return self._anchor
+
+    def _kept(self, kept: frozenset[bytes]) -> tuple[bytes, ...]:
+        """Leave out what the folder would forget (or a server such as Gmail refuse the message for)."""
+        known = {flag.lower() for flag in kept}
+        return tuple(
+            flag
+            for flag in (wanted.encode("ascii", "ignore") for wanted in self.settings.wanted_flags)
+            if flag.lower() in known or (rb"\*" in kept and not flag.startswith(b"\\"))
+        )
+
+    def recognition(self, message: Message) -> bytes:
+        """Return what an altered copy is known by: its loose form, and headers that survive (some 150 bytes)."""
+        return recognition_of(message).packed()
+
+    def store(self, messages: Sequence[Message]) -> Stored:
+        """Store each message once. A lost reply is resolved by reading; waits of up to half a minute happen here.
+
+        A message gets an error of account scope where it is the mailbox that takes no more; so do those after it.
+        """
+        anchor = self._anchor or self.begin(messages)
+        now = datetime.fromtimestamp(self._wall_clock(), UTC)
+        rules = Rules(self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst)
+        delivery = Delivery(
+            self._mailbox,
+            messages,
+            uid_validity=anchor.uid_validity,
+            uid_next=anchor.uid_next,
+            rules=rules,
+            purse=self._purse,
+            world=self._world,
+        )
+        outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
+        self._anchor = None
+        self._world.step("imap.stored")
+        return Stored(outcomes)
+
+    @property
+    def _is_rebuilding(self) -> bool:
+        return self.required_proof is Proof.SEMANTIC or self._allowances.rebuilds_messages
+
+    def recover(self, recollection: Recollection) -> Iterator[Finding]:
+        """Find the copies of every intent with an unknown outcome; what is not found is not there."""
+        claimed: set[int] = set()
+        for intent in recollection.intents:
+            if isinstance(intent.anchor, ImapAnchor) and intent.messages:
+                yield from self._recovered(intent, intent.anchor, claimed)
+
+    def _recovered(self, intent: Intent, anchor: ImapAnchor, claimed: set[int]) -> Iterator[Finding]:
+        left = list(intent.messages)
+        for pause in (0.0, *SETTLING):
+            if pause:
+                self._world.sleep(pause)  # the server may still be working on what was sent just before the crash
+            found = self._copies(left, anchor, claimed)
+            yield from found
+            known = {one.digest for one in found}
+            left = [message for message in left if message.digest not in known]
+            if not left:
+                return
+
+    def _copies(self, left: Sequence[Intended], anchor: ImapAnchor, claimed: set[int]) -> list[Found]:
+        folder = self._mailbox.look()
+        if folder is None:
+            return []
+        first = anchor.uid_next if folder.uid_validity == anchor.uid_validity else 1
+        candidates = [one for one in self._mailbox.sizes(first) if one.uid not in claimed]
+        wanted = [Wanted(one.digest, one.octets, unpacked(one.recognition)) for one in left]
+        pairs, portraits = self._mailbox.find(
+            folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
+        )
+        claimed.update(pairs.values())
+        return [
+            _found(wanted[place], portraits[uid], ImapLocator(folder.uid_validity, uid)) for place, uid in pairs.items()
+        ]
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        """Yield each copy exactly as the server gives it; one that it lost or cannot show is an error."""
+        for start in range(0, len(locators), READ_AT_ONCE):
+            group = locators[start : start + READ_AT_ONCE]
+            shown: dict[Locator, Body | FerryError] = {}
+            for uid_validity, uids in _by_validity(group).items():
+                for bodies in self._mailbox.bodies(uid_validity, uids):
+                    shown |= {ImapLocator(uid_validity, uid): body for uid, body in bodies.items()}
+            for locator in group:
+                yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is no place in an IMAP folder")
+
+    def probe(self) -> dict[str, object]:
+        """Say what the server offers, the folder's numbers and the quota. Opens nothing and changes nothing."""
+        session = self._mailbox.session
+        offers: dict[str, object] = {
+            "folder": self._mailbox.folder,
+            "exists": self._mailbox.exists,
+            "capabilities": sorted(name.decode("ascii", "replace") for name in session.capabilities),
+        }
+        if self._mailbox.exists:
+            offers |= session.status(self._mailbox.folder)
+        if session.abilities.append_limit is not None:
+            offers["append_limit"] = session.abilities.append_limit
+        quota = session.quota(self._mailbox.folder)
+        if quota is not None:
+            offers["quota_used"], offers["quota_limit"] = quota
+        return offers
+
+    def close(self) -> None:
+        """Log out; never raises."""
+        self._mailbox.close()
+
+
+def _by_validity(locators: Sequence[Locator]) -> dict[int, list[int]]:
+    groups: dict[int, list[int]] = {}
+    for locator in locators:
+        if isinstance(locator, ImapLocator):
+            groups.setdefault(locator.uid_validity, []).append(locator.uid)
+    return groups
+
+
+def _found(wanted: Wanted, portrait: Portrait, locator: ImapLocator) -> Found:
+    known = wanted.recognition
+    return Found(
+        digest=wanted.digest,
+        header_digest=known.header_digest if known else portrait.header.digest,
+        message_id=known.message_id if known else portrait.header.message_id,
+        octets=wanted.octets,
+        locator=locator,
+    )

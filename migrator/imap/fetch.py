@@ -1,0 +1,174 @@
+"""UID FETCH: sizes of many messages, and bodies byte for byte, in bounded memory.
+
+RFC 9051 section 6.4.5. Only ``BODY.PEEK`` is asked for, so nothing is marked as read. A reply is taken as it comes:
+in any order, with items that nobody asked for, and with other clients' news between.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from migrator.errors import FerryError, Kind, Scope, printable
+from migrator.imap.recognition import Candidate
+from migrator.imap.replies import (
+    StatusReply,
+    Verdict,
+    fetch_items_begin,
+    literal_octets,
+    parse_fetch_items,
+    uid_set_of,
+)
+from migrator.imap.wire import Wire
+from migrator.model import Body, MemoryBody
+
+MEMORY_FOR_BODIES = 8 * 1024 * 1024
+"""Octets of bodies held in memory at once; what goes beyond waits in a nameless file."""
+CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledBody:
+    """A message in a file that has no name: it is gone as soon as nobody holds it."""
+
+    file: IO[bytes]
+    octets: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes from the start."""
+        self.file.seek(0)
+        while chunk := self.file.read(CHUNK):
+            yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One FETCH response: what it says of a message. ``body`` is None where the server did not give one."""
+
+    uid: int
+    size: int | None
+    body: Body | None
+
+
+class Fetcher:
+    """Reads from the folder that is selected on ``wire``."""
+
+    def __init__(self, wire: Wire, spool: Path | None, *, secrets: tuple[bytes, ...] = ()) -> None:
+        self._wire = wire
+        self._spool = spool
+        self._secrets = secrets
+        self._held = 0
+
+    def bodies(self, uids: Sequence[int]) -> dict[int, Body]:
+        """Return the bodies of those of the messages that are there. Raises ``refused`` if the server says no."""
+        self._held = 0
+        found: dict[int, Body] = {}
+        wanted = set(uids)
+        refusal = self._fetch(
+            uid_set_of(sorted(wanted)),
+            b"(UID BODY.PEEK[])",
+            lambda shown: self._keep(found, wanted, shown),
+        )
+        if refusal is not None:
+            raise self._refused(refusal)
+        return found
+
+    @staticmethod
+    def _keep(found: dict[int, Body], wanted: set[int], shown: Shown) -> None:
+        if shown.body is not None and shown.uid in wanted:
+            found[shown.uid] = shown.body
+
+    def headers(self, uids: Sequence[int], field: bytes) -> dict[int, bytes]:
+        """Return one header field, with its name, of those of the messages that are there."""
+        found: dict[int, bytes] = {}
+
+        def keep(shown: Shown) -> None:
+            if shown.body is not None:
+                found[shown.uid] = b"".join(shown.body.chunks())
+
+        self._held = 0
+        refusal = self._fetch(uid_set_of(sorted(uids)), b"(UID BODY.PEEK[HEADER.FIELDS (" + field + b")])", keep)
+        if refusal is not None:
+            raise self._refused(refusal)
+        return found
+
+    def sizes(self, first: int, last: int | None = None) -> list[Candidate]:
+        """Return UID and RFC822.SIZE of every message from UID ``first`` on, ascending."""
+        found: dict[int, Candidate] = {}
+
+        def keep(shown: Shown) -> None:
+            if shown.size is not None and shown.uid >= first:  # n:* names the last message even if it is below n
+                found[shown.uid] = Candidate(shown.uid, shown.size)
+
+        refusal = self._fetch(b"%d:%s" % (first, b"*" if last is None else b"%d" % last), b"(UID RFC822.SIZE)", keep)
+        if refusal is None:
+            return [found[uid] for uid in sorted(found)]
+        if refusal.code == b"MESSAGELIMIT" and found:  # RFC 9738: it told the newest ones; ask for those below
+            return self.sizes(first, min(found) - 1) + [found[uid] for uid in sorted(found)]
+        raise self._refused(refusal)
+
+    def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], None]) -> StatusReply | None:
+        """Hand every FETCH response to ``keep``; return the tagged reply if it is not a plain OK."""
+        wire, tag = self._wire, self._wire.new_tag()
+        wire.send(tag + b" UID FETCH " + uid_set + b" " + items + b"\r\n")
+        while True:
+            line = wire.next_line()
+            start = fetch_items_begin(line)
+            if start is not None:
+                shown = self._shown(line, start)
+                if shown is not None:
+                    keep(shown)
+                continue
+            reply = wire.passed_over(line)
+            if reply is not None:
+                if reply.tag != tag:
+                    raise wire.abort("an answer came to a command that was not sent")
+                is_plain = reply.verdict is Verdict.OK and reply.code != b"MESSAGELIMIT"
+                return None if is_plain else reply
+
+    def _shown(self, line: bytes, start: int) -> Shown | None:
+        """Read one response to its end, literals included; None if it says no UID."""
+        uid = size = None
+        body: Body | None = None
+        while True:
+            items, is_complete = parse_fetch_items(line, start)
+            for item in items:
+                if item.name == b"UID" and item.value:
+                    uid = int(item.value)
+                elif item.name == b"RFC822.SIZE" and item.value:
+                    size = int(item.value)
+                elif item.name.startswith(b"BODY[") and body is None:
+                    body = self._literal(item.literal) if item.literal is not None else _short_body(item.value)
+                elif item.literal is not None:
+                    self._drop(item.literal)
+            if is_complete:
+                return None if uid is None else Shown(uid, size, body)
+            if not items or items[-1].literal is None:
+                self._drop(literal_octets(line) or 0)
+            line, start = self._wire.next_line(), 0
+
+    def _literal(self, octets: int) -> Body:
+        if self._held + octets <= MEMORY_FOR_BODIES:
+            self._held += octets
+            return MemoryBody(self._wire.read(octets))
+        file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it closes with the last reference
+        for piece in self._wire.next_octets(octets):
+            file.write(piece)
+        file.flush()
+        return SpooledBody(file, octets)
+
+    def _drop(self, octets: int) -> None:
+        for _ in self._wire.next_octets(octets):
+            pass
+
+    def _refused(self, reply: StatusReply) -> FerryError:
+        words = printable(reply.words, secrets=self._secrets)
+        return FerryError(Kind.REFUSED, "the server refuses to show messages", server_words=words, scope=Scope.MESSAGE)
+
+
+def _short_body(value: bytes | None) -> Body | None:
+    """Return a body that came as a quoted string, as an empty one may; NIL means that there is none."""
+    return None if value is None else MemoryBody(value)

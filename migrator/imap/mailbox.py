@@ -1,0 +1,270 @@
+"""One folder of one user, over as many connections as it takes: look, read, and find copies again.
+
+The connection is made when it is first needed, and anew when it broke. Whatever only reads is repeated then; a group
+of messages at which the line breaks is halved until the one that the server cannot show stands alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.imap.append import Appender
+from migrator.imap.fetch import Fetcher
+from migrator.imap.recognition import Candidate, Portrait, Wanted, pair
+from migrator.imap.session import Folder, Session, folder_name
+from migrator.imap.settings import ImapSettings
+from migrator.imap.wire import Clock
+from migrator.model import Body
+
+READ_AT_ONCE = 100
+RECONNECT_PAUSES = (1.0, 4.0)
+"""Seconds before the second and third attempt to connect."""
+PATIENCE = 2
+"""How many time-outs in one call are taken for the fault of a message; the next is the server's."""
+MANY = 200
+"""From so many candidates on, their Message-IDs are compared before their bodies are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a mailbox takes from outside: time, chance to stop, and a place for what does not fit into memory."""
+
+    clock: Clock
+    sleep: Callable[[float], None]
+    step: Callable[[str], None]
+    spool: Path | None = None
+
+
+class Mailbox:
+    """The folder of ``settings``. Raises ``FerryError`` from every method but ``close`` and ``lose``."""
+
+    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], world: World) -> None:
+        self.settings = settings
+        self._password = password
+        self._world = world
+        self._session: Session | None = None
+        self._folder: tuple[str, bool] | None = None
+        self._seen: Folder | None = None
+        self._room: int | None = None
+        self._has_asked_room = False
+
+    @property
+    def session(self) -> Session:
+        """The connection, made if there is none; a few attempts are made where trying again can help."""
+        pauses = iter(RECONNECT_PAUSES)
+        while self._session is None:
+            try:
+                self._session = Session(self.settings, self._password, self._world.clock)
+            except FerryError as error:
+                pause = next(pauses, None)
+                if pause is None or error.advice is not Advice.NOW:
+                    raise
+                self._world.sleep(pause)
+            else:
+                self._world.step("imap.connected")
+        return self._session
+
+    @property
+    def folder(self) -> str:
+        """The folder's name as the server writes it."""
+        return self._resolved()[0]
+
+    def _resolved(self) -> tuple[str, bool]:
+        if self._folder is None:
+            self._folder = self.session.resolve(self.settings.folder)
+        return self._folder
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder was there when it was last looked at."""
+        return self._resolved()[1]
+
+    def lose(self) -> None:
+        """Drop a connection that is broken, or whose state is not known."""
+        if self._session is not None:
+            self._session.abandon()
+        self._session = self._seen = None
+
+    def close(self) -> None:
+        """Log out."""
+        if self._session is not None:
+            self._session.close()
+        self._session = self._seen = None
+
+    def look(self, *, writing: bool = False) -> Folder | None:
+        """Return the folder as it is now, or None if it does not exist; an idle connection may have died meanwhile."""
+        try:
+            return self._look(writing=writing)
+        except FerryError as error:
+            if error.scope is not Scope.SESSION:
+                raise
+            self.lose()
+            if error.kind is Kind.TIMEOUT:
+                raise
+            self._folder = None
+            return self._look(writing=writing)
+
+    def _look(self, *, writing: bool) -> Folder | None:
+        if not self.exists:
+            return None
+        session = self.session
+        self._seen = session.select(self.folder) if writing else session.examine(self.folder)
+        return self._seen
+
+    def create(self) -> None:
+        """Make the folder; one that has appeared meanwhile is as good."""
+        name = self.folder
+        self.session.create(name)
+        self._folder = (name, True)
+        self._world.step("imap.folder-created")
+
+    def room(self, octets: int) -> int | None:
+        """Return how many octets the quota leaves before ``octets`` are stored; None where there is no quota.
+
+        The server is asked once, and again when what was stored since then may have used it up.
+        """
+        if not self._has_asked_room or (self._room is not None and octets > self._room):
+            quota = self.session.quota(self.folder)
+            self._room = None if quota is None else max(quota[1] - quota[0], 0)
+            self._has_asked_room = True
+        room = self._room
+        if room is not None:
+            self._room = room - octets
+        return room
+
+    def appender(self) -> Appender:
+        """Return what sends messages to the folder over the present connection."""
+        session = self.session
+        assert session.wire is not None  # noqa: S101  # a session that is held has one
+        return Appender(session.wire, folder_name(self.folder), session.abilities, step=self._world.step)
+
+    def _fetcher(self) -> Fetcher:
+        session = self.session
+        assert session.wire is not None  # noqa: S101  # as above
+        return Fetcher(session.wire, self._world.spool, secrets=session.secrets)
+
+    def sizes(self, first: int) -> list[Candidate]:
+        """Return every message from UID ``first`` on, with its size."""
+        with self.session.seam():
+            return self._fetcher().sizes(first)
+
+    def bodies(self, uid_validity: int, uids: Sequence[int]) -> Iterator[dict[int, Body | FerryError]]:
+        """Yield what stands under the UIDs, group by group as given; what is not there or not shown is an error."""
+        pending = iter(uids)
+        while group := list(islice(pending, READ_AT_ONCE)):
+            found = self._read(uid_validity, group)
+            missing = [uid for uid in group if uid not in found]
+            if missing:  # the session may not have been told of them yet: look again before saying that they are gone
+                self._seen = None
+                found |= self._read(uid_validity, missing)
+            yield {uid: found.get(uid) or self._gone(uid) for uid in group}
+
+    def _read(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Body | FerryError]:
+        """Return what can be read, and an error for each message that breaks the line or is refused."""
+        found: dict[int, Body | FerryError] = {}
+        groups, silences, cuts = deque([list(uids)]), 0, 0
+        while groups:
+            group = groups.popleft()
+            try:
+                found |= self._read_group(uid_validity, group)
+                cuts = 0
+            except FerryError as error:
+                if error.scope not in {Scope.SESSION, Scope.MESSAGE}:
+                    raise
+                if error.scope is Scope.SESSION:
+                    self.lose()
+                silences += error.kind is Kind.TIMEOUT
+                cuts += 1
+                if silences > PATIENCE:
+                    raise
+                if len(group) > 1:
+                    groups.extendleft((group[len(group) // 2 :], group[: len(group) // 2]))
+                elif cuts < 2:  # once may be chance
+                    groups.appendleft(group)
+                else:
+                    found[group[0]] = self._unreadable(error)
+                    cuts = 0
+        return found
+
+    def _read_group(self, uid_validity: int, group: list[int]) -> dict[int, Body | FerryError]:
+        folder = self._seen if self._session is not None and self._seen is not None else self._look(writing=False)
+        if folder is None or folder.uid_validity != uid_validity:
+            return dict.fromkeys(group, self._rebuilt(uid_validity, folder))
+        with self.session.seam():
+            return dict(self._fetcher().bodies(group))
+
+    def _gone(self, uid: int) -> FerryError:
+        return FerryError(Kind.MISMATCH, f"the copy (UID {uid}) is no longer in the folder {self.folder}")
+
+    def _rebuilt(self, uid_validity: int, folder: Folder | None) -> FerryError:
+        if folder is None:
+            return FerryError(Kind.MISMATCH, f"the folder {self.folder} is no longer there")
+        return FerryError(
+            Kind.MISMATCH,
+            f"the folder {self.folder} was made anew (its UIDVALIDITY was {uid_validity} and is {folder.uid_validity})",
+        )
+
+    @staticmethod
+    def _unreadable(error: FerryError) -> FerryError:
+        return FerryError(
+            Kind.SHORT, "the server does not show this copy: it refuses, or hangs up", server_words=error.server_words
+        )
+
+    def find(
+        self, uid_validity: int, candidates: Sequence[Candidate], wanted: list[Wanted], *, is_rebuilding: bool
+    ) -> tuple[dict[int, int], dict[int, Portrait]]:
+        """Pair wanted messages (by place) with UIDs among the candidates, and tell what those look like.
+
+        Bodies are read only where sizes fit, the equal ones first; among very many, only where Message-IDs are equal.
+        """
+        sizes = {message.octets for message in wanted}
+        likely = [one.uid for one in candidates if one.size in sizes]
+        portraits = self._portraits(uid_validity, self._narrowed(likely, wanted))
+        pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
+        if len(pairs) < len(wanted):
+            ranges = _Ranges(wanted)
+            rest = [one.uid for one in candidates if one.size not in sizes and (is_rebuilding or ranges.hold(one.size))]
+            portraits |= self._portraits(uid_validity, self._narrowed(rest, wanted))
+            pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
+        return pairs, portraits
+
+    def _portraits(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Portrait]:
+        return {
+            uid: Portrait.of(body)
+            for group in self.bodies(uid_validity, uids)
+            for uid, body in group.items()
+            if not isinstance(body, FerryError)
+        }
+
+    def _narrowed(self, uids: list[int], wanted: list[Wanted]) -> list[int]:
+        """Leave out candidates that have another Message-ID than all of the wanted, if there are very many."""
+        if len(uids) < MANY or any(message.recognition is None for message in wanted):
+            return uids
+        known = {message.recognition.message_id for message in wanted if message.recognition}
+        with self.session.seam():
+            told = self._fetcher().headers(uids, b"MESSAGE-ID")
+        return [uid for uid in uids if told.get(uid, b"").partition(b":")[2].strip() in known]
+
+
+class _Ranges:
+    """Which sizes a copy of any of many messages can have."""
+
+    def __init__(self, wanted: Sequence[Wanted]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for low, high in sorted(message.size_range for message in wanted):
+            if self._ends and low <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], high)
+            else:
+                self._starts.append(low)
+                self._ends.append(high)
+
+    def hold(self, size: int) -> bool:
+        place = bisect_right(self._starts, size) - 1
+        return place >= 0 and size <= self._ends[place]

@@ -1,0 +1,36 @@
+"""What is configured about an IMAP mailbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from migrator.model import Proof
+from migrator.net import TlsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ImapSettings:
+    r"""A folder of one user on one server, and how copies are to look there.
+
+    ``flags`` are system flags (``\Seen``) and ``keywords`` words; both only where the folder keeps them for good.
+    ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne.
+    """
+
+    host: str
+    port: int
+    username: str
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    auth: str = "auto"
+    allow_plaintext: bool = False
+    folder: str = "INBOX"
+    proof: Proof = Proof.EXACT
+    timeout: float = 45.0
+    flags: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    seen: bool = False
+
+    @property
+    def wanted_flags(self) -> tuple[str, ...]:
+        """All flags and keywords that copies are to have, each once."""
+        seen = ("\\Seen",) if self.seen else ()
+        return tuple(dict.fromkeys((*seen, *self.flags, *self.keywords)))

@@ -1,0 +1,198 @@
+"""Lines and literals of one IMAP connection, both ways: the seam between ``imaplib`` and our own two commands.
+
+``imaplib`` says of ``open``, ``read``, ``readline``, ``send`` and ``shutdown`` that they may be overridden, and nothing
+else of it is relied on here: it keeps doing the session, and between its commands APPEND and UID FETCH go through
+``put``, ``flush``, ``next_line`` and ``next_octets`` with tags of their own. Python 3.14 changed how imaplib reads;
+that does not matter to a subclass that reads itself.
+
+A line has the configured time-out to arrive from its first byte to its last, a literal the time it takes at 512 bytes
+a second besides: a server that drips is as dead as a silent one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from migrator.imap.replies import StatusReply, Verdict, literal_octets, parse_status
+
+if TYPE_CHECKING:
+    from socket import socket
+
+RECEIVE_SIZE = 256 * 1024
+SEND_SIZE = 128 * 1024
+LONGEST_LINE = 1_000_000
+SLOWEST_RATE = 512.0
+
+Clock = Callable[[], float]
+
+
+class Wire(imaplib.IMAP4):
+    """An ``imaplib.IMAP4`` on a connection that ``dial`` makes, with commands of our own between imaplib's.
+
+    What breaks the line raises ``OSError`` (``TimeoutError`` for silence) or ``imaplib.IMAP4.abort``.
+    """
+
+    def __init__(self, host: str, port: int, dial: Callable[[], socket], *, timeout: float, clock: Clock) -> None:
+        self._dial = dial
+        self._timeout = timeout
+        self._clock = clock
+        self._arrived = b""
+        self._at = 0
+        self._unsent: list[bytes] = []
+        self._unsent_octets = 0
+        self._tags = 0
+        self.farewell: StatusReply | None = None
+        """The server's BYE, once it has said so."""
+        super().__init__(host, port)
+
+    # What imaplib calls.
+
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
+        """Connect; called by imaplib once, from its constructor."""
+        del timeout  # ``dial`` knows its own
+        self.host, self.port = host, port
+        self.sock = self._dial()
+        self.sock.settimeout(self._timeout)
+
+    def read(self, size: int) -> bytes:
+        """Return exactly ``size`` bytes; for imaplib's own commands."""
+        return b"".join(self.next_octets(size))
+
+    def readline(self) -> bytes:
+        """Return the next line with its line end, ``b""`` at the end of the stream."""
+        end = self._arrived.find(b"\n", self._at)
+        if end < 0:
+            end = self._await_line()
+            if end < 0:
+                return b""
+        line = self._arrived[self._at : end + 1]
+        self._at = end + 1
+        return line
+
+    def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed says ReadableBuffer; imaplib sends bytes
+        """Send bytes at once, behind whatever was put before."""
+        self.put(data)
+        self.flush()
+
+    def shutdown(self) -> None:
+        """Close the connection; never raises."""
+        with contextlib.suppress(OSError):
+            self.sock.close()
+
+    # What our own commands use.
+
+    def new_tag(self) -> bytes:
+        """Return a tag that this connection has not seen; imaplib's have another form."""
+        self._tags += 1
+        return b"mf%d" % self._tags
+
+    def put(self, data: bytes) -> None:
+        """Take bytes to be sent soon: many small writes become few."""
+        self._unsent.append(data)
+        self._unsent_octets += len(data)
+        if self._unsent_octets >= SEND_SIZE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send everything that was put."""
+        if self._unsent:
+            waiting = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+            self._unsent, self._unsent_octets = [], 0
+            self.sock.sendall(waiting)
+
+    def next_line(self) -> bytes:
+        """Return the next line without its line end; raises ``abort`` at the end of the stream."""
+        line = self.readline()
+        if not line:
+            raise self.abort("the connection ended")
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+    def next_octets(self, octets: int) -> Iterator[bytes]:
+        """Yield exactly ``octets`` bytes of a literal in pieces as they arrive; all of them must be taken."""
+        until = self._clock() + self._timeout + octets / SLOWEST_RATE
+        while octets > 0:
+            if self._at >= len(self._arrived):
+                self._check(until)
+                if not self._receive():
+                    raise self.abort("the connection ended inside a literal")
+            piece = self._arrived[self._at : self._at + octets]
+            self._at += len(piece)
+            octets -= len(piece)
+            yield piece
+
+    def next_status(self) -> StatusReply | None:
+        """Return the next tagged reply, or None for a continuation request; whatever is untagged is passed over.
+
+        A BYE is remembered as the ``farewell``: the end of the stream follows it.
+        """
+        while True:
+            line = self.next_line()
+            if line.startswith(b"+"):
+                return None
+            reply = self.passed_over(line)
+            if reply is not None:
+                return reply
+
+    def passed_over(self, line: bytes) -> StatusReply | None:
+        """Return the tagged reply that ``line`` is; None if it is untagged, and then its literals are gone too."""
+        if line.startswith(b"* ") and literal_octets(line) is not None:
+            self.skip_literals(line)
+            return None
+        reply = parse_status(line)
+        if reply is None or reply.tag != b"*":
+            return reply
+        if reply.verdict is Verdict.BYE:
+            self.farewell = reply
+        return None
+
+    def skip_literals(self, line: bytes) -> None:
+        """Read on to the end of a response of which ``line`` is a piece."""
+        while (octets := literal_octets(line)) is not None:
+            for _ in self.next_octets(octets):
+                pass
+            line = self.next_line()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes have arrived that nobody has read: before STARTTLS an attack (RFC 9051, section 11.1)."""
+        return self._at < len(self._arrived)
+
+    def encrypt(self, wrap: Callable[[socket], socket]) -> None:
+        """Go on over an encrypted connection after STARTTLS was accepted."""
+        self.sock = wrap(self.sock)
+        self.sock.settimeout(self._timeout)
+
+    def _await_line(self) -> int:
+        """Receive until a line is complete; return where it ends in what has arrived, -1 at the end of the stream."""
+        until = self._clock() + self._timeout
+        pieces = [self._arrived[self._at :]]
+        octets = len(pieces[0])
+        while True:
+            if not self._receive():
+                return -1
+            pieces.append(self._arrived)
+            if b"\n" in self._arrived:
+                break
+            octets += len(self._arrived)
+            if octets > LONGEST_LINE:
+                raise self.error(f"a reply line is longer than {LONGEST_LINE} bytes")
+            self._check(until)
+        self._arrived, self._at = b"".join(pieces), 0
+        return self._arrived.find(b"\n")
+
+    def _receive(self) -> bool:
+        self._arrived, self._at = self.sock.recv(RECEIVE_SIZE), 0
+        return bool(self._arrived)
+
+    def _check(self, until: float) -> None:
+        if self._clock() > until:
+            raise TimeoutError("a reply does not end")
+
+
+def monotonic() -> float:
+    """Return the default clock's time."""
+    return time.monotonic()
