@@ -1,0 +1,44 @@
+"""What is to be done, checked in full before anything is touched.
+
+``load`` reads a file, ``config_from_urls`` takes what ``--from`` and ``--to`` say; both give the same frozen
+``Config`` or raise ``ConfigError`` with a line for every problem. Reading order: ``model`` (the tables), ``values``
+(what a person may write), ``reading``, ``bulk``, ``urls``.
+"""
+
+from migrator.config.locating import find_config
+from migrator.config.model import (
+    Account,
+    Auth,
+    Config,
+    Destination,
+    ImapDestination,
+    MaildirDestination,
+    MboxDestination,
+    Metrics,
+    Schedule,
+    Server,
+    Source,
+    VerifySchedule,
+)
+from migrator.config.reading import load
+from migrator.config.urls import End, config_from_urls, default_state_dir
+
+__all__ = [
+    "Account",
+    "Auth",
+    "Config",
+    "Destination",
+    "End",
+    "ImapDestination",
+    "MaildirDestination",
+    "MboxDestination",
+    "Metrics",
+    "Schedule",
+    "Server",
+    "Source",
+    "VerifySchedule",
+    "config_from_urls",
+    "default_state_dir",
+    "find_config",
+    "load",
+]

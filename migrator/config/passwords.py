@@ -1,0 +1,107 @@
+"""Where a password comes from, as it is written in the configuration.
+
+Pure but for the paths. No message shows what was written as the password itself.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from migrator.config.problems import nearest
+from migrator.secrets import (
+    CommandSecret,
+    CredentialSecret,
+    EnvironmentSecret,
+    FileSecret,
+    KeyringSecret,
+    Secret,
+    TextSecret,
+)
+
+SOURCES = ("command", "env", "file", "keyring", "credential")
+
+_HOW = 'write "text" or one of { command = "…" }, { env = "VAR" }, { file = "PATH" }, { keyring = "SERVICE" }'
+
+
+def secret(
+    written: object, *, path: Callable[[str], Path], username: str = "", withheld: frozenset[str] = frozenset()
+) -> Secret:
+    """Read the value of ``password``; raises ``ValueError`` with words for a person.
+
+    ``path`` makes a relative path absolute, ``username`` is the keyring's, and ``withheld`` are the environment
+    variables that no command of ours gets to see.
+    """
+    if isinstance(written, str):
+        if not written:
+            raise ValueError("must not be empty")
+        return TextSecret(written)
+    source, reference = _source(written)
+    match source:
+        case "command":
+            return CommandSecret(_command(reference), withheld)
+        case "env":
+            return EnvironmentSecret(reference)
+        case "file":
+            return FileSecret(path(reference))
+        case "keyring":
+            return KeyringSecret(reference, username)
+        case _:
+            return CredentialSecret(_credential(reference))
+
+
+def _source(written: object) -> tuple[str, str]:
+    if not isinstance(written, Mapping):
+        raise ValueError(f"must be text or a table; {_HOW}")  # noqa: TRY004  # pydantic collects ValueError only
+    for key in written:
+        if key not in SOURCES:
+            raise ValueError(f'unknown key "{key}"{nearest(str(key), SOURCES)}')
+    if len(written) != 1:
+        raise ValueError(f"must name exactly one source; {_HOW}")
+    [(source, reference)] = written.items()
+    if not isinstance(reference, str) or not reference.strip() or "\0" in reference:
+        raise ValueError(f"{source} must be text and not empty")
+    return source, reference
+
+
+def _command(line: str) -> str:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise ValueError(f"command cannot be split into words ({error})") from None
+    if not words:
+        raise ValueError("command has no words")
+    return line
+
+
+def _credential(name: str) -> str:
+    if "/" in name or name in {".", ".."}:
+        raise ValueError("credential is a name, not a path")
+    return name
+
+
+def variables_in(document: object) -> frozenset[str]:
+    """Return the environment variables that hold passwords, anywhere in a document: children do not get them."""
+    match document:
+        case {"env": str(variable)}:
+            return frozenset({variable})
+        case Mapping():
+            return frozenset().union(*map(variables_in, document.values()))
+        case list():
+            return frozenset().union(*map(variables_in, document))
+        case _:
+            return frozenset()
+
+
+def stands_in_text(document: object) -> bool:
+    """Say whether any password stands in the document itself."""
+    match document:
+        case {"password": str()}:
+            return True
+        case Mapping():
+            return any(map(stands_in_text, document.values()))
+        case list():
+            return any(map(stands_in_text, document))
+        case _:
+            return False

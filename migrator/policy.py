@@ -1,0 +1,36 @@
+"""What the owner of a maildrop wants to happen to mail that has arrived: pure values, decided in the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Leave every message on the server: the default, everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWhenVerified:
+    """Delete a message as soon as every destination's copy of it is verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAfter:
+    """Delete a message once every destination's copy of it has been verified for this long."""
+
+    age: timedelta
+
+
+LeaveOnServer = Keep | DeleteWhenVerified | DeleteAfter
+
+
+class SourceProof(StrEnum):
+    """How the source proves that it still holds what an earlier session copied, before that is deleted there."""
+
+    CONTENT = "content"
+    """The whole message is retrieved again and has the same digest."""
+    HEADERS = "headers"
+    """Its octets and the digest of its header block (TOP n 0) are the same."""
