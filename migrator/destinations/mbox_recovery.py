@@ -1,0 +1,319 @@
+"""What happened to an mbox folder since the ledger last looked: a crash, another writer, or damage.
+
+A volume whose stamp is the remembered one is not even opened. One that grew is read from its remembered end on, after
+an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are told as
+``Found``. Bytes are cut in one case only: the file ends in a record that is not whole, and an open intent explains it,
+which is to say that its From_ line is one that we were about to write, from that place on, and that nothing in it looks
+like another writer's From_ line. They are copied to the state folder first. Everything else is left as it is; a
+volume whose end is no border between records is CLOSED, so that nothing is ever glued to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from migrator.destinations import (
+    Finding,
+    Found,
+    Intent,
+    MboxAnchor,
+    VolumeChanged,
+    VolumeRecord,
+    VolumeSeen,
+    VolumeState,
+    VolumeTouched,
+    mboxrd,
+)
+from migrator.destinations.files import (
+    Device,
+    Patience,
+    Step,
+    create_file,
+    drop_cache,
+    make_folder,
+    read_range,
+    stamp_of,
+    storage_error,
+    write_all,
+)
+from migrator.destinations.mboxrd import Span
+from migrator.destinations.volumes import (
+    Distrusted,
+    OpenVolume,
+    begins_like_mbox,
+    ends_at_border,
+    month_and_number,
+    opened,
+    regular_file,
+    tail_digest,
+)
+from migrator.digest import HEADER_LIMIT, digest_of, header_block, header_facts
+from migrator.errors import FerryError, Kind
+from migrator.model import Digest, MboxLocator
+
+STREAM_ABOVE = 1 << 20
+"""Records longer than this (in bytes) are read in pieces, never as a whole."""
+
+_TELL_EVERY = 5_000
+_CURE = (
+    "bring the volume back from a backup, or accept it as it is once you have looked; "
+    "nothing is written to it and nothing that stands in it is deleted at its source until then"
+)
+_SOMEBODYS_FROM_LINE = re.compile(
+    rb"From [^\n]{0,400}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[ ,]+"
+    rb"(?:\d+ )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the open intents say about the end of one volume, from ``offset`` on."""
+
+    offset: int
+    is_anchored_here: bool
+    digests: frozenset[Digest]
+    frames: frozenset[bytes]
+
+    @classmethod
+    def about(cls, name: str, intents: Sequence[Intent]) -> Evidence | None:
+        """Gather the intents that began in this volume, or in an earlier one of ours that was full by then."""
+        anchors = [(i.anchor, i) for i in intents if isinstance(i.anchor, MboxAnchor)]
+        here = [(anchor.offset, intent) for anchor, intent in anchors if anchor.volume == name]
+        later = [(0, intent) for anchor, intent in anchors if _is_later(name, anchor.volume)]
+        meant = [message for _, intent in here + later for message in intent.messages]
+        if not meant:
+            return None
+        return cls(
+            offset=min(offset for offset, _ in here + later),
+            is_anchored_here=bool(here),
+            digests=frozenset(message.digest for message in meant),
+            frames=frozenset(message.recognition for message in meant),
+        )
+
+
+def recognition_of(frame: bytes) -> bytes:
+    """Return what an intent keeps of a From_ line, to know it again by."""
+    return zlib.crc32(frame).to_bytes(4, "big")
+
+
+def _is_later(name: str, anchored: str) -> bool:
+    ours, theirs = month_and_number(name), month_and_number(anchored)
+    return ours is not None and theirs is not None and ours > theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Looks at the volumes of one folder, under the lock of its destination."""
+
+    folder: Path
+    torn_folder: Path
+    intents: Sequence[Intent]
+    patience: Patience
+    device: Device
+    step: Step
+    distrusted: Distrusted
+
+    def volume(self, name: str, known: VolumeRecord | None) -> Iterator[Finding]:
+        """Tell what is new in one volume; nothing at all where nothing is."""
+        try:
+            yield from self._compared(name, known)
+        except OSError as error:
+            raise storage_error(error, f"looking at the volume {self.folder / name}") from error
+
+    def _compared(self, name: str, known: VolumeRecord | None) -> Iterator[Finding]:
+        status = regular_file(self.folder / name)
+        if known is None:
+            if status is not None:
+                yield from self._unknown(name)
+        elif known.state is VolumeState.CHANGED:
+            return
+        elif status is None:
+            yield _changed(known, f"the volume {self.folder / name} is missing or is no longer a regular file")
+        elif status.st_size < known.end:
+            yield _changed(
+                known,
+                f"the volume {self.folder / name} has shrunk: it has {status.st_size} bytes, and {known.end} are known",
+            )
+        elif stamp_of(status) != known.stamp:
+            yield from self._touched(known)
+        elif known.state is VolumeState.OPEN and name in self.distrusted:
+            yield VolumeSeen(replace(known, state=VolumeState.CLOSED))
+
+    def _unknown(self, name: str) -> Iterator[Finding]:
+        with opened(self.folder, name, self.patience) as volume:
+            if begins_like_mbox(volume.handle) or self._evidence_of(name) is not None:
+                yield from self._appended(volume, VolumeRecord(name, 0, b"", ""))
+
+    def _touched(self, known: VolumeRecord) -> Iterator[Finding]:
+        with opened(self.folder, known.name, self.patience) as volume:
+            if volume.end == known.end and not self._is_our_doing(volume, known):
+                yield VolumeTouched(volume.record(state=known.state))
+                return
+            if tail_digest(volume.handle, known.end) != known.tail_digest:
+                path = self.folder / known.name
+                yield _changed(known, f"the volume {path} was rewritten: the bytes before {known.end} are others now")
+                return
+            yield from self._appended(volume, known)
+
+    def _is_our_doing(self, volume: OpenVolume, known: VolumeRecord) -> bool:
+        """Tell whether a batch of ours was undone here, which leaves the length and changes the time."""
+        evidence = self._evidence_of(volume.name)
+        is_same_file = known.stamp.partition(":")[0] == str(os.fstat(volume.handle).st_ino)
+        return is_same_file and evidence is not None and evidence.is_anchored_here and evidence.offset == volume.end
+
+    def _evidence_of(self, name: str) -> Evidence | None:
+        return Evidence.about(name, self.intents)
+
+    # ------------------------------------------------------------------------------ what was appended
+
+    def _appended(self, volume: OpenVolume, known: VolumeRecord) -> Iterator[Finding]:
+        """Tell the records from the known end on, and then the volume's new end."""
+        self._make_durable(volume, known)
+        evidence = self._evidence_of(volume.name)
+        end, told = volume.end, 0
+        is_border = volume.end == known.end or ends_at_border(volume.handle, volume.end)
+        for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), known.end, volume.end):
+            found = _found(volume, span) if span.is_readable else None
+            if span.is_last and evidence and self._is_ours_and_torn(volume, span, found, evidence):
+                self._cut(volume, span)
+                end, is_border = volume.end, True
+                break
+            if found is not None:
+                yield found
+                told += 1
+            if span.is_last:
+                end = span.end if found else span.offset
+                is_border = is_border or _is_meant(found, evidence)
+            elif told % _TELL_EVERY == 0 and told:
+                # No stamp: this is on the way, and must not look finished should the process die here.
+                yield VolumeSeen(replace(volume.record(end=span.end, state=known.state), stamp=""))
+        state = known.state if is_border and volume.name not in self.distrusted else VolumeState.CLOSED
+        record = volume.record(end=end, state=state)
+        yield VolumeTouched(record) if _is_another_file(known.stamp, record.stamp) else VolumeSeen(record)
+
+    def _make_durable(self, volume: OpenVolume, known: VolumeRecord) -> None:
+        try:
+            self.device.fsync(volume.handle)
+        except OSError as error:
+            self.distrusted.add(volume.name)
+            raise storage_error(error, f"making {self.folder / volume.name} durable") from error
+        drop_cache(volume.handle, known.end, volume.end - known.end)
+
+    # -------------------------------------------------------------------------------------- torn tails
+
+    def _is_ours_and_torn(self, volume: OpenVolume, span: Span, found: Found | None, evidence: Evidence) -> bool:
+        """Tell whether an open intent explains the last record, and it is not a message of that intent, whole."""
+        if span.offset < evidence.offset or _is_meant(found, evidence):
+            return False
+        beginning = read_range(volume.handle, span.offset, min(mboxrd.FRAME_LIMIT, span.length))
+        frame_end = beginning.find(b"\n") + 1
+        if frame_end:
+            if recognition_of(beginning[:frame_end]) not in evidence.frames:
+                return False
+        elif not evidence.is_anchored_here or not _could_begin_a_frame(beginning):
+            return False
+        return not _holds_somebodys_from_line(volume.handle, span.offset + 1, span.end)
+
+    def _cut(self, volume: OpenVolume, span: Span) -> None:
+        """Copy a torn tail to the state folder, if there is room, and take it from the volume, durably."""
+        self._save(volume, span)
+        try:
+            self.device.truncate(volume.handle, span.offset)
+            self.step("mbox.tail-cut")
+            self.device.fsync(volume.handle)
+        except OSError as error:
+            raise storage_error(error, f"cutting a torn message from {self.folder / volume.name}") from error
+        self.step("mbox.tail-cut-fsynced")
+        volume.end = span.offset
+
+    def _save(self, volume: OpenVolume, span: Span) -> None:
+        path = self.torn_folder / f"{volume.name.removesuffix('.mbox')}-{span.offset}-{span.length}.torn"
+        try:
+            make_folder(self.torn_folder, self.device)
+            path.unlink(missing_ok=True)  # left by a crash between the copying and the cutting
+            copy = create_file(path)
+        except OSError:
+            return  # no room for a copy of half a message: the whole one is still at its source
+        try:
+            for offset in range(span.offset, span.end, STREAM_ABOVE):
+                write_all(copy, read_range(volume.handle, offset, min(STREAM_ABOVE, span.end - offset)), self.device)
+            self.device.fsync(copy)
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+        finally:
+            os.close(copy)
+        self.step("mbox.tail-saved")
+
+
+def _changed(known: VolumeRecord, what: str) -> VolumeChanged:
+    return VolumeChanged(replace(known, state=VolumeState.CHANGED), FerryError(Kind.ARCHIVE, what, cure=_CURE))
+
+
+def _is_another_file(known_stamp: str, stamp: str) -> bool:
+    known_inode = known_stamp.partition(":")[0]
+    return bool(known_inode) and known_inode != stamp.partition(":")[0]
+
+
+def _is_meant(found: Found | None, evidence: Evidence | None) -> bool:
+    """Tell whether this is a message of an intent, whole."""
+    return found is not None and evidence is not None and found.digest in evidence.digests
+
+
+def _could_begin_a_frame(beginning: bytes) -> bool:
+    """Tell whether these bytes, without any line end, are the start of a From_ line, or a hole that a crash left."""
+    written = beginning.rstrip(b"\0")  # some file systems fill with NUL what never reached the disk
+    return b"From ".startswith(written[:5])
+
+
+def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:
+    """Tell whether another writer's From_ line may be glued to the middle of a line that a crash cut short."""
+    overlap = 512
+    while begin < end:
+        window = read_range(handle, begin, min(STREAM_ABOVE, end - begin))
+        if _SOMEBODYS_FROM_LINE.search(window):
+            return True
+        begin += max(1, len(window) - overlap) if begin + len(window) < end else len(window) or end
+    return False
+
+
+# ------------------------------------------------------------------------------------------ one record
+
+
+def _found(volume: OpenVolume, span: Span) -> Found:
+    """Read one record and say which message it is."""
+    beginning = read_range(volume.handle, span.offset, min(STREAM_ABOVE, span.length))
+    frame_end = beginning.index(b"\n") + 1
+    locator = MboxLocator(volume.name, span.offset, span.length, zlib.crc32(beginning[:frame_end]))
+    if span.length <= STREAM_ABOVE:
+        message = mboxrd.decode(beginning[frame_end : span.length - 1])
+        return _fact(digest_of(message), header_block(message), len(message), locator)
+    return _found_large(volume.handle, span.offset + frame_end, span.end - 1, locator)
+
+
+def _found_large(handle: int, begin: int, end: int, locator: MboxLocator) -> Found:
+    digest, octets, beginning = sha256(), 0, b""
+    for piece in mboxrd.decoded(pieces_of(handle, begin, end)):
+        digest.update(piece)
+        octets += len(piece)
+        if len(beginning) < HEADER_LIMIT + 4:
+            beginning += piece[: HEADER_LIMIT + 4]
+    return _fact(Digest(digest.digest()), header_block(beginning), octets, locator)
+
+
+def _fact(digest: Digest, block: bytes, octets: int, locator: MboxLocator) -> Found:
+    facts = header_facts(block)
+    return Found(digest, facts.digest, facts.message_id, octets, locator)
+
+
+def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
+    """Yield a range of a file in pieces of bounded size; ends early where the file does."""
+    while begin < end and (piece := read_range(handle, begin, min(STREAM_ABOVE, end - begin))):
+        yield piece
+        begin += len(piece)

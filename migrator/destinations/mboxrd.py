@@ -1,0 +1,332 @@
+"""The mboxrd format, pure: a message in canonical form (CRLF) to bytes of a volume (LF) and back, exactly.
+
+A record is a From_ line, the content, and one line feed: the blank line that separates it from the next. Content is the
+canonical form with every CRLF turned into LF, and one ``>`` put before every line that matches ``^>*From ``, so that a
+line that begins with ``From`` and a space always begins a record. A CR that no LF follows is content and stays. Undoing
+both gives the canonical form back, byte for byte: for bare CRs, NULs, lines of megabytes, a last line without an end, a
+header without a body, and for nothing at all.
+
+Regular expressions and ``replace`` are the dear steps here (see docs/performance.md), hence the find loops and guards.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+Reader = Callable[[int, int], bytes]
+"""``read(offset, size)`` gives up to ``size`` bytes of a file from ``offset`` on; fewer only where the file ends."""
+
+FRAME_LIMIT = 4096
+"""A From_ line is at most this long; a longer line begins no record that we take for mail."""
+
+UNKNOWN_SENDER = b"MAILER-DAEMON"
+
+_SENDER_SEARCH_LIMIT = 64 * 1024
+_LF = 0x0A
+_QUOTE = 0x3E
+_PARTIAL_FROM = (b"From", b"Fro", b"Fr", b"F")
+_PARTIAL_QUOTED_FROM = (b">From", b">Fro", b">Fr", b">F", b">")
+_FOLD = re.compile(rb"\r\n(?=[ \t])")
+_ADDRESS = re.compile(rb"[!#-'*+\--9=?A-Z^-~]+@[!#-'*+\--:=?A-\[\]^-~]+")  # printable ASCII without specials
+
+
+# ---------------------------------------------------------------------------------------------- content
+
+
+def encode(message: bytes) -> bytes:
+    """Return the content of a record for a message in canonical form."""
+    return _quoted(_lf_form(message), at_line_start=True)
+
+
+def decode(content: bytes) -> bytes:
+    """Return the canonical form of a record's content; undoes ``encode``."""
+    return _unquoted(content, at_line_start=True).replace(b"\n", b"\r\n")
+
+
+class Encoder:
+    """Encode a message that comes in pieces; however it is cut, the bytes are those of ``encode``.
+
+    At most five bytes are held back between two calls.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._carriage_return = b""
+        self._at_line_start = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what is certain after this piece."""
+        piece = self._carriage_return + piece
+        self._carriage_return = b"\r" if piece.endswith(b"\r") else b""
+        if self._carriage_return:
+            piece = piece[:-1]
+        text, self._held = _without_ending(self._held + _lf_form(piece), _PARTIAL_FROM)
+        content = _quoted(text, at_line_start=self._at_line_start)
+        self._at_line_start = _is_at_line_start(text, before=self._at_line_start)
+        return content
+
+    def finish(self) -> bytes:
+        """Return what was held back; the message is complete."""
+        return self._held + self._carriage_return
+
+
+class Decoder:
+    """Decode content that comes in pieces; however it is cut, the bytes are those of ``decode``."""
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._at_line_start = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what is certain after this piece."""
+        text, self._held = _without_ending(self._held + piece, _PARTIAL_QUOTED_FROM)
+        content = _unquoted(text, at_line_start=self._at_line_start)
+        self._at_line_start = _is_at_line_start(text, before=self._at_line_start)
+        return content.replace(b"\n", b"\r\n")
+
+    def finish(self) -> bytes:
+        """Return what was held back; the content is complete."""
+        return self._held
+
+
+def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of a record for a message that comes in pieces."""
+    encoder = Encoder()
+    for piece in pieces:
+        yield encoder.feed(piece)
+    yield encoder.finish()
+
+
+def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the canonical form of content that comes in pieces."""
+    decoder = Decoder()
+    for piece in pieces:
+        yield decoder.feed(piece)
+    yield decoder.finish()
+
+
+def to_lf(message: bytes) -> bytes:
+    """Return a message with every CRLF turned into LF and nothing quoted: the form of a Maildir's files."""
+    return _lf_form(message)
+
+
+def _lf_form(message: bytes) -> bytes:
+    lines = message.translate(None, b"\r")
+    # Equal only if every LF had its one CR and there was no other: then nothing but line ends was touched.
+    return lines if lines.replace(b"\n", b"\r\n") == message else message.replace(b"\r\n", b"\n")
+
+
+def _quoted(text: bytes, *, at_line_start: bool) -> bytes:
+    """Put ``>`` before each ``>*From `` at the start of a line; ``at_line_start`` tells whether text begins there."""
+    if b" " not in text:  # base64 has none, and looking for one byte costs next to nothing
+        return text
+    at = text.find(b"From ")
+    if at < 0:
+        return text
+    pieces: list[bytes] = []
+    done = 0
+    while at >= 0:
+        if _opens_a_line(text, at, at_line_start=at_line_start):
+            pieces.append(text[done:at])
+            done = at
+        at = text.find(b"From ", at + 5)
+    pieces.append(text[done:])
+    return b">".join(pieces)
+
+
+def _unquoted(text: bytes, *, at_line_start: bool) -> bytes:
+    """Take one ``>`` from each ``>+From `` at the start of a line."""
+    at = text.find(b">From ")
+    if at < 0:
+        return text
+    pieces: list[bytes] = []
+    done = 0
+    while at >= 0:
+        if _opens_a_line(text, at, at_line_start=at_line_start):
+            pieces.append(text[done:at])
+            done = at + 1
+        at = text.find(b">From ", at + 6)
+    pieces.append(text[done:])
+    return b"".join(pieces)
+
+
+def _opens_a_line(text: bytes, at: int, *, at_line_start: bool) -> bool:
+    """Tell whether nothing but ``>`` stands between the start of the line and this place.
+
+    The quoting character may therefore go right before ``From``: ``>>`` and ``>`` are the same three in any order.
+    """
+    while at > 0 and text[at - 1] == _QUOTE:
+        at -= 1
+    return at_line_start if at == 0 else text[at - 1] == _LF
+
+
+def _is_at_line_start(text: bytes, *, before: bool) -> bool:
+    """Tell whether the line that follows ``text`` has only ``>`` so far; ``before`` told it before ``text``."""
+    last_end = text.rfind(b"\n")
+    if last_end < 0 and not before:
+        return False
+    return not text[last_end + 1 :].strip(b">")
+
+
+def _without_ending(text: bytes, endings: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """Split off the longest of ``endings`` (longest first) that the text ends with."""
+    if not text.endswith(endings):
+        return text, b""
+    ending = next(ending for ending in endings if text.endswith(ending))
+    return text[: -len(ending)], ending
+
+
+# ------------------------------------------------------------------------------------------- From_ lines
+
+
+def frame(sender: bytes, date: bytes) -> bytes:
+    """Return a From_ line with its line feed: envelope sender, and the time of archiving as ``timestamp`` gives it."""
+    return b"From %b %b\n" % (sender, date)
+
+
+def timestamp(archived: datetime) -> bytes:
+    """Return the time as a From_ line has it, in UTC and in English whatever the locale."""
+    return time.asctime(archived.utctimetuple()).encode("ascii")
+
+
+def envelope_sender(beginning: bytes) -> bytes:
+    """Say who sent a message, given its beginning in canonical form: a word without spaces, in printable ASCII.
+
+    It is the address of Return-Path (RFC 5321, section 4.4; an empty one means the mail system itself), else that of
+    From or Sender, else ``MAILER-DAEMON``.
+    """
+    end = beginning.find(b"\r\n\r\n", 0, _SENDER_SEARCH_LIMIT)
+    headers = b"\r\n" + beginning[: end if end >= 0 else _SENDER_SEARCH_LIMIT]
+    names = headers.lower()
+    return_path = _value(headers, names, b"\r\nreturn-path:")
+    if return_path is not None and return_path.strip(b" \t") == b"<>":
+        return UNKNOWN_SENDER
+    for value in (return_path, _value(headers, names, b"\r\nfrom:"), _value(headers, names, b"\r\nsender:")):
+        address = _address(value) if value else b""
+        if address:
+            return address
+    return UNKNOWN_SENDER
+
+
+def _value(headers: bytes, names: bytes, name: bytes) -> bytes | None:
+    """Return the unfolded value of the first header of this name, which stands in ``names`` in lower case."""
+    at = names.find(name)
+    if at < 0:
+        return None
+    begin = at + len(name)
+    end = headers.find(b"\r\n", begin)
+    while end >= 0 and headers[end + 2 : end + 3] in (b" ", b"\t"):
+        end = headers.find(b"\r\n", end + 2)
+    return _FOLD.sub(b"", headers[begin : end if end >= 0 else None])
+
+
+def _address(value: bytes) -> bytes:
+    """Return the address in a header's value, ``b""`` where none is sane enough for a From_ line."""
+    opened = value.rfind(b"<")
+    found = _ADDRESS.search(value, opened + 1) if opened >= 0 else None
+    found = found or _ADDRESS.search(value)
+    return found[0] if found and len(found[0]) <= 320 else b""
+
+
+# ---------------------------------------------------------------------------------------------- records
+
+
+class Form(Enum):
+    """What a stretch of a volume looks like."""
+
+    WHOLE = "whole"
+    """A record that another one follows, or that a blank line closes."""
+    UNCLOSED = "unclosed"
+    """The last record: it ends with its line, but no blank line follows."""
+    TORN = "torn"
+    """A record that ends inside a line or right after its From_ line."""
+    JUNK = "junk"
+    """Bytes before the first From_ line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A record: where it begins, and its length with the From_ line and the closing line feed.
+
+    ``is_last`` says that the file ends with it.
+    """
+
+    offset: int
+    length: int
+    form: Form
+    is_last: bool
+
+    @property
+    def end(self) -> int:
+        """Where the next record begins."""
+        return self.offset + self.length
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it has a From_ line, content (maybe empty) and the closing line feed."""
+        return self.form in (Form.WHOLE, Form.UNCLOSED)
+
+
+def scan(read: Reader, start: int, end: int, *, chunk: int = 1 << 20) -> Iterator[Span]:
+    """Yield the records that stand between two offsets, in flat memory; ``start`` is the beginning of a line.
+
+    Every line that begins with ``From`` and a space begins a record, whether or not a blank line comes before it.
+    Blank lines before the first record are passed over.
+    """
+    start = _past_blank_lines(read, start, end, chunk)
+    if start >= end:
+        return
+    begin = start
+    for border in _borders(read, start, end, chunk):
+        yield Span(begin, border - begin, _form(read, begin, border, is_last=False), is_last=False)
+        begin = border
+    yield Span(begin, end - begin, _form(read, begin, end, is_last=True), is_last=True)
+
+
+def _past_blank_lines(read: Reader, start: int, end: int, chunk: int) -> int:
+    while start < end:
+        data = read(start, min(chunk, end - start))
+        blank = len(data) - len(data.lstrip(b"\n"))
+        start += blank
+        if blank < len(data) or not data:
+            break
+    return start
+
+
+def _borders(read: Reader, start: int, end: int, chunk: int) -> Iterator[int]:
+    """Yield the offset of every From_ line after the line at ``start``."""
+    position = start
+    carried = b""
+    while position < end:
+        data = read(position, min(chunk, end - position))
+        if not data:
+            return
+        window = carried + data
+        base = position - len(carried)
+        at = window.find(b"\nFrom ")
+        while at >= 0:
+            yield base + at + 1
+            at = window.find(b"\nFrom ", at + 6)
+        position += len(data)
+        carried = window[-5:]
+
+
+def _form(read: Reader, begin: int, end: int, *, is_last: bool) -> Form:
+    beginning = read(begin, min(FRAME_LIMIT, end - begin))
+    if not beginning.startswith(b"From "):
+        return Form.JUNK
+    frame_end = beginning.find(b"\n") + 1
+    ending = read(end - 2, 2)
+    if frame_end == 0 or end - begin <= frame_end or not ending.endswith(b"\n"):
+        return Form.TORN
+    return Form.WHOLE if not is_last or ending == b"\n\n" else Form.UNCLOSED
+
+
+def reader_of(content: bytes) -> Reader:
+    """Return a reader of bytes held in memory."""
+    return lambda offset, size: content[offset : offset + size]
