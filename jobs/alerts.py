@@ -17,6 +17,7 @@ from jobs.policy import DAY, HOUR
 from jobs.state import AccountState, Fact
 from migrator.errors import Kind
 
+TOPIC = "incidents"
 QUIET = 6 * HOUR
 CROWD = 3
 """From so many accounts on, trouble with one host is told as the host's."""

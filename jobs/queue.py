@@ -93,6 +93,7 @@ class Queue:
         self._chance = chance
         self._entries: dict[str, _Entry] = {}
         self._busy: Counter[str] = Counter()
+        self._running = 0
 
     def load(self, jobs: Iterable[Job], now: float) -> None:
         """Take over the accounts of a configuration: new and changed ones are due at once, missing ones are dropped.
@@ -161,6 +162,7 @@ class Queue:
         entry = min(ready, key=lambda entry: max(entry.since, entry.state.not_before))
         waited = now - max(entry.since, entry.state.not_before)
         entry.phase, entry.since = Phase.RUNNING, now
+        self._running += 1
         for host in entry.job.hosts:
             self._busy[host] += 1
             self.breakers.asks(host)
@@ -209,6 +211,7 @@ class Queue:
         if entry.is_removed:
             del self._entries[turn.job.name]
         self._busy.subtract(turn.job.hosts)
+        self._running -= 1
         return entry
 
     def _heard(self, job: Job, outcome: Outcome, now: float) -> list[str]:
@@ -258,7 +261,7 @@ class Queue:
     @property
     def running(self) -> int:
         """How many accounts are being worked."""
-        return sum(entry.phase is Phase.RUNNING for entry in self._entries.values())
+        return self._running
 
     def states(self) -> dict[str, AccountState]:
         """Return what is known of each account."""
