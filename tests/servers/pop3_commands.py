@@ -90,10 +90,10 @@ def _retr(session: Session, command: Command) -> Wire:
 
 def _top(session: Session, command: Command) -> Wire:
     message = session.existing(command.number)
-    lines = command.line.split(b" ")[-1]
-    if message is None or not lines.isdigit():
+    arguments = command.line.split()[1:]
+    if message is None or len(arguments) != 2 or not arguments[1].isdigit():
         return one(b"-ERR no such message")
-    return content(b"+OK", top_of(message.content, int(lines)))
+    return content(b"+OK", top_of(message.content, int(arguments[1])))
 
 
 def _dele(session: Session, command: Command) -> Wire:
