@@ -201,7 +201,7 @@ def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
     for locator in locators:
         if not isinstance(locator, MboxLocator):
             raise TypeError(f"not a place in an mbox folder: {locator}")
-        if run and (locator.offset != end or locator.length > room or locator.volume != run[0].volume):
+        if run and (locator.offset != end or locator.length > min(room, STREAM_ABOVE) or locator.volume != run[0].volume):
             yield run
             run = []
         if not run:

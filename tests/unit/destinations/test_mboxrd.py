@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from migrator.destinations import mboxrd
 from migrator.destinations.mboxrd import Form
@@ -87,7 +86,9 @@ def test_a_carriage_return_that_ends_no_line_is_content() -> None:
 
 def test_the_date_is_in_utc_whatever_the_zone() -> None:
     archived = datetime(2026, 11, 3, 0, 30, 5, tzinfo=timezone(timedelta(hours=2)))
-    assert mboxrd.frame(b"a@example.org", mboxrd.timestamp(archived)) == b"From a@example.org Mon Nov  2 22:30:05 2026\n"
+    assert (
+        mboxrd.frame(b"a@example.org", mboxrd.timestamp(archived)) == b"From a@example.org Mon Nov  2 22:30:05 2026\n"
+    )
 
 
 def test_the_day_is_padded_as_asctime_does() -> None:
@@ -165,9 +166,7 @@ def test_scan_finds_the_same_records_whatever_is_read_at_once(content: bytes, ch
 def test_scan_finds_what_was_written(messages: list[bytes]) -> None:
     frame = b"From a Mon Nov  2 22:30:05 2026\n"
     volume = b"".join(frame + mboxrd.encode(message) + b"\n" for message in messages)
-    found = [
-        mboxrd.decode(volume[offset + len(frame) : offset + length - 1]) for offset, length, _, _ in spans(volume)
-    ]
+    found = [mboxrd.decode(volume[offset + len(frame) : offset + length - 1]) for offset, length, _, _ in spans(volume)]
     assert found == messages
 
 

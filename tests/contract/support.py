@@ -1,0 +1,121 @@
+"""What tests of destinations need: messages, and a memory that behaves as the ledger does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from migrator.destinations import (
+    Anchor,
+    Destination,
+    Finding,
+    Found,
+    Intended,
+    Intent,
+    Recollection,
+    Stored,
+    VolumeChanged,
+    VolumeRecord,
+    VolumeSeen,
+    VolumeTouched,
+)
+from migrator.digest import digest_of, header_block, header_facts
+from migrator.errors import FerryError
+from migrator.model import Body, Digest, Locator, MemoryBody, Message
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def message(content: bytes, body: Body | None = None) -> Message:
+    """Make a message of its canonical form; ``body`` gives the same bytes in another way."""
+    facts = header_facts(header_block(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, body or MemoryBody(content))
+
+
+def simple(number: int, size: int = 100) -> Message:
+    """Make one of many different messages."""
+    head = b"Return-Path: <sender%d@example.org>\r\nMessage-ID: <%d@example.org>\r\n\r\n" % (number, number)
+    line = b"From here on: message %d\r\n" % number
+    return message(head + line * max(1, size // len(line)))
+
+
+def content_of(copy: Body | FerryError) -> bytes:
+    """Return a body's bytes; raise the error that came instead."""
+    if isinstance(copy, FerryError):
+        raise copy
+    return b"".join(copy.chunks())
+
+
+@dataclass
+class Memory:
+    """Remembers a destination as the ledger does: volumes, copies, and the intents with no known outcome."""
+
+    volumes: dict[str, VolumeRecord] = field(default_factory=dict)
+    copies: dict[Digest, list[Locator]] = field(default_factory=dict)
+    intents: list[Intent] = field(default_factory=list)
+    changed: list[VolumeChanged] = field(default_factory=list)
+    touched: list[VolumeTouched] = field(default_factory=list)
+
+    @property
+    def recollection(self) -> Recollection:
+        """What ``recover`` is told."""
+        return Recollection(tuple(self.volumes.values()), tuple(self.intents))
+
+    def intend(self, destination: Destination, anchor: Anchor, messages: Sequence[Message]) -> None:
+        """Note what is about to be stored."""
+        meant = tuple(Intended(m.digest, m.octets, destination.recognition(m)) for m in messages)
+        self.intents.append(Intent(anchor, meant))
+
+    def note(self, messages: Sequence[Message], stored: Stored) -> None:
+        """Note what was stored."""
+        self.intents.clear()
+        self._note_volumes(stored.volumes)
+        for each, outcome in zip(messages, stored.outcomes, strict=True):
+            if not isinstance(outcome, FerryError):
+                self.copies.setdefault(each.digest, []).append(outcome)
+
+    def take(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Note what recovery found, and return it."""
+        taken = list(findings)
+        for finding in taken:
+            match finding:
+                case Found(digest=digest, locator=locator):
+                    places = self.copies.setdefault(digest, [])
+                    if locator not in places:
+                        places.append(locator)
+                case VolumeSeen(record):
+                    self._note_volumes([record])
+                case VolumeTouched(record):
+                    self.touched.append(finding)
+                    self._note_volumes([record])
+                case VolumeChanged(record, _):
+                    self.changed.append(finding)
+                    self._note_volumes([record])
+        self.intents.clear()
+        return taken
+
+    def _note_volumes(self, records: Iterable[VolumeRecord]) -> None:
+        self.volumes.update({record.name: record for record in records})
+
+
+def recover(destination: Destination, memory: Memory) -> list[Finding]:
+    """Recover under the lock, as a run does first of all."""
+    with destination.exclusive():
+        return memory.take(destination.recover(memory.recollection))
+
+
+def store(destination: Destination, memory: Memory, messages: Sequence[Message]) -> Stored:
+    """Store a batch as a run does: intend, store, note."""
+    with destination.exclusive():
+        anchor = destination.begin(messages)
+        memory.intend(destination, anchor, messages)
+        stored = destination.store(messages)
+        memory.note(messages, stored)
+    return stored
+
+
+def read(destination: Destination, stored: Stored) -> list[bytes]:
+    """Read back what was stored."""
+    locators = [outcome for outcome in stored.outcomes if not isinstance(outcome, FerryError)]
+    return [content_of(copy) for copy in destination.read(locators)]
