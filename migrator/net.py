@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from migrator.errors import Advice, FerryError, Kind
 
@@ -158,7 +158,9 @@ class Stream:
         self._sock = sock
         self._timeout = timeout
         self._clock = clock
-        self._outgoing = bytearray()
+        self._unsent = bytearray()
+        self._outgoing = self._unsent
+        """What goes on the wire: the same, or once encrypted what TLS makes of it."""
         self._layer: _TlsLayer | None = None
         self._poll = select.poll()
 
@@ -174,7 +176,7 @@ class Stream:
 
     def queue(self, data: bytes) -> None:
         """Take bytes to be sent by the next ``receive``."""
-        self._outgoing += self._layer.encrypt(data) if self._layer else data
+        self._unsent += data
 
     def receive(self, timeout: float | None = None) -> bytes:
         """Send what is queued as far as the line takes it and return what arrives; ``b""`` at the end of the stream.
@@ -231,6 +233,7 @@ class Stream:
         self._outgoing += layer.outgoing()
         check_pin(host, tls, layer.certificate)
         self._layer = layer
+        self._unsent = bytearray()
 
     def close(self) -> None:
         """Close the connection; what is still queued is dropped. Never raises."""
@@ -241,6 +244,9 @@ class Stream:
         self._sock.close()
 
     def _send(self) -> None:
+        if self._layer and self._unsent:  # here, not in queue: thousands of small commands make few records
+            self._outgoing += self._layer.encrypt(self._unsent)
+            self._unsent.clear()
         if not self._outgoing:
             return
         try:
@@ -274,13 +280,6 @@ class Stream:
             raise FerryError(Kind.TIMEOUT, f"the server was silent for {patience:g} seconds")
         self._poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
         self._poll.poll(max(1, left * 1000))
-
-
-class OpenStream(Protocol):
-    """How a stream is opened: ``open_stream``, or a scripted one in tests."""
-
-    def __call__(self, host: str, port: int, *, timeout: float, clock: Clock) -> Stream:
-        """Return a connected stream, not encrypted yet."""
 
 
 def open_stream(host: str, port: int, *, timeout: float, clock: Clock = time.monotonic) -> Stream:
@@ -321,9 +320,8 @@ class _TlsLayer:
     def outgoing(self) -> bytes:
         return self._outgoing.read()
 
-    def encrypt(self, data: bytes) -> bytes:
-        if data:
-            self._tls.write(data)
+    def encrypt(self, data: bytearray) -> bytes:
+        self._tls.write(data)
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> bytes:

@@ -1,0 +1,360 @@
+"""RETR, pipelined, and how the session proves that every reply belongs to the message it was asked for.
+
+With commands in flight, one stray line would shift every reply after it. So the first RETR goes alone; a reply whose
+octets are not those announced stops the sending until what is in flight has come and a STAT fits; and a STAT goes
+along as a barrier after every few hundred messages. Only a barrier whose numbers fit yields ``InStep``: what came
+after the last one must not be stored. A server without pipelining gets the same, one command at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from migrator.errors import FerryError, Kind, Scope
+from migrator.model import Message, MessageNumber
+from migrator.pop3.collecting import Collector, Spool, small_message
+from migrator.pop3.conversation import Conversation
+from migrator.pop3.listing import stat_of
+from migrator.pop3.protocol import (
+    NEED_DATA,
+    BodyBegins,
+    BodyEnds,
+    BodyPart,
+    Challenge,
+    Event,
+    NeedData,
+    OutOfStepError,
+    Reply,
+    Verb,
+    out_of_step,
+)
+from migrator.pop3.replies import Stage, Stat, parse_stat, parse_status, refusal
+
+WINDOW_COMMANDS = 4000
+"""RETRs in flight: fewer cost up to three times the wall time at 100 ms (docs/performance.md)."""
+
+WINDOW_OCTETS = 32 * 1024 * 1024
+BARRIER_MESSAGES = 256
+BARRIER_OCTETS = 4 * 1024 * 1024
+
+_SLACK = 1024 * 1024
+_LEAST_BOUND = 4 * 1024 * 1024
+
+
+def reply_bound(announced: int) -> int:
+    """Return how many octets one message may have: servers announce other sizes than they send, within reason."""
+    return max(2 * announced + _SLACK, _LEAST_BOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A message to retrieve and the octets that LIST announced for it."""
+
+    number: MessageNumber
+    octets: int
+
+
+class Budget(Protocol):
+    """How much may be on its way or waiting to be stored.
+
+    ``take`` never blocks. It lets a message through that is larger than the whole budget when nothing else is held.
+    The caller gives back what it stored, and what was refused.
+    """
+
+    def take(self, octets: int) -> bool:
+        """Reserve room, or say that there is none now."""
+
+
+@dataclass(slots=True)
+class Retrieved:
+    """One whole message. ``wire_octets`` came, dot-unstuffed; ``announced`` were listed; unequal is a hint only."""
+
+    number: MessageNumber
+    message: Message
+    announced: int
+    wire_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveRefused:
+    """The server does not give this message; others go on."""
+
+    number: MessageNumber
+    error: FerryError
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """Everything yielded before this is what the server meant, and may be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Nothing is in flight and the budget has no room: free some, or keep the session awake, then ask again."""
+
+
+RetrieveEvent = Retrieved | RetrieveRefused | InStep | Blocked
+
+_NO_END = "the server cannot give this message whole: look at it there by other means"
+
+IN_STEP = InStep()
+BLOCKED = Blocked()
+
+
+class RetrieveBrokenError(FerryError):
+    """The session ended over one message, whose number this tells: without it, the others may come.
+
+    ``has_begun`` is False if the connection ended before the first byte of it, which may have been chance.
+    """
+
+    def __init__(self, number: MessageNumber, cause: FerryError, *, has_begun: bool = True) -> None:
+        super().__init__(
+            cause.kind,
+            f"message {number}: {cause.message}",
+            server_words=cause.server_words,
+            cure=cause.cure,
+            scope=cause.scope,
+            advice=cause.advice,
+        )
+        self.number = number
+        self.has_begun = has_begun
+
+
+class _Pace(Enum):
+    FIRST_ALONE = auto()
+    """One RETR, to see whether the server answers as announced."""
+    FLOWING = auto()
+    DRAINING = auto()
+    """A reply had other octets than announced: nothing more is sent until a STAT has fitted."""
+    LOCK_STEP = auto()
+
+
+class Retrieval:
+    """One run over the messages wanted; iterate once.
+
+    ``is_expected`` says whether STAT's numbers fit. To stop early, let ``wanted`` end: what is in flight still comes.
+    ``has_learned_sizes_differ`` turns True when octets differed and the session was in step all the same.
+    """
+
+    def __init__(
+        self,
+        line: Conversation,
+        wanted: Iterator[Wanted],
+        budget: Budget,
+        open_spool: Callable[[], Spool],
+        *,
+        is_expected: Callable[[Stat], bool],
+        is_pipelined: bool,
+        sizes_differ: bool,
+    ) -> None:
+        self.has_learned_sizes_differ = sizes_differ
+        self._line = line
+        self._wanted = wanted
+        self._budget = budget
+        self._open_spool = open_spool
+        self._is_expected = is_expected
+        self._usual_pace = _Pace.FLOWING if is_pipelined else _Pace.LOCK_STEP
+        self._pace = _Pace.FIRST_ALONE if is_pipelined else _Pace.LOCK_STEP
+        self._held: Wanted | None = None
+        self._is_exhausted = False
+        self._flying: deque[Wanted] = deque()
+        self._flying_octets = 0
+        self._unconfirmed = 0
+        self._unconfirmed_octets = 0
+        self._collector: Collector | None = None
+        self._suspect: MessageNumber | None = None
+        self._last: MessageNumber | None = None
+        self._begun_text = b""
+        self._has_flown = False
+
+    def __iter__(self) -> Iterator[RetrieveEvent]:
+        """Yield what happens, in order. Raises ``RetrieveBrokenError`` where one message is at fault."""
+        protocol = self._line.protocol
+        try:
+            while True:
+                self._say_more()
+                if not protocol.in_flight:
+                    if self._held is None and self._is_exhausted:
+                        return
+                    yield BLOCKED
+                    continue
+                event: Event | NeedData = self._line.next_event()
+                while event is not NEED_DATA:
+                    if (told := self._understand(event)) is not None:
+                        yield told
+                    event = protocol.next_event()
+        except FerryError as error:
+            blamed = self._blamed(error)
+            if blamed is error:
+                raise
+            raise blamed from error
+
+    # --- saying ---
+
+    def _say_more(self) -> None:
+        in_flight = self._line.protocol.in_flight
+        if self._pace is _Pace.FLOWING:
+            self._has_flown = True
+            while in_flight < WINDOW_COMMANDS and self._say_one():
+                in_flight += 1
+        elif not in_flight:
+            self._line.expect_silence()
+            if self._pace is _Pace.DRAINING:
+                self._say_barrier()
+            else:
+                self._say_one()
+
+    def _say_one(self) -> bool:
+        """Say the next RETR, or the barrier that is due; False if there is nothing to say now."""
+        if self._unconfirmed >= BARRIER_MESSAGES or self._unconfirmed_octets >= BARRIER_OCTETS:
+            return self._say_barrier()
+        wanted = self._held or next(self._wanted, None)
+        self._held = wanted
+        if wanted is None:
+            self._is_exhausted = True
+        elif self._flying_octets and self._flying_octets + wanted.octets > WINDOW_OCTETS:
+            return False
+        elif self._budget.take(wanted.octets):
+            self._say_retr(wanted)
+            return True
+        # Nothing more can be said: what came may be stored only behind a barrier.
+        return self._say_barrier() if self._unconfirmed else False
+
+    def _say_retr(self, wanted: Wanted) -> None:
+        self._held = None
+        self._flying.append(wanted)
+        self._flying_octets += wanted.octets
+        self._unconfirmed += 1
+        self._unconfirmed_octets += wanted.octets
+        self._line.send(Verb.RETR, wanted.number)
+
+    def _say_barrier(self) -> bool:
+        self._unconfirmed = 0
+        self._unconfirmed_octets = 0
+        self._line.send(Verb.STAT)
+        return True
+
+    # --- understanding ---
+
+    def _understand(self, event: Event) -> RetrieveEvent | None:
+        match event:
+            case Reply(verb=Verb.RETR, is_ok=True):
+                return self._retrieved(small_message(event.content), len(event.content))
+            case Reply(verb=Verb.RETR):
+                return self._refused(event)
+            case Reply():
+                return self._confirmed(event)
+            case BodyBegins():
+                self._collector = Collector(self._open_spool)
+                self._begun_text = event.text
+            case BodyPart():
+                self._collect(event.content)
+            case BodyEnds():
+                return self._collected()
+            case Challenge():
+                raise out_of_step("a SASL challenge out of place", event.text)
+        return None
+
+    def _retrieved(self, message: Message, wire_octets: int) -> Retrieved:
+        wanted = self._landed()
+        announced = wanted.octets
+        # Announced + 2: a message without a final line end gets one on the wire, and is not counted with it.
+        fits = announced in {wire_octets, wire_octets - 2} or announced == message.octets
+        if not fits and not self.has_learned_sizes_differ:
+            self._suspect = self._suspect or wanted.number
+            self._pace = _Pace.DRAINING
+        return Retrieved(wanted.number, message, announced, wire_octets)
+
+    def _landed(self) -> Wanted:
+        wanted = self._flying.popleft()
+        self._flying_octets -= wanted.octets
+        self._last = wanted.number
+        if self._pace is _Pace.FIRST_ALONE:
+            self._pace = _Pace.FLOWING
+        return wanted
+
+    def _refused(self, reply: Reply) -> RetrieveRefused:
+        number = self._landed().number
+        error = refusal(Stage.MESSAGE, reply.text, secrets=self._line.protocol.secrets, about=f"RETR {number}")
+        if error.scope is not Scope.MESSAGE:
+            raise error
+        return RetrieveRefused(number, error)
+
+    def _confirmed(self, reply: Reply) -> InStep:
+        stat = stat_of(reply, self._line)
+        if not self._is_expected(stat):
+            self._last = None  # nothing points at it
+            raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
+        if self._pace is _Pace.DRAINING and not self._line.protocol.in_flight and not self._unconfirmed:
+            self.has_learned_sizes_differ = True
+            self._suspect = None
+            self._pace = self._usual_pace
+        return IN_STEP
+
+    def _collect(self, piece: bytes) -> None:
+        collector, wanted = self._collector, self._flying[0]
+        assert collector is not None  # noqa: S101 - BodyBegins came first: the protocol's tests hold it to that
+        collector.add(piece)
+        if collector.received > reply_bound(wanted.octets):
+            raise FerryError(
+                Kind.PROTOCOL,
+                f"announced as {wanted.octets} octets, but more than {collector.received} came without an end",
+            )
+
+    def _collected(self) -> Retrieved:
+        collector = self._collector
+        assert collector is not None  # noqa: S101 - as above
+        self._collector = None
+        return self._retrieved(collector.message(), collector.received)
+
+    # --- when it breaks ---
+
+    def _blamed(self, error: FerryError) -> FerryError:
+        """Return the error that names the message at fault, where one is."""
+        due = self._line.protocol.due
+        if error.kind not in {Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL}:
+            return error
+        if isinstance(error, OutOfStepError) or due is None:
+            return self._blamed_for_step(error)
+        verb, number = due
+        if verb is not Verb.RETR or (self._suspect and not self._is_begun()):
+            # Octets differed, and now the next reply does not come: this is how a missing or early end looks.
+            return self._blamed_for_step(error) if self._suspect else error
+        return self._blamed_for_silence(MessageNumber(number), error)
+
+    def _blamed_for_step(self, error: FerryError) -> FerryError:
+        culprit = self._suspect or self._last
+        if culprit is not None and self._is_one_by_one():
+            return RetrieveBrokenError(culprit, error)
+        return error if isinstance(error, OutOfStepError) else out_of_step(error.message, b"")
+
+    def _blamed_for_silence(self, number: MessageNumber, error: FerryError) -> FerryError:
+        protocol = self._line.protocol
+        if not self._is_begun():
+            if self._line.has_pipelined and not self._line.has_proven_pipelining:
+                return error  # more likely the server lost the commands that were sent ahead
+            return RetrieveBrokenError(number, error, has_begun=False)
+        stat = parse_stat(self._text_under_way())
+        if stat and self._is_expected(stat) and not self._is_one_by_one():
+            return out_of_step("a reply is missing", b"")
+        if error.kind is Kind.TIMEOUT and protocol.ends_in_dot:
+            error = FerryError(
+                Kind.SHORT, "it ends in a dot with no line end before it, and then the server is silent", cure=_NO_END
+            )
+        return RetrieveBrokenError(number, error)
+
+    def _is_one_by_one(self) -> bool:
+        return self._usual_pace is _Pace.LOCK_STEP or not self._has_flown
+
+    def _is_begun(self) -> bool:
+        return self._collector is not None or self._line.protocol.is_reply_begun
+
+    def _text_under_way(self) -> bytes:
+        if self._collector is not None:
+            return self._begun_text
+        status = parse_status(self._line.protocol.leftover.partition(b"\n")[0])
+        return status.text if status else b""
