@@ -49,6 +49,11 @@ class Outcome:
         return self.status is not Status.OK and (self.status is Status.FAILED or self.scope is not Scope.MESSAGE)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the server does not want these credentials."""
+        return self.is_failure and self.kind is Kind.AUTH and self.advice is Advice.NEVER
+
+    @property
     def is_outage(self) -> bool:
         """Whether the host, not the account, seems to be in trouble."""
         return self.is_failure and self.kind in _OUTAGES and self.host != ""
@@ -90,7 +95,7 @@ def decide(outcome: Outcome, attempts: int, chance: float) -> Decision:
     if not outcome.is_failure:
         return Scheduled(outcome.learned_gap)
     backed_off = max(_backed_off(outcome.advice, attempts, chance), outcome.learned_gap)
-    if outcome.kind is Kind.AUTH and outcome.advice is Advice.NEVER:
+    if outcome.is_refused:
         # A wrong password does not get better, and servers lock out who insists. A first change is taken up at once.
         return Park(backed_off if attempts > 1 else 0.0)
     if outcome.wait is None:

@@ -263,6 +263,10 @@ class Queue:
         """How many accounts are being worked."""
         return self._running
 
+    def names_running(self) -> list[str]:
+        """Return the accounts that are being worked."""
+        return [name for name, entry in self._entries.items() if entry.phase is Phase.RUNNING]
+
     def states(self) -> dict[str, AccountState]:
         """Return what is known of each account."""
         return {name: entry.state for name, entry in self._entries.items() if not entry.is_removed}

@@ -14,14 +14,12 @@ from migrator.config.model import (
     ImapDestination,
     MaildirDestination,
     MboxDestination,
-    Metrics,
-    Schedule,
     Server,
     Source,
-    VerifySchedule,
 )
 from migrator.config.reading import load
 from migrator.config.urls import End, config_from_urls, default_state_dir
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
 
 __all__ = [
     "Account",
@@ -30,11 +28,15 @@ __all__ = [
     "Destination",
     "End",
     "ImapDestination",
+    "LimitsTable",
     "MaildirDestination",
     "MboxDestination",
     "Metrics",
+    "Notify",
+    "Pings",
     "Schedule",
     "Server",
+    "Smtp",
     "Source",
     "VerifySchedule",
     "config_from_urls",

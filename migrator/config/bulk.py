@@ -12,9 +12,10 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrator.config.model import ImapDestination, Schedule, Source
+from migrator.config.model import ImapDestination, Source
 from migrator.config.passwords import SOURCES
 from migrator.config.problems import nearest
+from migrator.config.worker import Schedule
 
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False}
 _TRUTHS = frozenset({"allow_plaintext", "leave_on_server", "seen"})

@@ -1,41 +1,41 @@
 """The configuration as types: one frozen model per table of the file; docs/configuration is the same in prose.
 
-A table is added by writing a model here, naming it in ``Config`` and reading it in ``migrator.config.reading``.
-A relative path starts at the folder that the validation context names; ``~`` is the home folder.
+A table is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``.
+What only the scheduled worker reads is in ``worker``, what tables are made of in ``table``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
-from migrator.config import passwords, values
+from migrator.config import values
 from migrator.config.problems import nearest
+from migrator.config.table import (
+    Duration,
+    ExistingFile,
+    Fingerprint,
+    Folder,
+    Host,
+    Octets,
+    Port,
+    SecretValue,
+    Table,
+    Text,
+)
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
 from migrator.errors import ConfigError
 from migrator.model import Proof
 from migrator.net import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof
 from migrator.secrets import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a table needs to know of its surroundings: where relative paths start, which variables hold passwords."""
-
-    folder: Path
-    withheld: frozenset[str] = frozenset()
-
-    def path(self, written: str) -> Path:
-        """Return the absolute path of one that was written down."""
-        return (self.folder / Path(written).expanduser()).absolute()
 
 
 class Auth(StrEnum):
@@ -53,56 +53,8 @@ class Auth(StrEnum):
     OAUTHBEARER = "oauthbearer"
 
 
-def _absolute(written: object, info: ValidationInfo) -> Path:
-    if not isinstance(written, str) or not written or "\0" in written:
-        raise ValueError(f"{values.shown(written)} must be a path")
-    return _context(info).path(written)
-
-
-def _existing_file(written: object, info: ValidationInfo) -> Path:
-    path = _absolute(written, info)
-    if not path.is_file():
-        raise ValueError(f"the file {path} is not there")
-    return path
-
-
-def _password(written: object, info: ValidationInfo) -> Secret:
-    if isinstance(written, Secret):
-        return written
-    context = _context(info)
-    username = info.data.get("username", "")
-    return passwords.secret(written, path=context.path, username=username, withheld=context.withheld)
-
-
-def _context(info: ValidationInfo) -> Context:
-    if not isinstance(info.context, Context):
-        raise TypeError("a table of the configuration is validated with a Context")
-    return info.context
-
-
 def _by_tls(implicit: int, otherwise: int) -> Callable[[dict[str, object]], int]:
     return lambda table: implicit if table.get("tls", TlsMode.IMPLICIT) is TlsMode.IMPLICIT else otherwise
-
-
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
-Text = Annotated[str, BeforeValidator(values.one_line)]
-Host = Annotated[str, BeforeValidator(values.host)]
-Fingerprint = Annotated[str, BeforeValidator(values.fingerprint)]
-Duration = Annotated[timedelta, PlainValidator(values.positive_duration)]
-Octets = Annotated[int, PlainValidator(values.size)]
-Folder = Annotated[Path, PlainValidator(_absolute)]
-ExistingFile = Annotated[Path, PlainValidator(_existing_file)]
-
-
-class Table(BaseModel):
-    """A table of the file: unknown keys and wrong types are errors, and nothing changes once it is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
-
-    @classmethod
-    def key_names(cls) -> tuple[str, ...]:
-        """Return the keys that may stand in the table."""
-        return tuple(cls.model_fields)
 
 
 class Server(Table):
@@ -112,7 +64,7 @@ class Server(Table):
     tls: TlsMode = TlsMode.IMPLICIT
     port: Port
     username: Text
-    password: Annotated[Secret, PlainValidator(_password)]
+    password: SecretValue
     auth: Auth = Auth.AUTO
     allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = False
     ca_file: ExistingFile | None = None
@@ -180,53 +132,6 @@ DESTINATIONS: dict[str, type[Destination]] = {
 }
 
 
-class Schedule(Table):
-    """When ``mailferry run`` works an account: exactly one of ``every`` and ``cron`` is there."""
-
-    cron: str | None = None
-    every: Annotated[Duration | None, Field(validate_default=True)] = None
-
-    @field_validator("cron")
-    @classmethod
-    def _cron_is_understood(cls, written: str | None) -> str | None:
-        from apscheduler.triggers.cron import CronTrigger
-
-        if written is not None:
-            try:
-                CronTrigger.from_crontab(written)
-            except ValueError as error:
-                raise ValueError(f'{values.shown(written)} is no cron line such as "*/15 * * * *": {error}') from error
-        return written
-
-    @field_validator("every")
-    @classmethod
-    def _one_of_both(cls, every: timedelta | None, info: ValidationInfo) -> timedelta | None:
-        if every and info.data.get("cron"):
-            raise ValueError("every and cron stand side by side; keep one of them")
-        return None if info.data.get("cron") else every or timedelta(minutes=15)
-
-
-class VerifySchedule(Table):
-    """How often ``mailferry run`` reads the whole archive again."""
-
-    every: Duration = timedelta(days=30)
-
-
-class Metrics(Table):
-    """Where ``mailferry run`` answers Prometheus: an address and a port."""
-
-    listen: Text
-
-    @field_validator("listen")
-    @classmethod
-    def _has_a_port(cls, written: str) -> str:
-        host, colon, port = written.rpartition(":")
-        if not (colon and port.isdecimal() and int(port) <= 65535):
-            raise ValueError(f'{values.shown(written)} must be an address and a port, such as "127.0.0.1:9300"')
-        values.host(host)
-        return written
-
-
 class Account(Table):
     """One maildrop, where its mail goes, and when."""
 
@@ -254,7 +159,10 @@ class Config(Table):
     state_dir: Path
     schedule: Schedule = Schedule()
     verify: VerifySchedule = VerifySchedule()
+    limits: LimitsTable = LimitsTable()
     metrics: Metrics | None = None
+    notify: Notify | None = None
+    pings: Pings | None = None
     accounts: tuple[Account, ...]
     warnings: tuple[str, ...] = ()
 

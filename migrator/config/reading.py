@@ -18,25 +18,33 @@ from migrator.config.model import (
     DESTINATIONS,
     Account,
     Config,
-    Context,
     Destination,
     ImapDestination,
     MaildirDestination,
     MboxDestination,
-    Metrics,
-    Schedule,
     Server,
     Source,
-    Table,
-    VerifySchedule,
 )
 from migrator.config.problems import Place, described, nearest
+from migrator.config.table import Context, Table
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
 from migrator.errors import ConfigError
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 Raw = Mapping[str, object]
 
-_TOP = ("state_dir", "defaults", "schedule", "verify", "metrics", "accounts", "accounts_file")
+_TOP = (
+    "state_dir",
+    "defaults",
+    "schedule",
+    "verify",
+    "limits",
+    "metrics",
+    "notify",
+    "pings",
+    "accounts",
+    "accounts_file",
+)
 _DEFAULTS: dict[str, type[Server]] = {"source": Source, "imap": ImapDestination}
 _ACCOUNT = ("name", "source", "destinations", "schedule")
 _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type": "imap"}
@@ -85,7 +93,10 @@ class Reading:
         defaults = self._defaults()
         schedule = self._optional("schedule", Schedule) or Schedule()
         verify = self._optional("verify", VerifySchedule) or VerifySchedule()
+        limits = self._optional("limits", LimitsTable) or LimitsTable()
         metrics = self._optional("metrics", Metrics)
+        notify = self._notify()
+        pings = self._optional("pings", Pings)
         state_dir = self._state_dir()
         accounts = self._accounts(defaults)
         self._together(accounts, state_dir)
@@ -97,7 +108,10 @@ class Reading:
             state_dir=state_dir,
             schedule=schedule,
             verify=verify,
+            limits=limits,
             metrics=metrics,
+            notify=notify,
+            pings=pings,
             accounts=tuple(accounts),
             warnings=tuple(self.warnings),
         )
@@ -121,6 +135,14 @@ class Reading:
     def _optional(self, key: str, model: type[AnyTable]) -> AnyTable | None:
         raw = self._mapping(self.document, key, self.top)
         return None if raw is None else self._table(model, raw, self.top.at(key))
+
+    def _notify(self) -> Notify | None:
+        raw = self._mapping(self.document, "notify", self.top)
+        if raw is None:
+            return None
+        smtp = self._mapping(raw, "smtp", self.top.at("notify"))
+        server = self._table(Smtp, smtp, self.top.at("notify", "smtp")) if smtp is not None else None
+        return self._table(Notify, {**raw, "smtp": server}, self.top.at("notify"))
 
     def _mapping(self, raw: Raw, key: str, place: Place) -> Raw | None:
         """Return a table within a table, None where it is missing or no table; the latter is a problem."""

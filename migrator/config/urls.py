@@ -21,16 +21,15 @@ from migrator.config import values
 from migrator.config.model import (
     Account,
     Config,
-    Context,
     Destination,
     ImapDestination,
     MaildirDestination,
     MboxDestination,
     Server,
     Source,
-    Table,
 )
 from migrator.config.problems import Place, described, nearest
+from migrator.config.table import Context, Table
 from migrator.errors import ConfigError
 from migrator.net import TlsMode
 from migrator.secrets import Secret

@@ -1,0 +1,79 @@
+"""What every table of the configuration is made of: the model they derive from, and the kinds of values.
+
+A relative path starts at the folder that the validation context names; ``~`` is the home folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic.functional_validators import PlainValidator
+
+from migrator.config import passwords, values
+from migrator.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a table needs to know of its surroundings: where relative paths start, which variables hold passwords."""
+
+    folder: Path
+    withheld: frozenset[str] = frozenset()
+
+    def path(self, written: str) -> Path:
+        """Return the absolute path of one that was written down."""
+        return (self.folder / Path(written).expanduser()).absolute()
+
+
+def _absolute(written: object, info: ValidationInfo) -> Path:
+    if not isinstance(written, str) or not written or "\0" in written:
+        raise ValueError(f"{values.shown(written)} must be a path")
+    return context_of(info).path(written)
+
+
+def _existing_file(written: object, info: ValidationInfo) -> Path:
+    path = _absolute(written, info)
+    if not path.is_file():
+        raise ValueError(f"the file {path} is not there")
+    return path
+
+
+def _password(written: object, info: ValidationInfo) -> Secret:
+    if isinstance(written, Secret):
+        return written
+    context = context_of(info)
+    username = info.data.get("username", "")
+    return passwords.secret(written, path=context.path, username=username, withheld=context.withheld)
+
+
+def context_of(info: ValidationInfo) -> Context:
+    """Return the surroundings that a table is validated in."""
+    if not isinstance(info.context, Context):
+        raise TypeError("a table of the configuration is validated with a Context")
+    return info.context
+
+
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+Text = Annotated[str, BeforeValidator(values.one_line)]
+Host = Annotated[str, BeforeValidator(values.host)]
+Fingerprint = Annotated[str, BeforeValidator(values.fingerprint)]
+Duration = Annotated[timedelta, PlainValidator(values.positive_duration)]
+Octets = Annotated[int, PlainValidator(values.size)]
+Folder = Annotated[Path, PlainValidator(_absolute)]
+ExistingFile = Annotated[Path, PlainValidator(_existing_file)]
+SecretValue = Annotated[Secret, PlainValidator(_password)]
+
+
+class Table(BaseModel):
+    """A table of the file: unknown keys and wrong types are errors, and nothing changes once it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    @classmethod
+    def key_names(cls) -> tuple[str, ...]:
+        """Return the keys that may stand in the table."""
+        return tuple(cls.model_fields)
