@@ -1,0 +1,8 @@
+"""``python -m migrator`` is the command ``mailferry``."""
+
+import sys
+
+from migrator.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

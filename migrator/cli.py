@@ -1,0 +1,93 @@
+"""The command line: parse, call, and turn whatever happens into an exit code and a line that a person understands.
+
+Only the grammar is imported before it has been read, so that ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from migrator.arguments import parser
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+    from types import FrameType
+
+    from migrator.screen import Screen
+
+    Command = Callable[[Namespace, Screen], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, 1, 2 or 130, as the contract says. No traceback reaches a user."""
+    arguments = parser().parse_args(argv)
+    import logging
+    import signal
+
+    from migrator.events import set_up
+    from migrator.screen import Screen
+
+    screen = Screen.of(arguments)
+    set_up({0: logging.WARNING, 1: logging.INFO}.get(screen.verbosity, logging.DEBUG), as_json=arguments.log_json)
+    signal.signal(signal.SIGTERM, _interrupt)
+    return answered(_command(arguments.command), arguments, screen)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _command(name: str) -> Command:
+    def run(arguments: Namespace, screen: Screen) -> int:
+        from importlib import import_module
+
+        command: Command = import_module(f"migrator.commands.{name.replace('-', '_')}").run
+        return command(arguments, screen)
+
+    return run
+
+
+def answered(command: Command, arguments: Namespace, screen: Screen) -> int:
+    """Call a command and answer for what it raises: a line on stderr and an exit code."""
+    from migrator.commands import INTERRUPTED, NOT_ALL_DONE, WRONG_USAGE
+    from migrator.errors import ConfigError, FerryError
+
+    try:
+        return command(arguments, screen)
+    except ConfigError as error:
+        for problem in error.problems:
+            screen.problem(problem)
+        return WRONG_USAGE
+    except FerryError as error:
+        screen.problem(f"mailferry {arguments.command}: [{error.kind}] {error}")
+        return NOT_ALL_DONE
+    except KeyboardInterrupt:
+        screen.problem("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return NOT_ALL_DONE
+    except Exception as error:  # noqa: BLE001  # an error of ours must not reach a user as a traceback
+        _report_own_error(error, screen)
+        return NOT_ALL_DONE
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter flush into nothing at its end: the reader of our output has gone."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_own_error(error: Exception, screen: Screen) -> None:
+    if screen.verbosity:
+        import traceback
+
+        screen.problem("".join(traceback.format_exception(error)).rstrip())
+        screen.problem("internal error: please report the lines above")
+    else:
+        # Not its message: nobody can say what stands in it.
+        screen.problem(f"internal error ({type(error).__name__}); run again with -v to see more, and please report it")
