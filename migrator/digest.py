@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from migrator.model import Digest, HeaderDigest
+from migrator.model import Body, Digest, HeaderDigest
 
 HEADER_LIMIT = 256 * 1024
 """Header blocks are looked at up to this many bytes; what lies beyond takes no part in the header digest."""
@@ -21,11 +21,11 @@ SERVER_HEADERS = frozenset(
     {b"status", b"x-status", b"x-uid", b"x-uidl", b"x-imapbase", b"x-imap", b"x-keywords", b"content-length"}
 )
 
-_SERVER_HEADER = re.compile(
-    rb"(?:^|\n)(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I
-)
-_MESSAGE_ID = re.compile(rb"(?:^|\n)message-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
-_IDENTIFYING = re.compile(rb"(?:^|\n)(?:message-id|received|date)[ \t]*:", re.I)
+# Each begins with a plain line feed, for which the engine has a fast search (20 times as fast as ``(?:^|\n)``): they are
+# used on a block with a line feed put before it.
+_SERVER_HEADER = re.compile(rb"\n(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
+_MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
+_IDENTIFYING = re.compile(rb"\n(?:message-id|received|date)[ \t]*:", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,17 @@ def header_block(message: bytes) -> bytes:
 
 def header_facts(block: bytes) -> HeaderFacts:
     """Return what identifies a header block as ``header_block`` gives it."""
-    found = _MESSAGE_ID.search(block)
+    lines = b"\n" + block
+    found = _MESSAGE_ID.search(lines)
     return HeaderFacts(
         digest=HeaderDigest(sha256(_without_server_headers(block)).digest()),
         message_id=found[1].strip() if found else b"",
-        is_identifying=found is not None or _IDENTIFYING.search(block) is not None,
+        is_identifying=found is not None or _IDENTIFYING.search(lines) is not None,
     )
 
 
 def _without_server_headers(block: bytes) -> bytes:
-    if _SERVER_HEADER.search(block) is None:
+    if _SERVER_HEADER.search(b"\n" + block) is None:
         return block
     kept: list[bytes] = []
     is_kept = True
@@ -70,6 +71,29 @@ def _without_server_headers(block: bytes) -> bytes:
         if is_kept:
             kept.append(line)
     return b"\r\n".join(kept)
+
+
+def same_but_for_server_headers(one: Body, other: Body) -> bool:
+    """Say whether two messages are equal once the headers that servers add or change of their own are left out."""
+    return _digest_without_server_headers(one) == _digest_without_server_headers(other)
+
+
+def _digest_without_server_headers(body: Body) -> bytes:
+    state = sha256()
+    start = b""
+    is_in_headers = True
+    for chunk in body.chunks():
+        if not is_in_headers:
+            state.update(chunk)
+            continue
+        start += chunk
+        if b"\r\n\r\n" in start or start.startswith(b"\r\n") or len(start) >= HEADER_LIMIT:
+            block = header_block(start)
+            state.update(_without_server_headers(block) + start[len(block) :])
+            is_in_headers = False
+    if is_in_headers:
+        state.update(_without_server_headers(start))
+    return state.digest()
 
 
 def digest_of(canonical: bytes) -> Digest:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest, UniqueId
@@ -115,3 +116,23 @@ class AccountReport:
 def shown_unique_id(unique_id: bytes) -> str:
     """Write a unique-id as ASCII: every byte that is not printable ASCII becomes ``\\xNN``."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in unique_id)
+
+
+class Progress(Protocol):
+    """Who wants to be told while a run goes on. Called from the run's own thread, about once a batch."""
+
+    def planned(self, account: str, messages: int, octets: int) -> None:
+        """So much is to be retrieved; said once for each session."""
+
+    def advanced(self, account: str, messages: int, octets: int) -> None:
+        """So much more is done with."""
+
+
+class Silent:
+    """Nobody wants to be told."""
+
+    def planned(self, account: str, messages: int, octets: int) -> None:
+        """Say nothing."""
+
+    def advanced(self, account: str, messages: int, octets: int) -> None:
+        """Say nothing."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
@@ -22,9 +23,10 @@ FILE_NAME = "ledger.sqlite3"
 class Ledger:
     """The ledger of one state folder. A run opens its own, so that runs side by side do not wait for one reader."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Speak through an open connection."""
+    def __init__(self, connection: Connection, *, is_dry: bool = False) -> None:
+        """Speak through an open connection; a dry ledger gives no numbers to what it does not know."""
         self._connection = connection
+        self._is_dry = is_dry
         self.history = History(connection)
         self.notes = ScheduleNotes(connection)
 
@@ -34,9 +36,15 @@ class Ledger:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(Connection(state_dir / FILE_NAME))
 
+    @classmethod
+    def open_dry(cls, state_dir: Path) -> Ledger:
+        """Open the ledger to look at it only; where there is none, an empty one in memory stands in."""
+        path = state_dir / FILE_NAME
+        return cls(Connection(path if path.exists() else Path(":memory:")), is_dry=True)
+
     def another(self) -> Ledger:
         """Open the same ledger once more for another run of this process; the writers of both queue."""
-        return Ledger(Connection(self._connection.path, writers=self._connection.writers))
+        return Ledger(Connection(self._connection.path, writers=self._connection.writers), is_dry=self._is_dry)
 
     def maildrop(self, account: str, host: str, port: int, username: str) -> MaildropLedger:
         """Return what is known of a source, which gets a row if it is new."""
@@ -54,20 +62,22 @@ class Ledger:
     def _row(self, select: str, insert: str, key: tuple[str | int, ...]) -> int:
         with self._connection.reading() as sql:
             row = sql.execute(select, key).fetchone()
+        if row is None and self._is_dry:
+            return 0  # the number of nothing
         if row is None:
             with self._connection.transaction() as sql:
                 sql.execute(f"{insert} on conflict do nothing", key)
                 row = sql.execute(select, key).fetchone()
         return int(row[0])
 
-    def server_facts(self, host: str, port: int) -> dict[str, object]:
+    def server_facts(self, host: str, port: int) -> dict[str, dict[str, Any]]:
         """Return what was learned of a server, ``{}`` of a new one."""
         with self._connection.reading() as sql:
             row = sql.execute("select facts from servers where host = ? and port = ?", (host.lower(), port)).fetchone()
-        facts: dict[str, object] = json.loads(row[0]) if row else {}
+        facts: dict[str, dict[str, Any]] = json.loads(row[0]) if row else {}
         return facts
 
-    def server_learned(self, host: str, port: int, facts: dict[str, object]) -> None:
+    def server_learned(self, host: str, port: int, facts: dict[str, dict[str, object]]) -> None:
         """Remember what was learned of a server, in place of what was known."""
         with self._connection.transaction() as sql:
             sql.execute(

@@ -86,10 +86,10 @@ class Connection:
 
 
 def _open(path: Path, write_lock: threading.RLock) -> Database:
-    is_new = not path.exists()
-    if is_new:
+    is_in_memory = str(path) == ":memory:"
+    if not is_in_memory and not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        os.chmod(path, 0o600)
+        path.chmod(0o600)  # whatever the umask
     sql = sqlite3.connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db = Database(sql, recursive_triggers=False, execute_plugins=False)
     sql.execute("pragma synchronous = full")
@@ -99,7 +99,8 @@ def _open(path: Path, write_lock: threading.RLock) -> Database:
         with write_lock:
             sql.execute("pragma journal_mode = wal")
             _migrate(db, path)
-            _sync_folder(path.parent)
+            if not is_in_memory:
+                _sync_folder(path.parent)
     return db
 
 

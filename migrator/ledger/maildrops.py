@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from migrator.ledger.connection import Connection
 from migrator.ledger.history import log_deletions
-from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber, MessageRow, MessageState, UniqueId
+from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber, MessageRow, UniqueId
 
 _CHUNK = 10_000
 
@@ -52,11 +53,11 @@ class Candidate:
     row: MessageRow
     unique_id: UniqueId
     octets: int
+    digest: Digest
     header_digest: HeaderDigest
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMessage:
+class KnownMessage(NamedTuple):
     """One message of the listing with all that is known of it.
 
     ``is_proven`` means a verified copy at every destination asked about. ``failure`` is the kind of its last
@@ -67,7 +68,7 @@ class KnownMessage:
     unique_id: UniqueId
     octets: int
     row: MessageRow
-    state: MessageState
+    state: str
     digest: Digest | None
     header_digest: HeaderDigest | None
     is_proven: bool
@@ -114,8 +115,7 @@ class MaildropLedger:
             sql.execute(
                 "update temp.listing set message_id = (select m.id from messages m where m.maildrop_id = ?"
                 " and m.unique_id = listing.unique_id and m.announced = listing.octets"
-                " and m.ordinal = listing.ordinal and m.gone_at is null and m.unique_id != x'')"
-                " where ordinal >= 0",
+                " and m.ordinal = listing.ordinal and m.gone_at is null) where ordinal >= 0",
                 (self._id,),
             )
             listed, unknown = sql.execute("select count(*), count(*) - count(message_id) from temp.listing").fetchone()
@@ -128,8 +128,9 @@ class MaildropLedger:
         """Give messages that share unique-id and octets their ordinals: 0, 1, 2 in the order of the listing.
 
         Where there are more or fewer of them than are known, nothing tells which are new: then none is matched
-        (ordinal -1), all are retrieved, and their digests tell.
+        (ordinal -1), all are retrieved, and their digests tell. The same holds where there is no unique-id.
         """
+        sql.execute("update temp.listing set ordinal = -1 where unique_id = x''")
         repeated = sql.execute(
             "select unique_id, octets, count(*) from temp.listing where unique_id != x''"
             " group by unique_id, octets having count(*) > 1"
@@ -155,23 +156,23 @@ class MaildropLedger:
             return [(MessageNumber(number), UniqueId(unique_id), octets) for number, unique_id, octets in rows]
 
     def candidates(self) -> Iterator[Candidate]:
-        """Yield copied messages of this account that are not on the listing: absent ones and vanished ones.
+        """Yield copied messages of this account that are not on the listing, newest first: absent and vanished ones.
 
         What this program deleted is no candidate: an equal message that shows up afterwards is retrieved again.
         """
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select m.id, m.unique_id, m.announced, c.header_digest from messages m"
-                " join contents c on c.id = m.content_id"
-                " join maildrops d on d.id = m.maildrop_id"
-                " where d.account = (select account from maildrops where id = ?)"
-                " and m.state in ('copied', 'delete-requested', 'vanished')"
-                " and m.id not in (select message_id from temp.listing where message_id is not null)"
-                " order by m.id desc",
+                "with mine as (select id from maildrops where account = (select account from maildrops where id = ?)),"
+                " here as (select message_id from temp.listing where message_id is not null),"
+                " out as (select m.* from mine join messages m on m.maildrop_id = mine.id where m.gone_at is null"
+                "  and m.copied_at is not null and m.id not in here"
+                "  union all select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
+                " select out.id, out.unique_id, out.announced, c.digest, c.header_digest from out"
+                " join contents c on c.id = out.content_id where out.copied_at is not null order by out.id desc",
                 (self._id,),
             ).fetchall()
-        for row, unique_id, octets, header_digest in rows:
-            yield Candidate(MessageRow(row), UniqueId(unique_id), octets, HeaderDigest(header_digest))
+        for row in rows:
+            yield Candidate(*row)
 
     def recognised(self, pairs: Sequence[tuple[MessageNumber, MessageRow]]) -> None:
         """Remember, for ``note``, that these listed messages are known ones; each known one at most once."""
@@ -182,68 +183,86 @@ class MaildropLedger:
                 [(row, number) for number, row in pairs],
             )
 
-    def note(self, now: float) -> None:
-        """Record the matched listing in one transaction.
+    def note(self, now: float) -> list[MessageRow]:
+        """Record the matched listing in one transaction; returns the messages whose wanted deletion it confirms.
 
         Afterwards every listed message has a row; a known one that is no longer listed is VANISHED, or DELETED if its
         deletion had been requested (then the log of deletions says so).
         """
         with self._connection.transaction() as sql:
             (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
-            self._note_absent(sql, now)
+            gone = self._note_absent(sql, now)
             sql.execute(
-                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, content_id, first_seen, copied_at)"
-                " select ? + number, ?, unique_id, octets, max(ordinal, 0),"
+                "insert into messages"
+                " (id, maildrop_id, unique_id, announced, ordinal, state, content_id, first_seen, copied_at)"
+                " select ? + number, ?, unique_id, octets, case when ordinal >= 0 then ordinal"
+                " else row_number() over (partition by unique_id, octets order by number) - 1 end,"
                 " case when content_id is null then 'listed' else 'copied' end, content_id, ?, copied_at"
-                " from temp.listing where message_id is null and ordinal >= 0 order by number",
-                (base, self._id, now),
-            )
-            sql.execute(
-                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, first_seen)"
-                " select ? + number, ?, unique_id, octets,"
-                " row_number() over (partition by unique_id, octets order by number) - 1, 'listed', ?"
-                " from temp.listing where message_id is null and ordinal < 0",
+                " from temp.listing where message_id is null order by number",
                 (base, self._id, now),
             )
             sql.execute("update temp.listing set message_id = ? + number where message_id is null", (base,))
+        return gone
 
-    def _note_absent(self, sql: sqlite3.Connection, now: float) -> None:
+    def _note_absent(self, sql: sqlite3.Connection, now: float) -> list[MessageRow]:
         # Without a unique-id an unmatched row says nothing about a deletion: the message may well be listed.
         sql.execute(
             f"update messages set state = 'copied' where {_ABSENT} and state = 'delete-requested' and unique_id = x''",
             (self._id,),
         )
-        gone = sql.execute(f"select id from messages where {_ABSENT} and state = 'delete-requested'", (self._id,))
-        log_deletions(sql, [row for (row,) in gone.fetchall()], "the next listing lacked it", now)
+        absent = sql.execute(f"select id from messages where {_ABSENT} and state = 'delete-requested'", (self._id,))
+        gone = [MessageRow(row) for (row,) in absent.fetchall()]
+        log_deletions(sql, gone, "the next listing lacked it", now)
         sql.execute(
             "update messages set gone_at = ?, state = case state when 'delete-requested' then 'deleted'"
             f" else 'vanished' end where {_ABSENT}",
             (now, self._id),
         )
+        return gone
 
     def listed(self, destination_ids: Sequence[int]) -> Iterator[KnownMessage]:
-        """Yield every message of the noted listing, in the order of their numbers."""
+        """Yield every message of the listing, in the order of their numbers.
+
+        Before ``note`` an unknown message has the row that ``note`` would give it. Must be exhausted.
+        """
         marks = ", ".join("?" * len(destination_ids))
         with self._connection.reading() as sql:
-            shared = {
-                row[0]
-                for row in sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
-            }
+            (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
+            repeated = sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
+            shared = {unique_id for (unique_id,) in repeated}
             rows = sql.execute(
-                "select l.number, l.unique_id, l.octets, m.id, m.state, c.digest, c.header_digest,"
-                " m.content_id is not null and (select count(*) from copies k where k.content_id = m.content_id"
+                "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(m.state, 'listed'),"
+                " c.digest, c.header_digest,"
+                " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
                 f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
-                " m.copied_at, coalesce(p.kind, ''), p.accepted_at is not null"
-                " from temp.listing l join messages m on m.id = l.message_id"
-                " left join contents c on c.id = m.content_id left join problems p on p.message_id = m.id"
-                " order by l.number",
-                (*destination_ids, len(destination_ids)),
+                " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), p.accepted_at is not null"
+                " from temp.listing l left join messages m on m.id = l.message_id"
+                " left join contents c on c.id = coalesce(m.content_id, l.content_id)"
+                " left join problems p on p.message_id = m.id order by l.number",
+                (base, *destination_ids, len(destination_ids)),
             )
-            for number, unique_id, octets, row, state, digest, header, proven, copied_at, failure, accepted in rows:
-                yield KnownMessage(
-                    number, unique_id, octets, row, MessageState(state), digest, header, bool(proven), copied_at,
-                    failure, bool(accepted), unique_id in shared,
-                )  # fmt: skip
+            for row in rows:
+                yield KnownMessage._make((*row, row[1] in shared))
+
+    def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, tuple[Digest, HeaderDigest]]:
+        """Return what these messages were when they were copied; one that never was is left out."""
+        found: dict[MessageRow, tuple[Digest, HeaderDigest]] = {}
+        with self._connection.reading() as sql:
+            for row in rows:
+                content = sql.execute(
+                    "select c.digest, c.header_digest from messages m join contents c on c.id = m.content_id"
+                    " where m.id = ?",
+                    (row,),
+                ).fetchone()
+                if content:
+                    found[row] = content
+        return found
+
+    def unique_ids(self, rows: Sequence[MessageRow]) -> dict[MessageRow, UniqueId]:
+        """Return the unique-ids of these messages."""
+        with self._connection.reading() as sql:
+            query = "select unique_id from messages where id = ?"
+            return {row: found[0] for row in rows if (found := sql.execute(query, (row,)).fetchone())}
 
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
         """Note what these messages turned out to be, though not every copy is proven."""

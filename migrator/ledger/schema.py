@@ -181,18 +181,17 @@ _TABLES = (
 )
 
 _INDEXES = (
-    "create unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) "
-    "where gone_at is null and unique_id != x''",
+    "create unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) where gone_at is null",
     "create index messages_by_content on messages (content_id)",
+    "create index messages_vanished on messages (maildrop_id) where state = 'vanished'",
     "create index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
     "create index copies_by_intent on copies (intent_id) where intent_id is not null",
     "create index copies_mismatched on copies (destination_id) where state = 'mismatch'",
     "create index runs_by_account on runs (account, id)",
 )
 
-_APPEND_ONLY = (
-    "create trigger deletions_are_never_changed before update on deletions "
-    "begin select raise(abort, 'the log of deletions is append-only'); end",
-    "create trigger deletions_are_never_removed before delete on deletions "
-    "begin select raise(abort, 'the log of deletions is append-only'); end",
+_APPEND_ONLY = tuple(
+    f"create trigger deletions_are_never_{what}d before {what} on deletions"
+    " begin select raise(abort, 'the log of deletions is append-only'); end"
+    for what in ("update", "delete")
 )

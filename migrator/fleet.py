@@ -1,0 +1,61 @@
+"""Several accounts side by side: a bounded number at once, and never two at one maildrop."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+
+from migrator.errors import FerryError, Kind
+from migrator.ledger import Ledger
+from migrator.report import AccountReport
+from migrator.run import Job, Surroundings, run_account
+from migrator.tally import Tally
+
+AT_ONCE = 8
+"""Accounts worked at the same time: enough to hide round trips, few enough for two cores and a hoster's patience."""
+
+
+def run_accounts(
+    jobs: Sequence[Job], ledger: Ledger, surroundings: Surroundings | None = None, *, is_dry: bool = False
+) -> list[AccountReport]:
+    """Run every account and report on each, in the order given; one that fails delays none.
+
+    Accounts of one user on one host take turns, because a POP3 server locks a maildrop (RFC 1939, section 4). Each
+    run is kept in the ledger's history unless it is dry.
+    """
+    around = surroundings or Surroundings()
+    turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+    locks = [turns[job.source.host.lower(), job.source.username] for job in jobs]
+
+    def run(job: Job, turn: threading.Lock) -> AccountReport:
+        with turn, closing(ledger.another()) as own:
+            return run_recorded(job, own, around, is_dry=is_dry)
+
+    if len(jobs) == 1:
+        return [run(jobs[0], locks[0])]
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="account") as pool:
+        return list(pool.map(run, jobs, locks))
+
+
+def run_recorded(job: Job, ledger: Ledger, around: Surroundings, *, is_dry: bool = False) -> AccountReport:
+    """Run one account and keep its report in the history. Whatever happens ends in the report."""
+    try:
+        run = 0 if is_dry else ledger.history.run_started(job.name, around.clock())
+        report = run_account(job, ledger, around, is_dry=is_dry)
+        if not is_dry:
+            ledger.history.run_ended(run, report, around.clock())
+    except FerryError as error:  # the ledger itself
+        return _failed(job, error)
+    except Exception as error:  # noqa: BLE001  # one account's bug must not end the others; the report names it
+        return _failed(job, FerryError(Kind.INTERNAL, f"{type(error).__name__}: {error}", cure="please report this"))
+    return report
+
+
+def _failed(job: Job, error: FerryError) -> AccountReport:
+    tally = Tally(job.name)
+    tally.trouble(error)
+    return tally.report(0.0)

@@ -1,0 +1,237 @@
+"""Retrieving from the source and delivering to the destinations, side by side, for one session.
+
+What arrives is held until the session is known to be in step; only then does it travel on, in batches. A batch's end is
+recorded in the ledger by this thread, in order; what is then proven everywhere and due may be deleted by this session.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from migrator.delivery import Delivered, Delivery, Parcel
+from migrator.digest import same_but_for_server_headers
+from migrator.errors import FerryError, Kind
+from migrator.model import Body, Digest, MessageNumber, MessageRow
+from migrator.plan import Wanted
+from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveBrokenError, RetrieveEvent, RetrieveRefused
+from migrator.pop3.session import Session
+from migrator.report import Problem
+from migrator.spool import OctetBudget, SpoolFile
+from migrator.transfer import Carrier
+
+if TYPE_CHECKING:
+    from migrator.run import AccountRun
+
+BATCH_MESSAGES = 500
+BATCH_OCTETS = 16 * 1024 * 1024
+BUDGET_OCTETS = 48 * 1024 * 1024
+KEEP_ALIVE_SECONDS = 20.0
+"""How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
+
+
+class Haul:
+    """What one session brings home."""
+
+    def __init__(self, run: AccountRun, session: Session, changed_before: set[MessageRow]) -> None:
+        """Prepare; ``changed_before`` are messages that were found changed by an earlier run too."""
+        self._run = run
+        self._session = session
+        self._tally = run.tally
+        self._ledger = run.maildrop
+        self._changed_before = changed_before
+        self._budget = OctetBudget(BUDGET_OCTETS)
+        self._delivery = Delivery(run.carriers, self._budget)
+        self._on_the_way: dict[MessageNumber, Wanted] = {}
+        self._arrived: list[Parcel] = []  # not known to be in step
+        self._batch: list[Parcel] = []
+        self._batch_octets = 0
+        self._recorded: dict[MessageRow, Digest] = {}  # known messages, to be proven: what they were
+        self._changed: dict[MessageRow, Problem] = {}
+        self.brought = 0
+        self.deletable: dict[MessageNumber, MessageRow] = {}
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the source gave something else than before for a known message."""
+        return bool(self._changed)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no destination can take anything any more."""
+        return self._delivery.is_stuck
+
+    def fetch(self, wanted: Iterator[Wanted], recorded: dict[MessageRow, Digest]) -> None:
+        """Retrieve these messages and see them home. ``recorded`` says what the known ones among them were.
+
+        Returns when every batch is delivered and recorded. Raises what ended the session; then, too, whatever was in
+        step is delivered and recorded first.
+        """
+        self._recorded = recorded
+        try:
+            for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
+                self._take(event)
+                self._record_finished()
+                if self._run.around.stop.is_set():
+                    break
+        except RetrieveBrokenError as error:
+            self._broke_at(error)
+            raise
+        finally:
+            self._send_batch()
+            self._see_home()
+
+    def prove_copies(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+        """Read the copies of these contents at every destination again; the first error stands."""
+        verdicts: dict[Digest, FerryError | None] = dict.fromkeys(digests)
+        for place in range(len(self._run.carriers)):
+            answer = self._delivery.ask(place, lambda carrier: carrier.reprove(digests))
+            verdicts = {digest: verdicts[digest] or answer[digest] for digest in digests}
+        return verdicts
+
+    def close(self) -> None:
+        """End the threads, when they are done with what they have."""
+        self._delivery.close()
+
+    def _sent(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
+        for message in wanted:
+            if self._delivery.is_stuck or self._run.around.stop.is_set():
+                return
+            self._on_the_way[message.number] = message
+            yield message
+
+    def _spool(self) -> SpoolFile:
+        return SpoolFile(self._run.job.state_dir / "spool")
+
+    def _take(self, event: RetrieveEvent) -> None:
+        match event:
+            case Retrieved(number, message):
+                wanted = self._on_the_way.pop(number)
+                self._arrived.append(Parcel(number, wanted.row, message, wanted.octets))
+            case RetrieveRefused(number, error):
+                wanted = self._on_the_way.pop(number)
+                self._budget.give_back(wanted.octets)
+                self._failed(wanted.row, error)
+            case InStep():
+                self._batch.extend(self._arrived)
+                self._batch_octets += sum(parcel.message.octets for parcel in self._arrived)
+                self._arrived.clear()
+                if len(self._batch) >= BATCH_MESSAGES or self._batch_octets >= BATCH_OCTETS:
+                    self._send_batch()
+            case Blocked():
+                self._send_batch()
+                self._wait()
+
+    def _broke_at(self, error: RetrieveBrokenError) -> None:
+        wanted = self._on_the_way.pop(error.number)
+        if wanted.row in self._recorded:
+            self._tally.not_deleted(wanted.row, self._problem(wanted.row, error))
+        else:
+            self._run.broken[wanted.row] = error
+
+    def _send_batch(self) -> None:
+        batch, self._batch, self._batch_octets = self._batch, [], 0
+        if batch:
+            parcels = [parcel for parcel in map(self._as_recorded, batch) if parcel is not None]
+            self._delivery.submit(parcels)
+
+    def _as_recorded(self, parcel: Parcel) -> Parcel | None:
+        """Hold a known message against what it was: equal, equal but for headers that servers add, or changed.
+
+        A changed one is new mail and travels on as such; the second time it is left alone, because some servers
+        (Courier, with 8-bit mail) give other bytes in every session.
+        """
+        recorded = self._recorded.get(parcel.row)
+        if recorded is None or recorded == parcel.message.digest:
+            return parcel
+        if self._is_as_stored(recorded, parcel.message.body):
+            return replace(parcel, message=replace(parcel.message, digest=recorded))
+        error = FerryError(
+            Kind.CHANGED,
+            "the source now gives something else for this message than was copied; it is not deleted there",
+        )
+        self._changed[parcel.row] = problem = self._problem(parcel.row, error)
+        self._tally.not_deleted(parcel.row, problem)
+        if parcel.row not in self._changed_before:
+            return parcel
+        self._budget.give_back(parcel.charged)
+        self._run.ledger.history.failed([(parcel.row, problem)], self._run.around.clock())
+        return None
+
+    def _is_as_stored(self, recorded: Digest, received: Body) -> bool:
+        def compare(carrier: Carrier) -> bool:
+            stored = carrier.stored_body(recorded)
+            return stored is not None and same_but_for_server_headers(stored, received)
+
+        return self._delivery.ask(0, compare)
+
+    def _wait(self) -> None:
+        self._delivery.wait(KEEP_ALIVE_SECONDS)
+        if not self._delivery.has_finished:
+            self._session.noop()
+        self._record_finished()
+
+    def _see_home(self) -> None:
+        """Wait for every batch. The source is not spoken to: its line may be the reason why this is called."""
+        while not self._delivery.is_idle:
+            self._delivery.wait(KEEP_ALIVE_SECONDS)
+            self._record_finished()
+
+    def _record_finished(self) -> None:
+        for batch in self._delivery.finished():
+            self._record(batch)
+
+    def _record(self, batch: Sequence[Delivered]) -> None:
+        """Write down how a batch ended: first the ledger, then the numbers."""
+        now = self._run.around.clock()
+        proven = [delivered.parcel for delivered in batch if not delivered.errors]
+        if proven:
+            self._ledger.copied([(parcel.row, parcel.message.digest) for parcel in proven], now)
+            self._run.around.step("messages.copied")
+        for delivered in batch:
+            if delivered.errors:
+                self._record_errors(delivered)
+            else:
+                self._record_proven(delivered, now)
+        changed = [(row, self._changed[row]) for parcel in proven if (row := parcel.row) in self._changed]
+        if changed:
+            self._run.ledger.history.failed(changed, now)
+        self._run.around.progress.advanced(
+            self._tally.name, len(batch), sum(delivered.parcel.message.octets for delivered in batch)
+        )
+
+    def _record_proven(self, delivered: Delivered, now: float) -> None:
+        parcel = delivered.parcel
+        is_known = parcel.row in self._recorded
+        is_changed = parcel.row in self._changed
+        self._run.broken.pop(parcel.row, None)
+        if is_known and not is_changed:
+            self._tally.verified_again()
+        else:
+            self.brought += 1
+            self._tally.brought(parcel.row, parcel.message.octets, was_stored=delivered.is_copied, was_known=is_known)
+        if not is_changed and (is_known or self._run.job.policy.due(now, now)):
+            self.deletable[parcel.number] = parcel.row
+
+    def _record_errors(self, delivered: Delivered) -> None:
+        place, error = delivered.errors[0]
+        label = self._run.carriers[place].destination.label
+        if self._delivery.broken.get(place) is error:
+            self._tally.trouble(error, label)
+            if delivered.parcel.row not in self._recorded:
+                self._tally.failed(delivered.parcel.row, None)
+        else:
+            self._failed(delivered.parcel.row, error, label)
+
+    def _failed(self, row: MessageRow, error: FerryError, destination: str | None = None) -> None:
+        problem = self._problem(row, error, destination)
+        if row in self._recorded:
+            self._tally.not_deleted(row, problem)
+        else:
+            self._tally.failed(row, problem)
+            self._run.ledger.history.failed([(row, problem)], self._run.around.clock())
+
+    def _problem(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
+        return Problem.of(error, unique_id=self._ledger.unique_ids([row]).get(row), destination=destination)

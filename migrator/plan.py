@@ -1,0 +1,195 @@
+"""What to do with each message of a listing: pure decisions, one table.
+
+The ledger's knowledge and the owner's policy go in, a plan comes out. A plan for a million messages stays small: it
+holds numbers in arrays, not objects.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Protocol, assert_never
+
+from migrator.model import Digest, HeaderDigest, MessageNumber, MessageRow, UniqueId
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
+
+
+class Known(Protocol):
+    """What the plan wants to know of a listed message; ``migrator.ledger.KnownMessage`` has it."""
+
+    @property
+    def number(self) -> MessageNumber: ...  # noqa: D102 - the fields are those of KnownMessage
+    @property
+    def unique_id(self) -> UniqueId: ...  # noqa: D102
+    @property
+    def octets(self) -> int: ...  # noqa: D102
+    @property
+    def row(self) -> MessageRow: ...  # noqa: D102
+    @property
+    def digest(self) -> Digest | None: ...  # noqa: D102
+    @property
+    def header_digest(self) -> HeaderDigest | None: ...  # noqa: D102
+    @property
+    def is_proven(self) -> bool: ...  # noqa: D102
+    @property
+    def copied_at(self) -> float | None: ...  # noqa: D102
+    @property
+    def failure(self) -> str: ...  # noqa: D102
+    @property
+    def is_accepted(self) -> bool: ...  # noqa: D102
+    @property
+    def shares_unique_id(self) -> bool: ...  # noqa: D102
+
+
+class Step(Enum):
+    """What one message needs."""
+
+    KEEP = "proven everywhere, and to stay at the source"
+    DELETE = "proven everywhere, and due to be deleted once the source proves that it still holds the same"
+    RETRIEVE = "not proven everywhere: retrieve it"
+    SKIP_SIZE = "larger than the owner wants"
+    SKIP_ACCEPTED = "a person has accepted that it stays as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner of a maildrop wants. ``max_octets`` is None without a limit; ``limit`` bounds new messages."""
+
+    leave_on_server: LeaveOnServer = field(default_factory=Keep)
+    source_proof: SourceProof = SourceProof.CONTENT
+    max_octets: int | None = None
+    limit: int | None = None
+    max_delete: int | None = None
+
+    @property
+    def deletes_at_once(self) -> bool:
+        """Whether a message may go as soon as it is verified."""
+        return self.due(0.0, 0.0)
+
+    def due(self, copied_at: float, now: float) -> bool:
+        """Say whether a message verified at ``copied_at`` is to be deleted at the source by ``now``."""
+        match self.leave_on_server:
+            case Keep():
+                return False
+            case DeleteWhenVerified():
+                return True
+            case DeleteAfter(age):
+                return copied_at + age.total_seconds() <= now
+            case _ as never:
+                assert_never(never)
+
+    def next_due(self, copied_at: float) -> float:
+        """Return when a message verified at ``copied_at`` falls due; infinity if never."""
+        match self.leave_on_server:
+            case Keep():
+                return float("inf")
+            case DeleteWhenVerified():
+                return copied_at
+            case DeleteAfter(age):
+                return copied_at + age.total_seconds()
+            case _ as never:
+                assert_never(never)
+
+
+class Wanted(NamedTuple):
+    """One message that a plan wants something done with."""
+
+    number: MessageNumber
+    row: MessageRow
+    octets: int
+
+
+class Column:
+    """Many ``Wanted``, twenty bytes each."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._numbers = array("I")
+        self._rows = array("Q")
+        self._octets = array("Q")
+
+    def append(self, number: int, row: int, octets: int) -> None:
+        """Add one message at the end."""
+        self._numbers.append(number)
+        self._rows.append(row)
+        self._octets.append(octets)
+
+    def extend(self, other: Column) -> None:
+        """Add all of another column at the end."""
+        self._numbers.extend(other._numbers)
+        self._rows.extend(other._rows)
+        self._octets.extend(other._octets)
+
+    @property
+    def octets(self) -> int:
+        """What LIST announced for all of them together."""
+        return sum(self._octets)
+
+    def cut(self, count: int) -> int:
+        """Keep the first ``count`` messages; returns how many went."""
+        gone = max(0, len(self) - count)
+        del self._numbers[count:], self._rows[count:], self._octets[count:]
+        return gone
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Wanted]:
+        return map(Wanted, self._numbers, self._rows, self._octets)  # type: ignore[arg-type]  # ints are what NewTypes are
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a session has to do. ``settled_until`` is when the first kept message falls due (infinity: never)."""
+
+    known: int = 0
+    retrieve: Column = field(default_factory=Column)
+    delete: Column = field(default_factory=Column)
+    oversized: Column = field(default_factory=Column)
+    accepted: int = 0
+    beyond_limit: int = 0
+    settled_until: float = float("inf")
+
+    @property
+    def octets(self) -> int:
+        """What LIST announced for everything that is to be retrieved."""
+        return self.retrieve.octets + self.delete.octets
+
+
+def decide(message: Known, policy: Policy, now: float) -> Step:
+    """Decide for one message."""
+    if message.is_proven:
+        return Step.DELETE if policy.due(message.copied_at or now, now) else Step.KEEP
+    if message.is_accepted:
+        return Step.SKIP_ACCEPTED
+    if policy.max_octets is not None and message.octets > policy.max_octets:
+        return Step.SKIP_SIZE
+    return Step.RETRIEVE
+
+
+def make_plan(messages: Iterable[Known], policy: Policy, now: float) -> Plan:
+    """Decide for a whole listing. What failed before comes last, so that it holds up nothing else."""
+    plan, failed_before = Plan(), Column()
+    for message in messages:
+        match decide(message, policy, now):
+            case Step.KEEP:
+                plan.known += 1
+                plan.settled_until = min(plan.settled_until, policy.next_due(message.copied_at or now))
+            case Step.DELETE:
+                plan.known += 1
+                plan.delete.append(message.number, message.row, message.octets)
+            case Step.RETRIEVE:
+                column = failed_before if message.failure else plan.retrieve
+                column.append(message.number, message.row, message.octets)
+            case Step.SKIP_SIZE:
+                plan.oversized.append(message.number, message.row, message.octets)
+            case Step.SKIP_ACCEPTED:
+                plan.accepted += 1
+            case _ as never:
+                assert_never(never)
+    plan.retrieve.extend(failed_before)
+    if policy.limit is not None:
+        plan.beyond_limit = plan.retrieve.cut(policy.limit)
+    return plan

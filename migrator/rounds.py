@@ -1,0 +1,59 @@
+"""When to log in again within one run: pure decisions, so that no server is hammered and none is waited for in vain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from migrator.errors import FerryError, Kind
+
+MAX_LOGINS = 3
+"""Log-ins of one run that may fail or be cut off; a session that ended well and left more to do does not count."""
+
+PATIENCE_SECONDS = {Kind.CONNECT: 45.0, Kind.TIMEOUT: 130.0}
+"""After so long in a run a failure of that kind is final: a dead server ends an account within 90 seconds."""
+
+LONGEST_LOGIN_DELAY = 60.0
+
+_PAUSES: dict[Kind, tuple[float, ...]] = {
+    Kind.CONNECT: (1.0, 2.0),
+    Kind.TIMEOUT: (0.5, 1.0),
+    Kind.PROTOCOL: (0.2, 1.0),
+    # A server may hold the lock of a session that was cut off for some time (RFC 2449, section 8.1.2).
+    Kind.IN_USE: (2.0, 6.0),
+    Kind.TEMPORARY: (2.0, 6.0),
+    Kind.LOGIN_DELAY: (15.0, 45.0),
+}
+
+
+def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float | None:
+    """Return how many seconds to wait before logging in again after the ``faults``-th fault; None: give up."""
+    pauses = _PAUSES.get(error.kind)
+    if pauses is None or faults >= MAX_LOGINS or elapsed > PATIENCE_SECONDS.get(error.kind, float("inf")):
+        return None
+    if error.kind is Kind.LOGIN_DELAY and error.wait is not None:
+        return error.wait + 1.0 if error.wait <= LONGEST_LOGIN_DELAY else None
+    return pauses[faults - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of how much of a maildrop its server shows in one session.
+
+    Gmail, for one, lists a few hundred messages and more of them once these are gone. ``complete_up_to`` is the longest
+    listing after which a second session showed nothing new.
+    """
+
+    shows_part: bool = False
+    complete_up_to: int = 0
+
+    def wants_another_session(self, listed: int, logins: int) -> bool:
+        """Say whether more may show up after a session that listed so many and brought some of them home."""
+        if self.shows_part:
+            return True
+        return logins < MAX_LOGINS and listed > 2 * self.complete_up_to
+
+    def after_another_session(self, listed_before: int, *, showed_new: bool) -> View:
+        """Return what is known after looking again."""
+        if showed_new:
+            return replace(self, shows_part=True)
+        return replace(self, complete_up_to=max(self.complete_up_to, listed_before))

@@ -1,0 +1,122 @@
+"""What a run may hold at once: a budget in octets, and files for what is too large for memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from migrator.errors import FerryError, Kind
+
+_CHUNK = 1024 * 1024
+
+
+class OctetBudget:
+    """Octets on their way: announced, received or being stored. Shared by the reader and the writers of one run."""
+
+    def __init__(self, limit: int) -> None:
+        """Allow ``limit`` octets at once."""
+        self._limit = limit
+        self._taken = 0
+        self._guard = threading.Lock()
+
+    def take(self, octets: int) -> bool:
+        """Reserve room; False, and nothing reserved, where there is none. Never blocks.
+
+        A message larger than the whole budget is let through when nothing else is on its way.
+        """
+        with self._guard:
+            if self._taken and self._taken + octets > self._limit:
+                return False
+            self._taken += octets
+            return True
+
+    def give_back(self, octets: int) -> None:
+        """Free what was taken."""
+        with self._guard:
+            self._taken -= octets
+
+
+class SpooledBody:
+    """A message in a nameless file, which is gone when nobody holds it any more, crash included."""
+
+    def __init__(self, file: IO[bytes], octets: int) -> None:
+        """Take over ``file``, which holds ``octets`` bytes."""
+        self._file = file
+        self._octets = octets
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes."""
+        return self._octets
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in pieces of at most 1 MiB; several readers do not disturb one another."""
+        position = 0
+        while chunk := os.pread(self._file.fileno(), _CHUNK, position):
+            yield chunk
+            position += len(chunk)
+
+
+class SpoolFile:
+    """A message on its way into a spool file."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a nameless file in ``folder``, on whose disk the message must fit."""
+        self._octets = 0
+        with _disk_errors(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # the body owns it
+        self._folder = folder
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes at the end; raises ``disk-full``."""
+        with _disk_errors(self._folder):
+            view = memoryview(chunk)
+            while view:
+                view = view[self._file.write(view) :]
+        self._octets += len(chunk)
+
+    def body(self) -> SpooledBody:
+        """Return what was written."""
+        return SpooledBody(self._file, self._octets)
+
+
+class _disk_errors:  # noqa: N801  # reads as the statement it is
+    """Turn failures to write the spool into ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Map an OSError."""
+        if isinstance(error, OSError):
+            raise FerryError(
+                Kind.DISK_FULL, f"cannot write to {self._folder}: {error.strerror}", cure="make room on that disk"
+            ) from error
+
+
+class RowSet:
+    """A set of ledger rows, one bit each."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._bits = bytearray()
+        self.count = 0
+
+    def add(self, row: int) -> bool:
+        """Add a row; says whether it was not there before."""
+        place, bit = row >> 3, 1 << (row & 7)
+        if place >= len(self._bits):
+            self._bits.extend(bytes(place + 4096 - len(self._bits)))
+        if self._bits[place] & bit:
+            return False
+        self._bits[place] |= bit
+        self.count += 1
+        return True

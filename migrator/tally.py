@@ -1,0 +1,143 @@
+"""Counting a run so that its numbers add up: every message of the listing once, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from migrator.errors import FerryError, Kind
+from migrator.model import MessageRow
+from migrator.report import AccountReport, Problem, Status, WouldDelete
+from migrator.spool import RowSet
+
+
+class Seen(Protocol):
+    """What counting needs of a listed message; ``migrator.ledger.maildrops.KnownMessage`` has it."""
+
+    @property
+    def row(self) -> MessageRow:
+        """Its number in the ledger."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every destination has a proven copy."""
+
+
+_Message = TypeVar("_Message", bound=Seen)
+
+
+class Tally:
+    """The numbers of one account's run, over all its sessions."""
+
+    def __init__(self, name: str) -> None:
+        """Begin with nothing."""
+        self.has_listing = False
+        self.would_delete: list[WouldDelete] | None = None
+        self._report = AccountReport(name)
+        self._seen = RowSet()
+        self._failed: dict[MessageRow, Problem | None] = {}
+        self._skipped: dict[MessageRow, Problem | None] = {}
+        self._not_deleted: dict[MessageRow, Problem] = {}
+        self._general: list[Problem] = []
+        self._first_error: FerryError | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self._report.name
+
+    @property
+    def deletions(self) -> int:
+        """How many deletions are confirmed so far."""
+        return self._report.deleted
+
+    def counted(self, listing: Iterable[_Message]) -> Iterator[_Message]:
+        """Pass a listing through, counting what no earlier session of this run showed."""
+        self.has_listing = True
+        for message in listing:
+            if self._seen.add(message.row):
+                self._report.listed += 1
+                self._report.known += message.is_proven
+            yield message
+
+    def settled(self, count: int) -> None:
+        """Count a whole listing in which every message is known and nothing is to be done.
+
+        After an earlier session of the run it shows nothing new: what is settled now was counted then.
+        """
+        if not self.has_listing:
+            self._report.listed = self._report.known = count
+        self.has_listing = True
+
+    def brought(self, row: MessageRow, octets: int, *, was_stored: bool, was_known: bool = False) -> None:
+        """Count a new message that every destination now holds proven; ``was_known`` if it took a known one's place."""
+        self._failed.pop(row, None)
+        self._report.known -= was_known
+        self._report.verified += 1
+        if was_stored:
+            self._report.copied += 1
+            self._report.bytes += octets
+        else:
+            self._report.duplicates += 1
+
+    def verified_again(self) -> None:
+        """Count a known message whose every copy was read again and found equal."""
+        self._report.verified += 1
+
+    def filled(self, octets: int) -> None:
+        """Count a message that is no longer at the source and was copied from one destination to another."""
+        self._report.filled += 1
+        self._report.bytes += octets
+
+    def failed(self, row: MessageRow, problem: Problem | None) -> None:
+        """Count a new message that could not be brought home; without a problem of its own a general one tells why."""
+        self._failed[row] = problem
+
+    def skipped(self, row: MessageRow, problem: Problem | None) -> None:
+        """Count a message that a rule leaves at the source; without a problem a person has accepted it."""
+        self._skipped[row] = problem
+
+    def not_deleted(self, row: MessageRow, problem: Problem) -> None:
+        """Note a message whose deletion is wanted and not confirmed."""
+        self._not_deleted[row] = problem
+
+    def deleted(self, rows: Iterable[MessageRow]) -> None:
+        """Count confirmed deletions."""
+        for row in rows:
+            self._report.deleted += 1
+            self._not_deleted.pop(row, None)
+
+    def trouble(self, error: FerryError, destination: str | None = None) -> None:
+        """Note what concerns no single message; the same trouble is reported once."""
+        problem = Problem.of(error, destination=destination)
+        if problem not in self._general:
+            self._general.append(problem)
+            self._first_error = self._first_error or error
+
+    def interrupted(self) -> None:
+        """Note that a person or the system ended the run early."""
+        self._report.interrupted = True
+        self.trouble(FerryError(Kind.TEMPORARY, "interrupted", cure="run again to go on where this run stopped"))
+
+    def report(self, seconds: float) -> AccountReport:
+        """Add everything up."""
+        report = self._report
+        report.failed, report.skipped = len(self._failed), len(self._skipped)
+        done = report.known + report.copied + report.duplicates + report.failed + report.skipped
+        report.remaining = report.listed - done
+        report.seconds = seconds
+        report.would_delete = self.would_delete
+        report.first_error = self._first_error
+        report.problems = [
+            *self._general,
+            *(problem for problem in self._failed.values() if problem is not None),
+            *self._not_deleted.values(),
+            *(problem for problem in self._skipped.values() if problem is not None),
+        ]
+        report.status = self._status()
+        return report
+
+    def _status(self) -> Status:
+        if self._general and not self.has_listing:
+            return Status.FAILED
+        return Status.PARTIAL if self._general or self._failed or self._not_deleted else Status.OK

@@ -1,0 +1,241 @@
+"""One batch to one destination: intend, store, read back, record. The only judge of whether a copy is a copy.
+
+The ledger is written before every effect that would be unsafe unrecorded, so that a crash between any two lines here
+leads to nothing worse than work done again (docs/architecture.md, "What is durable when").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+
+from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.errors import FerryError, Kind
+from migrator.ledger.copies import CopiesLedger, Judged, reaches
+from migrator.model import Body, CopyState, Digest, ImapLocator, Message, Proof, StoredCopy
+
+_READ_CHUNK = 2_000
+
+
+class Brought(Enum):
+    """How a message came to be in a destination, proven."""
+
+    COPIED = "stored now"
+    DUPLICATE = "was there already"
+
+
+Outcome = Brought | FerryError
+
+
+@dataclass(frozen=True, slots=True)
+class _ToProve:
+    """A copy to be read back, with the message it should equal; ``original`` is None where it is not at hand."""
+
+    copy: StoredCopy
+    original: Message | None
+
+
+class Carrier:
+    """Brings messages to one destination, for one account's run, in one thread at a time."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        copies: CopiesLedger,
+        *,
+        clock: Callable[[], float],
+        step: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge."""
+        self.destination = destination
+        self.copies = copies
+        self._clock = clock
+        self._step = step
+
+    def inspect(self) -> list[FerryError]:
+        """Say what is wrong with the destination's files, if anything; such a file is not written to.
+
+        What happened there since this program last looked is adopted. A mailbox is not bothered for this: it is
+        opened when there is something to bring.
+        """
+        if self.destination.kind == "imap":
+            return []
+        with self.destination.exclusive():
+            self._recover()
+        return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
+
+    def bring(self, batch: Sequence[Message]) -> list[Outcome]:
+        """Make sure that the destination holds a proven copy of each message, storing only what it lacks.
+
+        Returns an outcome for each message, in order. On return each success is durable and recorded. An error that
+        concerns the destination as a whole is raised; what was stored before it is known to the ledger.
+        """
+        wanted = {message.digest: message for message in batch}
+        outcomes: dict[Digest, Outcome] = {}
+        to_prove: list[_ToProve] = []
+        for part in self._parts(list(wanted.values())):
+            fresh, present = self._store_missing(part, outcomes)
+            to_prove = [_ToProve(copy, wanted[copy.digest]) for copy in (*present, *fresh)]
+            proven = self._prove(to_prove)
+            outcomes |= {copy.digest: _as_outcome(proven[copy.digest], Brought.DUPLICATE) for copy in present}
+            outcomes |= {copy.digest: _as_outcome(proven[copy.digest], Brought.COPIED) for copy in fresh}
+        return self._for_each(batch, outcomes)
+
+    def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+        """Read the stored copies of these contents again; None means it is there and equal.
+
+        Where a copy is not equal byte for byte and its original is not at hand, that is an error too.
+        """
+        found = self.copies.find(digests)
+        proven = self._prove([_ToProve(copy, None) for copy in found.values()])
+        absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
+        return {digest: proven.get(digest, absent) for digest in digests}
+
+    def stored_body(self, digest: Digest) -> Body | None:
+        """Return what stands here for this content now, None where nothing can be read."""
+        copy = self.copies.find([digest]).get(digest)
+        if copy is None or copy.locator is None:
+            return None
+        body = next(iter(self.destination.read([copy.locator])))
+        return None if isinstance(body, FerryError) else body
+
+    def _for_each(self, batch: Sequence[Message], outcomes: dict[Digest, Outcome]) -> list[Outcome]:
+        """Give the second of two equal messages in a batch its own outcome: a duplicate of the first."""
+        seen: set[Digest] = set()
+        result: list[Outcome] = []
+        for message in batch:
+            outcome = outcomes[message.digest]
+            result.append(Brought.DUPLICATE if outcome is Brought.COPIED and message.digest in seen else outcome)
+            seen.add(message.digest)
+        return result
+
+    def _parts(self, messages: Sequence[Message]) -> Iterator[list[Message]]:
+        limits = self.destination.limits
+        part: list[Message] = []
+        octets = 0
+        for message in messages:
+            if part and (len(part) >= limits.messages or octets + message.octets > limits.octets):
+                yield part
+                part, octets = [], 0
+            part.append(message)
+            octets += message.octets
+        if part:
+            yield part
+
+    def _store_missing(
+        self, messages: Sequence[Message], outcomes: dict[Digest, Outcome]
+    ) -> tuple[list[StoredCopy], list[StoredCopy]]:
+        """Store what is not there; returns the copies made now and those that were there. Refusals go to outcomes."""
+        with self.destination.exclusive():
+            self._recover()
+            present = self.copies.find([message.digest for message in messages])
+            missing = [message for message in messages if message.digest not in present]
+            if not missing:
+                return [], list(present.values())
+            anchor = self.destination.begin(missing)
+            signs = [(message, self.destination.recognition(message)) for message in missing]
+            numbers = self.copies.intended(anchor, signs, self._clock())
+            self._step("copies.intended")
+            stored = self.destination.store(missing)
+            self._step("copies.written")
+            made: list[StoredCopy] = []
+            for message, outcome in zip(missing, stored.outcomes, strict=True):
+                if isinstance(outcome, FerryError):
+                    outcomes[message.digest] = outcome
+                else:
+                    number = numbers[message.digest]
+                    copy = StoredCopy(
+                        number, message.digest, message.octets, CopyState.STORED, outcome, Proof.NONE, "", None
+                    )
+                    made.append(copy)
+            self.copies.stored([(copy.copy_id, copy.locator) for copy in made if copy.locator], stored.volumes)
+            self._step("copies.stored")
+        return made, list(present.values())
+
+    def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
+        """Read copies back, judge each, record the verdicts."""
+        located = [(item, item.copy.locator) for item in copies if item.copy.locator is not None]
+        verdicts: dict[Digest, FerryError | None] = {}
+        judged: list[Judged] = []
+        bodies = self.destination.read([locator for _, locator in located])
+        for (item, _), body in zip(located, bodies, strict=True):
+            proof, reason = self._compare(item, body)
+            judged.append(Judged(item.copy.copy_id, proof, reason))
+            is_proven = reaches(proof, self.destination.required_proof)
+            verdicts[item.copy.digest] = None if is_proven else self._unproven(body, proof, reason)
+        self._step("copies.read-back")
+        if judged:
+            self.copies.judged(judged, self.destination.required_proof, self._clock())
+        self._step("copies.judged")
+        return verdicts
+
+    def _compare(self, item: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
+        if isinstance(body, FerryError):
+            return Proof.NONE, body.message
+        if _digest(body) == item.copy.digest:
+            return Proof.EXACT, ""
+        if not isinstance(item.copy.locator, ImapLocator) or item.original is None:
+            return Proof.NONE, "the stored bytes differ from what was received"
+        from migrator.proof import prove  # only for copies that a server altered
+
+        finding = prove(item.original.body, body)
+        return finding.proof, finding.differences
+
+    def _unproven(self, body: Body | FerryError, proof: Proof, reason: str) -> FerryError:
+        if isinstance(body, FerryError):
+            return body
+        if proof is Proof.NONE:
+            return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {reason}")
+        return FerryError(
+            Kind.UNPROVEN,
+            f"the copy in {self.destination.label} is not equal byte for byte: {reason}",
+            cure=f'proof = "{proof}" would accept it',
+        )
+
+    def _recover(self) -> None:
+        recollection = self.copies.recollection()
+        found: list[Found] = []
+        for finding in self.destination.recover(recollection):
+            match finding:
+                case Found():
+                    found.append(finding)
+                case VolumeSeen(record):
+                    self.copies.found(found, [record])
+                    found = []
+                case VolumeTouched(record):
+                    self._look_again(record)
+                case VolumeChanged(record, error):
+                    self.copies.volume_changed(record, str(error))
+        if found:
+            self.copies.found(found, [])
+        if recollection.intents:
+            self.copies.intents_resolved()
+
+    def _look_again(self, record: VolumeRecord) -> None:
+        """Read all copies of a volume that somebody touched; it stays in use only if every one is equal."""
+        copies = self.copies.copies_in(record.name)
+        damaged = 0
+        for start in range(0, len(copies), _READ_CHUNK):
+            part = copies[start : start + _READ_CHUNK]
+            damaged += sum(error is not None for error in self._prove([_ToProve(copy, None) for copy in part]).values())
+        if damaged:
+            problem = (
+                f"{record.name} in {self.destination.label} was changed by another program:"
+                f" {damaged} of its {len(copies)} messages are damaged; see `mailferry verify`"
+            )
+            self.copies.volume_changed(record, problem)
+        else:
+            self.copies.volume_accepted(record)
+
+
+def _digest(body: Body) -> bytes:
+    state = sha256()
+    for chunk in body.chunks():
+        state.update(chunk)
+    return state.digest()
+
+
+def _as_outcome(verdict: FerryError | None, success: Brought) -> Outcome:
+    return success if verdict is None else verdict

@@ -1,0 +1,190 @@
+"""One session at a source, from log-in to QUIT: list, plan, retrieve and deliver, prove what is to go, delete.
+
+Two rules make it safe. The ledger is written before any effect that would be unsafe unrecorded. And when in doubt
+the line is dropped without QUIT: only QUIT makes DELE real (RFC 1939, section 6), so hanging up takes nothing back
+that was proven and deletes nothing that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from migrator import farewell
+from migrator.errors import FerryError, Kind
+from migrator.haul import Haul
+from migrator.ledger.maildrops import KnownMessage
+from migrator.model import MessageRow
+from migrator.plan import Column, Plan, Step, Wanted, decide, make_plan
+from migrator.policy import Keep, SourceProof
+from migrator.pop3.listing import Listing
+from migrator.pop3.session import Session
+from migrator.recognition import recognise
+from migrator.report import Problem, WouldDelete
+
+if TYPE_CHECKING:
+    from migrator.run import AccountRun
+
+SLICE_SECONDS = 300.0
+"""After so long a session that deletes is brought to its QUIT, so that a dropped line undoes little."""
+
+
+class Visit:
+    """One session of a run, and what came of it."""
+
+    def __init__(self, run: AccountRun, *, is_second_try: bool = False) -> None:
+        """Prepare; nothing is touched yet. A second try is for the messages that broke the line before."""
+        self._run = run
+        self._is_second_try = is_second_try
+        self._tally = run.tally
+        self._ledger = run.maildrop
+        self._policy = run.job.policy
+        self._began = time.monotonic()
+        self._changed_before: set[MessageRow] = set()
+        self._has_taken_all = False
+        self.listed = 0
+        self.brought = 0
+        self.deleted = 0
+        self.has_listing = False
+        self.has_found_new = False
+        self.has_finished = False
+        self.is_stuck = False
+
+    def make(self) -> None:
+        """Hold the session to its end. Raises what ended it early; what was done until then is recorded."""
+        session = self._open()
+        try:
+            self._hold(session)
+        except BaseException:
+            session.abandon()
+            raise
+        finally:
+            self._run.facts = session.facts
+
+    def look(self) -> None:
+        """Say what a session would do, and hang up."""
+        session = self._open()
+        try:
+            listing = session.listing(self._run.job.state_dir)
+            self._match(session, listing)
+            self._tally.would_delete = []
+            self._plan(self._would_delete(self._tally.counted(self._known())))
+        finally:
+            session.abandon()
+
+    def _open(self) -> Session:
+        job = self._run.job
+        session = self._run.around.open_session(job.source, job.password, self._run.facts)
+        self._run.around.step("source.open")
+        return session
+
+    def _hold(self, session: Session) -> None:
+        listing = session.listing(self._run.job.state_dir)
+        self.has_listing, self.listed = True, listing.count
+        key = self._settled_key(listing)
+        if (count := self._ledger.settled(key, self._run.around.clock())) is not None:
+            self._tally.settled(count)
+            self.has_finished = True
+            session.quit()
+            return
+        self._match(session, listing)
+        self._tally.deleted(self._ledger.note(self._run.around.clock()))
+        self._run.around.step("listing.noted")
+        plan = self._plan(self._tally.counted(self._known()))
+        with closing(Haul(self._run, session, self._changed_before)) as haul:
+            self._work(session, plan, haul)
+        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
+            until = min(plan.settled_until, self._policy.next_due(self._run.around.clock()))
+            self._ledger.listing_settled(key, listing.count, until)
+
+    def _settled_key(self, listing: Listing) -> bytes:
+        """Return what an unchanged listing under an unchanged wish is known by."""
+        wish = repr((self._policy, [carrier.copies.destination_id for carrier in self._run.carriers]))
+        return sha256(listing.fingerprint + wish.encode()).digest()
+
+    def _work(self, session: Session, plan: Plan, haul: Haul) -> None:
+        """Bring home what is new, prove what is due, delete it, QUIT."""
+        may_delete = self._may_delete(plan)
+        due = plan.delete if may_delete else Column()
+        try:
+            if due and self._policy.source_proof is SourceProof.HEADERS:
+                due = farewell.prove_by_headers(self._run, session, haul, due)
+            contents = self._ledger.contents([message.row for message in due])
+            wanted = self._sliced(chain(plan.retrieve, due))
+            self._run.around.progress.planned(self._tally.name, len(plan.retrieve) + len(due), plan.octets)
+            haul.fetch(wanted, {row: digest for row, (digest, _) in contents.items()})
+        finally:
+            self.brought, self.is_stuck = haul.brought, haul.is_stuck
+        if self._run.around.stop.is_set():
+            session.abandon()
+            return
+        self.deleted = farewell.delete(self._run, session, haul.deletable if may_delete else {}, self.listed)
+        self.has_finished = self._has_taken_all
+
+    def _may_delete(self, plan: Plan) -> bool:
+        wanted = len(plan.delete) + (len(plan.retrieve) if self._policy.deletes_at_once else 0)
+        return not farewell.too_many(self._run, self._tally.deletions + wanted)
+
+    def _sliced(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
+        """Pass on what this session is to retrieve: not what broke the line before, and not longer than is wise."""
+        for place, message in enumerate(wanted):
+            if self._is_long_enough(place):
+                return
+            if self._is_second_try or message.row not in self._run.broken:
+                yield message
+        self._has_taken_all = True
+
+    def _is_long_enough(self, messages: int) -> bool:
+        """Say whether to come to QUIT now; where nothing is deleted a dropped line undoes nothing."""
+        if isinstance(self._policy.leave_on_server, Keep):
+            return False
+        return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._run.most_messages
+
+    def _is_settled(self, plan: Plan, haul: Haul) -> bool:
+        is_done = self.brought == len(plan.retrieve) and not haul.has_changes
+        return is_done and not (plan.delete or plan.oversized or plan.accepted or plan.beyond_limit)
+
+    def _match(self, session: Session, listing: Listing) -> None:
+        """Hold the listing against what is known, by unique-id and octets, then by headers where ids changed."""
+        if self._ledger.match(listing).unknown:
+            recognise(session, self._ledger)
+
+    def _known(self) -> Iterator[KnownMessage]:
+        return self._ledger.listed([carrier.copies.destination_id for carrier in self._run.carriers])
+
+    def _plan(self, messages: Iterator[KnownMessage]) -> Plan:
+        plan = make_plan(self._noted(messages), self._policy, self._run.around.clock())
+        for wanted in plan.oversized:
+            self._tally.skipped(wanted.row, self._too_large(wanted))
+        return plan
+
+    def _noted(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
+        """Pass messages through, keeping what the plan has no room for."""
+        for message in messages:
+            if message.failure == Kind.CHANGED:
+                self._changed_before.add(message.row)
+            if message.is_accepted and not message.is_proven:
+                self._tally.skipped(message.row, None)
+            self.has_found_new |= not message.is_proven
+            yield message
+
+    def _would_delete(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
+        assert self._tally.would_delete is not None  # noqa: S101  # look() has just made it
+        now = self._run.around.clock()
+        for message in messages:
+            step = decide(message, self._policy, now)
+            if step is Step.DELETE or (step is Step.RETRIEVE and self._policy.deletes_at_once):
+                self._tally.would_delete.append(WouldDelete(message.unique_id, message.octets, message.digest))
+            yield message
+
+    def _too_large(self, wanted: Wanted) -> Problem:
+        limit = self._policy.max_octets or 0
+        error = FerryError(
+            Kind.TOO_LARGE,
+            f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {limit:,}",
+        )
+        return farewell.problem_of(self._run, wanted.row, error)
