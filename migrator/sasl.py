@@ -65,8 +65,8 @@ def choose(offered: Collection[str], wanted: str, *, may_reveal: bool) -> str:
 
     ``offered`` holds names in any case, ``apop`` and ``user`` among them where the protocol has them. ``wanted`` is
     ``auto`` (the strongest offered; never a token mechanism) or a name, which is taken even if it is not offered:
-    some servers offer nothing and accept it. ``may_reveal`` is whether a secret may cross this line: encrypted, loopback, or
-    allowed by configuration. Raises ``auth`` if nothing is left.
+    some servers offer nothing and accept it. ``may_reveal`` is whether a secret may cross this line: encrypted,
+    loopback, or allowed by configuration. Raises ``auth`` if nothing is left.
     """
     names = {name.lower() for name in offered}
     if wanted != "auto":
