@@ -100,7 +100,7 @@ def decide(outcome: Outcome, attempts: int, chance: float) -> Decision:
         return Park(backed_off if attempts > 1 else 0.0)
     if outcome.wait is None:
         return Retry(backed_off)
-    asked = max(min(outcome.wait, LONGEST_OBEYED), outcome.learned_gap)
+    asked = min(outcome.wait, LONGEST_OBEYED)
     return Retry(asked if outcome.kind is Kind.LOGIN_DELAY else max(asked, backed_off))
 
 

@@ -20,17 +20,24 @@ from migrator.report import Status
 
 TOPIC = "schedule"
 
+FIRST_GAP, LONGEST_GAP = 600.0, 3600.0
+"""Where a server refuses who comes too soon and does not say what soon is."""
+
 _SAYS_NOTHING_OF_HOSTS = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.INTERNAL})
 """Failures at home: they may have come before any server was asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One account as the schedule sees it. ``hosts`` are its source and the IMAP servers it writes to."""
+    """One account as the schedule sees it. ``hosts`` are its source and the IMAP servers it writes to.
+
+    ``maildrop`` names whom it logs in as and where: two accounts of one maildrop take turns (RFC 1939, section 4).
+    """
 
     name: str
     source: str
     hosts: frozenset[str]
+    maildrop: str
     configured: str
 
     def host_of(self, host: str) -> str:
@@ -128,7 +135,7 @@ class Queue:
         fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
         if fresh.is_failing:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
-            fresh = replace(fresh, parked="", not_before=0.0)
+            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0)
         self._remember(entry, fresh)
         self.ring(job.name, now)
 
@@ -163,15 +170,16 @@ class Queue:
         waited = now - max(entry.since, entry.state.not_before)
         entry.phase, entry.since = Phase.RUNNING, now
         self._running += 1
+        self._busy.update([*entry.job.hosts, entry.job.maildrop])
         for host in entry.job.hosts:
-            self._busy[host] += 1
             self.breakers.asks(host)
         return Turn(entry.job, waited, entry.state.parked)
 
     def _ready_at(self, entry: _Entry) -> float:
         """Return when an account may run; infinity while something else must happen first."""
-        is_host_busy = any(self._busy[host] >= self.limits.per_host for host in entry.job.hosts)
-        if entry.phase is not Phase.WAITING or is_host_busy:
+        if entry.phase is not Phase.WAITING or self._busy[entry.job.maildrop]:
+            return float("inf")
+        if any(self._busy[host] >= self.limits.per_host for host in entry.job.hosts):
             return float("inf")
         return max(entry.state.not_before, *(self.breakers.opens_at(host) for host in entry.job.hosts))
 
@@ -193,6 +201,8 @@ class Queue:
             self._wait(entry, now)
             return Scheduled(outcome.learned_gap)
         recovered = self._heard(turn.job, outcome, now)
+        gap = max(state.gap, outcome.learned_gap, _learned_from(outcome, state))
+        state, outcome = replace(state, gap=gap), replace(outcome, learned_gap=gap)
         attempts = state.attempts + 1 if outcome.is_failure else 0
         decision = decide(outcome, attempts, self._chance())
         self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
@@ -210,7 +220,7 @@ class Queue:
         entry = self._entries[turn.job.name]
         if entry.is_removed:
             del self._entries[turn.job.name]
-        self._busy.subtract(turn.job.hosts)
+        self._busy.subtract([*turn.job.hosts, turn.job.maildrop])
         self._running -= 1
         return entry
 
@@ -275,6 +285,14 @@ class Queue:
         """Return for how many seconds the account that is ready longest has been kept waiting for a free worker."""
         ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e) <= now]
         return now - min(ready, default=now)
+
+
+def _learned_from(outcome: Outcome, state: AccountState) -> float:
+    """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
+    if outcome.kind is not Kind.LOGIN_DELAY:
+        return 0.0
+    asked = outcome.wait if outcome.wait is not None else max(2 * state.gap, FIRST_GAP)
+    return min(asked, LONGEST_GAP)
 
 
 def _after(state: AccountState, outcome: Outcome, attempts: int, now: float) -> AccountState:

@@ -31,7 +31,7 @@ class AccountState:
     configuration and passwords that were refused, ``""`` while the account is not parked. ``attempts`` counts failed
     runs in a row since ``failing_since``; ``kind``, ``host`` and ``message`` are those of the last problem.
     ``last_worked`` is when a run last reached the end of its list, if with messages that failed: since
-    ``partial_since`` every run has had such messages.
+    ``partial_since`` every run has had such messages. ``gap`` is how many seconds its server wants between log-ins.
     """
 
     configured: str = ""
@@ -47,6 +47,7 @@ class AccountState:
     last_worked: float = 0.0
     partial_since: float = 0.0
     mismatches: int = 0
+    gap: float = 0.0
 
     @property
     def is_failing(self) -> bool:

@@ -122,7 +122,7 @@ class Office:
 
     def _job(self, name: str) -> Job:
         mailbox = self.mailboxes[name]
-        return Job(name, mailbox.host, frozenset({mailbox.host}), f"{mailbox.host} {mailbox.version}")
+        return Job(name, mailbox.host, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}")
 
     def _ring_later(self, name: str, life: int) -> None:
         def ring() -> None:
@@ -179,17 +179,15 @@ class Office:
         delay = self.login_delays.get(mailbox.host, 0.0)
         since = self.now - max((at for at, who in self.logins if who == name), default=0.0)
         if since < delay:
-            kind, wait = Kind.LOGIN_DELAY, delay - since
-            return Outcome(
-                Status.FAILED, kind, Scope.ACCOUNT, Advice.LATER, "too soon", wait, mailbox.host, learned_gap=delay
-            )
+            kind, wait = Kind.LOGIN_DELAY, delay  # as CAPA announces it
+            return Outcome(Status.FAILED, kind, Scope.ACCOUNT, Advice.LATER, "too soon", wait, mailbox.host)
         self.logins.append((self.now, name))
         if mailbox.password != mailbox.right_password:
             message = f"{mailbox.host} refused the password"
             return Outcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, message, host=mailbox.host)
         if mailbox.mismatches:
             return Outcome(Status.PARTIAL, Kind.MISMATCH, message="differs", mismatches=mailbox.mismatches)
-        return Outcome(Status.OK, learned_gap=delay)
+        return Outcome(Status.OK)
 
     def _tell(self) -> None:
         before = {key: OpenIncident.from_fact(fact) for key, fact in self.notes.facts(TOPIC).items()}

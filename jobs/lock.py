@@ -1,0 +1,47 @@
+"""One worker for each state folder, by a kernel lock that dies with its process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from migrator.errors import ConfigError
+
+_NAME = "worker.lock"
+
+
+@contextmanager
+def worker_lock(state_dir: Path) -> Iterator[None]:
+    """Hold the worker's lock on a state folder; raises ``ConfigError`` (exit code 2) when another worker holds it."""
+    lock = _lock(state_dir)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        problem = f"another mailferry run is at work on {state_dir}; stop it first, or give this one its own state_dir"
+        raise ConfigError([problem]) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(state_dir: Path) -> bool:
+    """Tell whether a worker is at work on a state folder."""
+    if not (state_dir / "locks" / _NAME).exists():
+        return False
+    lock = _lock(state_dir)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock(state_dir: Path) -> FileLock:
+    folder = state_dir / "locks"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FileLock(folder / _NAME, mode=0o600)
