@@ -201,7 +201,8 @@ def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
     for locator in locators:
         if not isinstance(locator, MboxLocator):
             raise TypeError(f"not a place in an mbox folder: {locator}")
-        if run and (locator.offset != end or locator.length > min(room, STREAM_ABOVE) or locator.volume != run[0].volume):
+        is_next = locator.offset == end and locator.length <= min(room, STREAM_ABOVE)
+        if run and not (is_next and locator.volume == run[0].volume):
             yield run
             run = []
         if not run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from migrator.destinations import (
     Anchor,
@@ -119,3 +120,13 @@ def read(destination: Destination, stored: Stored) -> list[bytes]:
     """Read back what was stored."""
     locators = [outcome for outcome in stored.outcomes if not isinstance(outcome, FerryError)]
     return [content_of(copy) for copy in destination.read(locators)]
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of everything in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def path_of(handle: int) -> str:
+    """Return the path of an open file."""
+    return str(Path(f"/proc/self/fd/{handle}").readlink())

@@ -18,7 +18,7 @@ from migrator.destinations import Found, MboxAnchor, VolumeSeen, VolumeState
 from migrator.destinations.files import Device
 from migrator.destinations.mbox import STEPS, MboxDestination
 from migrator.errors import FerryError, Kind
-from tests.contract.support import NOW, Memory, content_of, message, read, recover, simple, store
+from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, read, recover, simple, store
 from tests.unit.destinations.test_mboxrd import ODD_MESSAGES
 
 Open = Callable[..., MboxDestination]
@@ -51,7 +51,7 @@ def test_a_batch_stands_in_a_volume_of_the_month(open_mbox: Open, folder: Path, 
     date = b"Mon Nov 23 12:00:00 2026"
     expected = b"From a@b.c %b\nReturn-Path: <a@b.c>\n\n>From me\n\nFrom MAILER-DAEMON %b\nno end\n" % (date, date)
     assert (folder / "2026-11-001.mbox").read_bytes() == expected
-    assert os.listdir(folder) == ["2026-11-001.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox"]
     assert stored.volumes[0].end == len(expected)
 
 
@@ -115,15 +115,17 @@ def test_batches_go_on_in_the_same_volume_and_in_later_runs(open_mbox: Open, fol
     later = open_mbox()
     assert recover(later, memory) == []
     store(later, memory, [simple(3)])
-    assert os.listdir(folder) == ["2026-11-001.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox"]
     assert recover(open_mbox(), memory) == []
 
 
 def test_python_reads_what_was_written(open_mbox: Open, folder: Path, memory: Memory) -> None:
     store(open_mbox(), memory, [simple(number) for number in range(5)])
     with mailbox_at(folder / "2026-11-001.mbox") as box:
-        assert [box.get_message(key)["Message-ID"] for key in box.keys()] == [f"<{n}@example.org>" for n in range(5)]
-        assert box.get_message(0).get_from() == "sender0@example.org Mon Nov 23 12:00:00 2026"
+        assert [box.get_message(key)["Message-ID"] for key in box.iterkeys()] == [
+            f"<{n}@example.org>" for n in range(5)
+        ]
+        assert box.get_message(next(box.iterkeys())).get_from() == "sender0@example.org Mon Nov 23 12:00:00 2026"
 
 
 def test_an_independent_reading_finds_the_messages(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -145,14 +147,14 @@ def test_a_new_month_begins_a_new_volume(open_mbox: Open, folder: Path, memory: 
         mbox = open_mbox(clock=lambda now=now: now)
         recover(mbox, memory)
         store(mbox, memory, [simple(number)])
-    assert sorted(os.listdir(folder)) == ["2026-11-001.mbox", "2026-12-001.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox", "2026-12-001.mbox"]
 
 
 def test_a_volume_that_has_passed_its_limit_is_left_alone(open_mbox: Open, folder: Path, memory: Memory) -> None:
     mbox = open_mbox(volume_limit=500)
     for number in range(12):
         store(mbox, memory, [simple(number)])
-    names = sorted(os.listdir(folder))
+    names = names_in(folder)
     assert names[:2] == ["2026-11-001.mbox", "2026-11-002.mbox"]
     assert all(500 <= (folder / name).stat().st_size < 800 for name in names[:-1])
 
@@ -164,7 +166,7 @@ def test_numbers_go_on_beyond_999(open_mbox: Open, folder: Path, memory: Memory)
     recover(mbox, memory)
     store(mbox, memory, [simple(1)])
     store(mbox, memory, [simple(2)])
-    assert sorted(os.listdir(folder)) == ["2026-11-1000.mbox", "2026-11-999.mbox"]
+    assert names_in(folder) == ["2026-11-1000.mbox", "2026-11-999.mbox"]
 
 
 def test_the_number_of_a_lost_volume_is_not_used_again(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -173,7 +175,7 @@ def test_the_number_of_a_lost_volume_is_not_used_again(open_mbox: Open, folder: 
     mbox = open_mbox()
     recover(mbox, memory)
     store(mbox, memory, [simple(2)])
-    assert os.listdir(folder) == ["2026-11-002.mbox"]
+    assert names_in(folder) == ["2026-11-002.mbox"]
 
 
 def test_a_name_that_somebody_takes_is_passed_over(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -183,7 +185,7 @@ def test_a_name_that_somebody_takes_is_passed_over(open_mbox: Open, folder: Path
         folder.mkdir(parents=True)
         (folder / "2026-11-001.mbox").write_bytes(b"From a\nx\n\n")
         memory.note([simple(1)], mbox.store([simple(1)]))
-    assert sorted(os.listdir(folder)) == ["2026-11-001.mbox", "2026-11-002.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox", "2026-11-002.mbox"]
     assert (folder / "2026-11-001.mbox").read_bytes() == b"From a\nx\n\n"
 
 
@@ -208,7 +210,7 @@ def test_folders_are_durable_before_the_volume_and_the_volume_once_per_batch(
     synced: list[str] = []
 
     def fsync(handle: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{handle}").removeprefix(str(tmp_path.resolve())))
+        synced.append(path_of(handle).removeprefix(str(tmp_path.resolve())))
 
     mbox = open_mbox(device=Device(fsync=fsync))
     store(mbox, memory, [simple(number) for number in range(100)])
@@ -291,7 +293,7 @@ def test_a_full_disk_leaves_the_volume_as_it_was(
     findings = recover(later, memory)
     assert [type(finding) for finding in findings] == [VolumeSeen], "our own undoing is no touching by others"
     store(later, memory, [simple(2), simple(3)])
-    assert os.listdir(folder) == ["2026-11-001.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox"]
 
 
 def test_after_a_full_disk_the_same_run_goes_on_in_the_same_volume(
@@ -303,7 +305,7 @@ def test_after_a_full_disk_the_same_run_goes_on_in_the_same_volume(
         store(mbox, memory, [simple(1)])
     mbox._device = Device()  # noqa: SLF001  - room was made
     store(mbox, memory, [simple(1)])
-    assert os.listdir(folder) == ["2026-11-001.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox"]
 
 
 def test_writes_that_take_only_a_part_are_gone_on_with(open_mbox: Open, memory: Memory) -> None:
@@ -326,7 +328,7 @@ def test_a_volume_whose_fsync_failed_is_never_written_to_again(open_mbox: Open, 
     store(open_mbox(), memory, [simple(1)])
 
     def fsync(handle: int) -> None:
-        if os.readlink(f"/proc/self/fd/{handle}").endswith(".mbox"):
+        if path_of(handle).endswith(".mbox"):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         os.fsync(handle)
 
@@ -342,7 +344,7 @@ def test_a_volume_whose_fsync_failed_is_never_written_to_again(open_mbox: Open, 
     assert memory.volumes["2026-11-001.mbox"].state is VolumeState.CLOSED
     assert simple(2).digest in memory.copies, "what did reach the disk is not stored a second time"
     store(later, memory, [simple(3)])
-    assert sorted(os.listdir(folder)) == ["2026-11-001.mbox", "2026-11-002.mbox"]
+    assert names_in(folder) == ["2026-11-001.mbox", "2026-11-002.mbox"]
 
 
 def test_a_message_that_cannot_be_read_while_storing_undoes_the_batch(

@@ -18,7 +18,7 @@ from migrator.destinations import Found, MboxAnchor, VolumeChanged, VolumeSeen, 
 from migrator.destinations.files import Device
 from migrator.destinations.mbox import MboxDestination
 from migrator.errors import FerryError, Kind
-from tests.contract.support import NOW, Memory, content_of, message, recover, simple, store
+from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, recover, simple, store
 
 Open = Callable[..., MboxDestination]
 NAME = "2026-11-001.mbox"
@@ -99,7 +99,7 @@ def test_a_batch_cut_at_any_byte_is_completed_without_loss_or_doubling(
         if missing:
             store(mbox, again, missing)
         assert (folder / NAME).read_bytes() == whole, size
-        assert os.listdir(folder) == [NAME]
+        assert names_in(folder) == [NAME]
         for number in numbers:
             (copy,) = mbox.read(again.copies[simple(number).digest])
             assert content_of(copy) == content_of(simple(number).body)
@@ -158,7 +158,7 @@ def test_a_torn_tail_is_saved_before_it_is_cut_and_outside_the_archive(
     recover(open_mbox(step=steps.append), memory)
     assert steps == ["mbox.tail-saved", "mbox.tail-cut", "mbox.tail-cut-fsynced"]
     assert torn_copies(folder) == [torn]
-    assert os.listdir(folder) == [NAME]
+    assert names_in(folder) == [NAME]
 
 
 def test_without_room_for_a_copy_the_tail_is_cut_all_the_same(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -199,7 +199,7 @@ def test_what_a_killed_process_wrote_is_made_durable_before_it_is_told(
 ) -> None:
     store_without_noting(open_mbox(), memory, [1])
     synced: list[str] = []
-    mbox = open_mbox(device=Device(fsync=lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))))
+    mbox = open_mbox(device=Device(fsync=lambda handle: synced.append(path_of(handle))))
     with mbox.exclusive():
         for finding in mbox.recover(memory.recollection):
             if isinstance(finding, Found):
@@ -221,7 +221,7 @@ def test_what_somebody_appended_is_adopted(open_mbox: Open, folder: Path, memory
     (copy,) = mbox.read(memory.copies[theirs.digest])
     assert content_of(copy) == content_of(theirs.body)
     store(mbox, memory, [simple(1)])
-    assert os.listdir(folder) == [NAME]
+    assert names_in(folder) == [NAME]
     assert recover(open_mbox(), memory) == []
 
 
@@ -267,7 +267,7 @@ def test_a_torn_tail_that_no_intent_explains_is_left_alone(open_mbox: Open, fold
     assert memory.volumes[NAME].state is VolumeState.CLOSED
     store(mbox, memory, [simple(1)])
     assert (folder / NAME).read_bytes() == before
-    assert sorted(os.listdir(folder)) == [NAME, "2026-11-002.mbox"]
+    assert names_in(folder) == [NAME, "2026-11-002.mbox"]
 
 
 def test_somebody_elses_torn_tail_is_left_alone_though_an_intent_is_open(
@@ -304,12 +304,12 @@ def test_a_message_that_somebody_finishes_later_is_adopted_then(open_mbox: Open,
 
 
 def test_a_message_appended_during_a_run_is_adopted_by_the_next(open_mbox: Open, folder: Path, memory: Memory) -> None:
-    mbox = open_mbox(remembered=lambda: memory.volumes.values())
+    mbox = open_mbox(remembered=memory.volumes.values)
     recover(mbox, memory)
     append(folder / NAME, FOREIGN)
     store(mbox, memory, [simple(1)])
     store(mbox, memory, [simple(2)])
-    assert os.listdir(folder) == [NAME]
+    assert names_in(folder) == [NAME]
     found = [f.digest for f in recover(open_mbox(), memory) if isinstance(f, Found)]
     assert message(b"Subject: theirs\r\n\r\nFrom here\r\n").digest in found
     assert {simple(n).digest: 1 for n in (0, 1, 2)}.items() <= {d: len(p) for d, p in memory.copies.items()}.items()
@@ -339,13 +339,13 @@ def test_a_volume_rewritten_during_a_run_is_not_written_to(open_mbox: Open, fold
 
 def test_two_accounts_that_share_a_folder_share_its_volumes(open_mbox: Open, folder: Path) -> None:
     memory = Memory()
-    one = open_mbox(remembered=lambda: memory.volumes.values())
-    two = open_mbox(remembered=lambda: memory.volumes.values())
+    one = open_mbox(remembered=memory.volumes.values)
+    two = open_mbox(remembered=memory.volumes.values)
     recover(one, memory)
     recover(two, memory)
     for number in range(6):
         store(one if number % 2 else two, memory, [simple(number)])
-    assert os.listdir(folder) == [NAME]
+    assert names_in(folder) == [NAME]
     assert recover(open_mbox(), memory) == []
     assert all(len(memory.copies[simple(number).digest]) == 1 for number in range(6))
 
@@ -385,7 +385,7 @@ def test_with_the_ledger_lost_everything_is_adopted_and_the_volume_goes_on(
     }
     assert lost.volumes == memory.volumes
     store(mbox, lost, [simple(9)])
-    assert os.listdir(folder) == [NAME]
+    assert names_in(folder) == [NAME]
 
 
 def test_a_large_volume_is_told_in_portions_that_can_be_noted_on_the_way(open_mbox: Open, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -40,7 +41,7 @@ PIECES = st.lists(
 
 def cut(content: bytes, places: list[int]) -> list[bytes]:
     borders = [0, *sorted(place % (len(content) + 1) for place in places), len(content)]
-    return [content[begin:end] for begin, end in zip(borders, borders[1:], strict=False)]
+    return [content[begin:end] for begin, end in pairwise(borders)]
 
 
 @pytest.mark.parametrize("message", ODD_MESSAGES.values(), ids=ODD_MESSAGES.keys())
