@@ -146,6 +146,13 @@ def _normal(fingerprint: str) -> str:
     return "".join(fingerprint.replace(":", "").split()).lower()
 
 
+def send_datagram(address: str, message: bytes) -> None:
+    """Send one datagram to a Unix socket (sd_notify(3)); an address that begins with ``@`` is an abstract one."""
+    where = f"\0{address[1:]}" if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.sendto(message, where)
+
+
 class Stream:
     """One connection as two directions of bytes that never wait for each other.
 
