@@ -21,8 +21,8 @@ SERVER_HEADERS = frozenset(
     {b"status", b"x-status", b"x-uid", b"x-uidl", b"x-imapbase", b"x-imap", b"x-keywords", b"content-length"}
 )
 
-# Each begins with a plain line feed, for which the engine has a fast search (20 times as fast as ``(?:^|\n)``): they are
-# used on a block with a line feed put before it.
+# Each begins with a plain line feed, for which the engine has a fast search (20 times as fast as ``(?:^|\n)``): they
+# are used on a block with a line feed put before it.
 _SERVER_HEADER = re.compile(rb"\n(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
 _MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
 _IDENTIFYING = re.compile(rb"\n(?:message-id|received|date)[ \t]*:", re.I)
@@ -106,4 +106,22 @@ def canonical(received: bytes) -> bytes:
 
     A last line without a line end stays as it is: POP3 cannot deliver one.
     """
-    return re.sub(rb"(?<!\r)\n", b"\r\n", received) if received.count(b"\n") != received.count(b"\r\n") else received
+    if _has_even_lines(received) or received.count(b"\n") == received.count(b"\r\n"):
+        return received
+    return re.sub(rb"(?<!\r)\n", b"\r\n", received)
+
+
+def _has_even_lines(received: bytes) -> bool:
+    """Prove, for what looks like one stretch of base64, that each LF follows a CR: in a third of the time of counting.
+
+    Lines of one length have their ends at equal distances; if that accounts for every LF, there is no other.
+    """
+    if len(received) < 65536:
+        return False
+    first = received.find(b"\n")
+    distance = received.find(b"\n", first + 1) - first
+    if first < 1 or distance < 2:
+        return False
+    ends = received[first::distance]
+    before = received[first - 1 :: distance][: len(ends)]
+    return ends.count(b"\n") == len(ends) == received.count(b"\n") and before.count(b"\r") == len(ends)
