@@ -162,8 +162,8 @@ def log_deletions(sql: sqlite3.Connection, rows: Sequence[int], confirmed_by: st
         " select d.account, d.host, d.username, m.unique_id, m.announced, c.digest,"
         " (select json_group_array(json_object('destination', t.identity, 'volume', v.name, 'offset', k.offset,"
         " 'length', k.length, 'file', k.base_name, 'uid_validity', k.uid_validity, 'uid', k.uid))"
-        " from copies k join destinations t on t.id = k.destination_id left join volumes v on v.id = k.volume_id"
-        " where k.content_id = m.content_id and k.state = 'verified'), ?, ?"
+        " from destinations t cross join copies k on k.destination_id = t.id and k.content_id = m.content_id"
+        " left join volumes v on v.id = k.volume_id where k.state = 'verified'), ?, ?"
         " from messages m join maildrops d on d.id = m.maildrop_id join contents c on c.id = m.content_id where m.id = ?",
         [(now, confirmed_by, row) for row in rows],
     )

@@ -7,6 +7,7 @@ because servers give a unique-id again, give it to several messages, or have non
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -246,23 +247,19 @@ class MaildropLedger:
 
     def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, tuple[Digest, HeaderDigest]]:
         """Return what these messages were when they were copied; one that never was is left out."""
-        found: dict[MessageRow, tuple[Digest, HeaderDigest]] = {}
         with self._connection.reading() as sql:
-            for row in rows:
-                content = sql.execute(
-                    "select c.digest, c.header_digest from messages m join contents c on c.id = m.content_id"
-                    " where m.id = ?",
-                    (row,),
-                ).fetchone()
-                if content:
-                    found[row] = content
-        return found
+            contents = sql.execute(
+                "select m.id, c.digest, c.header_digest from json_each(?) as wanted"
+                " cross join messages m on m.id = wanted.value join contents c on c.id = m.content_id",
+                (json.dumps(rows),),
+            )
+            return {row: (digest, header_digest) for row, digest, header_digest in contents}
 
     def unique_ids(self, rows: Sequence[MessageRow]) -> dict[MessageRow, UniqueId]:
         """Return the unique-ids of these messages."""
         with self._connection.reading() as sql:
-            query = "select unique_id from messages where id = ?"
-            return {row: found[0] for row in rows if (found := sql.execute(query, (row,)).fetchone())}
+            query = "select m.id, m.unique_id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
+            return dict(sql.execute(query, (json.dumps(rows),)).fetchall())
 
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
         """Note what these messages turned out to be, though not every copy is proven."""
