@@ -1,0 +1,91 @@
+"""Bytes of unknown or misnamed charset to text.
+
+The order was measured on 25 pairs of language and encoding (docs/archive.md): what is declared, if the bytes agree;
+UTF-8, which nothing else looks like; the escapes of ISO-2022-JP; a guess by chardet; Windows-1252 for the rest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_GUESS_FROM = 4_096
+_SHORTEST_GUESS = 12
+_ISO_2022_JP = (b"\x1b$B", b"\x1b$@", b"\x1b(J", b"\x1b(I")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_.:+-]{1,40}\Z")
+_SAID_FOR = {
+    # What is declared -> what is meant: mailers say the standard's name and send the vendor's superset.
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "iso-8859-1": "cp1252",
+    "latin-1": "cp1252",
+    "latin1": "cp1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "iso-2022-jp": "iso2022_jp_ext",
+    "x-mac-roman": "mac_roman",
+    "utf8": "utf-8",
+    "unicode-1-1-utf-7": "utf-7",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-9": "cp1254",
+    "iso-8859-11": "cp874",
+    "tis-620": "cp874",
+    "windows-874": "cp874",
+}
+_NOT_TEXT = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem"})
+
+
+def decode(content: bytes, declared: str = "") -> str:
+    """Return the text; never fails, and never loses more than the bytes that are wrong."""
+    if content.isascii() and b"\x1b" not in content and "utf-7" not in declared.lower() and "utf-16" not in declared.lower():
+        return content.decode("ascii")
+    named = _codec(declared)
+    for name in (named, "utf-8"):
+        if name and (text := _strict(content, name)) is not None:
+            return text
+    if any(escape in content for escape in _ISO_2022_JP):
+        return content.decode("iso2022_jp_ext", "replace")
+    if named:  # a few wrong bytes in a text of the charset that was declared
+        text = content.decode(named, "replace")
+        if text.count("\ufffd") * 20 < len(text):
+            return text
+    return _guessed(content)
+
+
+def _strict(content: bytes, name: str) -> str | None:
+    try:
+        return content.decode(name)
+    except (ValueError, LookupError):
+        return None
+
+
+def _codec(declared: str) -> str:
+    """Return Python's name for a declared charset, empty if there is none or it is not a charset."""
+    name = declared.strip().strip("\"'").lower()
+    if not _SAFE_NAME.match(name) or name in _NOT_TEXT:
+        return ""
+    name = _SAID_FOR.get(name, name)
+    try:
+        found = codecs.lookup(name)
+    except (LookupError, ValueError):
+        return ""
+    # Python counts zip, base64 and the like among its codecs; they do not make text.
+    return name if getattr(found, "_is_text_encoding", False) else ""
+
+
+def _guessed(content: bytes) -> str:
+    if len(content) >= _SHORTEST_GUESS:
+        import chardet
+
+        found = chardet.detect(content[:_GUESS_FROM])["encoding"]
+        name = _codec(found or "")
+        if name:
+            return content.decode(name, "replace")
+    return content.decode("cp1252", "replace")
