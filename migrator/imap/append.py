@@ -70,6 +70,8 @@ class Appender:
             self._wire.flush()
             self._step("imap.batch-sent")
             self._await(0)
+        except TimeoutError:
+            raise
         except OSError:
             self._hear_last_words()
             raise

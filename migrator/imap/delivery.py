@@ -226,14 +226,18 @@ class Delivery:
 
     def _resolve(self, rest: _Group, appender: Appender, lost: FerryError) -> None:
         """Find out what of ``rest`` is stored; what is not goes again, or is given up if it breaks the line."""
+        if lost.wait is not None:
+            self._pause(lost)
         found = self._look_for(rest.places, may_come=appender.was_sent)
         self._world.step("imap.resolved")
         missing = tuple(place for place in rest.places if place not in found)
+        if not missing:
+            return
+        if lost.kind is Kind.TIMEOUT and appender.was_sent:
+            raise lost  # the server may still store it, any minute: what is there decides when we come back
         self._silences += lost.kind is Kind.TIMEOUT
         if self._silences > PATIENCE:
             raise lost
-        if not missing:
-            return
         again = _Group(missing, 0 if found else rest.cuts + 1)
         if again.cuts < 2:  # once may be chance
             self._groups.appendleft(again)
@@ -241,6 +245,12 @@ class Delivery:
             self._groups.extendleft(reversed(_Group(missing, 1).halves()))
         else:
             self._give_up(missing[0], lost)
+
+    def _pause(self, lost: FerryError) -> None:
+        """Leave the server alone for as long as its BYE asked."""
+        if lost.wait is None or lost.wait > LONGEST_WAIT:
+            raise lost
+        self._world.sleep(lost.wait)
 
     def _give_up(self, place: int, lost: FerryError) -> None:
         self._hangups += 1

@@ -63,7 +63,7 @@ class Mailbox:
                 self._session = Session(self.settings, self._password, self._world.clock)
             except FerryError as error:
                 pause = next(pauses, None)
-                if pause is None or error.advice is not Advice.NOW:
+                if pause is None or error.advice is not Advice.NOW or error.kind is Kind.TIMEOUT:
                     raise
                 self._world.sleep(pause)
             else:
@@ -99,13 +99,14 @@ class Mailbox:
 
     def look(self, *, writing: bool = False) -> Folder | None:
         """Return the folder as it is now, or None if it does not exist; an idle connection may have died meanwhile."""
+        is_fresh = self._session is None
         try:
             return self._look(writing=writing)
         except FerryError as error:
             if error.scope is not Scope.SESSION:
                 raise
             self.lose()
-            if error.kind is Kind.TIMEOUT:
+            if is_fresh or error.kind is Kind.TIMEOUT:
                 raise
             self._folder = None
             return self._look(writing=writing)
@@ -164,6 +165,7 @@ class Mailbox:
                 self._seen = None
                 found |= self._read(uid_validity, missing)
             yield {uid: found.get(uid) or self._gone(uid) for uid in group}
+        self._seen = None  # the next reading shall see what is there then
 
     def _read(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Body | FerryError]:
         """Return what can be read, and an error for each message that breaks the line or is refused."""

@@ -66,14 +66,36 @@ def judge_append(reply: StatusReply, folder: str, *, secrets: tuple[bytes, ...] 
     return Refusal(Remedy.SPLIT, FerryError(Kind.REFUSED, "the server refuses to store it", server_words=words))
 
 
+def judge_command(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
+    """Return the error that a NO or BAD to any other command is: ``temporary`` or ``protocol``."""
+    shown = printable(words, secrets=secrets)
+    if _is_busy(words):
+        return _temporary(f"{host} asks to be left alone for a while", shown, backoff(words))
+    return FerryError(Kind.PROTOCOL, f"{host} refuses a command", server_words=shown)
+
+
+def judge_farewell(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
+    """Return the error that a BYE is; the connection is gone either way."""
+    shown = printable(words, secrets=secrets)
+    wait = backoff(words)
+    if wait is not None:
+        return FerryError(
+            Kind.TEMPORARY, f"{host} hung up and asks for a pause", server_words=shown, scope=Scope.SESSION, wait=wait
+        )
+    return FerryError(Kind.CONNECT, f"{host} hung up", server_words=shown)
+
+
 def judge_login(words: bytes, user: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
     """Return the error that a refused login is: ``temporary`` where the server only wants time, else ``auth``."""
     shown = printable(words, secrets=secrets)
-    found = re.search(rb"\[([A-Z-]+)", words)
-    wait = backoff(words)
-    if wait is not None or (found and found[1] in _BUSY_CODES) or _THROTTLE.search(words):
-        return _temporary(f"the server lets {user} not log in just now", shown, wait)
+    if _is_busy(words):
+        return _temporary(f"the server lets {user} not log in just now", shown, backoff(words))
     return FerryError(Kind.AUTH, f"the server refuses to log {user} in", server_words=shown)
+
+
+def _is_busy(words: bytes) -> bool:
+    code = re.search(rb"\[([A-Z-]+)", words)
+    return (code is not None and code[1] in _BUSY_CODES) or _THROTTLE.search(words) is not None
 
 
 def backoff(words: bytes) -> float | None:

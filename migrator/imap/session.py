@@ -19,7 +19,7 @@ from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-
 from migrator import net, sasl
 from migrator.errors import FerryError, Kind, Scope, printable
 from migrator.imap.abilities import Abilities
-from migrator.imap.refusals import judge_login
+from migrator.imap.refusals import judge_command, judge_farewell, judge_login
 from migrator.imap.replies import UID_LIMIT, Verdict
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
@@ -183,22 +183,20 @@ class Session:
             seconds = f"{self.settings.timeout:g} seconds"
             raise FerryError(Kind.TIMEOUT, f"{host} did not answer within {seconds}") from error
         except (OSError, imaplib.IMAP4.abort) as error:
-            raise FerryError(
-                Kind.CONNECT, f"the connection to {host} broke", server_words=self._farewell(error)
-            ) from error
+            raise self._broken(error) from error
         except imaplib.IMAP4.error as error:
-            words = printable(str(error).encode("utf-8", "replace"), secrets=self.secrets)
-            raise FerryError(Kind.PROTOCOL, f"{host} refuses a command", server_words=words) from error
+            raise judge_command(str(error).encode("utf-8", "replace"), host, secrets=self.secrets) from error
         except (ValueError, LookupError, TypeError, AssertionError) as error:
             raise FerryError(Kind.PROTOCOL, f"{host} gave a reply that makes no sense") from error
 
-    def _farewell(self, error: Exception) -> str:
-        farewell = self.wire.farewell if self.wire is not None else None
+    def _broken(self, error: Exception) -> FerryError:
+        host, farewell = self.settings.host, self.wire.farewell if self.wire is not None else None
         if farewell is not None:
-            return printable(farewell.words, secrets=self.secrets)
-        if isinstance(error, imaplib.IMAP4.abort):
-            return printable(str(error).encode("utf-8", "replace"), secrets=self.secrets)
-        return ""
+            return judge_farewell(farewell.words, host, secrets=self.secrets)
+        words = str(error).encode("utf-8", "replace") if isinstance(error, imaplib.IMAP4.abort) else b""
+        return FerryError(
+            Kind.CONNECT, f"the connection to {host} broke", server_words=printable(words, secrets=self.secrets)
+        )
 
     def resolve(self, folder: str) -> tuple[str, bool]:
         """Return the server's name for a configured folder, and whether it exists.

@@ -98,11 +98,11 @@ class Wire(imaplib.IMAP4):
             self.flush()
 
     def flush(self) -> None:
-        """Send everything that was put."""
-        if self._unsent:
-            waiting = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-            self._unsent, self._unsent_octets = [], 0
-            self.sock.sendall(waiting)
+        """Send everything that was put; the time-out is for each piece of it, for ``sendall`` has one for all."""
+        waiting = memoryview(b"".join(self._unsent))
+        self._unsent, self._unsent_octets = [], 0
+        for start in range(0, len(waiting), SEND_SIZE):
+            self.sock.sendall(waiting[start : start + SEND_SIZE])
 
     def next_line(self) -> bytes:
         """Return the next line without its line end; raises ``abort`` at the end of the stream."""
