@@ -50,6 +50,9 @@ class Haul:
         self._batch_octets = 0
         self._recorded: dict[MessageRow, Digest] = {}  # known messages, to be proven: what they were
         self._changed: dict[MessageRow, Problem] = {}
+        self._first_read: dict[MessageRow, Digest] = {}  # came with other octets than announced
+        self._to_read_again: list[Wanted] = []
+        self._fitting = 0  # messages that came with the octets announced
         self.brought = 0
         self.deletable: dict[MessageNumber, MessageRow] = {}
 
@@ -71,17 +74,22 @@ class Haul:
         """
         self._recorded = recorded
         try:
-            for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
-                self._take(event)
-                self._record_finished()
-                if self._run.around.stop.is_set():
-                    break
+            self._retrieve(wanted)
+            again, self._to_read_again = self._to_read_again, []
+            self._retrieve(iter(again))
         except RetrieveBrokenError as error:
             self._broke_at(error)
             raise
         finally:
             self._send_batch()
             self._see_home()
+
+    def _retrieve(self, wanted: Iterator[Wanted]) -> None:
+        for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
+            self._take(event)
+            self._record_finished()
+            if self._run.around.stop.is_set():
+                return
 
     def prove_copies(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the copies of these contents at every destination again; the first error stands."""
@@ -107,9 +115,8 @@ class Haul:
 
     def _take(self, event: RetrieveEvent) -> None:
         match event:
-            case Retrieved(number, message):
-                wanted = self._on_the_way.pop(number)
-                self._arrived.append(Parcel(number, wanted.row, message, wanted.octets))
+            case Retrieved():
+                self._arrive(event)
             case RetrieveRefused(number, error):
                 wanted = self._on_the_way.pop(number)
                 self._budget.give_back(wanted.octets)
@@ -123,6 +130,37 @@ class Haul:
             case Blocked():
                 self._send_batch()
                 self._wait()
+
+    def _arrive(self, event: Retrieved) -> None:
+        """Hold a message's octets against those announced; where they differ only a second read settles it."""
+        wanted = self._on_the_way.pop(event.number)
+        parcel = Parcel(event.number, wanted.row, event.message, wanted.octets)
+        if event.is_as_announced:
+            self._fitting += 1
+            self._arrived.append(parcel)
+            return
+        first = self._first_read.get(wanted.row)
+        if first is None:
+            self._first_read[wanted.row] = event.message.digest
+            self._to_read_again.append(wanted)
+            self._budget.give_back(wanted.octets)
+        elif first != event.message.digest or self._is_cut_short(event):
+            self._budget.give_back(wanted.octets)
+            self._failed(wanted.row, self._short(event, is_same=first == event.message.digest))
+        else:
+            self._arrived.append(parcel)
+
+    def _is_cut_short(self, event: Retrieved) -> bool:
+        """Say whether octets are missing on a server that announces most of its sizes rightly."""
+        return event.wire_octets < event.announced and self._fitting > len(self._first_read)
+
+    def _short(self, event: Retrieved, *, is_same: bool) -> FerryError:
+        reads = "both times" if is_same else "and other bytes than the first time"
+        return FerryError(
+            Kind.SHORT,
+            f"announced with {event.announced} octets, but {event.wire_octets} came, {reads}; not stored, not deleted",
+            cure="look at the message on the server; it may be damaged there",
+        )
 
     def _broke_at(self, error: RetrieveBrokenError) -> None:
         wanted = self._on_the_way.pop(error.number)

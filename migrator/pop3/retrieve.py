@@ -50,12 +50,16 @@ def reply_bound(announced: int) -> int:
     return max(2 * announced + _SLACK, _LEAST_BOUND)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A message to retrieve and the octets that LIST announced for it."""
+class Wanted(Protocol):
+    """A message to retrieve and the octets that LIST announced for it; a ``ListedMessage``, for one."""
 
-    number: MessageNumber
-    octets: int
+    @property
+    def number(self) -> MessageNumber:
+        """Its number in this session."""
+
+    @property
+    def octets(self) -> int:
+        """What was announced."""
 
 
 class Budget(Protocol):
@@ -77,6 +81,14 @@ class Retrieved:
     message: Message
     announced: int
     wire_octets: int
+
+    @property
+    def is_as_announced(self) -> bool:
+        """Whether as many octets came as LIST announced.
+
+        Announced + 2 are right, too: a message without a final line end gets one on the wire, and is counted without.
+        """
+        return self.announced in {self.wire_octets, self.wire_octets - 2} or self.announced == self.message.octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,8 @@ class Retrieval:
         sizes_differ: bool,
     ) -> None:
         self.has_learned_sizes_differ = sizes_differ
+        self.is_confirmed = False
+        """Whether the last thing said was a barrier, and it fitted."""
         self._line = line
         self._wanted = wanted
         self._budget = budget
@@ -226,6 +240,7 @@ class Retrieval:
 
     def _say_retr(self, wanted: Wanted) -> None:
         self._held = None
+        self.is_confirmed = False
         self._flying.append(wanted)
         self._flying_octets += wanted.octets
         self._unconfirmed += 1
@@ -261,13 +276,11 @@ class Retrieval:
 
     def _retrieved(self, message: Message, wire_octets: int) -> Retrieved:
         wanted = self._landed()
-        announced = wanted.octets
-        # Announced + 2: a message without a final line end gets one on the wire, and is not counted with it.
-        fits = announced in {wire_octets, wire_octets - 2} or announced == message.octets
-        if not fits and not self.has_learned_sizes_differ:
+        retrieved = Retrieved(wanted.number, message, wanted.octets, wire_octets)
+        if not retrieved.is_as_announced and not self.has_learned_sizes_differ:
             self._suspect = self._suspect or wanted.number
             self._pace = _Pace.DRAINING
-        return Retrieved(wanted.number, message, announced, wire_octets)
+        return retrieved
 
     def _landed(self) -> Wanted:
         wanted = self._flying.popleft()
@@ -289,7 +302,8 @@ class Retrieval:
         if not self._is_expected(stat):
             self._last = None  # nothing points at it
             raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
-        if self._pace is _Pace.DRAINING and not self._line.protocol.in_flight and not self._unconfirmed:
+        self.is_confirmed = not self._line.protocol.in_flight and not self._unconfirmed
+        if self._pace is _Pace.DRAINING and self.is_confirmed:
             self.has_learned_sizes_differ = True
             self._suspect = None
             self._pace = self._usual_pace
