@@ -1,0 +1,119 @@
+"""``mailferry migrate``: copy what is new, verify every copy, delete what the policy allows, and exit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrator.commands import DONE, INTERRUPTED, NOT_ALL_DONE
+from migrator.commands.opening import configuration, keep_secrets, ledger_in, with_passwords
+from migrator.commands.stopping import stopping
+from migrator.ends import Limits, job_of
+from migrator.errors import ConfigError
+from migrator.fleet import run_accounts
+from migrator.ledger import FILE_NAME, Ledger
+from migrator.report import AccountReport, Status
+from migrator.run import Surroundings
+from migrator.screen import Screen, Style
+from migrator.summary import account_line, problem_lines, total_line, would_delete_lines
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.config import Account, Config
+
+_STYLES = {Status.OK: Style.GOOD, Status.PARTIAL: Style.WARNING, Status.FAILED: Style.BAD}
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Work the accounts asked for, side by side, and report on each."""
+    config, accounts = _wanted(arguments, screen)
+    limits = Limits(messages=arguments.limit, deletions=arguments.max_delete)
+    jobs = [job_of(account, config.state_dir, limits) for account in accounts]
+    with _ledger(config.state_dir, is_dry=arguments.dry_run) as ledger, stopping(screen) as stop:
+        with screen.progress() as progress:
+            around = Surroundings(stop=stop, progress=progress)
+            reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
+        show(reports, screen)
+        return exit_code(reports, is_stopped=stop.is_set())
+
+
+def show(reports: Sequence[AccountReport], screen: Screen) -> None:
+    """Tell each account's numbers, and below them what went wrong."""
+    if screen.is_json:
+        screen.document({"accounts": [report.as_json() for report in reports]})
+    for report in reports:
+        if not screen.is_quiet or report.status is not Status.OK:
+            screen.result(screen.styled(account_line(report), _STYLES[report.status]))
+        for line in (
+            *would_delete_lines(report, is_complete=screen.verbosity > 0),
+            *problem_lines(report, is_complete=screen.verbosity > 0),
+        ):
+            screen.result(line)
+    if len(reports) > 1 and not screen.is_quiet:
+        screen.result(total_line(reports))
+
+
+def exit_code(reports: Sequence[AccountReport], *, is_stopped: bool) -> int:
+    """Return what the reports mean for a script."""
+    if is_stopped or any(report.interrupted for report in reports):
+        return INTERRUPTED
+    return DONE if all(report.status is Status.OK for report in reports) else NOT_ALL_DONE
+
+
+def _wanted(arguments: Namespace, screen: Screen) -> tuple[Config, Sequence[Account]]:
+    if arguments.source is None and not arguments.destinations:
+        _refuse_url_options(arguments)
+        config = configuration(arguments, screen)
+        accounts = config.select(arguments.accounts)
+    else:
+        config = _config_from_urls(arguments)
+        accounts = config.accounts
+    with_passwords(config, accounts)
+    keep_secrets(config, screen)
+    return config, accounts
+
+
+def _refuse_url_options(arguments: Namespace) -> None:
+    given = {
+        "--leave-on-server": arguments.leave_on_server,
+        "--state-dir": arguments.state_dir,
+        "--from-password-...": arguments.from_passwords,
+        "--to-password-...": arguments.to_passwords,
+    }
+    if strange := [option for option, value in given.items() if value]:
+        raise ConfigError([f"{option}: goes with --from and --to only" for option in strange])
+
+
+def _config_from_urls(arguments: Namespace) -> Config:
+    from migrator.commands.asking import Passwords
+    from migrator.config import config_from_urls
+
+    if arguments.accounts or arguments.config:
+        raise ConfigError(["--from and --to: stand alone, without -c and names of accounts"])
+    if arguments.source is None:
+        raise ConfigError(["--from: is missing; say where the mail is"])
+    passwords = Passwords(arguments.from_passwords, arguments.to_passwords)
+    config = config_from_urls(
+        arguments.source,
+        arguments.destinations,
+        passwords=passwords.of,
+        leave_on_server=arguments.leave_on_server or "true",
+        state_dir=arguments.state_dir,
+    )
+    passwords.all_used()
+    return config
+
+
+@contextmanager
+def _ledger(state_dir: Path, *, is_dry: bool) -> Iterator[Ledger]:
+    """Open the ledger; a dry run, which changes nothing anywhere, makes do with an empty one if there is none."""
+    if is_dry and not (state_dir / FILE_NAME).exists():
+        with tempfile.TemporaryDirectory(prefix="mailferry-") as folder, closing(Ledger.open(Path(folder))) as ledger:
+            yield ledger
+    else:
+        with closing(ledger_in(state_dir)) as ledger:
+            yield ledger

@@ -1,0 +1,55 @@
+"""What most commands begin with: the configuration, the accounts asked for, the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from migrator.errors import ConfigError
+from migrator.ledger import FILE_NAME, Ledger
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+    from migrator.config import Account, Config
+    from migrator.screen import Screen
+
+
+def configuration(arguments: Namespace, screen: Screen) -> Config:
+    """Return the configuration that the command line means, all of it checked; tell its warnings."""
+    from migrator.config import find_config, load
+
+    config = load(find_config(arguments.config))
+    for warning in config.warnings:
+        screen.note(f"warning: {warning}")
+    keep_secrets(config, screen)
+    return config
+
+
+def keep_secrets(config: Config, screen: Screen) -> None:
+    """Have the screen write stars for every password that stands in the configuration or the environment."""
+    from migrator.secrets import EnvironmentSecret, TextSecret
+
+    secrets = [secret for account in config.accounts for secret in account.secrets()]
+    known = [secret for secret in secrets if isinstance(secret, TextSecret | EnvironmentSecret)]
+    screen.keep_secret(secret.reveal() for secret in known if secret.missing() is None)
+
+
+def with_passwords(config: Config, accounts: Sequence[Account]) -> None:
+    """Make sure, before anything is touched, that each password's source is there; raises ``ConfigError``."""
+    if missing := config.missing_secrets(accounts):
+        raise ConfigError(missing)
+
+
+def ledger_in(state_dir: Path) -> Ledger:
+    """Open the ledger, made if need be; raises ``ConfigError`` when the folder cannot be used at all."""
+    try:
+        return Ledger.open(state_dir)
+    except OSError as error:
+        raise ConfigError([f"state_dir {state_dir}: cannot be used: {error.strerror}"]) from error
+
+
+def existing_ledger(state_dir: Path) -> Ledger | None:
+    """Open the ledger if there is one; a command that only looks makes none."""
+    return ledger_in(state_dir) if (state_dir / FILE_NAME).exists() else None
