@@ -15,7 +15,7 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,7 +189,8 @@ def lock_file(path: Path, patience: Patience, device: Device, holder: str) -> It
     except OSError as error:
         raise storage_error(error, f"opening the lock file {path}") from error
     try:
-        os.fchmod(handle, 0o600)
+        with suppress(PermissionError):  # made by another user, whose business its rights are
+            os.fchmod(handle, 0o600)
         if not patience.until(lambda: _flock(handle)):
             raise locked_error(holder, patience)
         yield

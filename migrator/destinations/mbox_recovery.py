@@ -15,7 +15,6 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
@@ -42,6 +41,7 @@ from migrator.destinations.files import (
     storage_error,
     write_all,
 )
+from migrator.destinations.identify import found_at, found_in_pieces
 from migrator.destinations.mboxrd import Span
 from migrator.destinations.volumes import (
     Distrusted,
@@ -53,7 +53,6 @@ from migrator.destinations.volumes import (
     regular_file,
     tail_digest,
 )
-from migrator.digest import HEADER_LIMIT, digest_of, header_block, header_facts
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest, MboxLocator
 
@@ -61,6 +60,7 @@ STREAM_ABOVE = 1 << 20
 """Records longer than this (in bytes) are read in pieces, never as a whole."""
 
 _TELL_EVERY = 5_000
+_OUR_FRAME = 400
 _CURE = (
     "bring the volume back from a backup, or accept it as it is once you have looked; "
     "nothing is written to it and nothing that stands in it is deleted at its source until then"
@@ -224,6 +224,7 @@ class Recovery:
         """Copy a torn tail to the state folder, if there is room, and take it from the volume, durably."""
         self._save(volume, span)
         try:
+            os.close(os.open(self.folder / volume.name, os.O_WRONLY | os.O_CLOEXEC))  # says why where it is read-only
             self.device.truncate(volume.handle, span.offset)
             self.step("mbox.tail-cut")
             self.device.fsync(volume.handle)
@@ -269,7 +270,7 @@ def _is_meant(found: Found | None, evidence: Evidence | None) -> bool:
 def _could_begin_a_frame(beginning: bytes) -> bool:
     """Tell whether these bytes, without any line end, are the start of a From_ line, or a hole that a crash left."""
     written = beginning.rstrip(b"\0")  # some file systems fill with NUL what never reached the disk
-    return b"From ".startswith(written[:5])
+    return b"From ".startswith(written[:5]) and len(written) <= _OUR_FRAME
 
 
 def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:
@@ -292,24 +293,9 @@ def _found(volume: OpenVolume, span: Span) -> Found:
     frame_end = beginning.index(b"\n") + 1
     locator = MboxLocator(volume.name, span.offset, span.length, zlib.crc32(beginning[:frame_end]))
     if span.length <= STREAM_ABOVE:
-        message = mboxrd.decode(beginning[frame_end : span.length - 1])
-        return _fact(digest_of(message), header_block(message), len(message), locator)
-    return _found_large(volume.handle, span.offset + frame_end, span.end - 1, locator)
-
-
-def _found_large(handle: int, begin: int, end: int, locator: MboxLocator) -> Found:
-    digest, octets, beginning = sha256(), 0, b""
-    for piece in mboxrd.decoded(pieces_of(handle, begin, end)):
-        digest.update(piece)
-        octets += len(piece)
-        if len(beginning) < HEADER_LIMIT + 4:
-            beginning += piece[: HEADER_LIMIT + 4]
-    return _fact(Digest(digest.digest()), header_block(beginning), octets, locator)
-
-
-def _fact(digest: Digest, block: bytes, octets: int, locator: MboxLocator) -> Found:
-    facts = header_facts(block)
-    return Found(digest, facts.digest, facts.message_id, octets, locator)
+        return found_at(locator, mboxrd.decode(beginning[frame_end : span.length - 1]))
+    pieces = pieces_of(volume.handle, span.offset + frame_end, span.end - 1)
+    return found_in_pieces(locator, mboxrd.decoded(pieces))
 
 
 def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:

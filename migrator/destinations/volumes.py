@@ -7,6 +7,7 @@ and is read, but never written to.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -113,17 +114,20 @@ def regular_file(path: Path) -> os.stat_result | None:
 
 @contextmanager
 def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
-    """Open a volume and lock it until the block ends; raises ``locked``, and OSError where it cannot be opened."""
-    volume = open_locked(folder / name, patience)
+    """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""
+    volume = open_locked(folder / name, patience, even_read_only=True)
     try:
         yield volume
     finally:
         os.close(volume.handle)
 
 
-def open_locked(path: Path, patience: Patience) -> OpenVolume:
-    """Open a volume for appending and lock it until its handle is closed."""
-    handle = _open(path)
+def open_locked(path: Path, patience: Patience, *, even_read_only: bool = False) -> OpenVolume:
+    """Open a volume for appending and lock it until its handle is closed.
+
+    ``even_read_only`` opens it for reading where it cannot be written.
+    """
+    handle = _open_for_reading(path) if even_read_only else _open(path)
     try:
         lock_volume(handle, path, patience)
         return OpenVolume(path.name, handle, os.fstat(handle).st_size)
@@ -133,12 +137,18 @@ def open_locked(path: Path, patience: Patience) -> OpenVolume:
 
 
 def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+
+
+def _open_for_reading(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a read-only archive can still be read
+        return _open(path)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def tail_digest(handle: int, end: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,22 @@ def content_of(copy: Body | FerryError) -> bytes:
     if isinstance(copy, FerryError):
         raise copy
     return b"".join(copy.chunks())
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A body that comes in small pieces, as from a spool file."""
+
+    content: bytes
+    size: int = 65_521
+
+    @property
+    def octets(self) -> int:
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        for at in range(0, len(self.content), self.size):
+            yield self.content[at : at + self.size]
 
 
 @dataclass

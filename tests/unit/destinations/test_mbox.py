@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,19 @@ from migrator.destinations import Found, MboxAnchor, VolumeSeen, VolumeState
 from migrator.destinations.files import Device
 from migrator.destinations.mbox import STEPS, MboxDestination
 from migrator.errors import FerryError, Kind
-from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, read, recover, simple, store
+from tests.contract.support import (
+    NOW,
+    Memory,
+    Pieces,
+    content_of,
+    message,
+    names_in,
+    path_of,
+    read,
+    recover,
+    simple,
+    store,
+)
 from tests.unit.destinations.test_mboxrd import ODD_MESSAGES
 
 Open = Callable[..., MboxDestination]
@@ -69,22 +81,6 @@ def test_odd_messages_are_found_again_without_a_ledger(open_mbox: Open, memory: 
         (m.digest, m.octets, m.header_digest, m.message_id, place)
         for m, place in zip(messages, stored.outcomes, strict=True)
     ]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """A body that comes in small pieces, as from a spool file."""
-
-    content: bytes
-    size: int = 65_521
-
-    @property
-    def octets(self) -> int:
-        return len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        for at in range(0, len(self.content), self.size):
-            yield self.content[at : at + self.size]
 
 
 def test_large_messages_stream_in_and_out(open_mbox: Open, memory: Memory) -> None:

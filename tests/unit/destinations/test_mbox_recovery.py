@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import mailbox
 import os
+import resource
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -16,7 +19,7 @@ import pytest
 
 from migrator.destinations import Found, MboxAnchor, VolumeChanged, VolumeSeen, VolumeState, VolumeTouched
 from migrator.destinations.files import Device
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.mbox import STEPS, MboxDestination
 from migrator.errors import FerryError, Kind
 from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, recover, simple, store
 
@@ -556,3 +559,108 @@ def test_a_writer_who_asks_for_no_lock_is_noticed(open_mbox: Open, folder: Path,
     assert caught.value.kind is Kind.ARCHIVE
     recover(open_mbox(), memory)
     assert {simple(1).digest, message(b"Subject: theirs\r\n\r\nFrom here\r\n").digest} <= memory.copies.keys()
+
+
+# ------------------------------------------------------------------------------------- real processes
+
+
+def in_a_child(action: Callable[[], None]) -> int:
+    """Run something in a process of its own that ends there, and return its exit code."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        except BaseException:  # noqa: BLE001 - the parent looks at the code
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def write_in_pieces(handle: int, content: bytes | memoryview) -> int:
+    return os.write(handle, content[:37])
+
+
+@pytest.mark.parametrize("step", STEPS[:6])
+@pytest.mark.parametrize("at", [1, 2, 5])
+@pytest.mark.parametrize("is_first_batch", [True, False])
+def test_a_process_killed_at_any_step_loses_and_doubles_nothing(
+    open_mbox: Open, folder: Path, step: str, at: int, is_first_batch: bool
+) -> None:
+    memory = Memory()
+    if not is_first_batch:
+        store(open_mbox(), memory, [simple(0)])
+    messages = [simple(1), simple(2), simple(3)]
+    doomed = open_mbox_of(memory, open_mbox)
+    with doomed.exclusive():
+        memory.intend(doomed, doomed.begin(messages), messages)
+
+    def store_and_die() -> None:
+        left = at
+
+        def die(name: str) -> None:
+            nonlocal left
+            left -= name == step
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        mbox = open_mbox(step=die, device=Device(write_size=100), remembered=memory.volumes.values)
+        with mbox.exclusive():
+            mbox.begin(messages)
+            mbox.store(messages)
+
+    in_a_child(store_and_die)
+    mbox = open_mbox_of(memory, open_mbox)
+    missing = [each for each in messages if each.digest not in memory.copies]
+    store(mbox, memory, missing)
+    assert names_in(folder) == [NAME]
+    everything = Memory()
+    found = [f.digest for f in recover(open_mbox(), everything) if isinstance(f, Found)]
+    expected = [each.digest for each in ([] if is_first_batch else [simple(0)]) + messages]
+    assert sorted(found) == sorted(expected)
+    assert recover(open_mbox(), memory) == []
+
+
+def test_a_real_limit_on_file_size_is_a_full_disk(open_mbox: Open, folder: Path, memory: Memory) -> None:
+    before = (folder / NAME).read_bytes()
+
+    def store_under_a_limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 50, resource.RLIM_INFINITY))
+        mbox = open_mbox_of(memory, open_mbox)
+        with pytest.raises(FerryError) as caught:
+            store(mbox, memory, [simple(1)])
+        assert caught.value.kind is Kind.DISK_FULL
+
+    assert in_a_child(store_under_a_limit) == 0
+    assert (folder / NAME).read_bytes() == before
+
+
+def test_a_read_only_archive_can_be_read_and_says_so_when_written_to(tmp_path: Path) -> None:
+    nobody = 65_534
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        root.chmod(0o755)
+
+        def opened() -> MboxDestination:
+            return MboxDestination(root / "archive", state_dir=root / "state", clock=lambda: NOW)
+
+        memory = Memory()
+        stored = store(opened(), memory, [simple(1)])
+        append(root / "archive" / NAME, FOREIGN)
+        (root / "archive" / NAME).chmod(0o444)
+        (root / "archive").chmod(0o555)
+        for path in (root / "state", root / "state" / "locks", *(root / "state" / "locks").iterdir()):
+            path.chmod(0o777)
+
+        def work() -> None:
+            if os.getuid() == 0:
+                os.setuid(nobody)
+            mbox = opened()
+            assert len([f for f in mbox.recover(memory.recollection) if isinstance(f, Found)]) == 1
+            assert [content_of(copy) for copy in mbox.read(stored.outcomes[:1])] == [content_of(simple(1).body)]  # type: ignore[arg-type]  # it was stored
+            with pytest.raises(FerryError) as caught:
+                mbox.begin([simple(2)])
+            assert caught.value.kind is Kind.ARCHIVE
+            assert "right to read and write" in caught.value.cure
+
+        assert in_a_child(work) == 0
+        (root / "archive").chmod(0o700)

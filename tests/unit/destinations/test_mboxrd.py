@@ -119,6 +119,12 @@ def test_the_sender_is_the_first_sane_address(header: bytes, sender: bytes) -> N
     assert mboxrd.envelope_sender(header) == sender
 
 
+def test_a_hostile_header_costs_no_more_than_reading_it() -> None:
+    hostile = [b"a" * 60_000, b"a@" * 30_000, b"<" * 60_000, b" \r\n\t" * 15_000]
+    for value in hostile:
+        assert mboxrd.envelope_sender(b"From: " + value + b"\r\n\r\n") == mboxrd.UNKNOWN_SENDER or b"a@a" in value
+
+
 @given(st.binary(max_size=80), st.sampled_from([b"Return-Path: ", b"From: ", b"Sender: <"]))
 def test_a_from_line_is_always_one_line_of_printable_ascii(value: bytes, name: bytes) -> None:
     sender = mboxrd.envelope_sender(name + value + b"\r\n\r\n")

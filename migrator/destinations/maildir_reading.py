@@ -1,0 +1,142 @@
+"""Message files of a Maildir: found by the unique part of their name, wherever a mail reader has moved them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.destinations import Found
+from migrator.destinations.files import Device, drop_cache, read_range, storage_error
+from migrator.destinations.identify import found_at, found_in_pieces
+from migrator.destinations.line_ends import to_crlf
+from migrator.errors import FerryError, Kind
+from migrator.model import Body, Locator, MaildirLocator, MemoryBody
+
+_IN_MEMORY = 1 << 20
+_USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
+
+
+def base_of(file_name: str) -> str:
+    """Return the unique part of a file name: what stands before the flags."""
+    return file_name.partition(":")[0]
+
+
+class MessageFiles:
+    """Opens message files afresh. The folders are listed only for a message that has unusual flags."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listing: dict[str, Path] | None = None
+        self._listings_left = 2  # a reader may rename files while we list them
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        """Yield the canonical form of each message in order, or what is wrong with it."""
+        for locator in locators:
+            if not isinstance(locator, MaildirLocator):
+                raise TypeError(f"not a place in a Maildir: {locator}")
+            doing = f"reading the message {locator.base_name} in {self._folder}"
+            try:
+                handle = self._opened(locator.base_name)
+            except OSError as error:
+                yield storage_error(error, doing)
+                continue
+            if handle is None:
+                yield self._gone(locator.base_name)
+                continue
+            try:
+                yield _body(handle, doing)
+            finally:
+                os.close(handle)
+
+    def _opened(self, base: str) -> int | None:
+        for place in _USUAL_PLACES:
+            if (handle := _open(self._folder / place.format(base))) is not None:
+                return handle
+        while True:
+            if self._listing is not None and base in self._listing:
+                handle = _open(self._listing[base])
+                if handle is not None:
+                    return handle
+            if not self._listings_left:
+                return None
+            self._listings_left -= 1
+            self._listing = self._listed()
+
+    def _listed(self) -> dict[str, Path]:
+        files: dict[str, Path] = {}
+        for name in ("new", "cur"):
+            try:
+                with os.scandir(self._folder / name) as entries:
+                    files.update({base_of(entry.name): Path(entry.path) for entry in entries})
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return files
+
+    def _gone(self, base: str) -> FerryError:
+        return FerryError(
+            Kind.MISMATCH,
+            f"the message {base} is no longer in the Maildir {self._folder}",
+            cure="bring it back from a backup; it stays at its source if it is still there",
+        )
+
+
+def _open(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _body(handle: int, doing: str) -> Body | FerryError:
+    try:
+        size = os.fstat(handle).st_size
+        drop_cache(handle, 0, size)
+        if size > _IN_MEMORY:
+            return FileBody(handle, size, doing)
+        return MemoryBody(to_crlf(read_range(handle, 0, size)))
+    except OSError as error:
+        return storage_error(error, doing)
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """The canonical form of a long message, read while it is consumed; good while its file is open."""
+
+    handle: int
+    size: int
+    doing: str
+
+    @property
+    def octets(self) -> int:
+        """The length of the canonical form; it takes a pass over the file to know it."""
+        return sum(map(len, self.chunks()))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in pieces of about a megabyte."""
+        offset = 0
+        try:
+            while offset < self.size and (piece := read_range(self.handle, offset, _IN_MEMORY)):
+                yield to_crlf(piece)
+                offset += len(piece)
+        except OSError as error:
+            raise storage_error(error, self.doing) from error
+
+
+def found_in(path: Path, device: Device) -> Found | None:
+    """Make a message file durable, read it, and say which message it is; None if it is no longer there."""
+    handle = _open(path)
+    if handle is None:
+        return None
+    try:
+        device.fsync(handle)
+        body = _body(handle, f"reading {path}")
+        if isinstance(body, FerryError):
+            raise body
+        locator = MaildirLocator(base_of(path.name))
+        return (
+            found_at(locator, body.content) if isinstance(body, MemoryBody) else found_in_pieces(locator, body.chunks())
+        )
+    finally:
+        os.close(handle)
