@@ -211,16 +211,18 @@ class Retrieval:
 
     def _say_more(self) -> None:
         in_flight = self._line.protocol.in_flight
+        if not in_flight:
+            self._line.expect_silence()
         if self._pace is _Pace.FLOWING:
             self._has_flown = True
             while in_flight < WINDOW_COMMANDS and self._say_one():
                 in_flight += 1
-        elif not in_flight:
-            self._line.expect_silence()
-            if self._pace is _Pace.DRAINING:
-                self._say_barrier()
-            else:
-                self._say_one()
+        elif in_flight:
+            return
+        elif self._pace is _Pace.DRAINING:
+            self._say_barrier()
+        else:
+            self._say_one()
 
     def _say_one(self) -> bool:
         """Say the next RETR, or the barrier that is due; False if there is nothing to say now."""

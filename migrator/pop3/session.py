@@ -112,7 +112,7 @@ class Session:
         )
         with self._talking():
             yield from retrieval
-        self._is_confirmed = True
+        self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
             self.facts = replace(self.facts, sizes_differ=True)
 
