@@ -96,6 +96,14 @@ def _digest_without_server_headers(body: Body) -> bytes:
     return state.digest()
 
 
+def digest_of_body(body: Body) -> Digest:
+    """Return the digest of a message, wherever its bytes are."""
+    state = sha256()
+    for chunk in body.chunks():
+        state.update(chunk)
+    return Digest(state.digest())
+
+
 def digest_of(canonical: bytes) -> Digest:
     """Return the digest of a message held in memory in canonical form."""
     return Digest(sha256(canonical).digest())

@@ -111,7 +111,7 @@ class Haul:
             yield message
 
     def _spool(self) -> SpoolFile:
-        return SpoolFile(self._run.job.state_dir / "spool")
+        return SpoolFile(self._run.spool_dir)
 
     def _take(self, event: RetrieveEvent) -> None:
         match event:

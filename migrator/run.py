@@ -16,6 +16,7 @@ from pathlib import Path
 
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
+from migrator.fill import fill_new_destinations
 from migrator.ledger import Ledger
 from migrator.locks import account_lock
 from migrator.model import MessageRow
@@ -97,17 +98,24 @@ class AccountRun:
         """How many to retrieve in one session at most where it deletes; less after one was cut off."""
         self._began = time.monotonic()
 
+    @property
+    def spool_dir(self) -> Path:
+        """Where what is too large for memory is kept while the run needs it."""
+        return self.job.state_dir / "spool"
+
     def look(self) -> None:
         """See what a run would do; changes nothing."""
         Visit(self).look()
 
     def work(self) -> None:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
+        self.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as stack:
             for carrier in self.carriers:
                 stack.callback(carrier.destination.close)
                 for error in carrier.inspect():
                     self.tally.trouble(error, carrier.destination.label)
+            self.tally.has_filled(fill_new_destinations(self))
             self._hold_sessions()
         self._set_aside_broken()
         if self.around.stop.is_set():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from migrator.errors import FerryError, Kind
 
@@ -40,13 +40,30 @@ class OctetBudget:
             self._taken -= octets
 
 
-class SpooledBody:
-    """A message in a nameless file, which is gone when nobody holds it any more, crash included."""
+class SpoolFile:
+    """A large message, written piece by piece into a nameless file, which is gone when nobody holds it any more."""
 
-    def __init__(self, file: IO[bytes], octets: int) -> None:
-        """Take over ``file``, which holds ``octets`` bytes."""
-        self._file = file
-        self._octets = octets
+    def __init__(self, folder: Path) -> None:
+        """Open a file in ``folder``, on whose disk the message must fit; raises ``disk-full``."""
+        self._folder = folder
+        self._octets = 0
+        with _disk_errors(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+                self._handle = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._handle)
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes at the end; raises ``disk-full``."""
+        view = memoryview(chunk)
+        while view:
+            with _disk_errors(self._folder):
+                view = view[os.write(self._handle, view) :]
+        self._octets += len(chunk)
+
+    def body(self) -> SpoolFile:
+        """Return what was written, as a body."""
+        return self
 
     @property
     def octets(self) -> int:
@@ -56,33 +73,9 @@ class SpooledBody:
     def chunks(self) -> Iterator[bytes]:
         """Yield the message in pieces of at most 1 MiB; several readers do not disturb one another."""
         position = 0
-        while chunk := os.pread(self._file.fileno(), _CHUNK, position):
+        while chunk := os.pread(self._handle, _CHUNK, position):
             yield chunk
             position += len(chunk)
-
-
-class SpoolFile:
-    """A message on its way into a spool file."""
-
-    def __init__(self, folder: Path) -> None:
-        """Open a nameless file in ``folder``, on whose disk the message must fit."""
-        self._octets = 0
-        with _disk_errors(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # the body owns it
-        self._folder = folder
-
-    def write(self, chunk: bytes) -> None:
-        """Add bytes at the end; raises ``disk-full``."""
-        with _disk_errors(self._folder):
-            view = memoryview(chunk)
-            while view:
-                view = view[self._file.write(view) :]
-        self._octets += len(chunk)
-
-    def body(self) -> SpooledBody:
-        """Return what was written."""
-        return SpooledBody(self._file, self._octets)
 
 
 class _disk_errors:  # noqa: N801  # reads as the statement it is

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from migrator.errors import FerryError, Kind
-from migrator.model import MessageRow
+from migrator.model import Digest, MessageRow
 from migrator.report import AccountReport, Problem, Status, WouldDelete
 from migrator.spool import RowSet
 
@@ -21,6 +21,14 @@ class Seen(Protocol):
     @property
     def is_proven(self) -> bool:
         """Whether every destination has a proven copy."""
+
+    @property
+    def octets(self) -> int:
+        """What LIST announced."""
+
+    @property
+    def digest(self) -> Digest | None:
+        """What it was when it was copied."""
 
 
 _Message = TypeVar("_Message", bound=Seen)
@@ -39,6 +47,7 @@ class Tally:
         self._skipped: dict[MessageRow, Problem | None] = {}
         self._not_deleted: dict[MessageRow, Problem] = {}
         self._general: list[Problem] = []
+        self._filled: set[Digest] = set()
         self._first_error: FerryError | None = None
 
     @property
@@ -57,8 +66,20 @@ class Tally:
         for message in listing:
             if self._seen.add(message.row):
                 self._report.listed += 1
-                self._report.known += message.is_proven
+                self._count_proven(message)
             yield message
+
+    def _count_proven(self, message: Seen) -> None:
+        if message.is_proven and message.digest in self._filled:
+            self._report.filled -= 1
+            self.brought(message.row, message.octets, was_stored=True)
+        else:
+            self._report.known += message.is_proven
+
+    def has_filled(self, digests: set[Digest]) -> None:
+        """Count messages that were copied from one destination to another; one that is then listed counts as copied."""
+        self._filled = digests
+        self._report.filled = len(digests)
 
     def settled(self, count: int) -> None:
         """Count a whole listing in which every message is known and nothing is to be done.
@@ -83,11 +104,6 @@ class Tally:
     def verified_again(self) -> None:
         """Count a known message whose every copy was read again and found equal."""
         self._report.verified += 1
-
-    def filled(self, octets: int) -> None:
-        """Count a message that is no longer at the source and was copied from one destination to another."""
-        self._report.filled += 1
-        self._report.bytes += octets
 
     def failed(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a new message that could not be brought home; without a problem of its own a general one tells why."""

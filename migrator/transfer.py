@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 
 from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.digest import digest_of_body
 from migrator.errors import FerryError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged, reaches
 from migrator.model import Body, CopyState, Digest, ImapLocator, Message, Proof, StoredCopy
@@ -174,7 +174,7 @@ class Carrier:
     def _compare(self, item: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
         if isinstance(body, FerryError):
             return Proof.NONE, body.message
-        if _digest(body) == item.copy.digest:
+        if digest_of_body(body) == item.copy.digest:
             return Proof.EXACT, ""
         if not isinstance(item.copy.locator, ImapLocator) or item.original is None:
             return Proof.NONE, "the stored bytes differ from what was received"
@@ -228,13 +228,6 @@ class Carrier:
             self.copies.volume_changed(record, problem)
         else:
             self.copies.volume_accepted(record)
-
-
-def _digest(body: Body) -> bytes:
-    state = sha256()
-    for chunk in body.chunks():
-        state.update(chunk)
-    return state.digest()
 
 
 def _as_outcome(verdict: FerryError | None, success: Brought) -> Outcome:

@@ -69,8 +69,8 @@ class Visit:
         """Say what a session would do, and hang up."""
         session = self._open()
         try:
-            listing = session.listing(self._run.job.state_dir)
-            self._match(session, listing)
+            with closing(session.listing()) as listing:
+                self._match(session, listing)
             self._tally.would_delete = []
             self._plan(self._would_delete(self._tally.counted(self._known())))
         finally:
@@ -83,7 +83,10 @@ class Visit:
         return session
 
     def _hold(self, session: Session) -> None:
-        listing = session.listing(self._run.job.state_dir)
+        with closing(session.listing(self._run.spool_dir)) as listing:
+            self._work_through(session, listing)
+
+    def _work_through(self, session: Session, listing: Listing) -> None:
         self.has_listing, self.listed = True, listing.count
         key = self._settled_key(listing)
         if (count := self._ledger.settled(key, self._run.around.clock())) is not None:

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.history import History
@@ -28,6 +29,7 @@ class Ledger:
         self._connection = connection
         self._is_dry = is_dry
         self.history = History(connection)
+        self.archive = ArchiveLedger(connection)
         self.notes = ScheduleNotes(connection)
 
     @classmethod

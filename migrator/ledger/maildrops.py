@@ -37,6 +37,8 @@ _ABSENT = (
     " and id not in (select message_id from temp.listing where message_id is not null)"
 )
 
+_MY_ACCOUNT = "(select account from maildrops where id = ?)"
+
 
 @dataclass(frozen=True, slots=True)
 class Matched:
@@ -56,6 +58,14 @@ class Candidate:
     octets: int
     digest: Digest
     header_digest: HeaderDigest
+
+
+class Archived(NamedTuple):
+    """A content that a destination holds proven."""
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
 
 
 class KnownMessage(NamedTuple):
@@ -260,6 +270,33 @@ class MaildropLedger:
         with self._connection.reading() as sql:
             query = "select m.id, m.unique_id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
             return dict(sql.execute(query, (json.dumps(rows),)).fetchall())
+
+    def is_filled(self, destination_id: int) -> bool:
+        """Say whether a destination has all that the account's other folders held when it was added."""
+        with self._connection.reading() as sql:
+            query = f"select 1 from fillings where destination_id = ? and account = {_MY_ACCOUNT}"
+            return sql.execute(query, (destination_id, self._id)).fetchone() is not None
+
+    def filled(self, destination_id: int, now: float) -> None:
+        """Note that a destination has been filled."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                f"insert or ignore into fillings (destination_id, account, filled_at) values (?, {_MY_ACCOUNT}, ?)",
+                (destination_id, self._id, now),
+            )
+
+    def lacking(self, target_id: int, source_id: int) -> list[Archived]:
+        """Return what this account has proven in one destination and not at all in another, in archive order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select distinct c.digest, c.header_digest, c.message_id from maildrops d"
+                " join messages m on m.maildrop_id = d.id join contents c on c.id = m.content_id"
+                " join copies s on s.destination_id = ? and s.content_id = c.id and s.state = 'verified'"
+                " left join copies t on t.destination_id = ? and t.content_id = c.id"
+                f" where d.account = {_MY_ACCOUNT} and t.id is null order by s.volume_id, s.offset, s.id",
+                (source_id, target_id, self._id),
+            )
+            return [Archived._make(row) for row in rows]
 
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
         """Note what these messages turned out to be, though not every copy is proven."""

@@ -170,6 +170,12 @@ _TABLES = (
         deleted_at real not null,
         confirmed_by text not null   -- the reply to QUIT, or that the next listing lacked it
     ) strict""",
+    """create table fillings (   -- destinations that have what the account's other folders held
+        account text not null,
+        destination_id integer not null references destinations,
+        filled_at real not null,
+        primary key (account, destination_id)
+    ) strict, without rowid""",
     """create table runs (
         id integer primary key,
         account text not null,

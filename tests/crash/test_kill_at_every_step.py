@@ -1,0 +1,135 @@
+"""Kill at every durable step and at every command, resume, compare with the clean end; once more changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter, deque
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+import pytest
+
+from migrator.destinations.mbox import STEPS as MBOX_STEPS
+from tests.conftest import StartDovecot
+from tests.rig import At, Orders, Rig, child, deleting, start
+from tests.servers.pop3 import Maildrop, Pop3Server
+from tests.servers.pop3_faults.at import At as AtCommand
+from tests.servers.pop3_session import Command, Session
+from tests.servers.pop3_wire import HangUp, Wire
+
+MESSAGES = [
+    b"Message-ID: <%d@example.org>\r\nSubject: message %d\r\n\r\nFrom me\r\n.dotted\r\n%s" % (n, n, b"x" * n + b"\r\n")
+    for n in range(12)
+]
+
+
+@dataclass
+class KillClient(AtCommand):
+    """Kills the client's process when a command comes: before it is obeyed, or after, with or without the reply."""
+
+    _: KW_ONLY
+    when: str = "before"
+    pid: int = 0
+
+    def _kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        if self.when == "before" and self.strikes(command):
+            self._kill()
+        return None
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        if self.when == "after" and self.strikes(command):
+            with suppress(HangUp):  # the end of QUIT's reply
+                deque(wire, maxlen=0)
+            self._kill()
+            return iter(())
+        return wire
+
+
+def steps_of_a_clean_run(folder: Path) -> list[tuple[str, int]]:
+    """Record the steps of a run that nothing disturbs, each with its how-manieth time."""
+    seen: Counter[str] = Counter()
+    steps: list[tuple[str, int]] = []
+
+    def step(name: str) -> None:
+        seen[name] += 1
+        steps.append((name, seen[name]))
+
+    with Pop3Server(Maildrop(MESSAGES)) as server:
+        rig = deleting(Rig(folder, server, step=step))
+        assert rig.migrate().deleted == len(MESSAGES)
+    return steps
+
+
+def resume_and_compare(rig: Rig, left: list[bytes], where: str) -> None:
+    """Resume after a kill: everything is in the archive once and nothing at the source; a third run changes nothing."""
+    in_doubt = Counter(rig.stored()) + Counter(left)
+    assert not Counter(MESSAGES) - in_doubt, f"lost at {where}"
+    report = rig.migrate()
+    assert report.status == "ok", (where, report.problems)
+    assert sorted(rig.stored()) == sorted(MESSAGES), f"lost or doubled after {where}"
+    files = rig.files()
+    again = rig.migrate()
+    assert (again.status, again.copied, again.deleted) == ("ok", 0, 0), where
+    assert rig.files() == files, f"changed once more after {where}"
+
+
+def test_a_kill_at_any_durable_step_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    steps = steps_of_a_clean_run(tmp_path / "clean")
+    assert {"copies.intended", "copies.stored", "copies.judged", "messages.copied", "deletion.requested"} <= {
+        name for name, _ in steps
+    }
+    for place, (name, count) in enumerate(steps):
+        with Pop3Server(Maildrop(MESSAGES)) as server:
+            folder = tmp_path / str(place)
+            orders = Orders(str(folder), server.port, server.password, step=name, count=count)
+            assert child(orders).returncode == -signal.SIGKILL, (name, count)
+            resume_and_compare(deleting(Rig(folder, server)), server.maildrop.left(), f"{name} ({count})")
+            assert server.maildrop.left() == [], (name, count)
+
+
+def test_the_clean_run_passes_the_steps_of_its_archive(tmp_path: Path) -> None:
+    names = {name for name, _ in steps_of_a_clean_run(tmp_path)}
+    assert names & set(MBOX_STEPS) >= {
+        "mbox.folder-created",
+        "mbox.volume-created",
+        "mbox.directory-synced",
+        "mbox.appended",
+        "mbox.fsynced",
+    }
+
+
+COMMANDS = ["GREETING", "CAPA", "USER", "STAT", "LIST", "UIDL", "RETR", "DELE", "QUIT"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("verb", [*COMMANDS, "AUTH"])
+def test_a_kill_at_any_command_loses_and_doubles_nothing(tmp_path: Path, verb: str, when: str) -> None:
+    fault = KillClient(verb, when=when, times=1)
+    auth = ("USER",) if verb == "USER" else ("PLAIN",)
+    with Pop3Server(Maildrop(MESSAGES), faults=[fault], auth=auth) as server:
+        with start(Orders(str(tmp_path), server.port, server.password)) as process:
+            fault.pid = process.pid
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            assert process.wait() == -signal.SIGKILL
+        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), f"{when} {verb}")
+        assert server.maildrop.left() == []
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_durable_step_with_dovecot(tmp_path: Path, start_dovecot: StartDovecot) -> None:
+    dovecot = start_dovecot()
+    for place, (name, count) in enumerate(steps_of_a_clean_run(tmp_path / "clean")):
+        user, folder = f"user{place}", tmp_path / str(place)
+        dovecot.deliver(user, MESSAGES)
+        orders = Orders(str(folder), dovecot.pop3_port, dovecot.password, user=user, step=name, count=count)
+        assert child(orders).returncode == -signal.SIGKILL, (name, count)
+        rig = deleting(Rig(folder, At(dovecot.pop3_port, dovecot.password), user=user))
+        resume_and_compare(rig, dovecot.messages(user), f"{name} ({count})")
+        assert dovecot.count(user) == 0
