@@ -29,7 +29,7 @@ from migrator.destinations import (
     Stored,
 )
 from migrator.errors import FerryError, Kind, Scope
-from migrator.imap.allowance import Allowances, Purse, preset_for
+from migrator.imap.allowance import Purse, preset_for
 from migrator.imap.delivery import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
 from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
@@ -61,16 +61,17 @@ class ImapDestination:
         wall_clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         step: Callable[[str], None] = lambda _: None,
-        allowances: Allowances | None = None,
+        lock_timeout: float = LOCK_PATIENCE,
     ) -> None:
-        """Take note; ``allowances`` None means the preset for the host. Locks and budgets live in ``state_dir``."""
+        """Take note of everything; nothing is connected yet. Locks and what is left of budgets live in ``state_dir``."""
         self.settings = settings
         self.identity = f"imap:{settings.username}@{settings.host}:{settings.port}/{settings.folder}"
         self.label = f"{settings.folder} of {settings.username} at {settings.host}"
         self.required_proof = Proof(settings.proof)
         self._state_dir = state_dir
+        self._lock_timeout = lock_timeout
         self._wall_clock = wall_clock
-        allowed = preset_for(settings.host) if allowances is None else allowances
+        allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
         self._purse = Purse(allowed, f"{settings.username}@{settings.host}", state_dir / "allowances", clock=wall_clock)
         self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
@@ -83,7 +84,7 @@ class ImapDestination:
         """Hold a kernel lock on the folder's name; raises ``locked`` when another run keeps it."""
         folder = self._state_dir / "locks"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{sha256(self.identity.encode()).hexdigest()[:32]}.lock", timeout=LOCK_PATIENCE)
+        lock = FileLock(folder / f"{sha256(self.identity.encode()).hexdigest()[:32]}.lock", timeout=self._lock_timeout)
         try:
             lock.acquire()
         except Timeout as error:

@@ -7,6 +7,7 @@ in any order, with items that nobody asked for, and with other clients' news bet
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ MEMORY_FOR_BODIES = 8 * 1024 * 1024
 CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class SpooledBody:
     """A message in a file that has no name: it is gone as soon as nobody holds it."""
 
@@ -154,11 +155,12 @@ class Fetcher:
         if self._held + octets <= MEMORY_FOR_BODIES:
             self._held += octets
             return MemoryBody(self._wire.read(octets))
-        file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it closes with the last reference
+        file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it is closed with the last reference
         for piece in self._wire.next_octets(octets):
             file.write(piece)
-        file.flush()
-        return SpooledBody(file, octets)
+        body = SpooledBody(file, octets)
+        weakref.finalize(body, file.close)
+        return body
 
     def _drop(self, octets: int) -> None:
         for _ in self._wire.next_octets(octets):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from migrator.imap.allowance import Allowances
 from migrator.model import Proof
 from migrator.net import TlsSettings
 
@@ -13,7 +14,8 @@ class ImapSettings:
     r"""A folder of one user on one server, and how copies are to look there.
 
     ``flags`` are system flags (``\Seen``) and ``keywords`` words; both only where the folder keeps them for good.
-    ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne.
+    ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne. ``allowances`` None means
+    what is known of the provider by its host.
     """
 
     host: str
@@ -28,6 +30,7 @@ class ImapSettings:
     flags: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     seen: bool = False
+    allowances: Allowances | None = None
 
     @property
     def wanted_flags(self) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""What tests of the IMAP destination need: one on loopback with time that does not pass, and ways to look behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.destinations import Stored
+from migrator.destinations.imap import ImapDestination, ImapSettings
+from migrator.errors import FerryError
+from migrator.imap.allowance import Allowances
+from migrator.model import ImapLocator, Message, Proof
+from migrator.net import TlsMode, TlsSettings
+from tests.contract.support import content_of
+from tests.servers.dovecot import Dovecot
+
+PLAIN = TlsSettings(TlsMode.NONE)
+
+
+@dataclass
+class Naps:
+    """Sleeping that takes no time and is remembered."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@dataclass
+class Bench:
+    """Opens destinations for one user of one server, each as a new run would."""
+
+    server: Dovecot
+    state_dir: Path
+    user: str = "ann"
+    naps: Naps = field(default_factory=Naps)
+    steps: list[str] = field(default_factory=list)
+    opened: list[ImapDestination] = field(default_factory=list)
+
+    def open(
+        self,
+        port: int | None = None,
+        *,
+        tls: TlsSettings = PLAIN,
+        folder: str = "INBOX",
+        proof: Proof = Proof.EXACT,
+        timeout: float = 20.0,
+        auth: str = "auto",
+        password: str | None = None,
+        flags: tuple[str, ...] = (),
+        keywords: tuple[str, ...] = (),
+        allowances: Allowances | None = None,
+        step: Callable[[str], None] | None = None,
+    ) -> ImapDestination:
+        """Open the user's folder at ``port`` (a proxy's, say); by default at the server itself."""
+        settings = ImapSettings(
+            self.server.host,
+            port or self.server.imap_port,
+            self.user,
+            tls=tls,
+            auth=auth,
+            folder=folder,
+            proof=proof,
+            timeout=timeout,
+            flags=flags,
+            keywords=keywords,
+            allowances=allowances,
+        )
+        destination = ImapDestination(
+            settings,
+            lambda: password or self.server.password,
+            state_dir=self.state_dir,
+            sleep=self.naps,
+            step=step or self.steps.append,
+            lock_timeout=0.05,
+        )
+        self.opened.append(destination)
+        return destination
+
+    def contents(self, folder: str = "INBOX") -> list[bytes]:
+        """What really stands in the folder."""
+        return self.server.mailbox(self.user, folder).messages()
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        for destination in self.opened:
+            destination.close()
+
+
+def bodies_of(messages: list[Message]) -> list[bytes]:
+    """Return the bytes of messages."""
+    return [content_of(each.body) for each in messages]
+
+
+def locators_of(stored: Stored) -> list[ImapLocator]:
+    """Return where everything stands; fails on any error."""
+    return list(_located(stored))
+
+
+def _located(stored: Stored) -> Iterator[ImapLocator]:
+    for outcome in stored.outcomes:
+        assert isinstance(outcome, ImapLocator), str(outcome)
+        yield outcome
+
+
+def errors_of(stored: Stored) -> dict[int, FerryError]:
+    """Return the errors by the places of their messages."""
+    return {place: outcome for place, outcome in enumerate(stored.outcomes) if isinstance(outcome, FerryError)}
