@@ -166,7 +166,7 @@ def test_many_files_are_told_in_portions_that_can_be_noted_on_the_way(open_maild
     (folder / "new").mkdir(parents=True)
     (folder / "cur").mkdir()
     for number in range(5_003):
-        (folder / "new" / f"{number}.theirs").write_bytes(THEIRS)
+        (folder / "new" / f"{number}.theirs").write_bytes(THEIRS + b"%d\n" % number)
     findings = recover(open_maildir(device=Device(fsync=lambda handle: None)), Memory())
     seen = [finding for finding in findings if isinstance(finding, VolumeSeen)]
     assert (len(findings), len(seen)) == (5_005, 2)

@@ -393,7 +393,8 @@ def test_with_the_ledger_lost_everything_is_adopted_and_the_volume_goes_on(
 
 def test_a_large_volume_is_told_in_portions_that_can_be_noted_on_the_way(open_mbox: Open, folder: Path) -> None:
     folder.mkdir()
-    (folder / "many.mbox").write_bytes(FOREIGN * 12_000)
+    records = [FOREIGN.replace(b"theirs", b"%06d" % number) for number in range(12_000)]
+    (folder / "many.mbox").write_bytes(b"".join(records))
     findings = recover(open_mbox(), Memory())
     seen = [at for at, finding in enumerate(findings) if isinstance(finding, VolumeSeen)]
     assert len(seen) == 3
