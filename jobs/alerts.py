@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from jobs.breaker import THRESHOLD, Circuit
+from jobs.note import Note
 from jobs.policy import DAY, HOUR
 from jobs.state import AccountState, Fact
 from migrator.errors import Kind
+from migrator.words import size, span
 
 TOPIC = "incidents"
 QUIET = 6 * HOUR
@@ -126,6 +128,7 @@ class Picture:
     down: Mapping[str, Circuit] = field(default_factory=dict)
     disks: Sequence[Disk] = ()
     damages: Sequence[Damage] = ()
+    config_problem: str = ""
 
 
 def incidents(picture: Picture, already_open: Collection[str], *, now: float, rules: Rules) -> dict[str, Incident]:
@@ -140,6 +143,7 @@ def incidents(picture: Picture, already_open: Collection[str], *, now: float, ru
         if state.mismatches:
             found.append(_mismatch(name, state.mismatches))
     found += [_disk_incident(disk) for disk in picture.disks if disk.is_nearly_full]
+    found += [_config_incident(picture.config_problem)] if picture.config_problem else []
     found += [_damage_incident(damage) for damage in picture.damages if damage.damaged]
     return {incident.key: incident for incident in found}
 
@@ -228,6 +232,12 @@ def _damage_incident(damage: Damage) -> Incident:
     return Incident(f"account:{damage.account}:damage", Severity.URGENT, title, text, "run: mailferry verify")
 
 
+def _config_incident(problem: str) -> Incident:
+    title = "the changed configuration is invalid"
+    text = f"The worker goes on with the one it has. {problem}"
+    return Incident("configuration", Severity.WARNING, title, text, "correct the file; it is read again by itself")
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What to tell now, and what to remember of every incident afterwards."""
@@ -268,15 +278,19 @@ def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], no
     return News(tuple(opened), tuple(recovered), remembered)
 
 
+def note_of(told: News, now: float) -> Note:
+    """Write one message of all that is new: what has begun, most urgent first, then what is over."""
+    opened = sorted(told.opened, key=lambda incident: incident.severity is not Severity.URGENT)
+    titles = [incident.title for incident in opened] + [f"over: {incident.title}" for incident in told.recovered]
+    more = f" (and {len(titles) - 1} more)" if len(titles) > 1 else ""
+    blocks = ["\n".join(filter(None, (one.title, one.text, one.cure and f"What to do: {one.cure}."))) for one in opened]
+    blocks += [
+        f"Over: {incident.title}\nIt began at {when(incident.opened_at)} and lasted {span(now - incident.opened_at)}."
+        for incident in told.recovered
+    ]
+    return Note(titles[0] + more, "\n\n".join(blocks) + "\n")
+
+
 def when(moment: float) -> str:
     """Write a moment for a person: local time to the minute, with its zone."""
     return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-
-
-def size(octets: float) -> str:
-    """Write a size for a person in powers of ten."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if octets < 1000:
-            return f"{octets:.0f} {unit}" if unit == "bytes" else f"{octets:.1f} {unit}"
-        octets /= 1000
-    return f"{octets:.1f} TB"

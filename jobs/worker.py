@@ -11,6 +11,7 @@ from typing import Protocol
 from jobs.policy import Decision, Outcome, crashed
 from jobs.queue import Job, Limits, Queue, Turn
 from jobs.state import AccountState
+from migrator.report import AccountReport
 
 LONGEST_NAP = 30.0
 """A worker looks at the wall clock at least this often: somebody may set it, or the machine may have slept."""
@@ -19,11 +20,21 @@ LONGEST_NAP = 30.0
 class Running(Protocol):
     """What the worker has done for it; the service wires it to ``migrator``."""
 
-    def run(self, name: str, stop: threading.Event) -> Outcome:
+    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, Outcome]:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
 
     def fingerprint(self, name: str) -> str:
         """Hash the account's configuration and passwords as they are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended and what comes next. ``report`` is None when an unexpected exception ended it."""
+
+    report: AccountReport | None
+    outcome: Outcome
+    decision: Decision
+    state: AccountState
 
 
 class Listener(Protocol):
@@ -32,7 +43,7 @@ class Listener(Protocol):
     def began(self, turn: Turn) -> None:
         """Hear that a run begins."""
 
-    def ended(self, turn: Turn, outcome: Outcome, decision: Decision, state: AccountState) -> None:
+    def ended(self, turn: Turn, ending: Ending) -> None:
         """Hear that a run has ended, and what the queue has decided on the next."""
 
     def still_parked(self, turn: Turn) -> None:
@@ -154,18 +165,22 @@ class Worker:
             self._listener.still_parked(turn)
             return
         self._listener.began(turn)
-        outcome = self._outcome(name)
+        report, outcome = self._run(name)
         fingerprint = self._running.fingerprint(name) if outcome.is_refused else ""
         with self._changed:
             decision = self._queue.finished(turn, outcome, self._clock(), fingerprint)
             state = self._queue.states().get(name, AccountState())
-        self._listener.ended(turn, outcome, decision, state)
+        self._listener.ended(turn, Ending(report, outcome, decision, state))
 
-    def _outcome(self, name: str) -> Outcome:
+    def _run(self, name: str) -> tuple[AccountReport | None, Outcome]:
         try:
             return self._running.run(name, self._stop)
         except Exception as error:  # noqa: BLE001  # one account's trouble, even a defect of ours, ends no other's
-            return crashed(error)
+            return None, crashed(error)
+
+    def is_alive(self) -> bool:
+        """Tell whether every thread lives."""
+        return all(thread.is_alive() for thread in self._threads)
 
     def states(self) -> dict[str, AccountState]:
         """Return what is known of each account."""

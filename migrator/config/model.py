@@ -153,9 +153,13 @@ class Account(Table):
 
 
 class Config(Table):
-    """A whole configuration. ``path`` is its file, None when it came from URLs; ``warnings`` are lines for a person."""
+    """A whole configuration. ``path`` is its file, None when it came from URLs; ``warnings`` are lines for a person.
+
+    ``files`` are all that it was read from: ``path`` and the ``accounts_file``.
+    """
 
     path: Path | None = None
+    files: tuple[Path, ...] = ()
     state_dir: Path
     schedule: Schedule = Schedule()
     verify: VerifySchedule = VerifySchedule()

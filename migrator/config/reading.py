@@ -84,6 +84,7 @@ class Reading:
         self.top = Place(file=str(path), text=text)
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.files = [path]
         withheld = passwords.variables_in(document)
         self.context = Context(folder=path.absolute().parent, withheld=withheld)
 
@@ -105,6 +106,7 @@ class Reading:
             raise ConfigError(list(dict.fromkeys(self.problems)))
         return Config(
             path=self.path,
+            files=tuple(self.files),
             state_dir=state_dir,
             schedule=schedule,
             verify=verify,
@@ -201,6 +203,7 @@ class Reading:
             self.problems.append(self.top.say(f"{values.shown(written)} must be a path", "accounts_file"))
             return []
         path = self.context.path(written)
+        self.files.append(path)
         try:
             sheet = list(bulk.rows(_text(path)))
         except ConfigError as error:

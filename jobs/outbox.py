@@ -1,0 +1,105 @@
+"""Notes on their way to a person: kept until every channel has taken them, across restarts too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from jobs.journal import say
+from jobs.note import Note
+from jobs.notify import Channel
+from jobs.state import Fact, Notes
+from migrator.errors import FerryError
+
+TOPIC = "outbox"
+RETRY_SECONDS = 300.0
+KEPT_SECONDS = 3 * 86400.0
+
+
+class Outbox:
+    """A quiet thread that delivers. ``ways`` is asked anew each time, so that a reload is heard."""
+
+    def __init__(
+        self, notes: Notes, ways: Callable[[], Sequence[Channel]], clock: Callable[[], float] = time.time
+    ) -> None:
+        """Prepare; nothing is sent before ``start``."""
+        self._notes = notes
+        self._ways = ways
+        self._clock = clock
+        self._stop = threading.Event()
+        self._is_news = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
+
+    def put(self, note: Note) -> None:
+        """Keep a note until it is delivered; durable on return. Without a channel there is nobody to tell."""
+        ways = [way.name for way in self._ways()]
+        if ways:
+            fact: Fact = {"title": note.title, "body": note.body, "at": self._clock(), "ways": ways}
+            self._notes.noted(TOPIC, uuid.uuid4().hex, fact)
+            self._is_news.set()
+
+    def start(self) -> None:
+        """Begin to deliver, what an earlier life left first."""
+        self._thread.start()
+
+    def stop(self, patience: float) -> bool:
+        """End; returns whether that took less than ``patience`` seconds. What is left is sent by the next life."""
+        self._stop.set()
+        self._is_news.set()
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def is_alive(self) -> bool:
+        """Tell whether the thread lives."""
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            self._is_news.clear()
+            is_all_sent = self.deliver()
+            self._is_news.wait(None if is_all_sent else RETRY_SECONDS)
+
+    def deliver(self) -> bool:
+        """Try to deliver everything; returns whether nothing is left."""
+        ways = {way.name: way for way in self._ways()}
+        left = 0
+        facts = self._notes.facts(TOPIC)
+        for name in sorted(facts, key=lambda name: _number(facts[name]["at"])):
+            left += not self._deliver(name, facts[name], ways)
+        return left == 0
+
+    def _deliver(self, name: str, fact: Fact, ways: dict[str, Channel]) -> bool:
+        wanted = fact["ways"]
+        missing = [way for way in wanted if way in ways] if isinstance(wanted, list) else []
+        note = Note(str(fact["title"]), str(fact["body"]))
+        still_missing = [way for way in missing if not self._send(ways[way], note)]
+        if not still_missing or self._clock() - _number(fact["at"]) > KEPT_SECONDS:
+            self._notes.forgotten(TOPIC, name)
+            return True
+        if still_missing != wanted:
+            self._notes.noted(TOPIC, name, {**fact, "ways": still_missing})
+        return False
+
+    def _send(self, way: Channel, note: Note) -> bool:
+        if self._stop.is_set():
+            return False
+        try:
+            way.send(note)
+        except FerryError as error:
+            say(
+                "worker.notify.failed",
+                level=logging.WARNING,
+                channel=way.name,
+                kind=str(error.kind),
+                problem=str(error),
+            )
+            return False
+        say("worker.notify.sent", channel=way.name, title=note.title)
+        return True
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, float) else 0.0

@@ -1,0 +1,261 @@
+"""The worker as a process: everything wired together, the signals, and the loop that looks after it all.
+
+The main thread does no work of its own: it waits for signals, feeds the watchdog from real progress, and looks around
+now and then. What it keeps going: the alarm clock, the worker's threads, and the quiet ones (upkeep, outbox, pings).
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import FrameType
+
+from jobs.clock import AlarmClock, Timetable
+from jobs.desk import Desk
+from jobs.fingerprint import Fingerprints
+from jobs.health import health_of
+from jobs.journal import say
+from jobs.lock import worker_lock
+from jobs.notes import PatientNotes
+from jobs.notify import Channel, channels
+from jobs.outbox import Outbox
+from jobs.pings import Pinger
+from jobs.queue import Limits, Queue
+from jobs.runs import Run, Runs
+from jobs.sd_notify import Supervisor
+from jobs.snapshot import Snapshot
+from jobs.ticks import Ticks
+from jobs.upkeep import Index, Upkeep, Verify
+from jobs.watching import Watched
+from jobs.worker import Pulse, Worker
+from migrator.config import Config
+from migrator.errors import ConfigError
+from migrator.ledger import Ledger
+
+STUCK_SECONDS = 900.0
+"""A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
+STOP_SECONDS = 15.0
+LOOK_SECONDS = 5.0
+ALERT_SECONDS = 30.0
+
+
+class Message(Enum):
+    """What the main thread can be asked for."""
+
+    STOP = auto()
+    RELOAD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is given: how to read its configuration, and who does the work."""
+
+    load: Callable[[], Config]
+    verify: Verify | None = None
+    index: Index | None = None
+    run: Run | None = None
+    supervisor: Supervisor | None = None
+
+
+class Service:
+    """One worker process."""
+
+    def __init__(self, configuration: Config, parts: Parts) -> None:
+        """Prepare; nothing is touched before ``run``."""
+        self.config = configuration
+        self._parts = parts
+        self._supervisor = parts.supervisor or Supervisor.of_environment()
+        # A SimpleQueue may be put into by a signal handler; an Event may dead-lock there.
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._watched = Watched(configuration)
+        self._problem = ""
+
+    def run(self) -> bool:
+        """Work until SIGTERM or SIGINT; returns whether everything ended in time.
+
+        Raises ``ConfigError`` when another worker holds the state folder or the port of the metrics cannot be had.
+        """
+        self.config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with worker_lock(self.config.state_dir), closing(Ledger.open(self.config.state_dir)) as ledger:
+            self._assemble(ledger)
+            with self._signals(), ExitStack() as stack:
+                self._start(stack)
+                self._loop()
+                self._supervisor.stopping()
+                say("worker.stopping")
+            is_clean = self._end()
+        say("worker.stopped", clean=is_clean)
+        return is_clean
+
+    def _assemble(self, ledger: Ledger) -> None:
+        self.notes = PatientNotes(ledger.notes)
+        self.pulse = Pulse()
+        fingerprints = Fingerprints.of_state_dir(self.config.state_dir)
+        self.runs = Runs(self.config, ledger, fingerprints, self.pulse, self._parts.run)
+        self._started_at = time.time()
+        self.outbox = Outbox(self.notes, self._ways)
+        self.pinger = Pinger()
+        self.upkeep = Upkeep(
+            self.notes,
+            names=self._names,
+            verify_every=self._verify_every,
+            verify=self._parts.verify,
+            index=self._parts.index,
+        )
+        self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, chance=random.random)
+        self.desk = Desk(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
+        self.worker = Worker(self.queue, self.runs, self.desk, pulse=self.pulse)
+        self.clock = AlarmClock(self.worker.ring)
+
+    def _ways(self) -> list[Channel]:
+        return channels(self.config.notify)
+
+    def _names(self) -> list[str]:
+        return [account.name for account in self.config.accounts]
+
+    def _verify_every(self) -> float:
+        return self.config.verify.every.total_seconds()
+
+    def _limits(self) -> Limits:
+        return Limits(self.config.limits.accounts, self.config.limits.per_host)
+
+    def _next_round(self, name: str, now: float) -> float:
+        table = self._tables.get(name)
+        return table.next_after(now) if table else float("inf")
+
+    def _timetables(self) -> dict[str, Timetable]:
+        return {
+            account.name: Timetable(account.schedule or self.config.schedule, account.name, self._started_at)
+            for account in self.config.accounts
+        }
+
+    def _start(self, stack: ExitStack) -> None:
+        self._tables = self._timetables()
+        if self.config.metrics and self.config.metrics.listen:
+            from jobs.web import Web
+
+            web = Web(self.config.metrics.listen, self.snapshot)
+            web.start()
+            stack.callback(web.stop)
+        self.worker.load(self.runs.jobs(), self._limits())
+        self.clock.start()
+        self.clock.set(self._tables)
+        for part in (self.outbox, self.pinger, self.upkeep, self.worker):
+            part.start()
+        say("worker.started", accounts=len(self.config.accounts))
+        self._look()
+        self._supervisor.ready()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        meanings = {signal.SIGTERM: Message.STOP, signal.SIGINT: Message.STOP, signal.SIGHUP: Message.RELOAD}
+
+        def answer(number: int, _frame: FrameType | None) -> None:
+            self._messages.put(meanings[signal.Signals(number)])
+
+        before = {number: signal.signal(number, answer) for number in meanings}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _loop(self) -> None:
+        ticks = Ticks(time.monotonic)
+        ticks.every(self._look_seconds(), self._look)
+        ticks.every(LOOK_SECONDS, self._look_at_files)
+        ticks.every(ALERT_SECONDS, self._tell)
+        while True:
+            try:
+                message = self._messages.get(timeout=ticks.next_in())
+            except queue.Empty:
+                ticks.run_due()
+                continue
+            if message is Message.STOP:
+                return
+            self.reload()
+            self.worker.look_again()
+
+    def _look_seconds(self) -> float:
+        watchdog = self._supervisor.watchdog
+        return min(LOOK_SECONDS, watchdog / 3) if watchdog else LOOK_SECONDS
+
+    def _look(self) -> None:
+        """Say how we are, and feed the watchdog unless something hangs."""
+        self.notes.catch_up()
+        snapshot = self.snapshot()
+        self._supervisor.status(snapshot.status_line())
+        if not self._stuck():
+            self._supervisor.alive()
+        self.desk.write_health(health_of(snapshot))
+
+    def _tell(self) -> None:
+        self.desk.tell(self.worker.states(), self.queue.breakers.down(), self._problem, self._tables)
+        self.desk.digest(self.snapshot)
+
+    def _look_at_files(self) -> None:
+        if self._watched.has_changed():
+            say("worker.reload.file_changed")
+            self.reload()
+
+    def reload(self) -> None:
+        """Read the configuration again and work by it; an invalid one is told, and the old one stays in force."""
+        self._supervisor.reloading()
+        try:
+            self._take_over(self._parts.load())
+        except ConfigError as error:
+            self._problem = "; ".join(error.problems)
+            say("worker.reload.refused", level=logging.ERROR, problems=error.problems)
+        else:
+            self._problem = ""
+            say("worker.reload.done", accounts=len(self.config.accounts))
+        self._watched.look(self.config)
+        self._supervisor.ready()
+
+    def _take_over(self, fresh: Config) -> None:
+        listen = [config.metrics.listen if config.metrics else None for config in (self.config, fresh)]
+        if fresh.state_dir != self.config.state_dir or listen[0] != listen[1]:
+            raise ConfigError(["state_dir and [metrics] listen are only read at start: restart the worker"])
+        self.config = self.runs.config = fresh
+        self._tables = self._timetables()
+        self.desk.take_over(fresh)
+        self.worker.load(self.runs.jobs(), self._limits())
+        self.clock.set(self._tables)
+
+    def _stuck(self) -> list[str]:
+        return self.pulse.stuck(STUCK_SECONDS)
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is at this moment; may be called from any thread."""
+        faults = [f"{name}: has got nowhere for {STUCK_SECONDS / 60:.0f} minutes" for name in self._stuck()]
+        faults += [f"the ledger cannot be written: {self.notes.problem}"] if self.notes.problem else []
+        for part, name in ((self.clock.is_running(), "alarm clock"), (self.worker.is_alive(), "worker")):
+            faults += [] if part else [f"a thread of the {name} has ended"]
+        warnings = [f"the changed configuration is invalid and not in force: {self._problem}"] if self._problem else []
+        return Snapshot(
+            time.time(),
+            self._started_at,
+            self.desk.views(self.worker.states(), self.worker.running()),
+            self.desk.disks,
+            self.worker.longest_wait(),
+            tuple(self.queue.breakers.down()),
+            tuple(faults),
+            tuple(warnings),
+        )
+
+    def _end(self) -> bool:
+        """Ask everything to end, then wait for all of it together."""
+        self.clock.stop()
+        stops = (self.worker.stop, self.upkeep.stop, self.pinger.stop, self.outbox.stop)
+        for stop in stops:
+            stop(0.0)
+        until = time.monotonic() + STOP_SECONDS
+        ended = [stop(max(0.1, until - time.monotonic())) for stop in stops]
+        return all(ended)

@@ -1,0 +1,35 @@
+"""``mailferry run``: work all accounts on their schedule, in the foreground, until SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from migrator.commands import DONE
+from migrator.commands.opening import configuration
+from migrator.words import counted
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.config import Config
+    from migrator.screen import Screen
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Run the worker; a run that cannot be brought to its end in time is left to what a power cut would leave."""
+    from jobs.service import Parts, Service
+
+    config = configuration(arguments, screen)
+
+    def load() -> Config:
+        return configuration(arguments, screen)
+
+    screen.note(f"mailferry run: {counted(len(config.accounts), 'account')}; SIGHUP reloads, SIGTERM ends")
+    is_clean = Service(config, Parts(load)).run()
+    if not is_clean:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(DONE)  # a thread still waits for a server; nothing it holds is worth waiting for
+    return DONE
