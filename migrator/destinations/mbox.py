@@ -9,7 +9,7 @@ does is in ``migrator.destinations.mbox_recovery``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -97,8 +97,8 @@ class _Target:
 class MboxDestination:
     """An archive folder of mboxrd volumes. One object serves one run and is not shared between threads.
 
-    ``clock`` tells the time of archiving. ``remembered`` gives the volumes as the ledger knows them *now*: another
-    account that shares the folder may have written since our ``recover``. ``step`` is told each of ``STEPS``.
+    ``clock`` tells the time of archiving; ``step`` is told each of ``STEPS``. Accounts that share the folder share its
+    volumes, as long as each recovers before it stores: what the ledger knows then is what stands there.
     """
 
     kind = "mbox"
@@ -113,7 +113,6 @@ class MboxDestination:
         clock: Callable[[], datetime],
         volume_limit: int = VOLUME_LIMIT,
         lock_timeout: float = 30.0,
-        remembered: Callable[[], Iterable[VolumeRecord]] = tuple,
         step: Step = no_step,
         device: Device | None = None,
     ) -> None:
@@ -126,7 +125,6 @@ class MboxDestination:
         self._clock = clock
         self._volume_limit = volume_limit
         self._patience = Patience(lock_timeout)
-        self._remembered = remembered
         self._step = step
         self._device = device or Device()
         self._known: dict[str, VolumeRecord] = {}
@@ -210,6 +208,12 @@ class MboxDestination:
 
     def _choose_target(self, month: str) -> _Target:
         """Take the month's last volume if it may be appended to, else a new one."""
+        if self._known and not self.folder.is_dir():
+            raise FerryError(
+                Kind.ARCHIVE,
+                f"the archive folder {self.folder} is missing",
+                cure="mount the disk it is on; if it is gone for good, create the folder again",
+            )
         on_disk = names_on_disk(self.folder)
         ours = [name for name in on_disk if (parts := month_and_number(name)) and parts[0] == month]
         last = max(ours, key=lambda name: month_and_number(name) or ("", 0), default=None)
@@ -222,7 +226,7 @@ class MboxDestination:
         status = regular_file(self.folder / name)
         if status is None or status.st_size >= self._volume_limit or name in self._distrusted:
             return None
-        if self._known_record(name, status) is None:
+        if name not in self._known or self._known[name].state is not VolumeState.OPEN:
             return None
         volume = open_locked(self.folder / name, self._patience)
         try:
@@ -234,20 +238,10 @@ class MboxDestination:
             os.close(volume.handle)
         return target
 
-    def _known_record(self, name: str, status: os.stat_result) -> VolumeRecord | None:
-        """Return what is known of an open volume, asking the ledger where our own knowledge is out of date."""
-        record = self._known.get(name)
-        if record is None or (record.state is VolumeState.OPEN and record.stamp != stamp_of(status)):
-            self._known.update({newer.name: newer for newer in self._remembered() if newer.name == name})
-            record = self._known.get(name)
-        return record if record is not None and record.state is VolumeState.OPEN else None
-
     def _as_target(self, volume: OpenVolume) -> _Target | None:
         """Decide about a volume now that nobody else can write to it."""
         status = os.fstat(volume.handle)
-        record = self._known_record(volume.name, status)
-        if record is None:
-            return None
+        record = self._known[volume.name]
         if record.stamp == stamp_of(status):
             return _Target(volume.name, volume, {}, is_known_to_its_end=True) if record.end == volume.end else None
         if volume.end < record.end or tail_digest(volume.handle, record.end) != record.tail_digest:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -307,7 +308,7 @@ def test_a_message_that_somebody_finishes_later_is_adopted_then(open_mbox: Open,
 
 
 def test_a_message_appended_during_a_run_is_adopted_by_the_next(open_mbox: Open, folder: Path, memory: Memory) -> None:
-    mbox = open_mbox(remembered=memory.volumes.values)
+    mbox = open_mbox()
     recover(mbox, memory)
     append(folder / NAME, FOREIGN)
     store(mbox, memory, [simple(1)])
@@ -342,12 +343,11 @@ def test_a_volume_rewritten_during_a_run_is_not_written_to(open_mbox: Open, fold
 
 def test_two_accounts_that_share_a_folder_share_its_volumes(open_mbox: Open, folder: Path) -> None:
     memory = Memory()
-    one = open_mbox(remembered=memory.volumes.values)
-    two = open_mbox(remembered=memory.volumes.values)
-    recover(one, memory)
-    recover(two, memory)
+    one, two = open_mbox(), open_mbox()
     for number in range(6):
-        store(one if number % 2 else two, memory, [simple(number)])
+        mbox = one if number % 2 else two
+        assert recover(mbox, memory) == []
+        store(mbox, memory, [simple(number)])
     assert names_in(folder) == [NAME]
     assert recover(open_mbox(), memory) == []
     assert all(len(memory.copies[simple(number).digest]) == 1 for number in range(6))
@@ -439,8 +439,13 @@ def test_a_missing_volume_is_an_archive_error(open_mbox: Open, folder: Path, mem
 
 def test_a_missing_folder_is_an_archive_error(open_mbox: Open, folder: Path, memory: Memory) -> None:
     folder.rename(folder.with_name("elsewhere"))
-    (finding,) = recover(open_mbox(), memory)
+    mbox = open_mbox()
+    (finding,) = recover(mbox, memory)
     assert isinstance(finding, VolumeChanged)
+    with pytest.raises(FerryError) as caught:
+        store(mbox, memory, [simple(1)])
+    assert caught.value.kind is Kind.ARCHIVE
+    assert not folder.exists(), "nothing is put where a disk may not be mounted"
 
 
 def test_a_volume_that_a_mail_reader_rewrote_is_an_archive_error(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -604,8 +609,9 @@ def test_a_process_killed_at_any_step_loses_and_doubles_nothing(
             if not left:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        mbox = open_mbox(step=die, device=Device(write_size=100), remembered=memory.volumes.values)
+        mbox = open_mbox(step=die, device=Device(write_size=100))
         with mbox.exclusive():
+            list(mbox.recover(replace(memory.recollection, intents=())))
             mbox.begin(messages)
             mbox.store(messages)
 
