@@ -35,10 +35,14 @@ def small_message(received: bytes) -> Message:
 
 
 class Collector:
-    """Takes the pieces of one message. No piece may end between CR and LF; ``received`` counts octets as they came."""
+    """Takes the pieces of one message. No piece may end between CR and LF.
+
+    ``received`` counts octets as they came; ``beginning`` is the first few of them.
+    """
 
     def __init__(self, open_spool: Callable[[], Spool]) -> None:
         self.received = 0
+        self.beginning = b""
         self._open_spool = open_spool
         self._pieces: list[bytes] = []
         self._spool: Spool | None = None
@@ -47,6 +51,8 @@ class Collector:
 
     def add(self, piece: bytes) -> None:
         """Take the next piece; once there is too much for memory it goes to the spool."""
+        if len(self.beginning) < 4:
+            self.beginning = (self.beginning + piece)[:4]
         self.received += len(piece)
         piece = canonical(piece)
         if self._spool is None:

@@ -260,7 +260,7 @@ class Retrieval:
     def _understand(self, event: Event) -> RetrieveEvent | None:
         match event:
             case Reply(verb=Verb.RETR, is_ok=True):
-                return self._retrieved(small_message(event.content), len(event.content))
+                return self._retrieved(small_message(event.content), len(event.content), event.content[:4])
             case Reply(verb=Verb.RETR):
                 return self._refused(event)
             case Reply():
@@ -276,13 +276,19 @@ class Retrieval:
                 raise out_of_step("a SASL challenge out of place", event.text)
         return None
 
-    def _retrieved(self, message: Message, wire_octets: int) -> Retrieved:
+    def _retrieved(self, message: Message, wire_octets: int, beginning: bytes) -> Retrieved:
         wanted = self._landed()
-        retrieved = Retrieved(wanted.number, message, wanted.octets, wire_octets)
-        if not retrieved.is_as_announced and not self.has_learned_sizes_differ:
+        announced = wanted.octets
+        # Announced + 2: a message without a final line end gets one on the wire, and is not counted with it.
+        fits = announced in {wire_octets, wire_octets - 2} or announced == message.octets
+        if not fits and beginning.upper().startswith((b"+OK", b"-ERR")):
+            # A stray status line before the true one: no count would ever show it.
+            self._suspect = wanted.number
+            raise out_of_step("a message that begins with a status line", beginning)
+        if not fits and not self.has_learned_sizes_differ:
             self._suspect = self._suspect or wanted.number
             self._pace = _Pace.DRAINING
-        return retrieved
+        return Retrieved(wanted.number, message, announced, wire_octets)
 
     def _landed(self) -> Wanted:
         wanted = self._flying.popleft()
@@ -325,7 +331,7 @@ class Retrieval:
         collector = self._collector
         assert collector is not None  # noqa: S101 - as above
         self._collector = None
-        return self._retrieved(collector.message(), collector.received)
+        return self._retrieved(collector.message(), collector.received, collector.beginning)
 
     # --- when it breaks ---
 

@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from migrator.digest import digest_of
+from migrator.errors import FerryError, Kind, Scope
+from migrator.model import MemoryBody
+from migrator.pop3.collecting import MEMORY_LIMIT
+from migrator.pop3.protocol import OutOfStepError
+from migrator.pop3.retrieve import (
+    BARRIER_MESSAGES,
+    Blocked,
+    InStep,
+    RetrieveBrokenError,
+    Retrieved,
+    RetrieveEvent,
+    RetrieveRefused,
+    reply_bound,
+)
+from migrator.pop3.session import ServerFacts
+from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
+from tests.unit.pop3.scripted import CAPA, Maildrop, MemorySpool, Opened, Room, opened, sample, stuffed, wanted
+
+LOCK_STEP = ServerFacts(lock_step=True)
+NO_PIPELINING = tuple(name for name in CAPA if name != "PIPELINING")
+
+
+def retrieving(
+    open_one: Opened, messages: Sequence[bytes], sizes: Mapping[int, int] | None = None, room: Room | None = None
+) -> Iterator[RetrieveEvent]:
+    return open_one.session.retrieve(wanted(messages, sizes), room or Room(), MemorySpool)
+
+
+def contents(told: Sequence[RetrieveEvent]) -> list[bytes]:
+    """Return what was retrieved and known to be in step."""
+    safe: list[bytes] = []
+    waiting: list[bytes] = []
+    for event in told:
+        if isinstance(event, Retrieved):
+            waiting.append(b"".join(event.message.body.chunks()))
+        elif isinstance(event, InStep):
+            safe += waiting
+            waiting = []
+    return safe
+
+
+def until_broken(events: Iterator[RetrieveEvent]) -> tuple[list[RetrieveEvent], FerryError]:
+    told: list[RetrieveEvent] = []
+    with pytest.raises(FerryError) as caught:
+        told.extend(events)
+    return told, caught.value
+
+
+MANY = [sample(number, 300 + number % 70) for number in range(1, 701)]
+
+
+@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+@pytest.mark.parametrize("slice_size", [7, 1000, 1 << 20])
+def test_every_message_comes_whole_and_in_step(facts: ServerFacts, slice_size: int) -> None:
+    one = opened(Maildrop(MANY), facts, slice_size=slice_size)
+    told = list(retrieving(one, MANY))
+    assert contents(told) == MANY
+    assert isinstance(told[-1], InStep)
+    assert one.session.facts == facts
+
+
+def test_the_first_retr_goes_alone_and_the_rest_ahead() -> None:
+    one = opened(Maildrop(MANY))
+    list(retrieving(one, MANY))
+    said = [line for line in one.heard if line.startswith((b"RETR", b"STAT"))]
+    assert said[:3] == [b"STAT\r\n", b"RETR 1\r\n", b"RETR 2\r\n"]
+    barriers = [at for at, line in enumerate(said) if line == b"STAT\r\n"]
+    assert len(barriers) == 1 + -(-len(MANY) // BARRIER_MESSAGES)
+    assert said[-1] == b"STAT\r\n"
+
+
+def test_nothing_is_sent_ahead_to_a_server_that_does_not_offer_pipelining() -> None:
+    drop = Maildrop(MANY[:5], capa=NO_PIPELINING)
+    one = opened(drop)
+    seen = [
+        sum(line.startswith(b"RETR") for line in one.heard)
+        for event in retrieving(one, MANY[:5])
+        if isinstance(event, Retrieved)
+    ]
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+def test_a_refused_message_does_not_stop_the_others(facts: ServerFacts) -> None:
+    messages = MANY[:10]
+    one = opened(
+        Maildrop(messages, says={"RETR 1": [b"-ERR not now\r\n"], "RETR 4": [b"-ERR [SYS/TEMP] x\r\n"]}), facts
+    )
+    told = list(retrieving(one, messages))
+    refused = [event for event in told if isinstance(event, RetrieveRefused)]
+    assert [(event.number, event.error.kind) for event in refused] == [(1, Kind.REFUSED), (4, Kind.TEMPORARY)]
+    assert contents(told) == [message for number, message in enumerate(messages, 1) if number not in {1, 4}]
+
+
+def test_a_providers_daily_limit_ends_the_session() -> None:
+    one = opened(Maildrop(MANY[:10], says={"RETR 4": [b"-ERR Download exceed\r\n"]}))
+    _, error = until_broken(retrieving(one, MANY[:10]))
+    assert (error.kind, error.scope) == (Kind.QUOTA, Scope.ACCOUNT)
+    assert one.is_closed
+
+
+def test_sizes_that_differ_are_learned_when_the_session_stays_in_step() -> None:
+    messages = MANY[:600]
+    sizes = dict.fromkeys(range(1, 601), 100)
+    one = opened(Maildrop(messages, sizes=sizes))
+    told = list(retrieving(one, messages, sizes))
+    assert contents(told) == messages
+    assert one.session.facts == ServerFacts(sizes_differ=True)
+
+
+def test_a_server_known_for_other_sizes_is_not_slowed_down() -> None:
+    messages = MANY[:100]
+    sizes = dict.fromkeys(range(1, 101), 100)
+    one = opened(Maildrop(messages, sizes=sizes), ServerFacts(sizes_differ=True))
+    list(retrieving(one, messages, sizes))
+    assert one.heard.count(b"STAT\r\n") == 2
+
+
+def test_a_message_without_a_final_line_end_fits_what_was_announced() -> None:
+    message = sample(1)
+    one = opened(Maildrop([message], sizes={1: len(message) - 2}))
+    told = list(retrieving(one, [message], {1: len(message) - 2}))
+    assert contents(told) == [message]
+    assert not one.session.facts.sizes_differ
+
+
+AT = 400
+DOUBLED = {f"RETR {AT}": b"+OK\r\n" + stuffed(MANY[AT - 1])}
+STRAY = [b"what?\r\n", b"+OK\r\n", b"-ERR\r\n", b".\r\n", b"\r\n", b"+OK 700 1000\r\n"]
+
+
+@pytest.mark.parametrize("stray", STRAY)
+@pytest.mark.parametrize("where", ["before", "after"])
+@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP, ServerFacts(sizes_differ=True)])
+def test_nothing_behind_a_stray_line_is_called_in_step(stray: bytes, where: str, facts: ServerFacts) -> None:
+    lines = {f"RETR {AT}": stray}
+    drop = Maildrop(MANY, before=lines) if where == "before" else Maildrop(MANY, after=lines)
+    one = opened(drop, facts)
+    told, error = until_broken(retrieving(one, MANY))
+    assert error.kind is Kind.PROTOCOL
+    assert one.is_closed
+    assert b"QUIT\r\n" not in one.heard
+    safe = contents(told)
+    assert safe == MANY[: len(safe)]
+    assert len(safe) < AT
+
+
+@pytest.mark.parametrize("facts", [ServerFacts(), ServerFacts(sizes_differ=True)])
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_doubled_or_missing_reply_stores_nothing_wrong_and_ends_pipelining(
+    facts: ServerFacts, is_missing: bool
+) -> None:
+    drop = Maildrop(MANY, says={f"RETR {AT}": [b""]}) if is_missing else Maildrop(MANY, before=DOUBLED)
+    one = opened(drop, facts)
+    told, error = until_broken(retrieving(one, MANY))
+    assert isinstance(error, OutOfStepError)
+    safe = contents(told)
+    assert safe == MANY[: len(safe)]
+    assert len(safe) < AT
+    assert one.session.facts.lock_step
+    assert one.is_closed
+
+
+def test_a_message_that_really_begins_like_a_status_line_is_taken_if_its_octets_fit() -> None:
+    message = b"+OK this is mail without a header\r\n"
+    assert contents(list(retrieving(opened(Maildrop([message])), [message]))) == [message]
+
+
+def test_a_large_message_with_a_status_line_too_many_is_out_of_step() -> None:
+    message = sample(1, MEMORY_LIMIT * 2)
+    one = opened(Maildrop([message], before={"RETR 1": b"+OK\r\n"}), ServerFacts(sizes_differ=True), slice_size=9000)
+    _, error = until_broken(retrieving(one, [message]))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind) == (1, Kind.PROTOCOL)
+
+
+@pytest.mark.parametrize("facts", [ServerFacts(), ServerFacts(sizes_differ=True)])
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_equal_messages_do_not_hide_a_doubled_or_missing_reply(facts: ServerFacts, is_missing: bool) -> None:
+    messages = [sample(1)] * 300
+    again = b"+OK\r\n" + stuffed(messages[0])
+    drop = (
+        Maildrop(messages, says={"RETR 200": [b""]}) if is_missing else Maildrop(messages, before={"RETR 200": again})
+    )
+    one = opened(drop, facts)
+    told, error = until_broken(retrieving(one, messages))
+    assert isinstance(error, OutOfStepError)
+    assert contents(told) == []
+    assert one.session.facts.lock_step
+
+
+def test_in_lock_step_a_doubled_reply_is_seen_at_once() -> None:
+    one = opened(Maildrop(MANY, after=DOUBLED), LOCK_STEP)
+    told, error = until_broken(retrieving(one, MANY))
+    assert isinstance(error, RetrieveBrokenError)
+    assert error.number == AT
+    assert sum(isinstance(event, Retrieved) for event in told) == AT
+
+
+def test_a_message_that_is_not_dot_stuffed_is_named_in_lock_step() -> None:
+    messages = [sample(1), sample(2) + b".\r\nrest of it\r\n", sample(3)]
+    says: dict[str, list[Saying]] = {"RETR 2": [b"+OK\r\n" + messages[1] + b".\r\n"]}
+    one = opened(Maildrop(messages, says=says), LOCK_STEP)
+    told, error = until_broken(retrieving(one, messages))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind) == (2, Kind.PROTOCOL)
+    assert contents(told) == []
+    ahead = opened(Maildrop(messages, says=says))
+    _, error = until_broken(retrieving(ahead, messages))
+    assert isinstance(error, OutOfStepError)
+    assert ahead.session.facts.lock_step
+
+
+def test_stat_that_does_not_fit_at_the_barrier_is_out_of_step() -> None:
+    one = opened(Maildrop(MANY[:10]))
+    one.session.stat()
+    one.streams[0].script = Maildrop(MANY[:9])
+    _, error = until_broken(retrieving(one, MANY[:5]))
+    assert isinstance(error, OutOfStepError)
+    assert "STAT" in error.message
+
+
+@pytest.mark.parametrize("number", [1, 300])
+@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+def test_a_drop_inside_a_message_names_it(number: int, facts: ServerFacts) -> None:
+    cut = stuffed(MANY[number - 1])[:50]
+    one = opened(Maildrop(MANY, says={f"RETR {number}": [b"+OK\r\n" + cut, HANG_UP]}), facts)
+    told, error = until_broken(retrieving(one, MANY))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind, error.has_begun) == (number, Kind.CONNECT, True)
+    assert contents(told) == MANY[: len(contents(told))]
+    assert not one.session.facts.lock_step or facts.lock_step
+
+
+def test_silence_inside_a_message_names_it_and_is_a_timeout() -> None:
+    one = opened(Maildrop(MANY, says={"RETR 3": [b"+OK\r\nSubject: x\r\n"]}), LOCK_STEP)
+    _, error = until_broken(retrieving(one, MANY))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind, error.scope) == (3, Kind.TIMEOUT, Scope.SESSION)
+
+
+@pytest.mark.parametrize("size", [300, MEMORY_LIMIT + 5000])
+def test_a_dot_without_a_line_end_before_it_is_told_apart(size: int) -> None:
+    message = sample(1, size)
+    one = opened(Maildrop([message], says={"RETR 1": [b"+OK\r\n" + message + b"the end.\r\n"]}))
+    _, error = until_broken(retrieving(one, [message]))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind, error.scope) == (1, Kind.SHORT, Scope.MESSAGE)
+
+
+def test_a_server_that_loses_commands_sent_ahead_is_not_sent_ahead_again() -> None:
+    heard_retr = []
+
+    def script(line: bytes) -> Iterator[bytes]:
+        heard_retr.append(line)
+        if heard_retr.count(line) and sum(said.startswith(b"RETR") for said in heard_retr) > 2:
+            return
+        for said in Maildrop(MANY[:20])(line):
+            assert isinstance(said, bytes)
+            yield said
+
+    one = opened(script)
+    _, error = until_broken(retrieving(one, MANY[:20]))
+    assert error.kind is Kind.TIMEOUT
+    assert not isinstance(error, RetrieveBrokenError)
+    assert one.session.facts.lock_step
+
+
+def test_a_message_grows_only_in_proportion_to_what_was_announced() -> None:
+    message = sample(1)
+    endless = b"+OK\r\n" + (b"x" * 998 + b"\r\n") * 5000
+    one = opened(Maildrop([message], says={"RETR 1": [endless]}), slice_size=1 << 16)
+    _, error = until_broken(retrieving(one, [message]))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind) == (1, Kind.PROTOCOL)
+    assert reply_bound(len(message)) < len(endless)
+    assert reply_bound(10_000_000) > 20_000_000
+
+
+def test_without_room_the_caller_is_told_once_everything_is_in_step() -> None:
+    messages = MANY[:30]
+    room = Room(octets=2000)
+    one = opened(Maildrop(messages))
+    told: list[RetrieveEvent] = []
+    for event in retrieving(one, messages, room=room):
+        if isinstance(event, Blocked):
+            assert isinstance(told[-1], InStep)
+            room.taken = 0
+            one.session.noop()
+        told.append(event)
+    assert contents(told) == messages
+    assert sum(isinstance(event, Blocked) for event in told) >= 4
+
+
+def test_blocked_is_told_again_until_there_is_room() -> None:
+    messages = MANY[:2]
+    room = Room(octets=10)
+    events = retrieving(opened(Maildrop(messages)), messages, room=room)
+    told = [next(events) for _ in range(4)]
+    assert [type(event) for event in told] == [Retrieved, InStep, Blocked, Blocked]
+    room.taken = 0
+    assert isinstance(next(events), Retrieved)
+
+
+ODD = [
+    b"",
+    b"\r\n",
+    b"Subject: header only\r\n",
+    b"Subject: x\r\n\r\n",
+    b"no header at all\r\n",
+    b"Subject: \xff\0\r\n\r\n\0\x80\xff\r\n",
+    b"a: b\r\n\r\nbare\rcr and\r\r\ncrcrlf\r\n",
+    b"a: b\r\n\r\n.\r\n..\r\n...\r\n",
+    b"a: b\r\n\r\n" + b"x" * 2_000_000 + b"\r\n",
+    b"a: b\r\n\r\n" + b"." * 300_000 + b"\r\n" + b".\r\n" * 50_000,
+    b"From me\r\n>From you\r\n",
+]
+
+
+@pytest.mark.parametrize("slice_size", [4096, 65_537, 1 << 22])
+@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+def test_odd_messages_are_exact(slice_size: int, facts: ServerFacts) -> None:
+    one = opened(Maildrop(ODD), facts, slice_size=slice_size)
+    told = list(retrieving(one, ODD))
+    assert contents(told) == ODD
+    messages = [event.message for event in told if isinstance(event, Retrieved)]
+    assert [message.digest for message in messages] == [digest_of(content) for content in ODD]
+    assert [message.octets for message in messages] == [len(content) for content in ODD]
+
+
+def test_a_bare_lf_ends_a_line_and_becomes_crlf() -> None:
+    wire = b"Subject: x\n\nbare\nlf\rcr\r\n"
+    for filler in (b"", b"y" * 70_000 + b"\n", b"z\n" * 200_000):
+        one = opened(
+            Maildrop([wire + filler], says={"RETR": [b"+OK\r\n" + wire + filler + b"\r\n.\r\n"]}), slice_size=5000
+        )
+        told = list(retrieving(one, [wire + filler]))
+        expected = (wire + filler + b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        assert contents(told) == [expected]
+
+
+def test_a_server_that_ends_its_lines_in_bare_lf_is_understood() -> None:
+    drop = Maildrop(MANY[:20])
+
+    def script(line: bytes) -> Iterator[bytes]:
+        for said in drop(line):
+            assert isinstance(said, bytes)
+            yield said.replace(b"\r\n", b"\n")
+
+    one = opened(script, greeting=b"+OK\n")
+    assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
+
+
+def test_a_large_message_goes_through_the_spool_and_a_small_one_does_not() -> None:
+    large, small = sample(1, MEMORY_LIMIT * 3), sample(2, MEMORY_LIMIT // 2)
+    spools: list[MemorySpool] = []
+
+    def spool() -> MemorySpool:
+        spools.append(MemorySpool())
+        return spools[-1]
+
+    one = opened(Maildrop([large, small]), slice_size=30_000)
+    told = [
+        event for event in one.session.retrieve(wanted([large, small]), Room(), spool) if isinstance(event, Retrieved)
+    ]
+    assert [event.message.digest for event in told] == [digest_of(large), digest_of(small)]
+    assert [event.wire_octets for event in told] == [len(large), len(small)]
+    assert told[0].message.message_id == b"<1@example.org>"
+    assert len(spools) == 1
+    assert isinstance(told[1].message.body, MemoryBody)
+
+
+def test_commands_in_flight_are_bounded_by_octets() -> None:
+    octets = 10 * 1024 * 1024
+    messages = [sample(number) for number in range(1, 11)]
+    sizes = dict.fromkeys(range(1, 11), octets)
+    one = opened(Maildrop(messages, sizes=sizes), ServerFacts(sizes_differ=True))
+    most = 0
+    for event in retrieving(one, messages, sizes):
+        if isinstance(event, Retrieved):
+            most = max(most, sum(line.startswith(b"RETR") for line in one.heard) - event.number)
+    assert 1 <= most <= 3
+
+
+def test_stopping_early_by_ending_what_is_wanted_leaves_a_usable_session() -> None:
+    one = opened(Maildrop(MANY))
+    told = list(one.session.retrieve(iter(list(wanted(MANY))[:3]), Room(), MemorySpool))
+    assert contents(told) == MANY[:3]
+    assert one.session.quit() == "fine"
+
+
+def test_leaving_in_the_middle_hangs_up_without_quit() -> None:
+    one = opened(Maildrop(MANY))
+    events = retrieving(one, MANY)
+    next(events)
+    events.close()  # type: ignore[attr-defined]  # it is a generator
+    assert one.is_closed
+    assert b"QUIT\r\n" not in one.heard
+
+
+def test_a_scripted_stream_is_silent_at_once() -> None:
+    with pytest.raises(FerryError, match="silent"):
+        ScriptedStream(Maildrop([]), greeting=b"").receive()
