@@ -13,10 +13,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.servers import dovecot as dovecot_server
+from tests.servers import courier as courier_server, cyrus as cyrus_server, dovecot as dovecot_server
+from tests.servers.courier import Courier
+from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 
 StartDovecot = Callable[..., Dovecot]
+PrivateImap = Cyrus | Courier
 
 
 @pytest.fixture
@@ -32,6 +35,31 @@ def start_dovecot() -> Iterator[StartDovecot]:
 def dovecot(start_dovecot: StartDovecot) -> Dovecot:
     """A fresh Dovecot with Maildirs."""
     return start_dovecot()
+
+
+@pytest.fixture
+def cyrus() -> Iterator[Cyrus]:
+    """A fresh Cyrus. Left out where there is none."""
+    if reason := cyrus_server.why_missing():
+        pytest.skip(reason)
+    with Cyrus() as server:
+        yield server
+
+
+@pytest.fixture
+def courier() -> Iterator[Courier]:
+    """A fresh Courier. Left out where there is none."""
+    if reason := courier_server.why_missing():
+        pytest.skip(reason)
+    with Courier() as server:
+        yield server
+
+
+@pytest.fixture(params=["cyrus", "courier"])
+def private_imap(request: pytest.FixtureRequest) -> PrivateImap:
+    """Cyrus and Courier in turn."""
+    server: PrivateImap = request.getfixturevalue(request.param)
+    return server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

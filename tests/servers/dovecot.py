@@ -80,8 +80,12 @@ class Dovecot:
             **(settings or {}),
         }
         self._last_delivery = 0
-        self._prepare_folder()
-        self._process = self._start()
+        try:
+            self._prepare_folder()
+            self._process = self._start()
+        except BaseException:
+            self._remove_folder()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +99,7 @@ class Dovecot:
             self._process.stop()
         else:
             self._process.kill()  # it would take a second to say goodbye
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._remove_folder()
 
     @property
     def ports(self) -> dict[str, int]:
@@ -142,6 +146,10 @@ class Dovecot:
     def log(self) -> str:
         """What Dovecot logged so far."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def _remove_folder(self) -> None:
+        if not self._keeps_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(exist_ok=True)

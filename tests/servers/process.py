@@ -1,6 +1,6 @@
 """A server process that ends with whoever started it, however that one ends.
 
-The kernel sends SIGTERM to the child when the starting thread dies (prctl(2), PR_SET_PDEATHSIG), so start servers from
+The kernel signals the child when the starting thread dies (prctl(2), PR_SET_PDEATHSIG), so start servers from
 the main thread. Only processes started here are ever signalled.
 """
 
@@ -31,8 +31,10 @@ class ServerFailedError(Exception):
 class ServerProcess:
     """One server in a process group of its own, without privileges when ``user`` is given (which takes root)."""
 
-    def __init__(self, command: Sequence[str], *, output: IO[bytes], user: str | None = None) -> None:
-        death = ["setpriv", "--pdeathsig", "TERM"]
+    def __init__(
+        self, command: Sequence[str], *, output: IO[bytes], user: str | None = None, death_signal: str = "TERM"
+    ) -> None:
+        death = ["setpriv", "--pdeathsig", death_signal]
         drop = ["--reuid", user, "--regid", str(group_of(user)), "--clear-groups"] if user else []
         self._process = subprocess.Popen(
             [*death, *drop, "--", *command],
