@@ -44,10 +44,15 @@ def _command(name: str) -> Command:
     def run(arguments: Namespace, screen: Screen) -> int:
         from importlib import import_module
 
-        command: Command = import_module(f"migrator.commands.{name.replace('-', '_')}").run
+        command: Command = import_module(module_of(name)).run
         return command(arguments, screen)
 
     return run
+
+
+def module_of(command: str) -> str:
+    """Return the module that does a command; ``import`` is a word of Python's, so that one is ``import_mail``."""
+    return "migrator.commands." + ("import_mail" if command == "import" else command.replace("-", "_"))
 
 
 def answered(command: Command, arguments: Namespace, screen: Screen) -> int:
@@ -58,20 +63,19 @@ def answered(command: Command, arguments: Namespace, screen: Screen) -> int:
     try:
         return command(arguments, screen)
     except ConfigError as error:
-        for problem in error.problems:
-            screen.problem(problem)
+        screen.failure("configuration", error.problems)
         return WRONG_USAGE
     except FerryError as error:
-        screen.problem(f"mailferry {arguments.command}: [{error.kind}] {error}")
+        screen.failure(error.kind, [f"mailferry {arguments.command}: [{error.kind}] {error}"])
         return NOT_ALL_DONE
     except KeyboardInterrupt:
-        screen.problem("interrupted")
+        screen.failure("interrupted", ["interrupted"])
         return INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
         return NOT_ALL_DONE
     except Exception as error:  # noqa: BLE001  # an error of ours must not reach a user as a traceback
-        _report_own_error(error, screen)
+        screen.failure("internal", _own_error(error, is_complete=screen.verbosity > 0))
         return NOT_ALL_DONE
 
 
@@ -82,12 +86,13 @@ def _forget_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report_own_error(error: Exception, screen: Screen) -> None:
-    if screen.verbosity:
+def _own_error(error: Exception, *, is_complete: bool) -> list[str]:
+    if is_complete:
         import traceback
 
-        screen.problem("".join(traceback.format_exception(error)).rstrip())
-        screen.problem("internal error: please report the lines above")
-    else:
-        # Not its message: nobody can say what stands in it.
-        screen.problem(f"internal error ({type(error).__name__}); run again with -v to see more, and please report it")
+        return [
+            *"".join(traceback.format_exception(error)).splitlines(),
+            "internal error: please report the lines above",
+        ]
+    # Not its message: nobody can say what stands in it.
+    return [f"internal error ({type(error).__name__}); run again with -v to see more, and please report it"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
@@ -50,6 +50,7 @@ class Screen:
         self.err = err or sys.stderr
         self._has_color = has_color
         self._secrets: set[str] = set()
+        self.has_document = False
 
     @classmethod
     def of(cls, arguments: Namespace) -> Screen:
@@ -78,9 +79,18 @@ class Screen:
         """Say what went wrong."""
         self._write(self.err, line)
 
+    def failure(self, kind: str, lines: Sequence[str]) -> None:
+        """Say that the command as a whole could not be done; a script that wants JSON gets a document all the same."""
+        for line in lines:
+            self.problem(line)
+        if self.is_json and not self.has_document:
+            self.document({"errors": [{"kind": kind, "message": line} for line in lines]})
+
     def document(self, document: object) -> None:
         """Write the one JSON document of a command."""
-        self._write(self.out, json.dumps(document))
+        self.has_document = True
+        self.out.write(f"{json.dumps(self._starred(document))}\n")
+        self.out.flush()
 
     def styled(self, text: str, style: Style) -> str:
         """Return text in a colour, where the results' stream shows colours."""
@@ -92,10 +102,26 @@ class Screen:
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def _write(self, stream: TextIO, line: str) -> None:
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        stream.write(f"{line}\n")
+        stream.write(f"{self._stars(line)}\n")
         stream.flush()
+
+    def _stars(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _starred(self, document: object) -> object:
+        """Put stars into messages alone: a password may be a word that names or values are made of."""
+        match document:
+            case dict():
+                return {
+                    key: self._stars(value) if key == "message" and isinstance(value, str) else self._starred(value)
+                    for key, value in document.items()
+                }
+            case list():
+                return [self._starred(value) for value in document]
+            case _:
+                return document
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:

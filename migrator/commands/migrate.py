@@ -12,10 +12,10 @@ from migrator.commands import DONE, INTERRUPTED, NOT_ALL_DONE
 from migrator.commands.opening import configuration, keep_secrets, ledger_in, with_passwords
 from migrator.commands.stopping import stopping
 from migrator.ends import Limits, job_of
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, FerryError
 from migrator.fleet import run_accounts
 from migrator.ledger import FILE_NAME, Ledger
-from migrator.report import AccountReport, Status
+from migrator.report import AccountReport, Problem, Status
 from migrator.run import Surroundings
 from migrator.screen import Screen, Style
 from migrator.summary import account_line, problem_lines, total_line, would_delete_lines
@@ -33,10 +33,13 @@ def run(arguments: Namespace, screen: Screen) -> int:
     config, accounts = _wanted(arguments, screen)
     limits = Limits(messages=arguments.limit, deletions=arguments.max_delete)
     jobs = [job_of(account, config.state_dir, limits) for account in accounts]
-    with _ledger(config.state_dir, is_dry=arguments.dry_run) as ledger, stopping(screen) as stop:
-        with screen.progress() as progress:
-            around = Surroundings(stop=stop, progress=progress)
-            reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
+    with stopping(screen) as stop:
+        try:
+            with _ledger(config.state_dir, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
+                around = Surroundings(stop=stop, progress=progress)
+                reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
+        except FerryError as error:  # the ledger, without which no account can be worked
+            reports = [AccountReport(job.name, Status.FAILED, problems=[Problem.of(error)]) for job in jobs]
         show(reports, screen)
         return exit_code(reports, is_stopped=stop.is_set())
 

@@ -27,6 +27,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     names = [account.name for account in config.select(arguments.accounts)]
     ledger = existing_ledger(config.state_dir)
     if ledger is None:
+        _refuse_unknown([*arguments.retry, *arguments.accept], {})
         _show([], screen)
         return DONE
     with closing(ledger):

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.servers.pop3 import Pop3Server
+from tests.unit.commands.conftest import Ferry, account
+
+
+def test_before_the_first_run_nothing_is_made(ferry: Ferry, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(account("alice", 1110))
+    done = ferry("status")
+    assert (done.code, done.out) == (0, "alice: never worked; mailferry migrate alice does\n")
+    [alice] = ferry("status", "--json").document["accounts"]
+    assert (alice["name"], alice["safe"], alice["last_run"], alice["next_run"]) == ("alice", 0, None, None)
+    assert not (tmp_path / "state").exists()
+
+
+def test_after_a_run_the_numbers_stand_there(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    assert ferry("migrate", "--limit", "5").code == 0
+    [alice] = ferry("status", "--json").document["accounts"]
+    assert (alice["on_server"], alice["safe"], alice["waiting"], alice["failed"]) == (12, 5, 7, 0)
+    assert alice["last_run"]["status"] == "ok"
+    assert alice["last_success"] == alice["last_run"]["ended"]
+    assert alice["next_run"] > alice["last_run"]["started"]
+    text = ferry("status", "alice").out
+    assert text.startswith("alice: 12 messages on the server = 5 safe (")
+    assert "+ 7 waiting + 0 failed; 0 deleted so far\n  last run " in text
+    assert "the oldest message that is not safe was first seen" in text
+    assert url
+
+
+def test_what_went_wrong_is_shown(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n')
+    assert ferry("migrate").code == 0
+    server.stop()
+    config.write_text(account("alice", server.port, password='"hunter2"'))
+    assert ferry("migrate").code == 1
+    text = ferry("status").out
+    assert ": FAILED\n  last run that ended well " in text
+    assert "    [connect] " in text
+    assert "hunter2" not in text
+    assert url
+
+
+def test_a_schedule_by_cron_has_a_next_run(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
+    text = account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n'
+    (tmp_path / "config.toml").write_text(text)
+    assert ferry("migrate").code == 0
+    [alice] = ferry("status", "--json").document["accounts"]
+    assert alice["next_run"] > alice["last_run"]["ended"]
+    assert url
