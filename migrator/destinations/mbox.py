@@ -295,9 +295,12 @@ class MboxDestination:
                 month, number = month_and_number(name) or (month_of(self._clock()), 0)
                 name = name_of(month, number + 1)
                 continue
-            volume = OpenVolume(name, handle, 0)
-            lock_volume(handle, self.folder / name, self._patience)
-            return volume
+            try:
+                lock_volume(handle, self.folder / name, self._patience)
+            except BaseException:
+                os.close(handle)
+                raise
+            return OpenVolume(name, handle, 0)
 
     def _append_or_undo(
         self, volume: OpenVolume, messages: Sequence[Message], frames: dict[Digest, bytes]
