@@ -181,6 +181,8 @@ def _search(command: argparse.ArgumentParser) -> None:
 def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="as search prints it")
     command.add_argument("--raw", action="store_true", help="the bytes that the digest was taken over")
+    command.add_argument("--attachment", type=_count, metavar="N", help="save the attachment with this number")
+    command.add_argument("--to", dest="path", type=Path, metavar="FILE", help="where to save it; a new file, or a folder")
 
 
 def _export(command: argparse.ArgumentParser) -> None:

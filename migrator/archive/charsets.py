@@ -44,7 +44,12 @@ _NOT_TEXT = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_u
 
 def decode(content: bytes, declared: str = "") -> str:
     """Return the text; never fails, and never loses more than the bytes that are wrong."""
-    if content.isascii() and b"\x1b" not in content and "utf-7" not in declared.lower() and "utf-16" not in declared.lower():
+    if (
+        content.isascii()
+        and b"\x1b" not in content
+        and "utf-7" not in declared.lower()
+        and "utf-16" not in declared.lower()
+    ):
         return content.decode("ascii")
     named = _codec(declared)
     for name in (named, "utf-8"):

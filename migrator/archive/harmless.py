@@ -19,7 +19,9 @@ _UNSAFE_TEXT = re.compile(f"[{_CONTROLS}{_BIDI}\u2028\u2029\ud800-\udfff]")
 _UNSAFE_LINE = re.compile(f"[\t\n{_CONTROLS}{_BIDI}\u2028\u2029\ud800-\udfff]+")
 _UNSAFE_NAME = re.compile(f"[\t\n{_CONTROLS}{_BIDI}{_INVISIBLE}\ud800-\udfff]+")
 _SEPARATORS = re.compile(r'[/\\:*?"<>|\u2044\u2215\u29f8\uff0f\uff3c]')
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?=\.|\Z)", re.I)
+_DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?=\.|\Z)", re.I
+)
 
 
 def text(written: str) -> str:

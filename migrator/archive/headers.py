@@ -65,8 +65,14 @@ def headers(message: bytes) -> Headers:
     )
 
 
+def header_words(known: Headers) -> tuple[str, str, str, str, str]:
+    """Return what the search index looks for in headers: sender, recipients, Cc, subject, list."""
+    recipients = f"{known.to}\n{known.bcc}"
+    return f"{known.sender}\n{known.reply_to}", recipients, known.cc, known.subject, known.list_id
+
+
 def fields(message: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name (in lower case) and raw value of each header field, up to the limits; what is no field is passed over."""
+    """Yield name (in lower case) and raw value of each header field, up to the limits; all else is passed over."""
     block = header_block(message)
     for count, found in enumerate(_FIELD.finditer(block)):
         if count == MOST_FIELDS:
@@ -97,7 +103,7 @@ def decoded(value: bytes) -> str:
 
 
 def _joined_words(value: bytes) -> Iterator[tuple[str, bytes, int, int]]:
-    """Yield encoded words as charset, bytes and place; neighbours of one charset are one, since a character may be cut."""
+    """Yield encoded words as charset, bytes and place; neighbours of one charset are one: characters may be cut."""
     held: tuple[str, bytes, int, int] | None = None
     for found in _ENCODED_WORD.finditer(value):
         charset = found[1].partition(b"*")[0].decode("ascii", "replace").lower()  # RFC 2231: charset*language
@@ -145,6 +151,5 @@ def _moment(stamp: bytes) -> int | None:
 
 
 _WANTED = frozenset(
-    {b"from", b"sender", b"to", b"cc", b"bcc", b"reply-to", b"subject", b"message-id", b"list-id", b"list-post", b"date",
-     b"delivery-date", b"received"}
-)  # fmt: skip
+    b"from sender to cc bcc reply-to subject message-id list-id list-post date delivery-date received".split()
+)

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import IO, Self
 
 from migrator.archive.harmless import line
+from migrator.archive.headers import Headers
 from migrator.archive.parsing import Attachment
 from migrator.archive.worker import ANSWER, ATTACHMENT, INDEX, REQUEST, SHOW
 from migrator.errors import FerryError, Kind
@@ -23,11 +24,11 @@ LONGEST_ANSWER = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class IndexedText:
-    """The folded words of a message's text and of its attachments' names."""
+    """What the search index takes in: headers, and folded words in the order of its columns."""
 
-    body: str
-    attachments: str
-    count: int
+    headers: Headers
+    words: tuple[str, str, str, str, str, str, str]
+    attachments: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +175,20 @@ def _as_indexed(answer: bytes | NotParsed) -> IndexedText | NotParsed:
     if isinstance(answer, NotParsed):
         return answer
     match _loaded(answer):
-        case {"body": str(body), "attachments": str(attachments), "count": int(count)}:
-            return IndexedText(body, attachments, count)
+        case {
+            "headers": dict(known),
+            "words": [str(a), str(b), str(c), str(d), str(e), str(f), str(g)],
+            "attachments": int(count),
+        }:
+            return IndexedText(_as_headers(known), (a, b, c, d, e, f, g), count)
         case _:
             return NotParsed(_NONSENSE)
+
+
+def _as_headers(known: dict[str, object]) -> Headers:
+    date = known.get("date")
+    texts = {name: str(known.get(name, "")) for name in Headers.__slots__ if name != "date"}
+    return Headers(date=date if isinstance(date, int) else None, **texts)
 
 
 def _as_shown(answer: bytes | NotParsed) -> ShownText | NotParsed:

@@ -149,14 +149,13 @@ def _values(part: PyLazyMimePart, name: str) -> list[str]:
 def _forgiving_leaves(message: bytes) -> Iterator[Leaf]:
     """Do the same by the standard library, which takes broken transfer encodings as they are."""
     from email import message_from_bytes
-    from email.message import Message
 
     try:
         parts = [part for _, part in zip(range(MOST_PARTS), message_from_bytes(message).walk(), strict=False)]
     except (RecursionError, ValueError, LookupError) as error:
         raise NotParsedError("its structure is broken") from error
     for part in parts:
-        content = part.get_payload(decode=True) if isinstance(part, Message) and not part.is_multipart() else None
+        content = part.get_payload(decode=True) if not part.is_multipart() else None
         if not isinstance(content, bytes):
             continue
         content_type, name = part.get_content_type(), part.get_filename() or ""

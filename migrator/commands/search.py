@@ -1,0 +1,154 @@
+"""``mailferry search``: bring the index up to date, ask it, show what was found, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from migrator.archive import harmless
+from migrator.archive.index import Hit, SearchIndex
+from migrator.archive.query import Calendar, Query, QueryError, parse
+from migrator.commands import DONE
+from migrator.commands.opening import configuration, existing_ledger
+from migrator.errors import ConfigError, FerryError
+from migrator.ledger import Ledger
+from migrator.shelving import SEARCH_PATIENCE, bring_up_to_date, shelves_of
+from migrator.words import counted, size
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.archive.indexing import Followed
+    from migrator.config import Config
+    from migrator.screen import Screen
+
+SHOWN_ID = 20
+"""Characters of a digest that are shown as a message's id; any beginning that is its own does as well."""
+
+_ON_A_TERMINAL = 50
+_TELL_EVERY = 5_000
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Find archived messages, the newest included."""
+    written = " ".join(arguments.query)
+    query = understood(written)
+    config = configuration(arguments, screen)
+    total, hits = _found(config, query, _limit(arguments, screen), screen)
+    if screen.is_json:
+        screen.document({"query": written, "total": total, "hits": [_as_json(hit) for hit in hits]})
+        return DONE
+    for hit in hits:
+        screen.result(_line(hit, screen))
+    screen.note(_summary(total, len(hits)))
+    return DONE
+
+
+def understood(written: str) -> Query:
+    """Return what a query means; raises ``ConfigError`` in words for a person."""
+    try:
+        return parse(written, Calendar(date.today()))  # noqa: DTZ011  # "today" is that of the person who asks
+    except QueryError as error:
+        raise ConfigError([f"query: {error}"]) from error
+
+
+def _limit(arguments: Namespace, screen: Screen) -> int | None:
+    if arguments.limit is not None:
+        return int(arguments.limit)
+    return _ON_A_TERMINAL if screen.out.isatty() and not screen.is_json else None
+
+
+def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> tuple[int, list[Hit]]:
+    ledger = existing_ledger(config.state_dir)
+    if ledger is None:
+        screen.note("Nothing has been archived yet.")
+        return 0, []
+    with closing(ledger), closing(SearchIndex.open(config.state_dir)) as index:
+        refresh(index, config, ledger, screen)
+        return index.search(query, limit=limit)
+
+
+def refresh(index: SearchIndex, config: Config, ledger: Ledger, screen: Screen) -> None:
+    """Bring an index up to date; what stands in the way of that is told, and the search goes on with what there is."""
+
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
+    try:
+        with shelves_of(config, ledger) as shelves:
+            followed = bring_up_to_date(index, ledger, shelves, config.state_dir, patience=SEARCH_PATIENCE, told=told)
+    except FerryError as error:
+        screen.problem(f"the search index could not be brought up to date: {error}")
+        return
+    if followed is None:
+        screen.note("another mailferry is indexing now: the newest messages may be missing")
+    else:
+        tell(followed, screen)
+
+
+def every(step: int, say: Callable[[int], None]) -> Callable[[int], None]:
+    """Return a listener that speaks up each time another ``step`` is reached."""
+    told = 0
+
+    def listen(count: int) -> None:
+        nonlocal told
+        if count // step > told:
+            told = count // step
+            say(count)
+
+    return listen
+
+
+def tell(followed: Followed, screen: Screen) -> None:
+    """Say what an update of the index could not do."""
+    for reason, count in followed.unread.items():
+        screen.note(f"{counted(count, 'message')} cannot be searched yet: {reason}")
+
+
+def _as_json(hit: Hit) -> dict[str, object]:
+    written = None if hit.date is None else datetime.fromtimestamp(hit.date, UTC).isoformat()
+    return {
+        "id": hit.digest.hex()[:SHOWN_ID],
+        "account": hit.accounts[0] if hit.accounts else None,
+        "accounts": list(hit.accounts),
+        "date": written,
+        "from": hit.sender,
+        "to": hit.recipients,
+        "subject": hit.subject,
+        "octets": hit.octets,
+        "digest": hit.digest.hex(),
+        "problem": hit.problem or None,
+    }
+
+
+def _line(hit: Hit, screen: Screen) -> str:
+    from migrator.screen import Style as Colour
+
+    width = _width() if screen.out.isatty() else 400
+    identity = screen.styled(hit.digest.hex()[:SHOWN_ID], Colour.STRONG)
+    subject = harmless.line(hit.subject, limit=400) or "(no subject)"
+    marked = f" [not parsed: {hit.problem}]" if hit.problem else ""
+    about = f"  {_day(hit.date)}  {_cell(harmless.line(hit.sender, limit=200), 28)}  {size(hit.octets):>8}  "
+    return identity + (about + subject + marked)[: max(width - SHOWN_ID, 40)]
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size(fallback=(100, 24)).columns
+
+
+def _cell(text: str, width: int) -> str:
+    return text[: width - 1] + "…" if len(text) > width else text.ljust(width)
+
+
+def _day(seconds: int | None) -> str:
+    if seconds is None:
+        return "no date".ljust(16)
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _summary(total: int, shown: int) -> str:
+    if shown < total:
+        return f"{counted(total, 'message')} found, the newest {shown:,} shown; --limit N shows more."
+    return f"{counted(total, 'message')} found."

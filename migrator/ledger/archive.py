@@ -1,0 +1,111 @@
+"""What the ledger knows of contents, whoever sent them and wherever they stand: the view of search, export and verify.
+
+Reads only. Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by
+another program, or found by ``rebuild-ledger``) was seen by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from migrator.ledger.connection import Connection
+from migrator.model import Digest, UniqueId
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One content, by its number in this ledger. ``has_copy`` says that something stands for it somewhere."""
+
+    number: int
+    digest: Digest
+    octets: int
+    has_copy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A maildrop of this account showed this content under this unique-id."""
+
+    digest: Digest
+    account: str
+    unique_id: UniqueId
+
+
+class ArchiveLedger:
+    """Contents of all destinations and accounts."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read through this connection."""
+        self._connection = connection
+
+    def known_destinations(self) -> dict[str, int]:
+        """Return the numbers of the destinations that the ledger knows, by identity."""
+        with self._connection.reading() as sql:
+            return dict(sql.execute("select identity, id from destinations").fetchall())
+
+    def contents_after(self, number: int, limit: int) -> list[Content]:
+        """Return the contents with greater numbers, in their order."""
+        return self._contents("c.id > ? order by c.id limit ?", number, limit)
+
+    def contents_numbered(self, numbers: Sequence[int]) -> list[Content]:
+        """Return the contents with these numbers, in their order."""
+        marks = ", ".join("?" * len(numbers))
+        return self._contents(f"c.id in ({marks}) order by c.id", *numbers)
+
+    def contents_like(self, first: bytes, last: bytes, limit: int = 10) -> list[Content]:
+        """Return contents whose digests lie between two, both included."""
+        return self._contents("c.digest between ? and ? order by c.digest limit ?", first, last, limit)
+
+    def _contents(self, condition: str, *values: int | bytes) -> list[Content]:
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select c.id, c.digest, c.octets, exists (select 1 from copies k where k.content_id = c.id"
+                f" and k.state != 'intended') from contents c where {condition}",
+                values,
+            )
+            return [Content(number, digest, octets, bool(has_copy)) for number, digest, octets, has_copy in rows]
+
+    def sightings_since(self, moment: float) -> tuple[list[tuple[Digest, str]], float]:
+        """Return whose contents were copied from a maildrop at or after a moment, and when the last one was."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select c.digest, d.account, m.copied_at from messages m join contents c on c.id = m.content_id"
+                " join maildrops d on d.id = m.maildrop_id where m.copied_at >= ?",
+                (moment,),
+            ).fetchall()
+        return [(digest, account) for digest, account, _ in rows], max((row[2] for row in rows), default=moment)
+
+    def sightings(self, digests: Sequence[Digest]) -> Iterator[Sighting]:
+        """Yield every sighting of these contents."""
+        for start in range(0, len(digests), _CHUNK):
+            part = digests[start : start + _CHUNK]
+            marks = ", ".join("?" * len(part))
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    "select c.digest, d.account, m.unique_id from contents c join messages m on m.content_id = c.id"
+                    f" join maildrops d on d.id = m.maildrop_id where c.digest in ({marks}) order by m.id",
+                    part,
+                ).fetchall()
+            yield from (Sighting(*row) for row in rows)
+
+    def owners(self, digests: Sequence[Digest]) -> dict[Digest, list[str]]:
+        """Return the accounts that each of these contents was seen by, in the order in which they saw it."""
+        found: dict[Digest, dict[str, None]] = {}
+        for sighting in self.sightings(digests):
+            found.setdefault(sighting.digest, {})[sighting.account] = None
+        return {digest: list(accounts) for digest, accounts in found.items()}
+
+    def message_ids(self, digests: Sequence[Digest]) -> dict[Digest, bytes]:
+        """Return the Message-ID of each of these contents, ``b""`` for those without one."""
+        found: dict[Digest, bytes] = {}
+        for start in range(0, len(digests), _CHUNK):
+            part = digests[start : start + _CHUNK]
+            marks = ", ".join("?" * len(part))
+            with self._connection.reading() as sql:
+                found |= dict(
+                    sql.execute(f"select digest, message_id from contents where digest in ({marks})", part).fetchall()
+                )
+        return found

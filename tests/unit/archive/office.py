@@ -1,0 +1,122 @@
+"""An office with an archive on disk: a configuration, a ledger, and mail brought in by the program's own means."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.archive.index import SearchIndex
+from migrator.archive.shelves import Shelves
+from migrator.cli import main
+from migrator.config import Config, load
+from migrator.digest import canonical, digest_of, header_block, header_facts
+from migrator.ends import destination_of
+from migrator.ledger import Ledger
+from migrator.model import Digest, ListedMessage, MemoryBody, Message, MessageNumber, UniqueId
+from migrator.shelving import shelves_of
+from migrator.transfer import Brought, Carrier
+
+Places = dict[str, Sequence[str]]
+
+
+def message_of(content: bytes) -> Message:
+    facts = header_facts(header_block(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, MemoryBody(content))
+
+
+def mail(subject: str = "hello", body: str = "text", sender: str = "alice@example.org", **headers: str) -> bytes:
+    """Return a plain message in canonical form; an underscore in a header's name is a hyphen."""
+    lines = [f"From: {sender}", f"Subject: {subject}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return canonical(("\n".join(lines) + "\n\n" + body + "\n").encode())
+
+
+@dataclass
+class Office:
+    """Accounts by name with the places (``mbox:PATH``, ``maildir:PATH``) where their mail goes, relative to ``root``."""
+
+    root: Path
+    places: Places = field(default_factory=lambda: {"alice": ["mbox:archive/alice"]})
+
+    def __post_init__(self) -> None:
+        accounts = [self._account(name, places) for name, places in self.places.items()]
+        self.config_path.write_text("\n".join(['state_dir = "state"', *accounts]))
+
+    def _account(self, name: str, places: Sequence[str]) -> str:
+        lines = ["[[accounts]]", f'name = "{name}"', "[accounts.source]", 'host = "localhost"']
+        lines += ['username = "u"', 'password = "secret"', 'tls = "none"']
+        for place in places:
+            kind, _, path = place.partition(":")
+            lines += ["[[accounts.destinations]]", f'type = "{kind}"', f'path = "{path}"']
+        return "\n".join(lines)
+
+    @property
+    def config_path(self) -> Path:
+        return self.root / "config.toml"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def config(self) -> Config:
+        return load(self.config_path)
+
+    def bring(self, contents: Iterable[bytes], account: str = "alice", *, is_seen: bool = True) -> list[Digest]:
+        """Archive messages for an account, as if its maildrop had shown them (or, with ``is_seen`` false, without)."""
+        messages = [message_of(content) for content in contents]
+        [chosen] = self.config.select([account])
+        ledger = Ledger.open(self.state_dir)
+        for place in chosen.destinations:
+            destination = destination_of(place, self.state_dir)
+            carrier = Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
+            outcomes = carrier.bring(messages)
+            assert all(isinstance(outcome, Brought) for outcome in outcomes), outcomes
+            destination.close()
+        if is_seen:
+            self._note_seen(ledger, account, messages)
+        ledger.close()
+        return [message.digest for message in messages]
+
+    def _note_seen(self, ledger: Ledger, account: str, messages: Sequence[Message]) -> None:
+        maildrop = ledger.maildrop(account, "localhost", 110, account)
+        known = {m.unique_id: m for m in maildrop.listed([])} if maildrop.match([]).listed else {}
+        listing = [
+            ListedMessage(MessageNumber(number), UniqueId(message.digest.hex()[:16].encode()), message.octets)
+            for number, message in enumerate(messages, 1)
+        ]
+        maildrop.match(listing)
+        maildrop.note(time.time())
+        rows = {listed.unique_id: listed.row for listed in maildrop.listed([])}
+        pairs = [(rows[one.unique_id], message.digest) for one, message in zip(listing, messages, strict=True)]
+        maildrop.copied(pairs, time.time())
+        assert not known
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Ledger, Shelves, SearchIndex]]:
+        ledger = Ledger.open(self.state_dir)
+        index = SearchIndex.open(self.state_dir)
+        try:
+            with shelves_of(self.config, ledger) as shelves:
+                yield ledger, shelves, index
+        finally:
+            index.close()
+            ledger.close()
+
+    def call(self, *arguments: str) -> int:
+        """Call the command line."""
+        command, *rest = arguments
+        try:
+            return main([command, "-c", str(self.config_path), *rest])
+        except SystemExit as error:
+            return int(error.code or 0)
+
+
+def document(output: str) -> dict[str, object]:
+    loaded = json.loads(output)
+    assert isinstance(loaded, dict)
+    return loaded
