@@ -63,7 +63,7 @@ class ImapDestination:
         step: Callable[[str], None] = lambda _: None,
         lock_timeout: float = LOCK_PATIENCE,
     ) -> None:
-        """Take note of everything; nothing is connected yet. Locks and what is left of budgets live in ``state_dir``."""
+        """Take note; nothing is connected yet. Locks, and what is left of allowances, live in ``state_dir``."""
         self.settings = settings
         self.identity = f"imap:{settings.username}@{settings.host}:{settings.port}/{settings.folder}"
         self.label = f"{settings.folder} of {settings.username} at {settings.host}"
