@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import StartDovecot
 from tests.servers.certificates import authority
 from tests.servers.dovecot import Backend, Dovecot
+from tests.servers.line_client import LineClient
 from tests.servers.process import answers
 
 MESSAGES = [
@@ -158,7 +159,7 @@ def test_leaves_neither_process_nor_folder_nor_port() -> None:
 
 
 def started_as_a_process() -> tuple[subprocess.Popen[bytes], dict[str, object]]:
-    command = [sys.executable, "-m", "tests.servers.dovecot", "--backend", "mbox"]
+    command = [sys.executable, "-m", "tests.servers.dovecot", "--backend", "mbox", "--set", "login_greeting=hello"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())
@@ -170,7 +171,8 @@ def test_serves_as_a_process_of_its_own_until(end: str) -> None:
     process, facts = started_as_a_process()
     port = facts["pop3_port"]
     assert isinstance(port, int)
-    assert answers(port)
+    with LineClient(port) as client:
+        assert client.reply() == b"+OK hello\r\n"
     with process:
         if end.startswith("SIG"):
             process.send_signal(signal.Signals[end])

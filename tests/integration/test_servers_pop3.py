@@ -9,6 +9,7 @@ import poplib
 import ssl
 import subprocess
 import sys
+import warnings
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -282,6 +283,23 @@ def test_shows_each_kind_of_bad_certificate(certificate: Certificate, complaint:
         context = server.authority.client_context()
         with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
             poplib.POP3_SSL(server.host, server.port, context=context)
+
+
+def test_speaks_an_old_version_of_tls_only() -> None:
+    with (
+        Pop3Server(Maildrop(), tls="implicit", tls_at_most=ssl.TLSVersion.TLSv1_1) as server,
+        LineClient(server.port) as client,
+    ):
+        context = server.authority.client_context()
+        with pytest.raises(ssl.SSLError, match=r"protocol version|unsupported protocol"):
+            client.start_tls(context)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1_1
+        with LineClient(server.port) as old:
+            old.start_tls(context)
+            assert old.reply().startswith(b"+OK")
 
 
 @pytest.mark.parametrize("tls", ["none", "implicit"])

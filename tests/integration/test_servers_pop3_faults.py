@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -129,6 +130,20 @@ def test_one_byte_at_a_time_changes_no_byte() -> None:
     with serving(faults.OneByteAtATime()) as server, logged_in(server) as client:
         client.ask(b"RETR 1")
         assert client.body() == ONE
+
+
+def test_a_trickle_changes_no_byte() -> None:
+    with serving(faults.Trickle("RETR", every=0)) as server, logged_in(server) as client:
+        client.ask(b"RETR 1")
+        assert client.body() == ONE
+
+
+def test_a_trickle_pauses_until_the_server_stops() -> None:
+    with serving(faults.Trickle("NOOP", every=3600)) as server, logged_in(server) as client:
+        assert client.ask(b"STAT").startswith(b"+OK 3")
+        client.say(b"NOOP")
+        assert client.read(1) == b"+"
+        assert_silent(client)
 
 
 def test_lines_end_in_lf_everywhere() -> None:
@@ -271,6 +286,20 @@ def test_replies_are_injected_ahead_of_tls() -> None:
         assert client.line.recv(1000) == b"+OK begin TLS\r\n+OK injected\r\n"
         client.start_tls(server.authority.client_context())
         assert client.ask(b"NOOP").startswith(b"-ERR")
+
+
+def test_tls_stalls_or_breaks_where_it_should_begin() -> None:
+    with (
+        Pop3Server(Maildrop(), tls="implicit", faults=[faults.HandshakeStalls()]) as server,
+        LineClient(server.port) as client,
+    ):
+        assert_silent(client)
+    with (
+        Pop3Server(Maildrop(), tls="implicit", faults=[faults.HandshakeBroken()]) as server,
+        LineClient(server.port) as client,
+        pytest.raises(ssl.SSLError),
+    ):
+        client.start_tls(server.authority.client_context())
 
 
 def test_a_log_in_is_refused_so_many_times() -> None:

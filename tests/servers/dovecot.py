@@ -337,9 +337,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a private Dovecot until standard input closes.")
     parser.add_argument("--dir", type=Path, help="where it keeps its mail; kept afterwards")
     parser.add_argument("--backend", choices=list(_MAIL_LOCATION), default="maildir")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of dovecot.conf")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Dovecot(options.backend, folder=options.dir) as server:
+    settings = dict(pair.split("=", 1) for pair in options.set)
+    with Dovecot(options.backend, folder=options.dir, settings=settings) as server:
         facts = {**server.ports, "folder": server.folder, "ca_file": server.ca_file, "password": server.password}
         print(json.dumps(facts, default=os.fspath), flush=True)  # noqa: T201  the answer of this command
         sys.stdin.buffer.read()

@@ -15,17 +15,20 @@ import argparse
 import json
 import signal
 import socket
+import ssl
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from threading import Lock, Thread
 from typing import Literal, Self
 
-from tests.servers.certificates import Certificate, authority, identity
+from tests.servers.certificates import Authority, Certificate, Identity, authority, identity
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3_auth import MECHANISMS, Secrets
 from tests.servers.pop3_commands import obey
@@ -62,7 +65,7 @@ class Removal:
 class Pop3Server:
     """Serves one maildrop to any user name, or each user's own; stops at the end of its ``with`` block.
 
-    ``auth`` names what it accepts: USER, APOP and SASL mechanisms. ``clock`` is what LOGIN-DELAY goes by.
+    ``tls_at_most`` limits TLS to that very version; ``auth`` names what it accepts: USER, APOP and SASL mechanisms. ``clock`` is what LOGIN-DELAY goes by.
     """
 
     host = LOOPBACK
@@ -74,6 +77,7 @@ class Pop3Server:
         faults: Iterable[Fault] = (),
         tls: Tls = "none",
         certificate: Certificate = Certificate.GOOD,
+        tls_at_most: ssl.TLSVersion | None = None,
         auth: Iterable[str] = ALL_AUTH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,9 +85,8 @@ class Pop3Server:
         self.maildrop = maildrop if isinstance(maildrop, Maildrop) else Maildrop()
         self.faults = tuple(faults)
         self.tls: str = tls
-        self.tls_context = identity(certificate).server_context()
-        self.certificate = identity(certificate)
-        self.authority = authority()
+        self._certificate = certificate
+        self._tls_at_most = tls_at_most
         self.auth = tuple(auth)
         self.secrets = Secrets()
         self.time = clock
@@ -104,6 +107,27 @@ class Pop3Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def authority(self) -> Authority:
+        """Who signed the certificate, where it is a good one."""
+        return authority()
+
+    @property
+    def certificate(self) -> Identity:
+        """What the server shows of itself under TLS."""
+        return identity(self._certificate)
+
+    @cached_property
+    def tls_context(self) -> ssl.SSLContext:
+        """How the server speaks TLS."""
+        context = self.certificate.server_context()
+        if self._tls_at_most is not None:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 refuses the versions that this is for
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.minimum_version = context.maximum_version = self._tls_at_most
+        return context
 
     @property
     def password(self) -> str:

@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
 from tests.servers.maildrop import Maildrop, StoredMessage
@@ -54,6 +55,9 @@ class Fault:
     def connected(self, server: Host) -> None:
         """A connection was accepted; raising HangUp ends it without a greeting."""
 
+    def handshake(self, session: Session) -> None:
+        """TLS is about to begin."""
+
     def capabilities(self, session: Session, offered: list[bytes]) -> list[bytes]:
         """What CAPA shows."""
         return offered
@@ -85,9 +89,10 @@ class Host(Protocol):
     faults: tuple[Fault, ...]
     auth: tuple[str, ...]
     tls: str
-    tls_context: ssl.SSLContext
     secrets: Secrets
 
+    @property
+    def tls_context(self) -> ssl.SSLContext: ...
     def time(self) -> float: ...
     def stop_listening(self) -> None: ...
     def maildrop_of(self, user: str) -> Maildrop: ...
@@ -120,6 +125,7 @@ class Session:
         self._output: list[bytes] = []
         self._pending = 0
         self._dialogue: Dialogue | None = None
+        self._is_cut = Event()
 
     def run(self) -> None:
         """Serve until either side ends it."""
@@ -143,6 +149,7 @@ class Session:
 
     def cut(self) -> None:
         """Cut the line from another thread, which ends ``run``."""
+        self._is_cut.set()
         with suppress(OSError):
             socket.socket.shutdown(self._line, socket.SHUT_RDWR)
 
@@ -165,6 +172,12 @@ class Session:
         while self._line.recv(_FLUSH_AT):
             pass
         raise HangUp
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass before the next piece."""
+        self.flush()
+        if self._is_cut.wait(seconds):
+            raise HangUp
 
     def commit(self, keep: int = 0) -> None:
         """Remove what was marked, except the last ``keep`` of it."""
@@ -274,6 +287,8 @@ class Session:
             return one(b"-ERR " + refusal.words)
 
     def _shake_hands(self) -> None:
+        for fault in self.server.faults:
+            fault.handshake(self)
         context = self.server.tls_context
         self._line = context.wrap_socket(self._line, server_side=True, do_handshake_on_connect=False)
         self._line.do_handshake()

@@ -14,6 +14,8 @@ from tests.servers.pop3_faults.greeting import (
     DemandsIterations,
     ExclusiveAccess,
     ForgedServerSignature,
+    HandshakeBroken,
+    HandshakeStalls,
     LoginDelay,
     LoginRefused,
     PasswordEchoed,
@@ -42,6 +44,7 @@ from tests.servers.pop3_faults.line import (
     ReplyMissing,
     ReplyStray,
     Stall,
+    Trickle,
 )
 from tests.servers.pop3_faults.listing import (
     ChangingUniqueIds,
@@ -94,6 +97,8 @@ __all__ = [
     "EndlessMessage",
     "ExclusiveAccess",
     "ForgedServerSignature",
+    "HandshakeBroken",
+    "HandshakeStalls",
     "InSessions",
     "LinesEndInLf",
     "LoginDelay",
@@ -120,6 +125,7 @@ __all__ = [
     "StlsInjected",
     "StlsStripped",
     "TopDiffers",
+    "Trickle",
     "Unstuffed",
     "Unsupported",
     "Vanishes",

@@ -41,6 +41,10 @@ class InSessions(Fault):
     def _holds(self, session: Session) -> bool:
         return self.first <= session.number and (self.last is None or session.number <= self.last)
 
+    def handshake(self, session: Session) -> None:
+        if self._holds(session):
+            self.fault.handshake(session)
+
     def capabilities(self, session: Session, offered: list[bytes]) -> list[bytes]:
         return self.fault.capabilities(session, offered) if self._holds(session) else offered
 

@@ -27,6 +27,25 @@ class ConnectionsRefused(Fault):
             server.stop_listening()
 
 
+@dataclass
+class HandshakeStalls(Fault):
+    """Falls silent where TLS should begin."""
+
+    def handshake(self, session: Session) -> None:
+        session.stall()
+
+
+@dataclass
+class HandshakeBroken(Fault):
+    """Says something else where TLS should begin."""
+
+    words: bytes = b"-ERR no TLS on this port, sorry\r\n"
+
+    def handshake(self, session: Session) -> None:
+        session.send(self.words)
+        raise HangUp
+
+
 class Unsupported(Fault):
     """Knows nothing of some commands, and offers none of them."""
 

@@ -109,6 +109,23 @@ class OneByteAtATime(Fault):
 
 
 @dataclass
+class Trickle(At):
+    """Sends each byte of a reply by itself, so many seconds apart: never silent, never done."""
+
+    _: KW_ONLY
+    every: float = 0.01
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        return self._trickle(session, wire) if self.strikes(command) else wire
+
+    def _trickle(self, session: Session, wire: Wire) -> Wire:
+        for piece in wire:
+            for start in range(len(piece)):
+                yield piece[start : start + 1]
+                session.pause(self.every)
+
+
+@dataclass
 class LinesEndInLf(Fault):
     """Ends every line in a bare LF, messages included."""
 
