@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from migrator.errors import FerryError, Kind
 from migrator.model import ListedMessage, MessageNumber, UniqueId
@@ -46,10 +47,14 @@ class Text:
         self._allowed = allowed
         self._allowed_octets = 512 * allowed + _IN_MEMORY
         self._open_line = 0
-        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(spool_dir) if spool_dir else None)  # noqa: SIM115 - lives with the listing
+        folder = str(spool_dir) if spool_dir else None
+        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder)  # noqa: SIM115 - it lives with the listing
+        finalize(self, self._file.close)  # so that a listing that is merely forgotten leaves nothing open
 
     def write(self, piece: bytes) -> None:
         """Append what came. Raises ``protocol`` if it grows beyond its bounds."""
+        if not self.octets and not piece.lstrip(b" \t\r\n")[:1].isdigit():
+            raise out_of_step("its listing does not begin with a message number", piece[:80])
         self.lines += piece.count(b"\n")
         self.octets += len(piece)
         if self.lines > self._allowed or self.octets > self._allowed_octets:

@@ -225,7 +225,13 @@ class Session:
         return Reply(event.verb, event.number, is_ok=True, text=event.text, content=bytes(kept))
 
     def _header(self, reply: Reply) -> HeaderFacts | FerryError:
-        return header_facts(header_block(canonical(reply.content))) if reply.is_ok else self._refused(reply)
+        if not reply.is_ok:
+            return self._refused(reply)
+        if reply.content[:4].upper().startswith((b"+OK", b"-ERR")):
+            raise out_of_step(
+                "a header that begins with a status line", reply.content[:80], self._line.protocol.secrets
+            )
+        return header_facts(header_block(canonical(reply.content)))
 
     def _refused(self, reply: Reply) -> FerryError:
         about = f"{reply.verb} {reply.number}"

@@ -1,0 +1,444 @@
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from migrator.digest import HeaderFacts, header_block, header_facts
+from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.model import MessageNumber
+from migrator.net import TlsMode, TlsSettings
+from migrator.pop3.conversation import Conversation
+from migrator.pop3.protocol import OutOfStepError, Verb
+from migrator.pop3.session import ServerFacts, Session, open_session
+from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
+from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, connecting, opened, sample, source
+
+MAIL = [sample(number) for number in range(1, 21)]
+LOCK_STEP = ServerFacts(lock_step=True)
+FACTS = pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+
+
+def refused(script: Callable[[bytes], Iterable[Saying]], **changes: object) -> FerryError:
+    """Return why a session cannot be opened."""
+    with pytest.raises(FerryError) as caught:
+        opened(script, **changes)  # type: ignore[arg-type]  # tests give one field by name
+    return caught.value
+
+
+# --- opening ---
+
+
+def test_capabilities_are_asked_before_and_after_the_login() -> None:
+    one = opened(Maildrop(MAIL))
+    assert one.heard == [b"CAPA\r\n", b"USER alice\r\n", b"PASS pass-word-1\r\n", b"CAPA\r\n"]
+    assert one.session.capabilities.pipelining
+    assert one.session.facts == ServerFacts()
+
+
+@pytest.mark.parametrize("answer", [[b""], [HANG_UP]])
+def test_a_server_that_cannot_bear_capa_is_tried_again_without_and_remembered(answer: list[Saying]) -> None:
+    one = opened(Maildrop(MAIL, says={"CAPA": answer}))
+    assert len(one.streams) == 2
+    assert one.streams[0].is_closed
+    assert one.heard == [b"USER alice\r\n", b"PASS pass-word-1\r\n"]
+    assert one.session.facts == ServerFacts(no_capa=True)
+    assert not one.session.is_pipelined
+
+
+def test_a_server_without_capa_is_served_in_lock_step() -> None:
+    one = opened(Maildrop(MAIL, says={"CAPA": [b"-ERR what?\r\n"]}))
+    assert len(one.streams) == 1
+    assert not one.session.capabilities.is_known
+    assert not one.session.is_pipelined
+    assert one.session.facts == ServerFacts()
+
+
+def test_endless_capabilities_end_the_session() -> None:
+    error = refused(Maildrop(MAIL, says={"CAPA": [b"+OK\r\n" + b"X\r\n" * 300 + b".\r\n"]}))
+    assert error.kind is Kind.PROTOCOL
+    error = refused(Maildrop(MAIL, says={"CAPA": [b"+OK\r\n" + b"X" * 100_000]}))
+    assert error.kind is Kind.PROTOCOL
+
+
+def test_a_refusing_greeting_is_told_with_its_words() -> None:
+    error = refused(Maildrop(MAIL), greeting=b"-ERR [SYS/TEMP] come back tomorrow\r\n")
+    assert (error.kind, error.server_words) == (Kind.TEMPORARY, "[SYS/TEMP] come back tomorrow")
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"220 smtp.example.org ESMTP\r\n", b"* OK IMAP4rev1\r\n", b"HTTP/1.1 400 Bad\r\n"]
+)
+def test_another_protocol_is_no_pop3(greeting: bytes) -> None:
+    assert refused(Maildrop(MAIL), greeting=greeting).kind is Kind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (b"-ERR [IN-USE] locked\r\n", Kind.IN_USE),
+        (b"-ERR [LOGIN-DELAY] wait\r\n", Kind.LOGIN_DELAY),
+        (b"-ERR [AUTH] no\r\n", Kind.AUTH),
+        (b"-ERR no\r\n", Kind.AUTH),
+    ],
+)
+def test_a_refused_password_has_its_class(words: bytes, kind: Kind) -> None:
+    error = refused(Maildrop(MAIL, capa=[*CAPA, "LOGIN-DELAY 60"], says={"PASS": [words]}))
+    assert error.kind is kind
+    assert error.wait == (60 if kind is Kind.LOGIN_DELAY else None)
+
+
+def test_a_line_dropped_after_the_password_is_a_refused_login_not_a_network_fault() -> None:
+    error = refused(Maildrop(MAIL, says={"PASS": [HANG_UP]}))
+    assert (error.kind, error.advice) == (Kind.AUTH, Advice.LATER)
+    assert "password" in error.cure
+
+
+def test_the_password_is_never_repeated_though_the_server_echoes_it() -> None:
+    for verb in ("PASS", "USER", "CAPA"):
+        echo = f"-ERR you said {PASSWORD} and {b64encode(PASSWORD.encode()).decode()}\r\n".encode()
+        try:
+            one = opened(Maildrop(MAIL, says={verb: [echo]} if verb != "CAPA" else {}))
+        except FerryError as error:
+            shown = str(error) + repr(error.__cause__)
+        else:
+            one.streams[0].script = Maildrop(MAIL, says={"STAT": [echo]})
+            with pytest.raises(FerryError) as caught:
+                one.session.stat()
+            shown = str(caught.value)
+        assert "you said ***" in shown
+        assert PASSWORD not in shown
+        assert b64encode(PASSWORD.encode()).decode() not in shown
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\0"])
+def test_a_password_cannot_smuggle_a_command(character: str) -> None:
+    streams: list[ScriptedStream] = []
+    with pytest.raises(FerryError) as caught:
+        open_session(
+            source(),
+            lambda: f"x{character}DELE 1",
+            ServerFacts(),
+            clock=lambda: 0.0,
+            connect=connecting(Maildrop(MAIL), streams),
+        )
+    assert caught.value.kind is Kind.AUTH
+    assert streams[0].heard == [b"CAPA\r\n"]
+
+
+def test_no_password_crosses_an_open_line_to_elsewhere() -> None:
+    error = refused(Maildrop(MAIL), host="pop.example.org")
+    assert error.kind is Kind.AUTH
+    assert "allow_plaintext" in error.cure
+    assert opened(Maildrop(MAIL), host="pop.example.org", allow_plaintext=True).heard[1] == b"USER alice\r\n"
+
+
+# --- STARTTLS ---
+
+STARTTLS = TlsSettings(TlsMode.STARTTLS)
+
+
+def test_starttls_comes_before_anything_secret_and_capabilities_are_asked_anew() -> None:
+    one = opened(Maildrop(MAIL, capa=[*CAPA, "STLS"]), tls=STARTTLS, host="pop.example.org")
+    assert one.heard[:4] == [b"CAPA\r\n", b"STLS\r\n", b"CAPA\r\n", b"USER alice\r\n"]
+    assert one.streams[0].is_encrypted
+
+
+def test_starttls_that_is_not_offered_or_refused_ends_it_before_the_login() -> None:
+    for drop in (
+        Maildrop(MAIL),
+        Maildrop(MAIL, capa=[*CAPA, "STLS"], says={"STLS": [b"-ERR no\r\n"]}),
+        Maildrop(MAIL, says={"CAPA": [b"-ERR\r\n"], "STLS": [b"-ERR\r\n"]}),
+    ):
+        error = refused(drop, tls=STARTTLS)
+        assert error.kind is Kind.TLS
+        assert PASSWORD not in str(error)
+
+
+def test_replies_injected_before_encryption_are_refused() -> None:
+    drop = Maildrop(MAIL, capa=[*CAPA, "STLS"], says={"STLS": [b"+OK\r\n+OK injected\r\n"]})
+    error = refused(drop, tls=STARTTLS)
+    assert error.kind is Kind.PROTOCOL
+    drop = Maildrop(MAIL, capa=[*CAPA, "STLS"], says={"STLS": [b"+OK\r\n", b"+OK injected\r\n"]})
+    assert refused(drop, tls=STARTTLS).kind is Kind.PROTOCOL
+
+
+# --- other ways to log in ---
+
+
+def sasl_drop(
+    mechanism: str, challenges: list[bytes], final: bytes, heard: list[bytes]
+) -> Callable[[bytes], list[Saying]]:
+    """Return a server that asks these challenges in one exchange and then says its last word."""
+    left = list(challenges)
+
+    def script(line: bytes) -> list[Saying]:
+        if line == b"AUTH " + mechanism.encode() + b"\r\n":
+            return [left.pop(0)]
+        if line.split(b" ")[0].strip() in {b"CAPA", b"STAT"}:
+            return [b"+OK\r\nSASL " + mechanism.encode() + b"\r\n.\r\n"] if line == b"CAPA\r\n" else [b"+OK 0 0\r\n"]
+        heard.append(b64decode(line))
+        return [left.pop(0) if left else final]
+
+    return script
+
+
+def test_apop_sends_the_hash_of_rfc_1939() -> None:
+    streams: list[ScriptedStream] = []
+    greeting = b"+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\r\n"
+    drop = Maildrop(MAIL, says={"APOP": [b"+OK maildrop has 1 message\r\n"]})
+    open_session(
+        source(username="mrose", host="pop.example.org"),
+        lambda: b"tanstaaf",
+        ServerFacts(),
+        clock=lambda: 0.0,
+        connect=connecting(drop, streams, greeting=greeting),
+    )
+    assert b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n" in streams[0].heard
+
+
+def test_apop_asked_for_but_without_timestamp_is_an_error() -> None:
+    assert refused(Maildrop(MAIL), auth="apop").kind is Kind.AUTH
+
+
+def test_plain_waits_for_the_prompt_before_it_says_the_password() -> None:
+    heard: list[bytes] = []
+    one = opened(sasl_drop("PLAIN", [b"+ \r\n"], b"+OK\r\n", heard))
+    assert heard == [b"\0alice\0" + PASSWORD.encode()]
+    assert one.heard[1] == b"AUTH PLAIN\r\n"
+
+
+def test_login_is_prompted_twice() -> None:
+    heard: list[bytes] = []
+    prompts = [b"+ " + b64encode(b"Username:") + b"\r\n", b"+ " + b64encode(b"Password:") + b"\r\n"]
+    opened(sasl_drop("LOGIN", prompts, b"+OK\r\n", heard))
+    assert heard == [b"alice", PASSWORD.encode()]
+
+
+def test_xoauth2_takes_two_steps_with_a_large_token_and_tells_the_reason_of_a_refusal() -> None:
+    heard: list[bytes] = []
+    token = "t" * 6000
+    reason = b64encode(b'{"status":"401","schemes":"Bearer"}')
+    streams: list[ScriptedStream] = []
+    with pytest.raises(FerryError) as caught:
+        open_session(
+            source(auth="xoauth2"),
+            lambda: token,
+            ServerFacts(),
+            clock=lambda: 0.0,
+            connect=connecting(
+                sasl_drop("XOAUTH2", [b"+ \r\n", b"+ " + reason + b"\r\n"], b"-ERR [AUTH] refused\r\n", heard), streams
+            ),
+        )
+    assert heard == [b"user=alice\x01auth=Bearer " + token.encode() + b"\x01\x01", b""]
+    assert caught.value.kind is Kind.AUTH
+    assert "status 401" in str(caught.value)
+    assert token not in str(caught.value)
+
+
+def test_a_challenge_that_is_no_base64_is_refused() -> None:
+    error = refused(sasl_drop("CRAM-MD5", [b"+ what is your name\r\n"], b"+OK\r\n", []))
+    assert error.kind is Kind.PROTOCOL
+
+
+def test_challenges_without_end_are_refused() -> None:
+    endless = sasl_drop("PLAIN", [b"+ \r\n"] + [b"+ AAAA\r\n"] * 50, b"+OK\r\n", [])
+    assert refused(endless).kind is Kind.AUTH
+
+
+# --- step by step ---
+
+
+@FACTS
+def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    assert one.session.stat().count == 20
+    assert list(one.session.delete(one.numbers(1, 2, 99))) == [
+        (1, None),
+        (2, None),
+        (99, _Refusal()),
+    ]
+    assert one.session.quit() == "fine"
+    assert one.heard[-2:] == [b"STAT\r\n", b"QUIT\r\n"]
+    assert one.is_closed
+
+
+class _Refusal:
+    """Equal to any refusal of one message."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FerryError) and (other.kind, other.scope) == (Kind.REFUSED, Scope.MESSAGE)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+@FACTS
+def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL, says={"DELE 2": [b"+OK but not really\r\n"]}), facts)
+    one.session.listing()
+    list(one.session.delete(one.numbers(1, 2, 3)))
+    with pytest.raises(OutOfStepError):
+        one.session.quit()
+    assert b"QUIT\r\n" not in one.heard
+    assert one.is_closed
+
+
+@pytest.mark.parametrize("verb", ["NOOP", "RSET", "DELE 2", "STAT", "LIST", "UIDL", "TOP 2 0", "QUIT"])
+@pytest.mark.parametrize("how", ["before", "after", "missing", "garbage"])
+@pytest.mark.parametrize("line", [b"what is this?\r\n", b"+OK\r\n", b"+OK 20 6000\r\n"])
+@FACTS
+def test_a_stray_doubled_or_missing_reply_to_any_command_never_leads_to_quit(
+    verb: str, how: str, line: bytes, facts: ServerFacts
+) -> None:
+    stray = {verb: line}
+    one = opened(
+        {
+            "before": Maildrop(MAIL, before=stray),
+            "after": Maildrop(MAIL, after=stray),
+            "missing": Maildrop(MAIL, says={verb: [b""]}),
+            "garbage": Maildrop(MAIL, says={verb: [b"250 fine\r\n"]}),
+        }[how],
+        facts,
+    )
+    if verb == "QUIT" and (how == "after" or (how == "before" and line.startswith(b"+OK"))):
+        one.session.quit()  # it has been answered
+        return
+    with pytest.raises(FerryError) as caught:
+        _everything(one.session, one.numbers(1, 2, 3))
+    assert caught.value.kind in {Kind.PROTOCOL, Kind.TIMEOUT}
+    assert caught.value.scope is Scope.SESSION
+    assert one.is_closed
+    assert verb == "QUIT" or b"QUIT\r\n" not in one.heard
+
+
+def _everything(session: Session, numbers: list[MessageNumber]) -> None:
+    session.stat()
+    list(session.listing())
+    list(session.top(numbers))
+    session.noop()
+    session.rset()
+    list(session.delete(numbers))
+    session.quit()
+
+
+def test_rset_takes_deletions_back() -> None:
+    one = opened(Maildrop(MAIL))
+    one.session.stat()
+    list(one.session.delete(one.numbers(1, 2)))
+    one.session.rset()
+    one.session.check_step()
+    one.session.quit()
+
+
+@pytest.mark.parametrize("answer", [[b"-ERR some deleted messages not removed\r\n"], [HANG_UP], [b""]])
+def test_quit_that_is_refused_or_not_answered_is_an_error(answer: list[Saying]) -> None:
+    one = opened(Maildrop(MAIL, says={"QUIT": answer}))
+    one.session.stat()
+    with pytest.raises(FerryError):
+        one.session.quit()
+
+
+def test_abandon_says_no_word() -> None:
+    one = opened(Maildrop(MAIL))
+    said = len(one.heard)
+    one.session.abandon()
+    one.session.abandon()
+    assert one.is_closed
+    assert len(one.heard) == said
+
+
+def test_the_servers_goodbye_while_nothing_was_asked_is_told_as_such() -> None:
+    one = opened(Maildrop(MAIL, after={"NOOP": b"-ERR Disconnected for inactivity\r\n"}))
+    one.session.noop()
+    with pytest.raises(FerryError, match="ended the session") as caught:
+        one.session.stat()
+    assert caught.value.kind is Kind.CONNECT
+
+
+# --- TOP ---
+
+
+@FACTS
+def test_top_tells_of_each_header_what_retr_would(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    shown = list(one.session.top(one.numbers(3, 99, 1)))
+    assert shown[0] == (3, header_facts(header_block(MAIL[2])))
+    assert _Refusal() == shown[1][1]
+    assert [number for number, _ in shown] == [3, 99, 1]
+    assert isinstance(shown[2][1], HeaderFacts)
+
+
+def test_top_yields_nothing_that_is_not_known_to_be_in_step() -> None:
+    one = opened(Maildrop(MAIL, before={"TOP 3 0": b"+OK\r\nSubject: stray\r\n\r\n.\r\n"}))
+    told = one.session.top(one.numbers(1, 2, 3, 4))
+    with pytest.raises(FerryError):
+        next(told)
+    assert one.session.facts.lock_step
+
+
+def test_a_server_without_top_says_so_and_the_session_goes_on() -> None:
+    one = opened(Maildrop(MAIL, capa=["UIDL", "USER"], says={"TOP": [b"-ERR unknown command\r\n"]}))
+    with pytest.raises(FerryError) as caught:
+        list(one.session.top(one.numbers(1, 2)))
+    assert caught.value.kind is Kind.REFUSED
+    one.session.quit()
+
+
+def test_top_that_sends_everything_is_cut_short() -> None:
+    long = b"+OK\r\n" + b"Subject: x\r\n\r\n" + b"y" * 1_000_000 + b"\r\n.\r\n"
+    one = opened(Maildrop(MAIL, says={"TOP": [long]}), slice_size=60_000)
+    ((_, facts),) = list(one.session.top(one.numbers(1)))
+    assert facts == header_facts(b"Subject: x\r\n")
+    endless = opened(Maildrop(MAIL, says={"TOP": [b"+OK\r\n" + b"y\r\n" * 4_000_000]}), slice_size=1 << 20)
+    with pytest.raises(FerryError, match="endless"):
+        list(endless.session.top(endless.numbers(1)))
+
+
+# --- progress ---
+
+
+class _Dripping:
+    """Gives one byte at a time, each after ``pause`` seconds of its own clock."""
+
+    is_encrypted = False
+
+    def __init__(self, data: bytes, pause: float) -> None:
+        self._data, self._pause, self.now = data, pause, 0.0
+
+    def queue(self, data: bytes) -> None:
+        return
+
+    def receive(self, timeout: float | None = None) -> bytes:
+        self.now += self._pause
+        byte, self._data = self._data[:1], self._data[1:]
+        return byte
+
+    def receive_now(self) -> bytes:
+        return b""
+
+    def start_tls(self, host: str, tls: TlsSettings) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        return
+
+
+def test_a_server_that_crawls_is_timed_out_and_one_that_is_merely_slow_is_not() -> None:
+    crawling = _Dripping(b"+OK " + b"x" * 5000 + b"\r\n", pause=0.5)
+    with pytest.raises(FerryError) as caught:
+        Conversation(crawling, timeout=45, clock=lambda: crawling.now).short_reply()
+    assert caught.value.kind is Kind.TIMEOUT
+    assert crawling.now <= 46
+    slow = _Dripping(b"+OK " + b"x" * 9000 + b"\r\n", pause=0.01)
+    assert Conversation(slow, timeout=45, clock=lambda: slow.now).short_reply().is_ok
+
+
+def test_replies_that_complete_are_progress_however_short_they_are() -> None:
+    line = _Dripping(b"+OK\r\n" * 40, pause=1.0)
+    conversation = Conversation(line, timeout=10, clock=lambda: line.now)
+    conversation.short_reply()
+    for verb, argument in ((Verb.USER, b"a"), (Verb.PASS, b"b"), *[(Verb.NOOP, b"")] * 37):
+        conversation.ask(verb, argument)
+    assert line.now > 100
