@@ -53,7 +53,7 @@ class Text:
 
     def write(self, piece: bytes) -> None:
         """Append what came. Raises ``protocol`` if it grows beyond its bounds."""
-        if not self.octets and not piece.lstrip(b" \t\r\n")[:1].isdigit():
+        if piece and not self.octets and not piece.lstrip(b" \t\r\n")[:1].isdigit():
             raise out_of_step("its listing does not begin with a message number", piece[:80])
         self.lines += piece.count(b"\n")
         self.octets += len(piece)

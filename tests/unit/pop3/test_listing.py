@@ -117,6 +117,11 @@ def test_numbers_that_cannot_be_are_a_protocol_error(sizes: bytes, unique_ids: b
     assert caught.value.kind is Kind.PROTOCOL
 
 
+@pytest.mark.parametrize("slice_size", [1, 3, 1 << 20])
+def test_an_empty_maildrop_has_an_empty_listing(slice_size: int) -> None:
+    assert list(opened(Maildrop([]), slice_size=slice_size).session.listing()) == []
+
+
 def test_an_empty_maildrop_may_be_refused_a_listing() -> None:
     says: dict[str, list[Saying]] = {"LIST": [b"-ERR no messages\r\n"], "UIDL": [b"-ERR no messages\r\n"]}
     assert list(opened(Maildrop([], says=says)).session.listing()) == []
