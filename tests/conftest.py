@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import courier as courier_server, cyrus as cyrus_server, dovecot as dovecot_server
 from tests.servers.courier import Courier
@@ -19,6 +20,16 @@ from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 
 StartDovecot = Callable[..., Dovecot]
+
+# A slow machine makes no test fail, and what must not leave anything out must not depend on chance either.
+settings.register_profile(
+    "mailferry",
+    deadline=None,
+    derandomize=os.environ.get("MAILFERRY_TESTS") == "strict",
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("mailferry")
 PrivateImap = Cyrus | Courier
 
 
