@@ -153,6 +153,19 @@ def _count(written: str) -> int:
 
 def _verify(command: argparse.ArgumentParser) -> None:
     _accounts_json(command)
+    command.add_argument("--sample", type=_share, metavar="PERCENT", default=1.0, help="only so many of them, say 5%%")
+    command.add_argument("--since", metavar="DAY", help="only what was archived since then: 2024-05-31, or 7d")
+
+
+def _share(written: str) -> float:
+    """Return a percentage as a share of 1."""
+    try:
+        percent = float(written.removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 < percent <= 100:
+        raise argparse.ArgumentTypeError(f"{written!r} must be a percentage above 0, such as 5%")
+    return percent / 100
 
 
 def _quarantine(command: argparse.ArgumentParser) -> None:
@@ -182,7 +195,7 @@ def _show(command: argparse.ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="as search prints it")
     command.add_argument("--raw", action="store_true", help="the bytes that the digest was taken over")
     command.add_argument("--attachment", type=_count, metavar="N", help="save the attachment with this number")
-    command.add_argument("--to", dest="path", type=Path, metavar="FILE", help="where to save it; a new file, or a folder")
+    command.add_argument("--to", dest="path", type=Path, metavar="FILE", help="where to save it: new file or folder")
 
 
 def _export(command: argparse.ArgumentParser) -> None:

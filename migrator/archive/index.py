@@ -123,7 +123,7 @@ class SearchIndex:
         where, values = condition(query)
         rows = self._sql.execute(
             # The condition is ours; every word of the query is a value.
-            f"select m.id from messages m where {where} order by m.date desc, m.id desc",  # noqa: S608  # see above
+            f"select m.id from messages m where {where} order by m.date desc, m.id desc",  # noqa: S608  # as said
             values,
         ).fetchall()
         return len(rows), list(self._hits([row[0] for row in rows[:limit]]))
@@ -185,8 +185,8 @@ class SearchIndex:
 
     def _insert(self, sql: sqlite3.Connection, entry: Entry) -> None:
         cursor = sql.execute(
-            "insert or ignore into messages (digest, octets, date, sender, recipients, subject, message_id, attachments,"
-            " problem) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or ignore into messages (digest, octets, date, sender, recipients, subject, message_id,"
+            " attachments, problem) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry.digest,
                 entry.octets,

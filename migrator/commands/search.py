@@ -63,7 +63,7 @@ def _limit(arguments: Namespace, screen: Screen) -> int | None:
 def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> tuple[int, list[Hit]]:
     ledger = existing_ledger(config.state_dir)
     if ledger is None:
-        screen.note("Nothing has been archived yet.")
+        screen.note("There is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it.")
         return 0, []
     with closing(ledger), closing(SearchIndex.open(config.state_dir)) as index:
         refresh(index, config, ledger, screen)
@@ -72,7 +72,6 @@ def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> t
 
 def refresh(index: SearchIndex, config: Config, ledger: Ledger, screen: Screen) -> None:
     """Bring an index up to date; what stands in the way of that is told, and the search goes on with what there is."""
-
     told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
     try:
         with shelves_of(config, ledger) as shelves:

@@ -1,0 +1,252 @@
+"""Reads stored copies again, as they are on the disk or the server now, and holds them against the ledger.
+
+Nothing is repaired here. What differs is recorded as MISMATCH, so that no later run deletes its source on the strength
+of it; a copy that reads well again is VERIFIED again. A volume that is missing or was cut names every message in it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from migrator.archive.shelves import Shelf, Shelves, digest_of_body
+from migrator.digest import HEADER_LIMIT, header_block, header_facts
+from migrator.errors import FerryError, Kind
+from migrator.ledger.archive import ArchiveLedger, Sighting
+from migrator.ledger.copies import Judged, reaches
+from migrator.model import Body, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.report import shown_unique_id
+
+_CHUNK = 500
+
+Told = Callable[[int, int], None]
+"""Hears, after each chunk, how many copies and octets were read so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One damaged copy of one message of one account. ``unique_id`` is None where no maildrop showed it."""
+
+    account: str
+    destination: str
+    file: str
+    unique_id: bytes | None
+    digest: Digest
+    message_id: bytes
+    reason: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the contract's form."""
+        return {
+            "account": self.account,
+            "destination": self.destination,
+            "file": self.file,
+            "uidl": None if self.unique_id is None else shown_unique_id(self.unique_id),
+            "digest": self.digest.hex(),
+            "message_id": shown_unique_id(self.message_id),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A destination that could not be read as a whole; nothing is recorded of its copies."""
+
+    accounts: tuple[str, ...]
+    destination: str
+    error: FerryError
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a check found. ``checked = ok`` + damaged copies; ``present`` of the ok ones could only be seen to be there.
+
+    That is so for copies that a server altered, which once were proven, and of whose original no copy is at hand.
+    """
+
+    checked: int = 0
+    ok: int = 0
+    octets: int = 0
+    present: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    unreachable: list[Unreachable] = field(default_factory=list)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether every copy that was to be checked was read and is right."""
+        return not self.damaged and not self.unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which copies to check: of these accounts (of all, for none), a share of them, those archived since a moment."""
+
+    accounts: tuple[str, ...] = ()
+    share: float = 1.0
+    since: float | None = None
+
+
+class Check:
+    """One check of the archive."""
+
+    def __init__(
+        self,
+        shelves: Shelves,
+        ledger: ArchiveLedger,
+        *,
+        clock: Callable[[], float],
+        chance: random.Random | None = None,
+        told: Told = lambda _copies, _octets: None,
+    ) -> None:
+        """Prepare. ``chance`` picks a sample."""
+        self._shelves = shelves
+        self._ledger = ledger
+        self._clock = clock
+        self._chance = chance or random.Random()
+        self._told = told
+        self._verdict = Verdict()
+
+    def make(self, selection: Selection) -> Verdict:
+        """Read the selected copies of every shelf; what was found is recorded in the ledger when this returns."""
+        since = None if selection.since is None else self._digests_since(selection.since)
+        for shelf in self._shelves.all:
+            if selection.accounts and not set(selection.accounts) & set(shelf.accounts):
+                continue
+            try:
+                self._check(shelf, selection, since)
+            except FerryError as error:
+                self._verdict.unreachable.append(Unreachable(shelf.accounts, shelf.destination.label, error))
+        return self._verdict
+
+    def _digests_since(self, moment: float) -> set[Digest]:
+        sightings, _ = self._ledger.sightings_since(moment)
+        return {digest for digest, _ in sightings}
+
+    def _check(self, shelf: Shelf, selection: Selection, since: set[Digest] | None) -> None:
+        copies = shelf.copies.all_copies()
+        while chunk := list(islice(copies, _CHUNK)):
+            chosen = self._chosen(chunk, shelf, selection, since)
+            if chosen:
+                self._check_chunk(shelf, chosen, selection)
+                self._told(self._verdict.checked, self._verdict.octets)
+
+    def _chosen(
+        self, copies: Sequence[StoredCopy], shelf: Shelf, selection: Selection, since: set[Digest] | None
+    ) -> list[StoredCopy]:
+        chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
+        if selection.share < 1:
+            chosen = [copy for copy in chosen if self._chance.random() < selection.share]
+        if not selection.accounts or set(shelf.accounts) <= set(selection.accounts):
+            return chosen
+        owners = self._ledger.owners([copy.digest for copy in chosen])
+        asked = set(selection.accounts)
+        return [copy for copy in chosen if asked & set(owners.get(copy.digest, shelf.accounts))]
+
+    def _check_chunk(self, shelf: Shelf, copies: Sequence[StoredCopy], selection: Selection) -> None:
+        judged: list[Judged] = []
+        damaged: dict[Digest, tuple[StoredCopy, str]] = {}
+        for copy, body in _read(shelf, copies):
+            self._verdict.checked += 1
+            verdict = self._judge(shelf, copy, body)
+            if verdict is not None:
+                judged.append(verdict)
+            if verdict is None or reaches(verdict.proof, shelf.destination.required_proof):
+                self._verdict.ok += 1
+            else:
+                damaged[copy.digest] = copy, verdict.reason
+            self._verdict.octets += copy.octets
+        if judged:
+            shelf.copies.judged(judged, shelf.destination.required_proof, self._clock())
+        self._verdict.damaged += self._named(shelf, damaged, selection)
+
+    def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | None:
+        """Return what a copy is worth now; None for one that is as it was but cannot be compared."""
+        if isinstance(body, FerryError):
+            return Judged(copy.copy_id, Proof.NONE, body.message)
+        try:
+            if digest_of_body(body) == copy.digest:
+                return Judged(copy.copy_id, Proof.EXACT)
+            if shelf.is_local or copy.proof not in (Proof.CANONICAL, Proof.SEMANTIC):
+                return Judged(copy.copy_id, Proof.NONE, "the stored bytes differ from what was received")
+            return self._judge_altered(shelf, copy, body)
+        except FerryError as error:  # a long body is read while it is consumed
+            return Judged(copy.copy_id, Proof.NONE, error.message)
+
+    def _judge_altered(self, shelf: Shelf, copy: StoredCopy, body: Body) -> Judged | None:
+        """Hold a copy that its server had altered from the start against the original, where that is at hand."""
+        from migrator.proof import prove
+
+        others = Shelves(other for other in self._shelves.all if other is not shelf and other.is_local)
+        for _, original in others.read([copy.digest]):
+            if not isinstance(original, FerryError):
+                finding = prove(original, body)
+                return Judged(copy.copy_id, finding.proof, finding.differences)
+        if _message_id(body) != self._ledger.message_ids([copy.digest])[copy.digest]:
+            return Judged(copy.copy_id, Proof.NONE, "another message stands in its place")
+        self._verdict.present += 1
+        return None
+
+    def _named(
+        self, shelf: Shelf, damaged: dict[Digest, tuple[StoredCopy, str]], selection: Selection
+    ) -> Iterator[Damage]:
+        """Yield a row for each message of each account that a damaged copy stands for."""
+        digests = list(damaged)
+        sightings: dict[Digest, list[Sighting]] = {}
+        for sighting in self._ledger.sightings(digests):
+            if sighting.account in shelf.accounts:
+                sightings.setdefault(sighting.digest, []).append(sighting)
+        message_ids = self._ledger.message_ids(digests)
+        asked = [account for account in shelf.accounts if not selection.accounts or account in selection.accounts]
+        for digest, (copy, reason) in damaged.items():
+            seen = [one for one in sightings.get(digest, ()) if one.account in asked]
+            named: list[tuple[str, bytes | None]] = [(one.account, one.unique_id) for one in seen]
+            for account, unique_id in dict.fromkeys(named or [(asked[0], None)]):
+                yield Damage(
+                    account,
+                    shelf.destination.label,
+                    file_of(shelf, copy),
+                    unique_id,
+                    digest,
+                    message_ids.get(digest, b""),
+                    reason,
+                )
+
+
+def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
+    """Say whether a copy that no maildrop showed was proven since the moment asked for."""
+    return (
+        selection.since is not None and copy.verified_at is not None and copy.verified_at.timestamp() >= selection.since
+    )
+
+
+def _read(shelf: Shelf, copies: Sequence[StoredCopy]) -> Iterator[tuple[StoredCopy, Body | FerryError]]:
+    placed = [(copy, copy.locator) for copy in copies if copy.locator is not None]
+    nowhere = FerryError(Kind.ARCHIVE, "the ledger knows no place for it")
+    yield from ((copy, nowhere) for copy in copies if copy.locator is None)
+    bodies = shelf.destination.read([locator for _, locator in placed])
+    yield from ((copy, body) for (copy, _), body in zip(placed, bodies, strict=True))
+
+
+def _message_id(body: Body) -> bytes:
+    beginning = b""
+    for chunk in body.chunks():
+        beginning += chunk
+        if len(beginning) >= HEADER_LIMIT:
+            break
+    return header_facts(header_block(beginning)).message_id
+
+
+def file_of(shelf: Shelf, copy: StoredCopy) -> str:
+    """Return where a person finds a copy: the volume's path, the Maildir and the file's name, or the UID."""
+    place = shelf.destination.identity.partition(":")[2]
+    match copy.locator:
+        case MboxLocator(volume):
+            return f"{place}/{volume}"
+        case MaildirLocator(base_name):
+            return f"{place}/{base_name}"
+        case ImapLocator(_, uid):
+            return f"UID {uid}"
+        case None:
+            return place
