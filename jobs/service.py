@@ -147,9 +147,9 @@ class Service:
         self.worker.load(self.runs.jobs(), self._limits())
         self.clock.start()
         self.clock.set(self._tables)
+        say("worker.started", accounts=len(self.config.accounts))
         for part in (self.outbox, self.pinger, self.upkeep, self.worker):
             part.start()
-        say("worker.started", accounts=len(self.config.accounts))
         self._look()
         self._supervisor.ready()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from migrator.commands import DONE
 from migrator.commands.opening import configuration
+from migrator.events import set_up
 from migrator.words import counted
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ def run(arguments: Namespace, screen: Screen) -> int:
     from jobs.service import Parts, Service
 
     config = configuration(arguments, screen)
+    if not screen.is_quiet:
+        # The log is what a worker has to say; without -v only other commands are silent.
+        set_up(logging.DEBUG if screen.verbosity > 1 else logging.INFO, as_json=arguments.log_json)
 
     def load() -> Config:
         return configuration(arguments, screen)
