@@ -193,15 +193,16 @@ class Stream:
         """
         patience = self._timeout if timeout is None else timeout
         until = self._clock() + patience
-        while True:
+        while not self._is_closed():
             self._send()
             arrived = self._arrived()
             if arrived is None:
                 self._wait(until, patience)
             elif plain := self._plain(arrived):
                 return plain
-            elif not arrived or self._is_closed():
-                return b""
+            elif not arrived:
+                break
+        return b""
 
     def receive_now(self) -> bytes:
         """Return what has already arrived, ``b""`` if nothing has; never waits."""
