@@ -36,6 +36,8 @@ class Wire(imaplib.IMAP4):
     What breaks the line raises ``OSError`` (``TimeoutError`` for silence) or ``imaplib.IMAP4.abort``.
     """
 
+    receive_size = RECEIVE_SIZE
+
     def __init__(self, host: str, port: int, dial: Callable[[], socket], *, timeout: float, clock: Clock) -> None:
         self._dial = dial
         self._timeout = timeout
@@ -63,7 +65,16 @@ class Wire(imaplib.IMAP4):
         return b"".join(self.next_octets(size))
 
     def readline(self) -> bytes:
-        """Return the next line with its line end, ``b""`` at the end of the stream."""
+        """Return the next line, ``b""`` at the end of the stream, in the form without which imaplib gives up.
+
+        That is with CRLF where a server sends LF, and with a blank behind a status that has no text.
+        """
+        line = self._next_line()
+        if line and not line.endswith(b"\r\n"):
+            line = line.removesuffix(b"\n") + b"\r\n"
+        return line[:-2] + b" \r\n" if line.endswith((b" OK\r\n", b" NO\r\n", b" BAD\r\n")) else line
+
+    def _next_line(self) -> bytes:
         end = self._arrived.find(b"\n", self._at)
         if end < 0:
             end = self._await_line()
@@ -106,7 +117,7 @@ class Wire(imaplib.IMAP4):
 
     def next_line(self) -> bytes:
         """Return the next line without its line end; raises ``abort`` at the end of the stream."""
-        line = self.readline()
+        line = self._next_line()
         if not line:
             raise self.abort("the connection ended")
         return line[:-2] if line.endswith(b"\r\n") else line[:-1]
@@ -185,7 +196,7 @@ class Wire(imaplib.IMAP4):
         return self._arrived.find(b"\n")
 
     def _receive(self) -> bool:
-        self._arrived, self._at = self.sock.recv(RECEIVE_SIZE), 0
+        self._arrived, self._at = self.sock.recv(self.receive_size), 0
         return bool(self._arrived)
 
     def _check(self, until: float) -> None:

@@ -1,0 +1,171 @@
+"""Logging in at servers that are strange, rude or hostile."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.errors import FerryError, Kind
+from migrator.imap.session import Session, folder_name
+from migrator.net import TlsMode, TlsSettings
+from tests.unit.imap.scripted import PLAIN, Script, serving, settings
+
+
+def refused(
+    script: Script, *, auth: str = "auto", password: str = "sesame", tls: TlsSettings = PLAIN, timeout: float = 10.0
+) -> FerryError:
+    with serving(script) as port:
+        given = settings(port, auth=auth, tls=tls, timeout=timeout)
+        with pytest.raises(FerryError) as raised:
+            Session(given, lambda: password)
+    return raised.value
+
+
+def logged_in(script: Script, *, auth: str = "auto", password: str | bytes = "sesame") -> None:
+    with serving(script) as port:
+        Session(settings(port, auth=auth), lambda: password).close()
+
+
+@pytest.mark.parametrize(
+    ("greeting", "kind"),
+    [
+        (b"* BYE too many connections\r\n", Kind.TEMPORARY),
+        (b"", Kind.TIMEOUT),
+        (b"220 mail.example.org ESMTP\r\n", Kind.CONNECT),
+        (b"\x16\x03\x01\x00\n", Kind.CONNECT),
+    ],
+)
+def test_a_greeting_that_is_none_is_an_error_with_a_kind(greeting: bytes, kind: Kind) -> None:
+    assert refused(Script(greeting=greeting), timeout=0.3).kind is kind
+
+
+def test_a_session_that_is_already_logged_in_sends_no_password() -> None:
+    script = Script(greeting=b"* PREAUTH welcome\r\n")
+    logged_in(script)
+    assert not any(b"sesame" in line or b"AUTH" in line for line in script.heard)
+
+
+def test_the_command_login_carries_any_password_without_injection() -> None:
+    script = Script(capabilities=b"IMAP4rev1")
+    hostile = "pä\r\nx1 DELETE INBOX"
+    logged_in(script, password=hostile)
+    assert script.heard[1].partition(b" ")[2] == b'LOGIN "ann" {%d}\r\n%b\r\n' % (
+        len(hostile.encode()),
+        hostile.encode(),
+    )
+
+
+def test_the_command_login_quotes_what_has_to_be_quoted() -> None:
+    script = Script(capabilities=b"IMAP4rev1")
+    logged_in(script, password='a"b\\c')
+    assert script.heard[1].partition(b" ")[2] == b'LOGIN "ann" "a\\"b\\\\c"\r\n'
+
+
+def test_no_password_goes_where_login_is_disabled_and_nothing_else_offered() -> None:
+    script = Script(capabilities=b"IMAP4rev1 LOGINDISABLED")
+    assert refused(script).kind is Kind.AUTH
+    assert not any(b"sesame" in line for line in script.heard)
+
+
+@pytest.mark.parametrize("capabilities", [b"IMAP4rev1", b"IMAP4rev1 AUTH=PLAIN"])
+def test_a_server_that_echoes_the_password_does_not_get_it_into_the_error(capabilities: bytes) -> None:
+    script = Script({b"LOGIN": b"TAG NO bad: sesame\r\n"}, capabilities=capabilities)
+    script.replies[b"AUTHENTICATE"] = b"TAG NO bad: sesame AGFubgBzZXNhbWU=\r\n"
+    error = refused(script)
+    assert error.kind is Kind.AUTH
+    assert "bad: ***" in str(error)
+    assert "sesame" not in repr(error)
+    assert error.__cause__ is None
+
+
+def test_a_refusal_that_only_wants_time_is_temporary() -> None:
+    script = Script({b"LOGIN": b"TAG NO [UNAVAILABLE] later\r\n"}, capabilities=b"IMAP4rev1")
+    assert refused(script).kind is Kind.TEMPORARY
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (b"TAG NO not here\r\n", "refuses STARTTLS"),
+        (b"TAG OK go\r\n* OK injected\r\n", "an attack?"),
+    ],
+)
+def test_starttls_that_is_refused_or_tampered_with_ends_before_the_password(reply: bytes, words: str) -> None:
+    script = Script({b"STARTTLS": reply}, capabilities=b"IMAP4rev1 STARTTLS")
+    error = refused(script, tls=TlsSettings(TlsMode.STARTTLS))
+    assert error.kind is Kind.TLS
+    assert words in str(error)
+    assert not any(b"LOGIN" in line or b"AUTH" in line for line in script.heard)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"* LIST (\r\nTAG OK\r\n",
+        b'* LIST () "/" {99999999999}\r\n',
+        b"\xff\xfe\r\n",
+        b"TAG WHAT\r\n",
+    ],
+)
+def test_replies_that_make_no_sense_are_protocol_or_connection_errors(reply: bytes) -> None:
+    script = Script({b"LIST": reply, b"NAMESPACE": b""})
+    with serving(script) as port:
+        session = Session(settings(port, timeout=0.3), lambda: "sesame")
+        with pytest.raises(FerryError) as raised:
+            session.resolve("Archive")
+        session.abandon()
+    assert raised.value.kind in {Kind.PROTOCOL, Kind.CONNECT, Kind.TIMEOUT}
+
+
+@pytest.mark.parametrize(
+    ("folder", "written"),
+    [("INBOX", b'"INBOX"'), ("Büro", b'"B&APw-ro"'), ('a"b\\c', b'"a\\"b\\\\c"'), ("a&b\r\nc", b'"a&-b&AA0ACg-c"')],
+)
+def test_folder_names_are_written_safely(folder: str, written: bytes) -> None:
+    assert folder_name(folder) == written
+
+
+@pytest.mark.parametrize(
+    ("listed", "namespace", "expected"),
+    [
+        (b'* LIST () "." INBOX\r\n', b'* NAMESPACE (("INBOX." ".")) NIL NIL\r\n', "INBOX.Old.2026"),
+        (b'* LIST () "." INBOX\r\n', b'* NAMESPACE (("" ".")) NIL NIL\r\n', "Old.2026"),
+        (b'* LIST () "/" INBOX\r\n', b'* NAMESPACE (("" "/")) NIL NIL\r\n', "Old/2026"),
+        (b"* LIST () NIL INBOX\r\n", b"* NAMESPACE NIL NIL NIL\r\n", "Old/2026"),
+        (b'* LIST (\\Noselect) "/" Old/2026\r\n', b'* NAMESPACE (("" "/")) NIL NIL\r\n', "Old/2026"),
+    ],
+)
+def test_a_folder_gets_the_servers_delimiter_and_prefix(listed: bytes, namespace: bytes, expected: str) -> None:
+    script = Script(
+        {b"LIST": listed + b"TAG OK\r\n", b"NAMESPACE": namespace + b"TAG OK\r\n"},
+        capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
+    )
+    with serving(script) as port:
+        session = Session(settings(port), lambda: "sesame")
+        assert session.resolve("Old/2026") == (expected, False)
+        session.close()
+
+
+def test_numbers_that_cannot_be_are_not_believed() -> None:
+    script = Script(
+        {b"EXAMINE": b"* OK [UIDVALIDITY 0] x\r\n* OK [UIDNEXT 5] x\r\n* 0 EXISTS\r\nTAG OK [READ-ONLY]\r\n"}
+    )
+    with serving(script) as port:
+        session = Session(settings(port), lambda: "sesame")
+        with pytest.raises(FerryError) as raised:
+            session.examine("INBOX")
+        session.close()
+    assert raised.value.kind is Kind.PROTOCOL
+
+
+def test_a_server_without_uidnext_in_examine_is_asked_by_status() -> None:
+    script = Script(
+        {
+            b"EXAMINE": b"* OK [UIDVALIDITY 7] x\r\n* 3 EXISTS\r\nTAG OK [READ-ONLY]\r\n",
+            b"STATUS": b"* STATUS INBOX (UIDNEXT 12 UIDVALIDITY 7)\r\nTAG OK\r\n",
+        }
+    )
+    with serving(script) as port:
+        session = Session(settings(port), lambda: "sesame")
+        seen = session.examine("INBOX")
+        session.close()
+    assert (seen.uid_validity, seen.uid_next, seen.exists) == (7, 12, 3)
