@@ -12,9 +12,17 @@ from typing import Any
 
 from migrator import __version__
 
+DESCRIPTION = """\
+Moves mail out of POP3 maildrops into local archives and IMAP mailboxes, and
+deletes nothing at the source until every copy has been proven.
+"""
+
 EPILOG = """\
-exit codes: 0 everything asked for was done; 1 some account or message was not, and the report names it;
-2 wrong usage or configuration, nothing was touched; 130 interrupted, what was under way was finished or rolled back
+exit codes:
+  0    everything asked for was done
+  1    some account or message was not, and the report names it
+  2    wrong usage or configuration; nothing was touched
+  130  interrupted; what was under way was finished or rolled back
 """
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -58,8 +66,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the grammar of the whole command line; ``command`` names what was asked for."""
     whole = argparse.ArgumentParser(
         prog="mailferry",
-        description="Moves mail out of POP3 maildrops into local archives and IMAP mailboxes, "
-        "and deletes nothing at the source until every copy has been proven.",
+        description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

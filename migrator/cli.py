@@ -30,10 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     from migrator.events import set_up
     from migrator.screen import Screen
 
+    _survive_any_encoding()
     screen = Screen.of(arguments)
     set_up({0: logging.WARNING, 1: logging.INFO}.get(screen.verbosity, logging.DEBUG), as_json=arguments.log_json)
     signal.signal(signal.SIGTERM, _interrupt)
     return answered(_command(arguments.command), arguments, screen)
+
+
+def _survive_any_encoding() -> None:
+    """Write what a terminal's encoding lacks as ``\\xNN``, rather than fail."""
+    import io
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

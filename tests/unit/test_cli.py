@@ -197,3 +197,21 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         process.stdin.close()
         err = process.stderr.read()
     assert (process.returncode, err) == (1, b"")
+
+
+def test_what_the_encoding_lacks_is_written_out() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "migrator", "migrate", "--from", "pop3s://a\u00fc@h", "--to", "mbox:x"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert r"no password for a\xfc at h" in done.stderr
+
+
+def test_after_two_dashes_everything_is_a_word() -> None:
+    assert parser().parse_args(["search", "--json", "--", "-from:bob", "x"]).query == ["-from:bob", "x"]
