@@ -35,8 +35,11 @@ class Command(argparse.ArgumentParser):
 
     # argparse's own method takes the same two, in the same loose types.
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
-        """Parse as ``parse_known_intermixed_args`` does, which itself calls this method twice."""
-        if self._is_mixing:
+        """Parse as ``parse_known_intermixed_args`` does, which itself calls this method twice.
+
+        It knows no ``--``; a line that has one says by it where the options end, so nothing is mixed there.
+        """
+        if self._is_mixing or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
         self._is_mixing = True
         try:
