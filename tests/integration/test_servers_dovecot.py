@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,22 @@ def test_offers_apop_and_challenges(dovecot: Dovecot) -> None:
     assert {"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"} <= set(session.capa()["SASL"])
     session.apop("ann", dovecot.password)
     session.quit()
+
+
+@pytest.mark.parametrize("padding", [0, 3000])
+def test_takes_tokens_of_the_right_user_on_both_protocols(dovecot: Dovecot, padding: int) -> None:
+    bearer = f"auth=Bearer {dovecot.token('ann', padding)}\x01\x01"
+    for user, fits in (("ann", True), ("bob", False)):
+        cases = {"XOAUTH2": f"user={user}\x01{bearer}", "OAUTHBEARER": f"n,a={user},\x01{bearer}"}
+        for mechanism, response in cases.items():
+            with LineClient(dovecot.pop3_port) as client:
+                client.reply()
+                client.ask(b"AUTH " + mechanism.encode())
+                assert client.ask(b64encode(response.encode())).startswith(b"+OK") is fits
+            with LineClient(dovecot.imap_port) as client:
+                client.reply()
+                client.ask(b"a AUTHENTICATE " + mechanism.encode())
+                assert client.ask(b64encode(response.encode())).startswith(b"a OK") is fits
 
 
 def test_serves_many_accounts_and_sessions_at_once(dovecot: Dovecot) -> None:

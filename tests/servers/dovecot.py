@@ -1,7 +1,7 @@
 """A private Dovecot on loopback: POP3 and IMAP, each plain, with STARTTLS, and with TLS from the start.
 
 Runs without privileges: as the caller, or as ``nobody`` when the caller is root. Any user name logs in with the one
-password, and its maildrop appears at first use. As a process of its own:
+password or a token of their own, and their maildrop appears at first use. As a process of its own:
 
     python -m tests.servers.dovecot --backend maildir
 
@@ -17,17 +17,21 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
 from tests.servers.certificates import authority, identity
+from tests.servers.dovecot_configuration import CONFIGURATION
 from tests.servers.imap_mailbox import Mailbox
 from tests.servers.maildrop import canonical
 from tests.servers.process import ServerFailedError, ServerProcess, free_ports, give_to, group_of, unprivileged_user
+from tests.servers.tokens import token_for, write_oauth2_configuration
 
 Backend = Literal["maildir", "mbox", "mdbox"]
 
@@ -43,9 +47,16 @@ _ATTEMPTS = 5  # another process may take a port between our look and Dovecot's
 def why_missing() -> str | None:
     """Say why Dovecot cannot be used here; ``None`` when it can."""
     protocols = [Path("/usr/lib/dovecot") / name for name in ("pop3", "imap")]
-    if all(program.exists() for program in (DOVECOT, *protocols)):
-        return None
-    return "Dovecot is not installed (run tests/prepare)"
+    if not all(program.exists() for program in (DOVECOT, *protocols)):
+        return "Dovecot is not installed (run tests/prepare)"
+    if not _version().startswith("2.3."):
+        return f"Dovecot {_version()} is configured in another way than the 2.3 that we know"
+    return None
+
+
+@cache
+def _version() -> str:
+    return subprocess.run([DOVECOT, "--version"], capture_output=True, text=True, check=True).stdout.split()[0]
 
 
 class Dovecot:
@@ -139,6 +150,10 @@ class Dovecot:
             return [canonical(path.read_bytes()) for path in self._maildir_files(user)]
         return self.mailbox(user, folder).messages()
 
+    def token(self, user: str, padding: int = 0) -> str:
+        """An OAuth token for XOAUTH2 and OAUTHBEARER, larger by ``padding`` bytes."""
+        return token_for(user, padding)
+
     def mailbox(self, user: str, folder: str = "INBOX") -> Mailbox:
         """The user's folder by IMAP."""
         return Mailbox(self.imap_port, user, self.password, folder)
@@ -161,6 +176,7 @@ class Dovecot:
         give_to(self._user, self.folder)
         self.ca_file.write_bytes(authority().certificate)
         give_to(self._user, *identity().write(self.folder))
+        write_oauth2_configuration(self.folder)
 
     def _start(self) -> ServerProcess:
         for _ in range(_ATTEMPTS):
@@ -182,7 +198,7 @@ class Dovecot:
         user = self._user or getpass.getuser()
         group = grp.getgrgid(group_of(user)).gr_name
         settings = "".join(f"{name} = {value}\n" for name, value in self._settings.items())
-        return _CONFIGURATION.format(
+        return CONFIGURATION.format(
             folder=self.folder,
             user=user,
             group=group,
@@ -254,82 +270,6 @@ def _require_reachable(folder: Path) -> None:
     for parent in folder.resolve().parents:
         if not parent.stat().st_mode & 0o001:
             raise ServerFailedError(f"{parent} is closed to {unprivileged_user()}, as whom Dovecot runs under root")
-
-
-_CONFIGURATION = """\
-base_dir = {folder}/base
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-default_vsz_limit = 0
-protocols = pop3 imap
-listen = 127.0.0.1
-ssl = yes
-ssl_cert = <{folder}/certificate.pem
-ssl_key = <{folder}/key.pem
-ssl_min_protocol = TLSv1.2
-disable_plaintext_auth = no
-auth_mechanisms = plain login cram-md5 apop scram-sha-1 scram-sha-256
-auth_failure_delay = 0
-mail_location = {mail_location}
-mail_max_userip_connections = 1000
-# Our server never loses power, and its speed is not what is measured.
-mail_fsync = never
-mbox_write_locks = fcntl
-{settings}
-passdb {{
-  driver = static
-  args = password={{PLAIN}}{password}
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/users/%u allow_all_users=yes
-}}
-namespace inbox {{
-  inbox = yes
-}}
-service anvil {{
-  chroot =
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-}}
-service pop3-login {{
-  chroot =
-  service_count = 0
-  process_min_avail = 1
-  inet_listener pop3 {{
-    port = {pop3_port}
-  }}
-  inet_listener pop3s {{
-    port = {pop3s_port}
-    ssl = yes
-  }}
-}}
-service imap-login {{
-  chroot =
-  service_count = 0
-  process_min_avail = 1
-  inet_listener imap {{
-    port = {imap_port}
-  }}
-  inet_listener imaps {{
-    port = {imaps_port}
-    ssl = yes
-  }}
-}}
-service pop3 {{
-  process_limit = 1000
-}}
-service imap {{
-  process_limit = 1000
-}}
-"""
 
 
 def main() -> None:
