@@ -40,6 +40,8 @@ WINDOW_COMMANDS = 4000
 WINDOW_OCTETS = 32 * 1024 * 1024
 BARRIER_MESSAGES = 256
 BARRIER_OCTETS = 4 * 1024 * 1024
+SIZES_DIFFER_FROM = 3
+"""So many messages of other sizes than announced, and it is the server's way, not a message cut short."""
 
 _SLACK = 1024 * 1024
 _LEAST_BOUND = 4 * 1024 * 1024
@@ -149,7 +151,7 @@ class Retrieval:
     """One run over the messages wanted; iterate once.
 
     ``is_expected`` says whether STAT's numbers fit. To stop early, let ``wanted`` end: what is in flight still comes.
-    ``has_learned_sizes_differ`` turns True when octets differed and the session was in step all the same.
+    ``has_learned_sizes_differ`` turns True when octets differed often and the session was in step all the same.
     """
 
     def __init__(
@@ -180,6 +182,7 @@ class Retrieval:
         self._unconfirmed = 0
         self._unconfirmed_octets = 0
         self._collector: Collector | None = None
+        self._differing = 0
         self._suspect: MessageNumber | None = None
         self._last: MessageNumber | None = None
         self._begun_text = b""
@@ -286,6 +289,7 @@ class Retrieval:
             self._suspect = wanted.number
             raise out_of_step("a message that begins with a status line", beginning)
         if not fits and not self.has_learned_sizes_differ:
+            self._differing += 1
             self._suspect = self._suspect or wanted.number
             self._pace = _Pace.DRAINING
         return Retrieved(wanted.number, message, announced, wire_octets)
@@ -312,7 +316,7 @@ class Retrieval:
             raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
         self.is_confirmed = not self._line.protocol.in_flight and not self._unconfirmed
         if self._pace is _Pace.DRAINING and self.is_confirmed:
-            self.has_learned_sizes_differ = True
+            self.has_learned_sizes_differ = self._differing >= SIZES_DIFFER_FROM
             self._suspect = None
             self._pace = self._usual_pace
         return IN_STEP
@@ -349,7 +353,9 @@ class Retrieval:
         return self._blamed_for_silence(MessageNumber(number), error)
 
     def _blamed_for_step(self, error: FerryError) -> FerryError:
-        culprit = self._suspect or self._last
+        verb, number = self._line.protocol.due or (Verb.STAT, 0)
+        # What differed in octets; else what should come now; else, with nothing due, what came last.
+        culprit = self._suspect or (MessageNumber(number) if verb is Verb.RETR else self._last)
         if culprit is not None and self._is_one_by_one():
             return RetrieveBrokenError(culprit, error)
         return error if isinstance(error, OutOfStepError) else out_of_step(error.message, b"")

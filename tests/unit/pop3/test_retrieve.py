@@ -115,6 +115,14 @@ def test_sizes_that_differ_are_learned_when_the_session_stays_in_step() -> None:
     assert one.session.facts == ServerFacts(sizes_differ=True)
 
 
+def test_one_message_of_another_size_says_nothing_of_the_server() -> None:
+    messages = MANY[:20]
+    sizes = {7: 1000}
+    one = opened(Maildrop(messages, sizes=sizes))
+    assert contents(list(retrieving(one, messages, sizes))) == messages
+    assert one.session.facts == ServerFacts()
+
+
 def test_a_server_known_for_other_sizes_is_not_slowed_down() -> None:
     messages = MANY[:100]
     sizes = dict.fromkeys(range(1, 101), 100)
@@ -202,6 +210,14 @@ def test_in_lock_step_a_doubled_reply_is_seen_at_once() -> None:
     assert isinstance(error, RetrieveBrokenError)
     assert error.number == AT
     assert sum(isinstance(event, Retrieved) for event in told) == AT
+
+
+@pytest.mark.parametrize("instead", [b"x" * 20_000, b"250 fine\r\n"])
+def test_in_lock_step_what_is_no_reply_is_laid_to_the_message_asked_for(instead: bytes) -> None:
+    one = opened(Maildrop(MANY, says={"RETR 5": [instead]}), LOCK_STEP)
+    _, error = until_broken(retrieving(one, MANY))
+    assert isinstance(error, RetrieveBrokenError)
+    assert (error.number, error.kind) == (5, Kind.PROTOCOL)
 
 
 def test_a_message_that_is_not_dot_stuffed_is_named_in_lock_step() -> None:
