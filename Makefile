@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench fuzz lock clean
+.PHONY: help setup demo test lint style types imports format bench fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort
@@ -31,11 +31,17 @@ test: setup ## everything; what the machine cannot run is named
 	tests/prepare
 	$(BIN)/python -m pytest
 
-lint: setup ## style, types, and who may import whom
+lint: style types imports ## style, types, and who may import whom
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
-	PYTHONPATH=. $(BIN)/lint-imports
+
+imports: setup
+	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 
 format: setup ## lays the code out
 	$(BIN)/ruff check --fix-only .
