@@ -108,18 +108,11 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """What a full verification has found and nobody has repaired."""
-
-    account: str
-    damaged: int
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """All that alerts are judged by. ``intervals`` are the seconds between two rounds of an account.
 
-    ``hosts`` names the servers that each account needs, ``down`` those that nobody can reach at present.
+    ``hosts`` names the servers that each account needs, ``down`` those that nobody can reach at present; ``damaged``
+    counts the wrong copies of each destination that has any.
     """
 
     accounts: Mapping[str, AccountState]
@@ -127,7 +120,7 @@ class Picture:
     hosts: Mapping[str, frozenset[str]]
     down: Mapping[str, Circuit] = field(default_factory=dict)
     disks: Sequence[Disk] = ()
-    damages: Sequence[Damage] = ()
+    damaged: Mapping[str, int] = field(default_factory=dict)
     config_problem: str = ""
 
 
@@ -140,11 +133,9 @@ def incidents(picture: Picture, already_open: Collection[str], *, now: float, ru
         own = _of_account(name, state, picture.intervals.get(name, DAY), now, rules)
         is_the_host = not state.is_parked and not picture.hosts.get(name, frozenset()).isdisjoint(down)
         found += [incident for incident in own if not is_the_host or incident.key in already_open]
-        if state.mismatches:
-            found.append(_mismatch(name, state.mismatches))
     found += [_disk_incident(disk) for disk in picture.disks if disk.is_nearly_full]
     found += [_config_incident(picture.config_problem)] if picture.config_problem else []
-    found += [_damage_incident(damage) for damage in picture.damages if damage.damaged]
+    found += [_damage_incident(place, count) for place, count in picture.damaged.items()]
     return {incident.key: incident for incident in found}
 
 
@@ -161,7 +152,7 @@ def _of_account(name: str, state: AccountState, interval: float, now: float, rul
         return [_failing(name, state)]
     if _is_silent(state, interval, now, rules):
         return [_silent(name, state)]
-    if state.partial_since and now - state.partial_since >= rules.partial and not state.mismatches:
+    if state.partial_since and now - state.partial_since >= rules.partial:
         return [_partial(name, state)]
     return []
 
@@ -205,13 +196,6 @@ def _partial(name: str, state: AccountState) -> Incident:
     return Incident(f"account:{name}:partial", Severity.WARNING, title, text, cure)
 
 
-def _mismatch(name: str, count: int) -> Incident:
-    copies = "1 copy differs" if count == 1 else f"{count} copies differ"
-    text = f"{copies} from what was retrieved. Nothing of it was deleted at the source."
-    cure = "look at the storage it is on, then run: mailferry verify"
-    return Incident(f"account:{name}:mismatch", Severity.URGENT, f"{name}: a stored copy is wrong", text, cure)
-
-
 def _host_incident(host: str, accounts: int, circuit: Circuit) -> Incident:
     text = f"It has not been working since {when(circuit.since)}; {accounts} accounts wait for it. {circuit.message}"
     return Incident(f"host:{host}", Severity.WARNING, f"{host} is in trouble", text.rstrip())
@@ -225,11 +209,11 @@ def _disk_incident(disk: Disk) -> Incident:
     )
 
 
-def _damage_incident(damage: Damage) -> Incident:
-    copies = "1 stored copy is" if damage.damaged == 1 else f"{damage.damaged} stored copies are"
-    text = f"The full verification has found that {copies} damaged or gone."
-    title = f"{damage.account}: the archive is damaged"
-    return Incident(f"account:{damage.account}:damage", Severity.URGENT, title, text, "run: mailferry verify")
+def _damage_incident(place: str, count: int) -> Incident:
+    copies = "1 stored copy differs" if count == 1 else f"{count} stored copies differ"
+    text = f"{copies} from what was retrieved, or cannot be read. No message is deleted on the strength of it."
+    cure = "look at the storage it is on; mailferry verify names each, mailferry repair fetches them again"
+    return Incident(f"damage:{place}", Severity.URGENT, f"the archive {place} is damaged", text, cure)
 
 
 def _config_incident(problem: str) -> Incident:

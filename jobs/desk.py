@@ -22,9 +22,10 @@ from jobs.queue import Turn
 from jobs.runs import server_name, servers
 from jobs.snapshot import AccountView, Snapshot
 from jobs.state import AccountState, Notes
-from jobs.upkeep import Upkeep, Verification
+from jobs.upkeep import Upkeep, completed
 from jobs.worker import Ending
 from migrator.config import Config, MaildirDestination, MboxDestination, Notify, Schedule
+from migrator.ends import destination_of
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers
@@ -57,6 +58,10 @@ class Desk:
         """Work by a new configuration."""
         self._config = config
         self._rules = _rules(config.notify or Notify())
+        self._places = {
+            account.name: [destination_of(place, config.state_dir).identity for place in account.destinations]
+            for account in config.accounts
+        }
         self._count([account.name for account in config.accounts])
 
     def began(self, turn: Turn) -> None:
@@ -91,16 +96,32 @@ class Desk:
 
     def views(self, states: Mapping[str, AccountState], running: Sequence[str]) -> list[AccountView]:
         """Return every account as the outside sees it."""
-        try:
-            verifications = self._upkeep.verifications()
-        except FerryError:
-            verifications = {}
+        verified, damaged = self._verified(), self._damaged()
         with self._lock:
             numbers = dict(self._numbers)
         return [
-            AccountView(name, state, verifications.get(name, Verification()), numbers.get(name), name in running)
+            AccountView(
+                name,
+                state,
+                verified_at=verified.get(name, 0.0),
+                damaged=sum(damaged.get(place, 0) for place in self._places.get(name, ())),
+                numbers=numbers.get(name),
+                is_running=name in running,
+            )
             for name, state in states.items()
         ]
+
+    def _verified(self) -> Mapping[str, float]:
+        try:
+            return completed(self._notes)
+        except FerryError:
+            return {}
+
+    def _damaged(self) -> Mapping[str, int]:
+        try:
+            return self._ledger.notes.mismatches()
+        except FerryError:
+            return {}
 
     def tell(
         self,
@@ -118,7 +139,7 @@ class Desk:
             {account.name: frozenset(map(server_name, servers(account))) for account in self._config.accounts},
             down,
             self.disks,
-            [alerts.Damage(name, damage) for name, damage in self._damages().items()],
+            self._damaged(),
             problem,
         )
         remembered = self._notes.facts(alerts.TOPIC)
@@ -139,9 +160,6 @@ class Desk:
             return measured(dict.fromkeys(folders), minimum, self._notes, now)
         except OSError:
             return self.disks
-
-    def _damages(self) -> dict[str, int]:
-        return {name: done.known_damage for name, done in self._upkeep.verifications().items()}
 
     def _remember(self, news: alerts.News, before: Mapping[str, alerts.OpenIncident]) -> None:
         for key, incident in news.remembered.items():

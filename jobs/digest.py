@@ -68,8 +68,8 @@ def _troubles(troubled: Sequence[AccountView]) -> list[str]:
 
 
 def _verifications(snapshot: Snapshot) -> list[str]:
-    moments = [account.verification.completed_at for account in snapshot.accounts]
-    damaged = sum(account.verification.known_damage for account in snapshot.accounts)
+    moments = [account.verified_at for account in snapshot.accounts]
+    damaged = max((account.damaged for account in snapshot.accounts), default=0)
     if not moments or not all(moments):
         done = sum(moment > 0 for moment in moments)
         last = f"Full verification: {done} of {counted(len(moments), 'account')} done for the first time."

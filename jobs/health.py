@@ -53,8 +53,8 @@ def health_of(snapshot: Snapshot) -> Health:
             warnings.append(f"{account.label}: parked until its password or configuration changes")
         elif account.state.is_failing:
             warnings.append(f"{account.label}: fails since {when(account.state.failing_since)} ({account.state.kind})")
-        if account.verification.known_damage:
-            warnings.append(f"{account.label}: {account.verification.known_damage} stored copies are damaged")
+        if account.damaged:
+            warnings.append(f"{account.label}: {account.damaged} stored copies are damaged")
     verdict = Verdict.UNHEALTHY if faults else Verdict.DEGRADED if warnings else Verdict.OK
     return Health(verdict, (*faults, *warnings), snapshot.status_line())
 

@@ -24,14 +24,13 @@ _PER_ACCOUNT: dict[str, tuple[str, _AccountValue]] = {
     "last_worked_seconds": ("When the account was last worked to its end (Unix time)", lambda a: a.state.last_worked),
     "last_full_verify_seconds": (
         "When the archive was last verified in full (Unix time)",
-        lambda a: a.verification.completed_at,
+        lambda a: a.verified_at,
     ),
     "next_run_seconds": ("When the next run is due (Unix time)", lambda a: a.state.next_due),
     "failed_runs": ("Failed runs in a row", lambda a: a.state.attempts),
     "parked": ("1 while the account waits for a changed password", lambda a: float(a.state.is_parked)),
     "running": ("1 while the account is being worked", lambda a: float(a.is_running)),
-    "mismatches": ("Copies that differed in the last run", lambda a: a.state.mismatches),
-    "damaged": ("Damaged copies found by the full verification", lambda a: a.verification.known_damage),
+    "damaged": ("Stored copies that are known to be wrong", lambda a: a.damaged),
 }
 _STATES = ("safe", "waiting", "failed")
 

@@ -40,7 +40,6 @@ class Outcome:
     wait: float | None = None
     host: str = ""
     learned_gap: float = 0.0
-    mismatches: int = 0
     is_interrupted: bool = False
 
     @property
@@ -113,9 +112,8 @@ def _backed_off(advice: Advice, attempts: int, chance: float) -> float:
 def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.0) -> Outcome:
     """Read from a report what the schedule needs; ``host`` is the end at fault."""
     error = report.first_error
-    mismatches = sum(problem.kind is Kind.MISMATCH for problem in report.problems)
     if error is None:
-        return Outcome(report.status, learned_gap=learned_gap, mismatches=mismatches, is_interrupted=report.interrupted)
+        return Outcome(report.status, learned_gap=learned_gap, is_interrupted=report.interrupted)
     return Outcome(
         report.status,
         error.kind,
@@ -125,7 +123,6 @@ def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.
         error.wait,
         host,
         learned_gap,
-        mismatches,
         report.interrupted,
     )
 

@@ -306,7 +306,6 @@ def _after(state: AccountState, outcome: Outcome, attempts: int, now: float) -> 
             kind=str(outcome.kind or ""),
             host=outcome.host,
             message=outcome.message,
-            mismatches=outcome.mismatches,
         )
     is_whole = outcome.status is Status.OK
     return replace(
@@ -315,7 +314,6 @@ def _after(state: AccountState, outcome: Outcome, attempts: int, now: float) -> 
         message="" if is_whole else outcome.message,
         last_worked=now,
         partial_since=0.0 if is_whole else state.partial_since or now,
-        mismatches=outcome.mismatches,
     )
 
 

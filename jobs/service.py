@@ -32,12 +32,14 @@ from jobs.runs import Run, Runs
 from jobs.sd_notify import Supervisor
 from jobs.snapshot import Snapshot
 from jobs.ticks import Ticks
-from jobs.upkeep import Index, Upkeep, Verify
+from jobs.upkeep import ShouldStop, Slice, Upkeep
+from jobs.verifying import verified
 from jobs.watching import Watched
 from jobs.worker import Pulse, Worker
 from migrator.config import Config
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger
+from migrator.shelving import index_what_is_new
 
 STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
@@ -58,8 +60,6 @@ class Parts:
     """What the service is given: how to read its configuration, and who does the work."""
 
     load: Callable[[], Config]
-    verify: Verify | None = None
-    index: Index | None = None
     run: Run | None = None
     supervisor: Supervisor | None = None
 
@@ -106,8 +106,8 @@ class Service:
             self.notes,
             names=self._names,
             verify_every=self._verify_every,
-            verify=self._parts.verify,
-            index=self._parts.index,
+            verify=self._verify,
+            index=self._index,
         )
         self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, chance=random.random)
         self.desk = Desk(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
@@ -122,6 +122,12 @@ class Service:
 
     def _verify_every(self) -> float:
         return self.config.verify.every.total_seconds()
+
+    def _verify(self, part: int, parts: int, should_stop: ShouldStop) -> Slice:
+        return verified(self.config, part, parts, should_stop)
+
+    def _index(self) -> None:
+        index_what_is_new(self.config)
 
     def _limits(self) -> Limits:
         return Limits(self.config.limits.accounts, self.config.limits.per_host)

@@ -8,17 +8,21 @@ from hashlib import sha256
 
 from jobs.alerts import Disk
 from jobs.state import AccountState
-from jobs.upkeep import Verification
 from migrator.ledger.history import AccountNumbers
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One account. ``numbers`` is None while nothing has been counted yet."""
+    """One account. ``numbers`` is None while nothing has been counted yet.
+
+    ``verified_at`` is when its archive was last verified in full, 0.0 for never; ``damaged`` counts the copies in its
+    destinations that are known to be wrong.
+    """
 
     name: str
     state: AccountState
-    verification: Verification = field(default_factory=Verification)
+    verified_at: float = 0.0
+    damaged: int = 0
     numbers: AccountNumbers | None = None
     is_running: bool = False
 

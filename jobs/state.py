@@ -46,7 +46,6 @@ class AccountState:
     first_seen: float = 0.0
     last_worked: float = 0.0
     partial_since: float = 0.0
-    mismatches: int = 0
     gap: float = 0.0
 
     @property

@@ -1,7 +1,8 @@
 """What is done beside the runs, in one quiet thread: indexing new mail, and verifying the whole archive in slices.
 
-Both calls are narrow and are given in. A slice ends after ``SLICE_SECONDS``, rests, and goes on where it ended, across
-restarts too; a full verification is complete when every account's last slice is. Nothing here delays a run.
+Both calls are narrow and are given in. A full verification is ``PARTS`` slices spread over its period; where it stands
+survives restarts, and what was missed while the machine was off is caught up one slice a minute. Nothing here delays a
+run. What is found damaged stands in the ledger, not here.
 """
 
 from __future__ import annotations
@@ -9,87 +10,85 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 
 from jobs.journal import say
 from jobs.state import Fact, Notes
 from migrator.errors import FerryError
 
-TOPIC = "verifications"
-SLICE_SECONDS = 20.0
+TOPIC = "verification"
+WHOLE = "whole"
+PARTS = 240
 REST_SECONDS = 60.0
-"""Between two slices: at most a quarter of one disk's time goes into verifying."""
-RETRY_SECONDS = 3600.0
+"""Between two slices, whatever is behind."""
+RETRY_SECONDS = 1800.0
+MOST_TRIES = 4
+"""So often a slice is tried while a destination cannot be reached; then the others need not wait any longer."""
 
 ShouldStop = Callable[[], bool]
 
 
+class StoppedError(Exception):
+    """A slice was told to stop before its end; it is done again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one slice did. ``cursor`` is where the next begins, ``""`` when the account's archive is through."""
+    """What one slice found. ``unreachable`` are the accounts that have a destination which could not be read."""
 
-    cursor: str
     checked: int
     damaged: int
+    unreachable: frozenset[str] = frozenset()
 
 
-Verify = Callable[[str, str, ShouldStop], Slice]
-"""``verify(account, cursor, should_stop)``: read stored copies again from the cursor on until told to stop."""
+Verify = Callable[[int, int, ShouldStop], Slice]
+"""``verify(part, parts, should_stop)`` reads that part of the archive again; ``StoppedError`` when told to stop."""
 
-Index = Callable[[ShouldStop], int]
-"""``index(should_stop)``: put what is new into the search index until told to stop; returns how many."""
+Index = Callable[[], None]
+"""Take into the search index what is new."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """How far the full verification of one account's archive is; times are seconds since the epoch, 0.0 for never."""
+class Round:
+    """How far the full verification under way is; times are seconds since the epoch, 0.0 for never."""
 
-    first_seen: float = 0.0
-    begun_at: float = 0.0
-    cursor: str = ""
+    begun_at: float
+    part: int = 0
+    tries: int = 0
+    not_before: float = 0.0
     checked: int = 0
     damaged: int = 0
-    completed_at: float = 0.0
-    completed_checked: int = 0
-    completed_damaged: int = 0
-    not_before: float = 0.0
-
-    @property
-    def known_damage(self) -> int:
-        """Return how many damaged copies the last complete pass or the one under way has found."""
-        return max(self.completed_damaged, self.damaged)
+    left_out: tuple[str, ...] = ()
 
     def as_fact(self) -> Fact:
         """Return the form in which it is remembered."""
         return asdict(self)
 
     @classmethod
-    def from_fact(cls, fact: Fact) -> Verification:
+    def from_fact(cls, fact: Fact) -> Round:
         """Read what was remembered."""
-        return cls(**{name: fact[name] for name in cls.__slots__ if name in fact})  # type: ignore[arg-type]  # by as_fact
+        known = {name: fact[name] for name in cls.__slots__ if name in fact}
+        return replace(cls(**known), left_out=tuple(known.get("left_out", ())))  # type: ignore[arg-type]  # by as_fact
 
-    def after(self, done: Slice, now: float) -> Verification:
-        """Return how far it is after one more slice."""
-        checked, damaged = self.checked + done.checked, self.damaged + done.damaged
-        if done.cursor:
-            return replace(self, cursor=done.cursor, checked=checked, damaged=damaged)
-        return Verification(
-            first_seen=self.first_seen,
-            completed_at=now,
-            completed_checked=checked,
-            completed_damaged=damaged,
+    def due_at(self, every: float) -> float:
+        """Return when the next slice is due."""
+        return max(self.begun_at + every * self.part / PARTS, self.not_before)
+
+    def after(self, done: Slice, now: float) -> Round:
+        """Return where the round is after a slice, which is tried again while something could not be reached."""
+        tries = self.tries + 1
+        if done.unreachable and tries < MOST_TRIES:
+            return replace(self, tries=tries, not_before=now + RETRY_SECONDS)
+        return replace(
+            self,
+            part=self.part + 1,
+            tries=0,
+            not_before=0.0,
+            checked=self.checked + done.checked,
+            damaged=self.damaged + done.damaged,
+            left_out=tuple(sorted({*self.left_out, *done.unreachable})),
         )
-
-    def due_at(self, account: str, every: float) -> float:
-        """Return when the next slice is due. First ones are spread over the whole period, by name."""
-        if self.begun_at:
-            return self.not_before
-        if self.completed_at:
-            return max(self.completed_at + every, self.not_before)
-        share = int.from_bytes(sha256(account.encode()).digest()[:4]) / 2**32
-        return max(self.first_seen + every * share, self.not_before)
 
 
 class Upkeep:
@@ -101,8 +100,8 @@ class Upkeep:
         *,
         names: Callable[[], Sequence[str]],
         verify_every: Callable[[], float],
-        verify: Verify | None = None,
-        index: Index | None = None,
+        verify: Verify,
+        index: Index,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing is done before ``start``."""
@@ -146,56 +145,54 @@ class Upkeep:
 
     def index_once(self) -> None:
         """Index what is new; a failure is told and tried again with the next news."""
-        if self._index is None:
-            return
         try:
-            indexed = self._index(self._stop.is_set)
+            self._index()
         except FerryError as error:
             say("worker.index.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
-        else:
-            if indexed:
-                say("worker.index.updated", messages=indexed)
 
     def verify_once(self) -> None:
-        """Do one slice of the account that is most overdue, if any is."""
-        if self._verify is None:
+        """Do the next slice if it is due."""
+        now = self._clock()
+        known = self._round(now)
+        if known.due_at(self._every()) > now:
             return
-        now, every = self._clock(), self._every()
-        known = self.verifications()
-        due = [(known[name].due_at(name, every), name) for name in self._names() if name in known]
-        moment, name = min(due, default=(float("inf"), ""))
-        if moment <= now:
-            self._slice(self._verify, name, known[name])
-
-    def _slice(self, verify: Verify, name: str, before: Verification) -> None:
-        begun = self._clock()
-        end = time.monotonic() + SLICE_SECONDS
-        begun_at = before.begun_at or begun
         try:
-            done = verify(name, before.cursor, lambda: self._stop.is_set() or time.monotonic() > end)
-        except FerryError as error:
-            say("worker.verify.failed", level=logging.WARNING, account=name, kind=str(error.kind), problem=str(error))
-            self._note(name, replace(before, begun_at=begun_at, not_before=begun + RETRY_SECONDS))
+            done = self._verify(known.part, PARTS, self._stop.is_set)
+        except StoppedError:
             return
-        after = replace(before, begun_at=begun_at, not_before=0.0).after(done, self._clock())
-        self._note(name, after)
+        except FerryError as error:
+            say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+            done = Slice(0, 0, frozenset(self._names()))
         if done.damaged:
-            say("worker.verify.damaged", level=logging.ERROR, account=name, damaged=done.damaged)
-        if not done.cursor:
-            fields = {"checked": after.completed_checked, "damaged": after.completed_damaged}
-            say("worker.verify.completed", account=name, **fields)
+            say("worker.verify.damaged", level=logging.ERROR, damaged=done.damaged)
+        self._note(known.after(done, self._clock()))
 
-    def verifications(self) -> dict[str, Verification]:
-        """Return how far each account is; accounts seen for the first time are noted, gone ones forgotten."""
-        facts = self._notes.facts(TOPIC)
-        names = self._names()
-        for name in facts.keys() - set(names):
-            self._notes.forgotten(TOPIC, name)
+    def _round(self, now: float) -> Round:
+        fact = self._notes.facts(TOPIC).get(WHOLE)
+        return Round.from_fact(fact) if fact else Round(begun_at=now)
+
+    def _note(self, known: Round) -> None:
+        if known.part < PARTS:
+            self._notes.noted(TOPIC, WHOLE, known.as_fact())
+            return
+        now = self._clock()
+        names = [name for name in self._names() if name not in known.left_out]
         for name in names:
-            if name not in facts:
-                facts[name] = Verification(first_seen=self._clock()).as_fact()
-                self._notes.noted(TOPIC, name, facts[name])
-        return {name: Verification.from_fact(facts[name]) for name in names}
+            self._notes.noted(TOPIC, _key(name), {"completed_at": now})
+        say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
+        # The next round begins a period after this one began, or at once when this one took longer.
+        self._notes.noted(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
 
-    def _note(self, name: str, verification: Verification) -> None:
-        self._notes.noted(TOPIC, name, verification.as_fact())
+
+def completed(notes: Notes) -> Mapping[str, float]:
+    """Return when the archive of each account was last verified in full; accounts that never were are not there."""
+    found: dict[str, float] = {}
+    for key, fact in notes.facts(TOPIC).items():
+        moment = fact.get("completed_at")
+        if key != WHOLE and isinstance(moment, float):
+            found[key.removeprefix("account ")] = moment
+    return found
+
+
+def _key(name: str) -> str:
+    return f"account {name}"

@@ -81,11 +81,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which copies to check: of these accounts (of all, for none), a share of them, those archived since a moment."""
+    """Which copies to check: of these accounts (of all, for none), a share of them, those archived since a moment.
+
+    ``part`` of ``parts`` is a slice of the whole: together the parts are everything, each copy in exactly one of them.
+    """
 
     accounts: tuple[str, ...] = ()
     share: float = 1.0
     since: float | None = None
+    part: int = 0
+    parts: int = 1
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether a content belongs to the part."""
+        return int.from_bytes(digest[:4]) * self.parts >> 32 == self.part
 
 
 class Check:
@@ -136,6 +145,8 @@ class Check:
         self, copies: Sequence[StoredCopy], shelf: Shelf, selection: Selection, since: set[Digest] | None
     ) -> list[StoredCopy]:
         chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
+        if selection.parts > 1:
+            chosen = [copy for copy in chosen if selection.has(copy.digest)]
         if selection.share < 1:
             chosen = [copy for copy in chosen if self._chance.random() < selection.share]
         if not selection.accounts or set(shelf.accounts) <= set(selection.accounts):

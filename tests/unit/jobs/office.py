@@ -51,7 +51,6 @@ class Mailbox:
     right_password: str = "secret"
     every: float = 15 * MINUTE
     version: int = 1
-    mismatches: int = 0
 
 
 @dataclass(slots=True)
@@ -69,6 +68,7 @@ class Office:
     logins: list[tuple[float, str]] = field(default_factory=list)
     worked: list[tuple[float, str]] = field(default_factory=list)
     told: list[tuple[float, str, str]] = field(default_factory=list)
+    damaged: dict[str, int] = field(default_factory=dict)
     most_at_once: int = 0
     refusals: int = 0
 
@@ -185,8 +185,6 @@ class Office:
         if mailbox.password != mailbox.right_password:
             message = f"{mailbox.host} refused the password"
             return Outcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, message, host=mailbox.host)
-        if mailbox.mismatches:
-            return Outcome(Status.PARTIAL, Kind.MISMATCH, message="differs", mismatches=mailbox.mismatches)
         return Outcome(Status.OK)
 
     def _tell(self) -> None:
@@ -196,6 +194,7 @@ class Office:
             {name: mailbox.every for name, mailbox in self.mailboxes.items()},
             {name: frozenset({mailbox.host}) for name, mailbox in self.mailboxes.items()},
             self.queue.breakers.down(),
+            damaged=self.damaged,
         )
         still_open = [key for key, incident in before.items() if not incident.over_at]
         told = news(incidents(picture, still_open, now=self.now, rules=self.rules), before, self.now)
