@@ -1,0 +1,32 @@
+"""``mailferry demo``: show it all with a small server and sample mail, in a minute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrator.commands import DONE, INTERRUPTED, NOT_ALL_DONE
+from migrator.commands.stopping import stopping
+from migrator.demo.place import Place
+from migrator.demo.story import Story
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.screen import Screen
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Play the demo in its folder; 1 if anything does not add up."""
+    place = Place.at(arguments.dir)
+    with stopping(screen) as stop:
+        story = Story(place, screen, stop)
+        story.play()
+    outcome = story.outcome
+    if screen.is_json:
+        paths = {"archive": str(place.archive), "config": str(place.config)}
+        screen.document(paths | outcome.as_json())
+    for problem in outcome.problems:
+        screen.problem(f"mailferry demo: {problem}")
+    if stop.is_set() or outcome.is_interrupted:
+        return INTERRUPTED
+    return NOT_ALL_DONE if outcome.problems else DONE

@@ -1,0 +1,172 @@
+"""The demo itself: real runs against the small server, each told in a few lines, and the proof that all adds up."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import textwrap
+import threading
+import time
+from contextlib import closing
+
+from migrator import config
+from migrator.demo.outcome import Comparison, Outcome
+from migrator.demo.place import ACCOUNT, Place
+from migrator.demo.samples import samples
+from migrator.demo.server import Maildrop, serving
+from migrator.ends import job_of
+from migrator.fleet import run_accounts
+from migrator.ledger import Ledger
+from migrator.report import AccountReport
+from migrator.run import Surroundings
+from migrator.screen import Screen, Style
+from migrator.words import counted, size, span
+
+_WIDTH = 78
+_INDENT = "   "
+
+
+class Story:
+    """One demo in one folder, told on one screen."""
+
+    def __init__(self, place: Place, screen: Screen, stop: threading.Event) -> None:
+        """Prepare; nothing is touched yet. ``stop`` ends a run as Ctrl-C does."""
+        self._place = place
+        self._screen = screen
+        self._stop = stop
+        self._maildrop = Maildrop(ACCOUNT, secrets.token_urlsafe(12))
+        self._before = place.stored().total()
+        self.outcome = Outcome(samples())
+
+    def play(self) -> None:
+        """Fill a server, bring its mail home, do it again, and hold the archive against what was sent."""
+        began = time.monotonic()
+        self._screen.keep_secret([self._maildrop.password])
+        self._introduce()
+        with serving(self._maildrop) as port:
+            self._place.write_config(port, self._maildrop.password)
+            for act in (self._first_run, self._second_run, self._restored_backup):
+                act()
+                if self._stop.is_set() or self.outcome.problems:
+                    return
+        self._compare()
+        if not self.outcome.problems:
+            self._say()
+            self._say(self._screen.styled(f"All numbers add up ({span(time.monotonic() - began)}).", Style.GOOD))
+            self._show_around()
+
+    def _introduce(self) -> None:
+        sent = self.outcome.sent
+        languages = {sample.language for sample in sent} - {""}
+        charsets = {sample.charset for sample in sent} - {""}
+        odd = sum(not sample.language for sample in sent)
+        self._tell(
+            "mailferry moves mail out of POP3 maildrops into an archive of your own. It deletes nothing at the source "
+            "before every copy has been proven. This is how that looks:",
+            indent="",
+        )
+        self._title("1. A small mail server starts on this machine, with an office's mail in it")
+        self._tell(
+            f"{counted(len(sent), 'message')}, {size(self.outcome.octets)}, in {len(languages)} languages and "
+            f"{len(charsets)} charsets: notes, replies, invitations, newsletters, attachments. {odd} of them are as "
+            "odd as real mail can be: no header, NUL bytes, lines of 300 kB, bounces, sealed letters, twins."
+        )
+        if self._before:
+            self._tell(
+                f"The archive of an earlier demo is here ({counted(self._before, 'message')}): what it holds is "
+                "recognised by its content, and not stored again."
+            )
+
+    def _first_run(self) -> None:
+        self._title("2. First run: copy, prove, and only then delete")
+        self._fill(epoch=1)
+        report = self._run(listed=len(self.outcome.sent), is_repeat=False)
+        self._tell_numbers(report)
+        if report.copied:
+            self._tell(f"Each copy was forced to the disk, read back and compared: {report.verified:,} verified.")
+        else:
+            self._tell(f"The copies of the earlier demo were read back and compared: {report.verified:,} verified.")
+        self._tell(f"Only then was the server told to delete: {self._deleted(report)}.")
+
+    def _second_run(self) -> None:
+        self._title("3. Second run: nothing is left to do")
+        report = self._run(listed=0, is_repeat=True)
+        self._tell_numbers(report)
+        self._tell("After a power cut, this is the run that would take up the rest.")
+
+    def _restored_backup(self) -> None:
+        self._title("4. The provider restores a backup: all is back, under new unique-ids")
+        self._fill(epoch=2)
+        report = self._run(listed=len(self.outcome.sent), is_repeat=True)
+        self._tell_numbers(report)
+        self._tell("Nothing is copied twice: mail is known by its content, not by its id.")
+        self._tell(f"Each copy was read back once more, then: {self._deleted(report)}.")
+
+    def _compare(self) -> None:
+        self._title("5. The archive's files, held against what the server was given")
+        found = Comparison.of(self.outcome.sent, self._place.stored())
+        self.outcome.compared(found, before=self._before)
+        duplicates = counted(len(self.outcome.sent) - found.equal - found.missing, "duplicate")
+        others = f" ({counted(found.others, 'other')} stood there before)" if found.others else ""
+        self._tell(f"{len(self.outcome.sent):,} sent = {found.equal + found.missing:,} different + {duplicates}")
+        self._tell(
+            f"{found.equal + found.missing:,} different = {found.equal:,} in the archive, equal byte for byte"
+            f" + {found.missing:,} missing{others}"
+        )
+
+    def _fill(self, *, epoch: int) -> None:
+        self._maildrop.fill([sample.content for sample in self.outcome.sent], epoch=epoch)
+
+    def _run(self, *, listed: int, is_repeat: bool) -> AccountReport:
+        """Do what ``mailferry migrate -c`` does with the demo's configuration."""
+        loaded = config.load(self._place.config)
+        jobs = [job_of(account, loaded.state_dir) for account in loaded.accounts]
+        with closing(Ledger.open(loaded.state_dir)) as ledger:
+            [report] = run_accounts(jobs, ledger, Surroundings(stop=self._stop))
+        self.outcome.ran(report, listed=listed, left=len(self._maildrop.messages), is_repeat=is_repeat)
+        return report
+
+    def _tell_numbers(self, report: AccountReport) -> None:
+        self._tell(f"{report.listed:,} on the server = {report.known:,} already safe + {report.new:,} new")
+        if not report.new:
+            return
+        parts = [f"{report.copied:,} copied", counted(report.duplicates, "duplicate") + " (stored already)"]
+        rest = {"skipped": report.skipped, "failed": report.failed, "remaining": report.remaining}
+        parts += [f"{number:,} {word}" for word, number in rest.items() if number]
+        self._tell(f"{report.new:,} new = {' + '.join(parts)}")
+
+    def _deleted(self, report: AccountReport) -> str:
+        left = len(self._maildrop.messages)
+        return f"{report.deleted:,} deleted, {f'{left:,}' if left else 'none'} left"
+
+    def _show_around(self) -> None:
+        volume = shlex.quote(str(self._place.volumes()[-1]))
+        configured = f"-c {shlex.quote(str(self._place.config))}"
+        self._title("Your archive")
+        self._tell("A plain mbox file; any mail program opens it, with mailferry or without:")
+        self._lines(volume, f"mutt -R -f {volume}", "(Thunderbird: copy it to Mail/Local Folders of a profile)")
+        self._title("Go on")
+        self._lines(
+            f"mailferry status {configured}",
+            f"mailferry verify {configured}",
+            f"mailferry search {configured} marmalade",
+        )
+        self._tell("Your own mail (it stays on the server unless you say otherwise):")
+        self._lines("mailferry migrate --from pop3s://you%40example.org@pop.example.org \\", "    --to mbox:my-mail")
+
+    def _title(self, words: str) -> None:
+        self._say()
+        self._say(self._screen.styled(words, Style.STRONG))
+
+    def _tell(self, words: str, indent: str = _INDENT) -> None:
+        for line in textwrap.wrap(words, _WIDTH, initial_indent=indent, subsequent_indent=indent):
+            self._say(line)
+
+    def _lines(self, *lines: str) -> None:
+        """Say lines that a person may copy: never broken, whatever their length."""
+        for line in lines:
+            self._say(f"{_INDENT}  {line}")
+
+    def _say(self, line: str = "") -> None:
+        if not self._screen.is_quiet:
+            self._screen.result(line)
