@@ -63,8 +63,8 @@ class Screen:
         )
 
     def keep_secret(self, values: Iterable[str]) -> None:
-        """Write stars wherever one of these would appear."""
-        self._secrets.update(value for value in values if len(value) > 2)
+        """Write stars wherever one of these would appear, unless it is so short that any text holds it."""
+        self._secrets.update(value for value in values if len(value) > 3)
 
     def result(self, line: str = "") -> None:
         """Say what the command was asked for."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ def keep_secrets(config: Config, screen: Screen) -> None:
     """Have the screen write stars for every password that stands in the configuration or the environment."""
     from migrator.secrets import EnvironmentSecret, TextSecret
 
-    secrets = [secret for account in config.accounts for secret in account.secrets()]
-    known = [secret for secret in secrets if isinstance(secret, TextSecret | EnvironmentSecret)]
-    screen.keep_secret(secret.reveal() for secret in known if secret.missing() is None)
+    for account in config.accounts:
+        for secret in account.secrets():
+            if isinstance(secret, TextSecret | EnvironmentSecret):
+                with suppress(FerryError):  # one that cannot be had will be told when somebody logs in with it
+                    screen.keep_secret([secret.reveal()])
 
 
 def with_passwords(config: Config, accounts: Sequence[Account]) -> None:

@@ -18,7 +18,7 @@ from migrator.config.model import (
     Source,
 )
 from migrator.config.reading import load
-from migrator.config.urls import End, config_from_urls, default_state_dir
+from migrator.config.urls import End, config_from_urls, default_state_dir, destination_from_url
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "VerifySchedule",
     "config_from_urls",
     "default_state_dir",
+    "destination_from_url",
     "find_config",
     "load",
 ]

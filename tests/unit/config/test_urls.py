@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls
+from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls, destination_from_url
 from migrator.errors import ConfigError
 from migrator.net import TlsMode
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
@@ -136,3 +136,11 @@ def test_the_state_folder_is_the_users_own(tmp_path: Path, monkeypatch: pytest.M
     assert read("pop3s://a@h", "mbox:x").state_dir == tmp_path / "mailferry"
     monkeypatch.delenv("XDG_STATE_HOME")
     assert read("pop3s://a@h", "mbox:x").state_dir == Path.home() / ".local/state/mailferry"
+
+
+def test_a_single_destination_is_read_with_its_password() -> None:
+    mailbox = destination_from_url("imaps://b@i/Archiv", passwords=password_of)
+    assert isinstance(mailbox, ImapDestination)
+    assert (mailbox.folder, mailbox.password.reveal()) == ("Archiv", "--to 1")
+    with pytest.raises(ConfigError, match="--to: has no user"):
+        destination_from_url("imaps://i/Archiv", passwords=password_of)
