@@ -97,10 +97,12 @@ class ImapDestination:
     def begin(self, messages: Sequence[Message]) -> ImapAnchor:
         """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there."""
         del messages
-        folder = self._mailbox.look(writing=self._flags is None and bool(self.settings.wanted_flags))
+        if self.settings.wanted_flags:
+            self._mailbox.is_open_for_writing = True  # only so does a server tell which flags it keeps
+        folder = self._mailbox.look()
         if folder is None:
             self._mailbox.create()
-            folder = self._mailbox.look(writing=bool(self.settings.wanted_flags))
+            folder = self._mailbox.look()
         if folder is None:
             raise FerryError(
                 Kind.REFUSED, f"the folder {self.settings.folder} was created and is not there", scope=Scope.ACCOUNT

@@ -80,6 +80,7 @@ class Delivery:
         self._outcomes: dict[int, ImapLocator | FerryError] = {}
         self._groups: deque[_Group] = deque()
         self._unlocated: list[int] = []
+        self._claimed: set[int] = set()
         self._stop: FerryError | None = None
         self._waits = iter(WAITS)
         self._silences = self._hangups = 0
@@ -141,8 +142,7 @@ class Delivery:
                 raise
             lost = error
         answered = {place for answer in appender.answers for place in group.places[answer.first : answer.last]}
-        for answer in appender.answers:
-            self._take(answer, group)
+        self._hear(appender.answers, group)
         if lost is not None:
             rest = tuple(place for place in group.places if place not in answered)
             self._resolve(_Group(rest, group.cuts), appender, lost)
@@ -169,58 +169,75 @@ class Delivery:
 
     # What the server answered.
 
-    def _take(self, answer: Answer, group: _Group) -> None:
-        part = _Group(group.places[answer.first : answer.last], group.cuts)
-        if answer.reply.verdict is not Verdict.OK:
-            self._follow_up(answer, part)
-            return
+    def _hear(self, answers: Sequence[Answer], group: _Group) -> None:
+        """Take what was stored, then act on what was refused: once for each remedy, however many call for it."""
+        refused: dict[Remedy, list[int]] = {}
+        errors: dict[Remedy, FerryError] = {}
+        for answer in answers:
+            part = _Group(group.places[answer.first : answer.last], group.cuts)
+            if answer.reply.verdict is Verdict.OK:
+                self._take(answer, part)
+                continue
+            refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
+            if refusal.remedy is Remedy.SPLIT:
+                self._split(part, refusal.error)
+            else:
+                refused.setdefault(refusal.remedy, []).extend(part.places)
+                errors.setdefault(refusal.remedy, refusal.error)
+        for remedy, places in refused.items():
+            self._follow_up(remedy, errors[remedy], _Group(tuple(places), group.cuts))
+
+    def _take(self, answer: Answer, part: _Group) -> None:
+        """Note where copies stand, if the server says so and it can be."""
         told = parse_append_uid(answer.reply, count=len(part.places))
-        claimed = {copy.uid for copy in self._outcomes.values() if isinstance(copy, ImapLocator)}
         if (
             told is None
             or told.uid_validity != self._uid_validity
             or min(told.uids) < self._uid_next
-            or not claimed.isdisjoint(told.uids)
+            or not self._claimed.isdisjoint(told.uids)
         ):
             self._unlocated.extend(part.places)
             return
         for place, uid in zip(part.places, told.uids, strict=True):
-            self._outcomes[place] = ImapLocator(told.uid_validity, uid)
+            self._note(place, ImapLocator(told.uid_validity, uid))
 
-    def _follow_up(self, answer: Answer, part: _Group) -> None:
-        session = self._mailbox.session
-        refusal = judge_append(answer.reply, self._mailbox.folder, secrets=session.secrets)
-        match refusal.remedy:
-            case Remedy.CREATE if not self._has_created:
-                self._create()
-                self._groups.appendleft(part)
-            case Remedy.WAIT:
-                self._wait(refusal.error, part)
-            case Remedy.CREATE | Remedy.STOP:
-                self._stop = refusal.error
-            case Remedy.SPLIT if len(part.places) > 1:
-                self._groups.extendleft(reversed(part.halves()))
-            case Remedy.SPLIT:
-                self._outcomes[part.places[0]] = refusal.error
-                if refusal.error.scope is not Scope.MESSAGE:
-                    self._stop = refusal.error
+    def _note(self, place: int, locator: ImapLocator) -> None:
+        self._outcomes[place] = locator
+        self._claimed.add(locator.uid)
+
+    def _split(self, part: _Group, error: FerryError) -> None:
+        if len(part.places) > 1:
+            self._groups.extendleft(reversed(part.halves()))
+            return
+        self._outcomes[part.places[0]] = error
+        if error.scope is not Scope.MESSAGE:
+            self._stop = error
+
+    def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
+        if remedy is Remedy.CREATE and not self._has_created:
+            self._create()
+        elif remedy is Remedy.OPEN and not self._mailbox.is_open_for_writing:
+            self._mailbox.open_for_writing()
+        elif remedy is not Remedy.WAIT or not self._has_waited(error):
+            self._stop = error
+            return
+        self._groups.appendleft(part)
 
     def _create(self) -> None:
         self._has_created = True
         self._mailbox.create()
         folder = self._mailbox.look()
         if folder is not None:
-            self._uid_validity, self._uid_next = folder.uid_validity, min(folder.uid_next, self._uid_next)
+            self._uid_validity, self._uid_next = folder.uid_validity, 1
 
-    def _wait(self, error: FerryError, part: _Group) -> None:
-        """Wait as long as the server asks, or a little if it does not say; give up if that is long, or did not help."""
+    def _has_waited(self, error: FerryError) -> bool:
+        """Wait as long as the server asks, or a little if it does not say; False if that is long, or did not help."""
         pause = next(self._waits, None)
         seconds = error.wait if error.wait is not None else pause
         if pause is None or seconds is None or seconds > LONGEST_WAIT:
-            self._stop = error
-            return
+            return False
         self._world.sleep(seconds)
-        self._groups.appendleft(part)
+        return True
 
     # What to do when there was no answer.
 
@@ -277,14 +294,14 @@ class Delivery:
         folder = self._mailbox.look()
         if folder is None:
             return set()
-        is_same = folder.uid_validity == self._uid_validity
-        first = self._uid_next if is_same else 1
-        claimed = {copy.uid for copy in self._outcomes.values() if isinstance(copy, ImapLocator)} if is_same else set()
-        candidates = [one for one in self._mailbox.sizes(first) if one.uid not in claimed]
+        if folder.uid_validity != self._uid_validity:  # made anew: what was meant may stand anywhere in it
+            self._claimed.clear()
+            self._uid_validity, self._uid_next = folder.uid_validity, 1
+        candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]
         wanted = [self._wanted(self._messages[place]) for place in places]
         pairs, _ = self._mailbox.find(folder.uid_validity, candidates, wanted, is_rebuilding=self._rules.is_rebuilding)
         for index, uid in pairs.items():
-            self._outcomes[places[index]] = ImapLocator(folder.uid_validity, uid)
+            self._note(places[index], ImapLocator(folder.uid_validity, uid))
         return {places[index] for index in pairs}
 
     @staticmethod

@@ -53,6 +53,7 @@ class Mailbox:
         self._seen: Folder | None = None
         self._room: int | None = None
         self._has_asked_room = False
+        self.is_open_for_writing = False
 
     @property
     def session(self) -> Session:
@@ -97,11 +98,16 @@ class Mailbox:
             self._session.close()
         self._session = self._seen = None
 
-    def look(self, *, writing: bool = False) -> Folder | None:
+    def open_for_writing(self) -> None:
+        """Open the folder by SELECT from now on; EXAMINE is kinder, since it leaves \\Recent to other clients."""
+        self.is_open_for_writing = True
+        self.look()
+
+    def look(self) -> Folder | None:
         """Return the folder as it is now, or None if it does not exist; an idle connection may have died meanwhile."""
         is_fresh = self._session is None
         try:
-            return self._look(writing=writing)
+            return self._look()
         except FerryError as error:
             if error.scope is not Scope.SESSION:
                 raise
@@ -109,13 +115,13 @@ class Mailbox:
             if is_fresh or error.kind is Kind.TIMEOUT:
                 raise
             self._folder = None
-            return self._look(writing=writing)
+            return self._look()
 
-    def _look(self, *, writing: bool) -> Folder | None:
+    def _look(self) -> Folder | None:
         if not self.exists:
             return None
         session = self.session
-        self._seen = session.select(self.folder) if writing else session.examine(self.folder)
+        self._seen = session.select(self.folder) if self.is_open_for_writing else session.examine(self.folder)
         return self._seen
 
     def create(self) -> None:
@@ -195,7 +201,7 @@ class Mailbox:
         return found
 
     def _read_group(self, uid_validity: int, group: list[int]) -> dict[int, Body | FerryError]:
-        folder = self._seen if self._session is not None and self._seen is not None else self._look(writing=False)
+        folder = self._seen if self._session is not None and self._seen is not None else self._look()
         if folder is None or folder.uid_validity != uid_validity:
             return dict.fromkeys(group, self._rebuilt(uid_validity, folder))
         with self.session.seam():

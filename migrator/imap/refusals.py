@@ -1,4 +1,4 @@
-"""What a refusal means, and what to do about it: create, wait, split or stop.
+"""What a refusal means, and what to do about it: create, open, wait, split or stop.
 
 Pure. Response codes are those of RFC 9051 section 7.1, RFC 5530 and RFC 9208; where providers say it in words only,
 the words are known. A batch that is refused is split down to the message at fault, unless the reason lies elsewhere.
@@ -19,13 +19,15 @@ _THROTTLE = re.compile(
 )
 _TOO_LARGE = re.compile(rb"too (?:big|large)|size (?:limit|exceed)|exceed\w* .{0,40}\bsize", re.I)
 _BUSY_CODES = frozenset({b"UNAVAILABLE", b"INUSE", b"LIMIT"})
-_FORBIDDEN_CODES = frozenset({b"NOPERM", b"AUTHORIZATIONFAILED", b"EXPIRED", b"PRIVACYREQUIRED", b"READ-ONLY"})
+_FORBIDDEN_CODES = frozenset({b"NOPERM", b"AUTHORIZATIONFAILED", b"EXPIRED", b"PRIVACYREQUIRED"})
+_READ_ONLY = re.compile(rb"read-?only", re.I)
 
 
 class Remedy(Enum):
     """What can help against a refusal."""
 
     CREATE = "create the folder and try again"
+    OPEN = "open the folder for writing and try again"
     WAIT = "wait and try again"
     SPLIT = "find the message at fault"
     STOP = "nothing more is accepted now"
@@ -55,14 +57,16 @@ def judge_append(reply: StatusReply, folder: str, *, secrets: tuple[bytes, ...] 
         return Refusal(Remedy.SPLIT, FerryError(Kind.TOO_LARGE, "the server finds it too large", server_words=words))
     if reply.code in _BUSY_CODES and b"identical" not in reply.words.lower():
         return Refusal(Remedy.WAIT, _temporary("the server cannot take messages now", words, None))
-    if reply.code in _FORBIDDEN_CODES:
+    if reply.code in _FORBIDDEN_CODES or _READ_ONLY.search(reply.words):
         forbidden = FerryError(
             Kind.REFUSED,
             f"the server does not let this user store messages in {folder}",
             server_words=words,
             scope=Scope.ACCOUNT,
         )
-        return Refusal(Remedy.STOP, forbidden)
+        # Courier lets nobody append to a folder that the same session has open for reading only.
+        is_read_only = _READ_ONLY.search(reply.words) is not None
+        return Refusal(Remedy.OPEN if is_read_only else Remedy.STOP, forbidden)
     return Refusal(Remedy.SPLIT, FerryError(Kind.REFUSED, "the server refuses to store it", server_words=words))
 
 

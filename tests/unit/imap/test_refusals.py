@@ -30,6 +30,7 @@ def reply(words: str) -> StatusReply:
         ("NO [INUSE] locked", Remedy.WAIT, Kind.TEMPORARY, None),
         ("NO [LIMIT] slow down", Remedy.WAIT, Kind.TEMPORARY, None),
         ("NO [LIMIT] Too many identical emails", Remedy.SPLIT, Kind.REFUSED, None),
+        ("NO Current box is selected READ-ONLY.", Remedy.OPEN, Kind.REFUSED, None),
         ("NO [NOPERM] Permission denied", Remedy.STOP, Kind.REFUSED, None),
         (
             "BAD Request is throttled. Suggested Backoff Time: 299609 milliseconds",
