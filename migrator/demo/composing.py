@@ -6,6 +6,7 @@ form: each line ends in CRLF.
 
 from __future__ import annotations
 
+import re
 from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def _file_name(name: str, charset: str) -> str:
     written = encode_rfc2231(name, charset)
     if len(written) <= _WIDTH:
         return f";\n filename*={written}"
-    pieces = [written[at : at + _WIDTH] for at in range(0, len(written), _WIDTH)]
+    pieces = re.findall("(?:%..|.){1,20}", written)  # no piece begins inside an encoded byte
     return "".join(f";\n filename*{place}*={piece}" for place, piece in enumerate(pieces))
 
 

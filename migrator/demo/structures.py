@@ -72,7 +72,7 @@ def _armored(kind: str, chance: Random) -> bytes:
 
 def _names(chance: Random) -> Iterator[Labelled]:
     names = {
-        "a name in three pieces": "Protokoll der Sitzung über die Verschönerung des Innenhofs und der Flure.pdf",
+        "a name in several pieces": "Protokoll der Sitzung über die Verschönerung des Innenhofs und der Flure.pdf",
         "a right-to-left name": "invoice\u202efdp.txt",
         "a Hebrew name": "סיכום הישיבה.pdf",
         "control characters in a name": "two\nlines\tand\x07bell.txt",
