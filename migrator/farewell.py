@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.digest import HeaderFacts
-from migrator.errors import FerryError, Kind
+from migrator.errors import Advice, FerryError, Kind
 from migrator.haul import Haul
 from migrator.model import HeaderDigest, MessageNumber, MessageRow
 from migrator.plan import Column
@@ -79,12 +79,20 @@ def _delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, Me
             Kind.PROTOCOL,
             f"after deleting {len(gone)} of {listed} messages the server counts {count}; nothing was deleted",
         )
-    words = session.quit()
+    words = _quit(session)
     run.around.step("source.quit")
     run.maildrop.deleted(gone, words, run.around.clock())
     run.around.step("deletion.recorded")
     run.tally.deleted(gone)
     return len(gone)
+
+
+def _quit(session: Session) -> str:
+    try:
+        return session.quit()
+    except FerryError as error:
+        error.advice = Advice.NOW  # another session tells what has gone
+        raise
 
 
 def _send(run: AccountRun, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from migrator.delivery import Delivered, Delivery, Parcel
@@ -52,7 +53,6 @@ class Haul:
         self._changed: dict[MessageRow, Problem] = {}
         self._first_read: dict[MessageRow, Digest] = {}  # came with other octets than announced
         self._to_read_again: list[Wanted] = []
-        self._fitting = 0  # messages that came with the octets announced
         self.brought = 0
         self.deletable: dict[MessageNumber, MessageRow] = {}
 
@@ -135,12 +135,12 @@ class Haul:
         """Hold a message's octets against those announced; where they differ only a second read settles it."""
         wanted = self._on_the_way.pop(event.number)
         parcel = Parcel(event.number, wanted.row, event.message, wanted.octets)
-        if event.is_as_announced:
-            self._fitting += 1
-            self._arrived.append(parcel)
-            return
         first = self._first_read.get(wanted.row)
-        if first is None:
+        if event.is_as_announced:
+            self._learn_sizes(fitting=1)
+            self._arrived.append(parcel)
+        elif first is None:
+            self._learn_sizes(differing=1)
             self._first_read[wanted.row] = event.message.digest
             self._to_read_again.append(wanted)
             self._budget.give_back(wanted.octets)
@@ -150,9 +150,12 @@ class Haul:
         else:
             self._arrived.append(parcel)
 
+    def _learn_sizes(self, *, fitting: int = 0, differing: int = 0) -> None:
+        self._run.habits = self._run.habits.after_sizes(fitting=fitting, differing=differing)
+
     def _is_cut_short(self, event: Retrieved) -> bool:
-        """Say whether octets are missing on a server that announces most of its sizes rightly."""
-        return event.wire_octets < event.announced and self._fitting > len(self._first_read)
+        """Say whether octets are missing on a server that is not known to announce other sizes than it sends."""
+        return event.wire_octets < event.announced and not self._run.habits.announces_any_size
 
     def _short(self, event: Retrieved, *, is_same: bool) -> FerryError:
         reads = "both times" if is_same else "and other bytes than the first time"
@@ -163,11 +166,18 @@ class Haul:
         )
 
     def _broke_at(self, error: RetrieveBrokenError) -> None:
-        wanted = self._on_the_way.pop(error.number)
-        if wanted.row in self._recorded:
-            self._tally.not_deleted(wanted.row, self._problem(wanted.row, error))
+        row = self._row_of(error.number)
+        if row is None:
+            return
+        if row in self._recorded:
+            self._tally.not_deleted(row, self._problem(row, error))
         else:
-            self._run.broken[wanted.row] = error
+            self._run.broken[row] = error
+
+    def _row_of(self, number: MessageNumber) -> MessageRow | None:
+        """Return the row of a message that was asked for and is not known to have come in step."""
+        candidates = chain(self._on_the_way.values(), self._arrived, self._to_read_again)
+        return next((one.row for one in candidates if one.number == number), None)
 
     def _send_batch(self) -> None:
         batch, self._batch, self._batch_octets = self._batch, [], 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import Advice, FerryError, Kind
 
 MAX_LOGINS = 3
 """Log-ins of one run that may fail or be cut off; a session that ended well and left more to do does not count."""
@@ -17,17 +17,18 @@ LONGEST_LOGIN_DELAY = 60.0
 _PAUSES: dict[Kind, tuple[float, ...]] = {
     Kind.CONNECT: (1.0, 2.0),
     Kind.TIMEOUT: (0.5, 1.0),
-    Kind.PROTOCOL: (0.2, 1.0),
     # A server may hold the lock of a session that was cut off for some time (RFC 2449, section 8.1.2).
     Kind.IN_USE: (2.0, 6.0),
     Kind.TEMPORARY: (2.0, 6.0),
     Kind.LOGIN_DELAY: (15.0, 45.0),
 }
 
+_AT_ONCE = (0.2, 1.0)
+
 
 def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float | None:
     """Return how many seconds to wait before logging in again after the ``faults``-th fault; None: give up."""
-    pauses = _PAUSES.get(error.kind)
+    pauses = _PAUSES.get(error.kind, _AT_ONCE if error.advice is Advice.NOW else None)
     if pauses is None or faults >= MAX_LOGINS or elapsed > PATIENCE_SECONDS.get(error.kind, float("inf")):
         return None
     if error.kind is Kind.LOGIN_DELAY and error.wait is not None:
@@ -35,16 +36,33 @@ def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float 
     return pauses[faults - 1]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is known of how much of a maildrop its server shows in one session.
+SIZE_TRUST_BOUND = 20
 
-    Gmail, for one, lists a few hundred messages and more of them once these are gone. ``complete_up_to`` is the longest
-    listing after which a second session showed nothing new.
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What runs have learned of a server.
+
+    Gmail, for one, lists a few hundred messages and more of them once these are gone: it ``shows_part``.
+    ``complete_up_to`` is the longest listing after which a second session showed nothing new. ``size_trust`` rises with
+    every message that came with the octets announced and falls with every other one, within bounds.
     """
 
     shows_part: bool = False
     complete_up_to: int = 0
+    size_trust: int = 0
+
+    def after_sizes(self, *, fitting: int, differing: int) -> Habits:
+        """Return what is known after so many more messages."""
+        if fitting and self.size_trust == SIZE_TRUST_BOUND:
+            return self  # the usual case, once a message
+        trust = self.size_trust + fitting - differing
+        return replace(self, size_trust=max(-SIZE_TRUST_BOUND, min(trust, SIZE_TRUST_BOUND)))
+
+    @property
+    def announces_any_size(self) -> bool:
+        """Whether too few octets mean nothing here; until two messages more have differed than fitted, they do."""
+        return self.size_trust <= -2
 
     def wants_another_session(self, listed: int, logins: int) -> bool:
         """Say whether more may show up after a session that listed so many and brought some of them home."""
@@ -52,7 +70,7 @@ class View:
             return True
         return logins < MAX_LOGINS and listed > 2 * self.complete_up_to
 
-    def after_another_session(self, listed_before: int, *, showed_new: bool) -> View:
+    def after_another_session(self, listed_before: int, *, showed_new: bool) -> Habits:
         """Return what is known after looking again."""
         if showed_new:
             return replace(self, shows_part=True)

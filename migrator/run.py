@@ -24,7 +24,7 @@ from migrator.plan import Policy
 from migrator.pop3.retrieve import RetrieveBrokenError
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import AccountReport, Problem, Progress, Silent
-from migrator.rounds import View, pause_before_retry
+from migrator.rounds import MAX_LOGINS, Habits, pause_before_retry
 from migrator.tally import Tally
 from migrator.transfer import Carrier
 from migrator.visit import Visit
@@ -90,7 +90,7 @@ class AccountRun:
         ]
         learned = ledger.server_facts(job.source.host, job.source.port)
         self.facts = ServerFacts(**learned.get("session", {}))
-        self.view = View(**learned.get("view", {}))
+        self.habits = Habits(**learned.get("habits", {}))
         self.broken: dict[MessageRow, FerryError] = {}
         """Messages at which the line broke, or the server fell silent, in this run."""
         self.tried_again: set[MessageRow] = set()
@@ -122,6 +122,7 @@ class AccountRun:
             self.tally.interrupted()
 
     def _hold_sessions(self) -> None:
+        fault: FerryError | None = None
         faults = logins = 0
         previous: Visit | None = None
         while not self.around.stop.is_set():
@@ -132,23 +133,34 @@ class AccountRun:
             except FerryError as error:
                 if previous is not None and previous.has_finished and not visit.has_listing and not self.broken:
                     return  # it was only to see whether there is more
-                faults += 1
+                fault, faults = error, faults + 1
                 pause = pause_before_retry(error, faults, time.monotonic() - self._began)
-                if pause is None:
+                if pause is None or logins >= MAX_LOGINS:
                     self._give_up(error)
                     return
-                self.most_messages = max(1, visit.brought // 2)
+                self._shorten(visit, faults)
                 self.around.stop.wait(pause)
                 previous = None
             else:
-                if previous is not None and previous.has_finished:
-                    self.view = self.view.after_another_session(previous.listed, showed_new=visit.has_found_new)
+                if previous is not None and fault is None:
+                    self._learn_view(previous, visit)
                 if not self._wants_another(visit, logins):
                     return
-                self.most_messages *= 2
+                if fault is not None and logins >= MAX_LOGINS:
+                    self._give_up(fault)
+                    return
                 previous = visit
             finally:
                 self._remember()
+
+    def _shorten(self, visit: Visit, faults: int) -> None:
+        """Let the last session be short enough to come to its QUIT, where those before were cut off."""
+        if faults == MAX_LOGINS - 1:
+            self.most_messages = max(1, visit.brought // 2)
+
+    def _learn_view(self, previous: Visit, visit: Visit) -> None:
+        if previous.has_finished:
+            self.habits = self.habits.after_another_session(previous.listed, showed_new=visit.has_found_new)
 
     def _begin_second_try(self, previous: Visit | None) -> bool:
         """Say whether the messages that broke the line get their second try now: when all others are home."""
@@ -163,7 +175,7 @@ class AccountRun:
             return False
         if not visit.has_finished or self.broken.keys() - self.tried_again:
             return True
-        return visit.brought + visit.deleted > 0 and self.view.wants_another_session(visit.listed, logins)
+        return visit.brought + visit.deleted > 0 and self.habits.wants_another_session(visit.listed, logins)
 
     def _give_up(self, error: FerryError) -> None:
         if not (isinstance(error, RetrieveBrokenError) and self.broken):
@@ -179,6 +191,6 @@ class AccountRun:
 
     def _remember(self) -> None:
         source = self.job.source
-        learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "view": asdict(self.view)}
+        learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "habits": asdict(self.habits)}
         if learned != self.ledger.server_facts(source.host, source.port):
             self.ledger.server_learned(source.host, source.port, learned)

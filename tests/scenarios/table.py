@@ -1,0 +1,357 @@
+"""What servers do, and what mailferry does then: each row is run by the tests and printed in docs/server-behaviour.md.
+
+A scenario runs with the policy "delete once verified", the most dangerous one, against a server that misbehaves;
+then once more against the same maildrop on a server in good health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.servers.pop3 import Maildrop
+from tests.servers.pop3_faults import (
+    AddedHeaders,
+    Answers,
+    CapabilitiesAfterLogin,
+    ChangingUniqueIds,
+    ConnectionsRefused,
+    CutShort,
+    DeletesOnRetr,
+    DotGlued,
+    DropAfter,
+    DropAfterBytes,
+    DropBefore,
+    DropInsideRetr,
+    DropUnanswered,
+    EightBitUniqueIds,
+    EmptyUniqueIds,
+    EndlessLine,
+    EndlessListing,
+    EndlessMessage,
+    InSessions,
+    LinesEndInLf,
+    LoginRefused,
+    LongUniqueIds,
+    NoUniqueIds,
+    NumbersAsUniqueIds,
+    OneByteAtATime,
+    OnlyFirst,
+    PasswordEchoed,
+    PipelineReordered,
+    PipelineSwallowed,
+    QuitLies,
+    QuitRefused,
+    RepeatedUniqueIds,
+    ReplyDoubled,
+    ReplyMissing,
+    ReplyStray,
+    SpacesInUniqueIds,
+    Stall,
+    StatSays,
+    TopDiffers,
+    Unstuffed,
+    Unsupported,
+    Vanishes,
+    WrongSizes,
+)
+from tests.servers.pop3_session import Fault
+
+
+def message(n: int) -> bytes:
+    """Return the n-th message of every scenario: dots, From_ lines and a body whose length tells it from the others."""
+    return (
+        b"Return-Path: <sender@example.org>\r\nMessage-ID: <%d@example.org>\r\nDate: Mon, 02 Nov 2026 08:%02d:00 +0000\r\n"
+        b"Subject: message %d\r\n\r\nFrom here on\r\n>From there\r\n.\r\n..two dots\r\n%s\r\n"
+        % (n, n, n, b"text of message %d " % n * (n + 1))
+    )
+
+
+MESSAGES = [message(n) for n in range(9)]
+"""What the maildrop holds in every scenario."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One behaviour. ``does`` and ``we`` are the two columns of the published table.
+
+    ``status`` and ``kinds`` are what the first run reports; ``deleted`` how many messages it deletes, ``missing`` the
+    places of those it cannot bring home; None: it may depend on timing. ``never_home`` are messages that no server in
+    good health will ever give, because they are gone or were changed.
+    """
+
+    does: str
+    we: str
+    faults: Callable[[], Sequence[Fault]]
+    status: str = "ok"
+    kinds: frozenset[str] = frozenset()
+    deleted: int | None = len(MESSAGES)
+    missing: tuple[int, ...] = ()
+    timeout: float = 8.0
+    logins: int = 3
+    maildrop: Callable[[], Maildrop] = field(default=lambda: Maildrop(MESSAGES))
+    healthy_status: str = "ok"
+    never_home: tuple[int, ...] = ()
+    tells_truth: bool = True
+
+
+def _is(*kinds: str) -> frozenset[str]:
+    return frozenset(kinds)
+
+
+_ALL = tuple(range(len(MESSAGES)))
+
+SCENARIOS: dict[str, Scenario] = {
+    "healthy": Scenario("behaves", "copies, proves, deletes", list),
+    # --- the line breaks ---
+    "refuses connections": Scenario(
+        "refuses connections", "tries three times within seconds, then reports `connect`",
+        lambda: [ConnectionsRefused(0)], "failed", _is("connect"), 0, _ALL,
+    ),
+    "hangs up at once": Scenario(
+        "accepts and hangs up at once", "tries three times, then reports `connect`",
+        lambda: [ConnectionsRefused(0, abruptly=True)], "failed", _is("connect"), 0, _ALL,
+    ),
+    "drops at login": Scenario(
+        "drops the line at PASS", "reports `auth`, because that is how some servers say it; does not try again",
+        lambda: [DropBefore("AUTH"), DropBefore("PASS")], "failed", _is("auth"), 0, _ALL,
+    ),
+    "drops early": Scenario(
+        "drops every session after 300 bytes", "tries three times, then reports `connect`",
+        lambda: [DropAfterBytes(900)], "failed", _is("connect"), 0, _ALL,
+    ),
+    "drops once inside a message": Scenario(
+        "drops the line inside a message, once", "logs in again, brings home the others first, then this one",
+        lambda: [DropInsideRetr(4, 40, times=1)],
+    ),
+    "resets once inside a message": Scenario(
+        "resets the line inside a message, once", "the same",
+        lambda: [DropInsideRetr(4, 40, times=1, how="reset")],
+    ),
+    "drops always inside one message": Scenario(
+        "drops the line inside one message, every time",
+        "brings home all others, tries this one twice, sets it aside and reports it",
+        lambda: [DropInsideRetr(1, 40)], "partial", _is("connect"), 8, (0,),
+    ),
+    "drops after each message's dot": Scenario(
+        "drops the line after a message's last dot, once", "logs in again and goes on",
+        lambda: [DropAfter("RETR", 5, times=1)],
+    ),
+    "drops between DELE and QUIT": Scenario(
+        "drops the line after a DELE, once", "nothing was deleted; proves and deletes in a new session",
+        lambda: [DropAfter("DELE", 5, times=1)],
+    ),
+    "drops before the reply to QUIT, having deleted": Scenario(
+        "deletes at QUIT, and drops the line before its reply",
+        "the next listing lacks the messages: counted as deleted then",
+        lambda: [DropUnanswered("QUIT", times=1)],
+    ),
+    "drops before QUIT is obeyed": Scenario(
+        "drops the line at QUIT and deletes nothing", "finds them listed, proves them again, deletes them",
+        lambda: [DropBefore("QUIT", times=1)],
+    ),
+    "refuses QUIT": Scenario(
+        "answers QUIT with -ERR, always, and deletes nothing", "reports each deletion as not confirmed; no copy twice",
+        lambda: [QuitRefused()], "partial", _is("refused"), 0,
+    ),
+    "refuses QUIT having deleted most": Scenario(
+        "answers QUIT with -ERR, once, and deletes all but two",
+        "the next listing decides; the two are proven and deleted",
+        lambda: [QuitRefused(2, times=1)],
+    ),
+    "lies at QUIT": Scenario(
+        "answers QUIT with +OK and deletes nothing", "finds the messages again and deletes them with proof",
+        lambda: [QuitLies(times=1)], deleted=None, logins=4, tells_truth=False,
+    ),
+    # --- silence ---
+    "silent greeting": Scenario(
+        "accepts and never greets", "gives up after the time-out, tries again, reports `timeout`",
+        lambda: [Stall("GREETING")], "failed", _is("timeout"), 0, _ALL, timeout=1.0,
+    ),
+    "stalls inside one message": Scenario(
+        "falls silent inside one message, every time",
+        "brings home all others, tries this one twice, sets it aside and reports it",
+        lambda: [Stall("RETR", 1, after=60)], "partial", _is("timeout"), 8, (0,), timeout=1.0,
+    ),
+    "stalls at LIST": Scenario(
+        "falls silent at LIST", "reports `timeout`",
+        lambda: [Stall("LIST")], "failed", _is("timeout"), 0, _ALL, timeout=1.0,
+    ),
+    "stalls at DELE": Scenario(
+        "falls silent at DELE, once", "hangs up without QUIT; deletes in a new session",
+        lambda: [Stall("DELE", 2, times=1)], timeout=1.0,
+    ),
+    "one byte at a time": Scenario("sends one byte at a time", "reads it", lambda: [OneByteAtATime()]),
+    # --- sizes ---
+    "sizes too small": Scenario(
+        "announces smaller sizes than it sends", "reads each such message twice; two reads that agree settle it",
+        lambda: [WrongSizes(-7)],
+    ),
+    "sizes too large": Scenario(
+        "announces larger sizes than it sends", "the same", lambda: [WrongSizes(500)],
+    ),
+    "half a message, properly ended": Scenario(
+        "cuts one message short and ends it properly",
+        "octets are missing where all others fit: not stored, not deleted, reported `short`",
+        lambda: [CutShort(1)], "partial", _is("short"), 8, (0,),
+    ),
+    "half a message, once": Scenario(
+        "cuts one message short once", "reads it again, and takes the reading that has the octets announced",
+        lambda: [CutShort(5, times=1)],
+    ),
+    # --- unique-ids ---
+    "no UIDL": Scenario("has no UIDL", "tells messages by headers (TOP) and content", lambda: [NoUniqueIds()]),
+    "empty unique-ids": Scenario("gives empty unique-ids", "the same", lambda: [EmptyUniqueIds()]),
+    "repeated unique-ids": Scenario(
+        "gives one unique-id to three messages in a row", "tells them by number in a session, by content between them",
+        lambda: [RepeatedUniqueIds(3)],
+    ),
+    "changing unique-ids": Scenario(
+        "gives new unique-ids in each session", "recognises known mail by its headers", lambda: [ChangingUniqueIds()],
+    ),
+    "numbers as unique-ids": Scenario(
+        "gives message numbers as unique-ids", "never deletes by unique-id alone", lambda: [NumbersAsUniqueIds()],
+    ),
+    "long unique-ids": Scenario("gives unique-ids of 500 bytes", "keeps them whole", lambda: [LongUniqueIds(500)]),
+    "unique-ids with spaces": Scenario(
+        "gives unique-ids that are equal up to a space", "keeps them whole", lambda: [SpacesInUniqueIds()],
+    ),
+    "8-bit unique-ids": Scenario(
+        "gives unique-ids that are not text", "keeps the bytes", lambda: [EightBitUniqueIds()],
+    ),
+    # --- capabilities ---
+    "no TOP": Scenario("has no TOP", "does without", lambda: [Unsupported("TOP")]),
+    "no CAPA": Scenario("has no CAPA", "logs in with USER, one command at a time", lambda: [Unsupported("CAPA")]),
+    "drops at CAPA": Scenario(
+        "drops the line at CAPA", "connects again without CAPA, and remembers", lambda: [DropBefore("CAPA")],
+    ),
+    "stalls at CAPA": Scenario(
+        "falls silent at CAPA", "connects again without CAPA, and remembers", lambda: [Stall("CAPA")], timeout=1.0,
+    ),
+    "capabilities after login": Scenario(
+        "offers TOP and PIPELINING after log-in only, as Gmail", "asks CAPA again after log-in",
+        lambda: [CapabilitiesAfterLogin()],
+    ),
+    "loses pipelined commands": Scenario(
+        "offers PIPELINING and forgets commands that come together",
+        "goes on one command at a time, and remembers", lambda: [PipelineSwallowed()], timeout=1.0,
+    ),
+    "reorders pipelined commands": Scenario(
+        "offers PIPELINING and answers in another order", "goes on one command at a time, and remembers",
+        lambda: [PipelineReordered()], timeout=1.0,
+    ),
+    # --- views ---
+    "shows only the first four": Scenario(
+        "shows only the first four messages in a session, as Gmail shows some hundreds",
+        "logs in again until nothing new is shown", lambda: [OnlyFirst(4)], logins=4,
+    ),
+    "more listed than STAT says": Scenario(
+        "lists more messages than STAT counts",
+        "copies them; deletes nothing, because its counts disagree: `protocol`",
+        lambda: [StatSays(5, 1000)], "partial", _is("protocol"), 0,
+    ),
+    "a message vanishes": Scenario(
+        "has lost a message since it was listed", "reports it `refused`; brings home the others",
+        lambda: [Vanishes(6)], "partial", _is("refused"), 8, never_home=(5,),
+    ),
+    "refuses one message": Scenario(
+        "answers RETR with -ERR for one message", "reports it `refused`, brings home the others",
+        lambda: [Answers("RETR", 1, words="-ERR cannot open message")], "partial", _is("refused"), 8, (0,),
+    ),
+    "deletes on RETR": Scenario(
+        "deletes each message as soon as it was retrieved", "stores durably before reading on; loses nothing",
+        lambda: [DeletesOnRetr()], deleted=None,
+    ),
+    "adds headers": Scenario(
+        "adds Status and X-UID headers from the second session on", "leaves them out of the comparison",
+        lambda: [AddedHeaders()],
+    ),
+    "TOP differs": Scenario("shows other headers by TOP than by RETR", "proves by content", lambda: [TopDiffers()]),
+    "LF line ends": Scenario("ends its lines in a bare LF", "reads it", lambda: [LinesEndInLf()]),
+    # --- garbage ---
+    "endless greeting": Scenario(
+        "never ends its greeting", "stops at 64 KiB at most, reports `protocol`",
+        lambda: [EndlessLine("GREETING")], "failed", _is("protocol"), 0, _ALL,
+    ),
+    "endless line at RETR": Scenario(
+        "never ends the status line of one message", "stops, brings home the others, reports it",
+        lambda: [EndlessLine("RETR", 1)], "partial", _is("protocol"), 8, (0,),
+    ),
+    "endless LIST": Scenario(
+        "never ends LIST", "stops at a bound by STAT, reports `protocol`",
+        lambda: [EndlessListing("LIST")], "failed", _is("protocol"), 0, _ALL,
+    ),
+    "endless UIDL": Scenario(
+        "never ends UIDL", "stops at a bound by STAT, reports `protocol`",
+        lambda: [EndlessListing("UIDL")], "failed", _is("protocol"), 0, _ALL,
+    ),
+    "endless CAPA": Scenario(
+        "never ends CAPA", "stops at 200 lines, reports `protocol`",
+        lambda: [EndlessListing("CAPA")], "failed", _is("protocol"), 0, _ALL,
+    ),
+    "endless message": Scenario(
+        "never ends one message", "stops in proportion to its announced size, brings home the others, reports it",
+        lambda: [EndlessMessage(1)], "partial", _is("protocol"), 8, (0,),
+    ),
+    "endless message of one line": Scenario(
+        "never ends one line of one message", "the same",
+        lambda: [EndlessMessage(1, one_line=True)], "partial", _is("protocol"), 8, (0,),
+    ),
+    "dot without a line end": Scenario(
+        "ends one message with a dot that no line end precedes, and waits (Exchange 2000)",
+        "recognises it after the time-out, brings home the others, reports it `short`",
+        lambda: [DotGlued(1)], "partial", _is("short"), 8, (0,), timeout=1.0,
+    ),
+    "missing dot-stuffing": Scenario(
+        "does not double leading dots, in one message", "notices that step is lost, hangs up, reports that message",
+        lambda: [Unstuffed(1)], "partial", _is("protocol"), 8, (0,), timeout=1.0,
+    ),
+    # --- log-in refused ---
+    "wrong password": Scenario(
+        "says [AUTH]", "reports `auth` and does not try again",
+        lambda: [LoginRefused("[AUTH] wrong password")], "failed", _is("auth"), 0, _ALL, logins=1,
+    ),
+    "refusal without a code": Scenario(
+        "refuses the password without a response code", "reports `auth` and does not try again",
+        lambda: [LoginRefused("no")], "failed", _is("auth"), 0, _ALL, logins=1,
+    ),
+    "echoes the password": Scenario(
+        "repeats the password in its refusal", "reports `auth`, without the password",
+        lambda: [PasswordEchoed()], "failed", _is("auth"), 0, _ALL, logins=1,
+    ),
+    "in use": Scenario(
+        "says [IN-USE]", "tries three times within seconds, reports `in-use`, never a bad password",
+        lambda: [LoginRefused("[IN-USE] maildrop is locked")], "failed", _is("in-use"), 0, _ALL,
+    ),
+    "in use at first": Scenario(
+        "says [IN-USE] once", "waits and goes on", lambda: [LoginRefused(times=1)],
+    ),
+    "temporary": Scenario(
+        "says [SYS/TEMP]", "tries three times within seconds, reports `temporary`",
+        lambda: [LoginRefused("[SYS/TEMP] try later")], "failed", _is("temporary"), 0, _ALL,
+    ),
+    "permanent": Scenario(
+        "says [SYS/PERM]", "reports `refused`; an operator is needed",
+        lambda: [LoginRefused("[SYS/PERM] no mailbox")], "failed", _is("refused"), 0, _ALL, logins=1,
+    ),
+    "an unknown code": Scenario(
+        "refuses with a response code that nobody knows", "reports `auth` with the server's words",
+        lambda: [LoginRefused("[X-STRANGE] no")], "failed", _is("auth"), 0, _ALL, logins=1,
+    ),
+}
+
+for verb in ("STAT", "LIST", "UIDL", "RETR", "DELE", "QUIT"):
+    SCENARIOS[f"stray reply at {verb}"] = Scenario(
+        f"says one line more than asked at {verb}, once", "hangs up without QUIT where it matters; goes on in a new session",
+        lambda verb=verb: [ReplyStray(verb, times=1)], deleted=None, timeout=1.0, status="ok",
+    )
+    SCENARIOS[f"doubled reply at {verb}"] = Scenario(
+        f"sends a reply to {verb} twice, once", "the same",
+        lambda verb=verb: [ReplyDoubled(verb, times=1)], deleted=None, timeout=1.0,
+    )
+    SCENARIOS[f"missing reply at {verb}"] = Scenario(
+        f"obeys {verb} without a reply, once", "the same",
+        lambda verb=verb: [ReplyMissing(verb, times=1)], deleted=None, timeout=1.0,
+    )
+
+__all__ = ["MESSAGES", "SCENARIOS", "InSessions", "Scenario", "message"]
