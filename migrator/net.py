@@ -23,12 +23,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from migrator.certificates import described, expected
 from migrator.errors import Advice, FerryError, Kind
-
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
 
 CONNECT_TIMEOUT = 20.0
 """Seconds that a connection attempt may take, name resolution aside."""
@@ -75,17 +72,27 @@ def is_loopback(host: str) -> bool:
 def connect(host: str, port: int, *, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
     """Return a connected blocking socket with no delay and keep-alive; its time-out is ``timeout`` seconds.
 
-    Every address of the host is tried. Raises ``timeout`` or ``connect``.
+    Every address of the host is tried, all of them within that time. Raises ``timeout`` or ``connect``.
     """
     try:
-        sock = socket.create_connection((host, port), timeout=min(timeout, CONNECT_TIMEOUT))
+        sock = _connected(host, port, timeout)
     except TimeoutError as error:
         raise FerryError(Kind.TIMEOUT, f"{host}:{port} did not answer within {timeout:g} seconds") from error
     except (OSError, UnicodeError) as error:
         raise FerryError(Kind.CONNECT, f"cannot connect to {host}:{port}: {_plain(error)}") from error
+    sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return sock
+
+
+def _connected(host: str, port: int, timeout: float) -> socket.socket:
+    *others, last = (info[4] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    share = timeout / (len(others) + 1)  # an address that swallows everything must leave time for the next
+    for address in others:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((str(address[0]), port), timeout=share)
+    return socket.create_connection((str(last[0]), port), timeout=share)
 
 
 def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
@@ -136,7 +143,7 @@ def check_pin(host: str, tls: TlsSettings, certificate: bytes | None) -> None:
     if certificate is None or sha256(certificate).hexdigest() != _normal(tls.fingerprint):
         raise FerryError(
             Kind.TLS,
-            f"{host} shows another certificate than the pinned one; {_seen(certificate)};"
+            f"{host} shows another certificate than the pinned one; {described(certificate)};"
             f" expected SHA-256 {_normal(tls.fingerprint)}",
             cure="if the server renewed its certificate, check the new fingerprint with its operator and configure it",
         )
@@ -237,7 +244,7 @@ class Stream:
         except ssl.SSLError as error:
             self._outgoing += layer.outgoing()  # the alert, so that the server's log tells why
             self._send_quietly()
-            raise _handshake_error(host, tls, error, layer.unverified_certificate()) from error
+            raise _handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
         self._outgoing += layer.outgoing()
         check_pin(host, tls, layer.certificate)
         self._layer = layer
@@ -252,7 +259,7 @@ class Stream:
         self._sock.close()
 
     def _send(self) -> None:
-        if self._layer and self._unsent:  # here, not in queue: thousands of small commands make few records
+        if self._layer and self._unsent:  # not in queue: thousands of small commands make few records
             self._outgoing += self._layer.encrypt(self._unsent)
             self._unsent.clear()
         if not self._outgoing:
@@ -301,20 +308,17 @@ class _TlsLayer:
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self.is_closed = False
 
     @property
     def certificate(self) -> bytes | None:
-        return self._tls.getpeercert(binary_form=True)
-
-    def unverified_certificate(self) -> bytes | None:
-        return _unverified_certificate(self._tls)
+        return self.tls.getpeercert(binary_form=True)
 
     def shake_hands(self) -> bool:
         """Take one step of the handshake; True when it is complete."""
         try:
-            self._tls.do_handshake()
+            self.tls.do_handshake()
         except ssl.SSLWantReadError:
             return False
         return True
@@ -329,7 +333,7 @@ class _TlsLayer:
         return self._outgoing.read()
 
     def encrypt(self, data: bytearray) -> bytes:
-        self._tls.write(data)
+        self.tls.write(data)
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> bytes:
@@ -337,7 +341,7 @@ class _TlsLayer:
         self._incoming.write(data)
         records: list[bytes] = []
         try:
-            while record := self._tls.read(_RECORD_SIZE):
+            while record := self.tls.read(_RECORD_SIZE):
                 records.append(record)
             self.is_closed = True
         except ssl.SSLWantReadError:
@@ -348,7 +352,7 @@ class _TlsLayer:
 
     def farewell(self) -> bytes:
         with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's farewell is not waited for
-            self._tls.unwrap()
+            self.tls.unwrap()
         return self._outgoing.read()
 
 
@@ -368,8 +372,8 @@ def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | 
     if isinstance(error, ssl.SSLCertVerificationError):
         return FerryError(
             Kind.TLS,
-            f"the certificate of {host} is not trusted: {error.verify_message.rstrip('.')}; {_seen(seen)};"
-            f" expected {_expected(host, tls)}",
+            f"the certificate of {host} is not trusted: {error.verify_message.rstrip('.')}; {described(seen)};"
+            f" expected {expected(host, tls.ca_file)}",
             cure="correct the host name, or set ca_file or fingerprint if this certificate is the right one",
         )
     if isinstance(error, ssl.SSLError):
@@ -379,38 +383,6 @@ def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | 
             cure="check port and tls mode (implicit, starttls); TLS 1.2 or newer is needed",
         )
     return FerryError(Kind.CONNECT, f"the connection to {host} broke during the TLS handshake: {_plain(error)}")
-
-
-def _expected(host: str, tls: TlsSettings) -> str:
-    issuer = f"the authority in {tls.ca_file}" if tls.ca_file else "an authority this system trusts"
-    return f"a valid certificate for {host} from {issuer}"
-
-
-def _seen(certificate: bytes | None) -> str:
-    """Describe a DER certificate for a person: subject, names, validity, SHA-256."""
-    if certificate is None:
-        return "no certificate was seen"
-    digest = sha256(certificate).hexdigest()
-    from cryptography import x509  # only to explain an error
-
-    try:
-        parsed = x509.load_der_x509_certificate(certificate)
-        subject = parsed.subject.rfc4514_string()
-        valid = f"valid {parsed.not_valid_before_utc:%Y-%m-%d} to {parsed.not_valid_after_utc:%Y-%m-%d}"
-    except ValueError:
-        return f"seen an unreadable certificate with SHA-256 {digest}"
-    return f"seen {subject!r}{_names(parsed)}, {valid}, SHA-256 {digest}"
-
-
-def _names(certificate: Certificate) -> str:
-    from cryptography import x509
-
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ""
-    shown = [str(name.value) for name in names][:5]
-    return f" for {', '.join(shown)}" if shown else ""
 
 
 def _plain(error: BaseException) -> str:
