@@ -101,6 +101,27 @@ def test_a_drop_may_reset_the_line() -> None:
             client.reply()
 
 
+def test_under_tls_a_line_is_torn_or_ended_properly() -> None:
+    damage = [faults.DropBefore("CAPA"), faults.DropBefore("STAT", how="close-notify")]
+    with Pop3Server(Maildrop(), tls="implicit", faults=damage) as server:
+        with tls_client(server) as client:
+            client.say(b"CAPA")
+            with pytest.raises(ssl.SSLEOFError):
+                client.rest()
+        for line in (b"STAT", b"QUIT"):
+            with tls_client(server) as client:
+                client.say(line)
+                assert client.rest() in {b"", b"+OK bye\r\n"}
+
+
+@contextmanager
+def tls_client(server: Pop3Server) -> Iterator[LineClient]:
+    with LineClient(server.port) as client:
+        client.start_tls(server.authority.client_context())
+        client.reply()
+        yield client
+
+
 def assert_silent(client: LineClient) -> None:
     client.line.settimeout(0.05)
     with pytest.raises(TimeoutError):

@@ -38,7 +38,7 @@ class Courier(PrivateServer):
         self.imap_port, self.imaps_port = free_ports(2)
         root.write("/run-courier", _SCRIPT.format(folder=root.folder, port=self.imap_port, tls_port=self.imaps_port))
         process = root.start(["sh", "/run-courier"], lambda: answers(self.imap_port) and answers(self.imaps_port))
-        ends.callback(process.kill)
+        ends.callback(process.stop)
 
     def _look_up(self, line: socket) -> None:
         """Answer as authdaemond does: variables, ``AUTH length``, then service, kind, user, password on a line each."""

@@ -38,7 +38,7 @@ class Cyrus(PrivateServer):
         root.write("/etc/cyrus.conf", _CYRUS_CONF.format(imap_port=self.imap_port, imaps_port=self.imaps_port))
         master = ["/usr/sbin/cyrmaster", "-p", f"{root.folder}/run/master.pid"]
         process = root.start(master, lambda: answers(self.imap_port) and answers(self.imaps_port))
-        ends.callback(process.kill)
+        ends.callback(process.stop)
 
     def _is_known(self, line: socket) -> None:
         """Answer as saslauthd does: user, password, service and realm come with their lengths."""

@@ -106,10 +106,7 @@ class Dovecot:
 
     def stop(self) -> None:
         """End the server, and remove its folder unless the caller chose it."""
-        if self._keeps_folder:
-            self._process.stop()
-        else:
-            self._process.kill()  # it would take a second to say goodbye
+        self._process.stop()
         self._remove_folder()
 
     @property
@@ -170,6 +167,7 @@ class Dovecot:
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o755)
         _require_reachable(self.folder)
+        shutil.rmtree(self.folder / "base", ignore_errors=True)  # sockets and pid of an instance before
         for name in ("base", "state", "users"):
             (self.folder / name).mkdir(exist_ok=True)
             give_to(self._user, self.folder / name)

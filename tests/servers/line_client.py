@@ -56,7 +56,7 @@ class LineClient:
             raise PermissionError(reply)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Go on under TLS."""
+        """Go on under TLS; a line that ends without a close_notify raises SSLEOFError."""
         self._replies.close()
-        self.line = context.wrap_socket(self.line, server_hostname=LOOPBACK)
+        self.line = context.wrap_socket(self.line, server_hostname=LOOPBACK, suppress_ragged_eofs=False)
         self._replies = self.line.makefile("rb")

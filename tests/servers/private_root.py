@@ -78,7 +78,7 @@ class PrivateRoot:
             process = self._run(command, log)
         if process.wait_until(is_ready):
             return process
-        process.kill()
+        process.stop()
         raise ServerFailedError(f"{command[0]} did not start: {self.log_file.read_text(errors='replace')}")
 
     def remove(self) -> None:
@@ -88,7 +88,7 @@ class PrivateRoot:
     def _run(self, command: Sequence[str], log: IO[bytes]) -> ServerProcess:
         outside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"]
         script = ["sh", "-c", _SCRIPT, "sh", str(self._packages), str(self.folder)]
-        return ServerProcess([*outside, *script, *command], output=log, death_signal="KILL")  # unshare ignores TERM
+        return ServerProcess([*outside, *script, *command], output=log, is_namespace=True)
 
 
 class AskedDaemon:

@@ -20,7 +20,6 @@ from typing import IO
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 30.0
-STOP_TIMEOUT = 10.0
 _LOW_PORT, _HIGH_PORT = 20_000, 32_000  # below what the kernel gives to outgoing connections
 
 
@@ -29,12 +28,17 @@ class ServerFailedError(Exception):
 
 
 class ServerProcess:
-    """One server in a process group of its own, without privileges when ``user`` is given (which takes root)."""
+    """One server in a process group of its own, without privileges when ``user`` is given (which takes root).
+
+    ``is_namespace`` says that the command is unshare(1) with a PID namespace: when the first process in there is
+    killed, all others have ended before unshare does.
+    """
 
     def __init__(
-        self, command: Sequence[str], *, output: IO[bytes], user: str | None = None, death_signal: str = "TERM"
+        self, command: Sequence[str], *, output: IO[bytes], user: str | None = None, is_namespace: bool = False
     ) -> None:
-        death = ["setpriv", "--pdeathsig", death_signal]
+        self._is_namespace = is_namespace
+        death = ["setpriv", "--pdeathsig", "KILL" if is_namespace else "TERM"]
         drop = ["--reuid", user, "--regid", str(group_of(user)), "--clear-groups"] if user else []
         self._process = subprocess.Popen(
             [*death, *drop, "--", *command],
@@ -63,22 +67,22 @@ class ServerProcess:
         return False
 
     def stop(self) -> None:
-        """Ask the server and its children to end, and see that they do; harmless when they are gone already."""
-        if self.has_ended():
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        """End the server and its children at once; harmless when they are gone already.
 
-    def kill(self) -> None:
-        """End the server and its children at once; harmless when they are gone already."""
+        What they told their clients is in their files: a server that is killed loses no more than its goodbye.
+        """
         if self.has_ended():
             return
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # a session of its own: pid and group id are the same
+            if self._is_namespace:
+                os.kill(self._first_inside(), signal.SIGKILL)
+            else:
+                os.killpg(self._process.pid, signal.SIGKILL)  # a session of its own: pid and group id are the same
         self._process.wait()
+
+    def _first_inside(self) -> int:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else self.pid
 
 
 def group_of(user: str) -> int:
