@@ -31,6 +31,18 @@ MEMORY_FOR_BODIES = 8 * 1024 * 1024
 CHUNK = 256 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBody:
+    """A message in memory, in the pieces in which it arrived."""
+
+    pieces: tuple[bytes, ...]
+    octets: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the pieces."""
+        return iter(self.pieces)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class SpooledBody:
     """A message in a file that has no name: it is gone as soon as nobody holds it."""
@@ -154,7 +166,8 @@ class Fetcher:
     def _literal(self, octets: int) -> Body:
         if self._held + octets <= MEMORY_FOR_BODIES:
             self._held += octets
-            return MemoryBody(self._wire.read(octets))
+            pieces = tuple(self._wire.next_octets(octets))
+            return MemoryBody(b"".join(pieces)) if octets <= CHUNK else HeldBody(pieces, octets)
         file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it is closed with the last reference
         for piece in self._wire.next_octets(octets):
             file.write(piece)

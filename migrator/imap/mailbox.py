@@ -27,6 +27,7 @@ RECONNECT_PAUSES = (1.0, 4.0)
 """Seconds before the second and third attempt to connect."""
 PATIENCE = 2
 """How many time-outs in one call are taken for the fault of a message; the next is the server's."""
+_CURE = "look for it in the mailbox's other folders or its trash; nothing is deleted at the source because of it"
 MANY = 200
 """From so many candidates on, their Message-IDs are compared before their bodies are read."""
 
@@ -208,14 +209,15 @@ class Mailbox:
             return dict(self._fetcher().bodies(group))
 
     def _gone(self, uid: int) -> FerryError:
-        return FerryError(Kind.MISMATCH, f"the copy (UID {uid}) is no longer in the folder {self.folder}")
+        return FerryError(Kind.MISMATCH, f"the copy (UID {uid}) is no longer in the folder {self.folder}", cure=_CURE)
 
     def _rebuilt(self, uid_validity: int, folder: Folder | None) -> FerryError:
         if folder is None:
-            return FerryError(Kind.MISMATCH, f"the folder {self.folder} is no longer there")
+            return FerryError(Kind.MISMATCH, f"the folder {self.folder} is no longer there", cure=_CURE)
         return FerryError(
             Kind.MISMATCH,
             f"the folder {self.folder} was made anew (its UIDVALIDITY was {uid_validity} and is {folder.uid_validity})",
+            cure=_CURE,
         )
 
     @staticmethod
