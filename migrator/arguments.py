@@ -210,8 +210,14 @@ def _show(command: argparse.ArgumentParser) -> None:
 
 def _export(command: argparse.ArgumentParser) -> None:
     _accounts(command)
-    command.add_argument("--to", dest="path", type=Path, metavar="PATH", required=True, help="where to write")
+    command.add_argument("--to", dest="path", type=Path, metavar="PATH", required=True, help="a folder, or a .mbox or .zip")
     command.add_argument("--format", choices=("mbox", "maildir", "eml"), required=True, help="what to write")
+    _query(command)
+    _json(command)
+
+
+def _query(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--query", metavar="QUERY", help="only what this search finds, e.g. 'date:2024 from:bob'")
 
 
 def _restore(command: argparse.ArgumentParser) -> None:

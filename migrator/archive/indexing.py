@@ -143,7 +143,7 @@ class Follower:
         unknown = self._index.unknown(content.digest for content in contents)
         unread: set[Digest] = set()
         under_way: tuple[_Batch, Future[list[IndexedText | NotParsed]]] | None = None
-        for batch in self._batches([content.digest for content in contents if content.digest in unknown], unread):
+        for batch in self._batches({c.digest: c.octets for c in contents if c.digest in unknown}, unread):
             following = batch, pool.submit(self._parser.index, [raw.beginning for raw in batch.raw])
             if under_way:
                 self._add(*under_way)
@@ -152,15 +152,15 @@ class Follower:
             self._add(*under_way)
         return unread
 
-    def _batches(self, digests: Sequence[Digest], unread: set[Digest]) -> Iterator[_Batch]:
+    def _batches(self, sizes: dict[Digest, int], unread: set[Digest]) -> Iterator[_Batch]:
         batch = _Batch()
-        for digest, body in self._shelves.read(digests, exact=False):
+        for digest, body in self._shelves.read(sizes, exact=False):
             if isinstance(body, FerryError):
                 unread.add(digest)
                 reason = str(body)
                 self._followed.unread[reason] = self._followed.unread.get(reason, 0) + 1
                 continue
-            batch.add(_Raw(digest, body.octets, _beginning(body)))
+            batch.add(_Raw(digest, sizes[digest], _beginning(body)))
             if batch.is_full:
                 yield batch
                 batch = _Batch()

@@ -6,7 +6,7 @@ judged here by its digest: a damaged copy is passed over for a good one on anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -20,6 +20,9 @@ from migrator.model import Body, CopyState, Digest, Locator, MboxLocator, Memory
 _CHUNK = 500
 _KINDS = {"mbox": 0, "maildir": 1, "imap": 2}
 _SMALL = 1 << 20
+
+Reading = Generator[tuple[Digest, Body | FerryError], None, None]
+"""What was asked for, one after the other; a body is good until the next is asked for, or the generator is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Shelves:
                 found[digest].update(dict.fromkeys(shelf.accounts))
         return {digest: tuple(accounts) for digest, accounts in found.items()}
 
-    def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Iterator[tuple[Digest, Body | FerryError]]:
+    def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Reading:
         """Yield each content with its bytes, proven by their digest; the order is that of the archive, in stretches.
 
         A body must be consumed before the next is asked for. What no shelf can give comes with the reason. Where
@@ -138,7 +141,7 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
     """Return a body whose bytes are those of its digest; what a server altered is accepted where that was proven."""
     if isinstance(body, FerryError):
         return body
-    if body.octets <= _SMALL:
+    if place.copy.octets <= _SMALL:
         body = MemoryBody(b"".join(body.chunks()))
     if digest_of_body(body) == place.copy.digest:
         return body

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,16 +52,17 @@ def identified(written: str, ledger: ArchiveLedger) -> Digest:
     return found[0].digest
 
 
-def body_of(digest: Digest, shelves: Shelves, *, exact: bool) -> Body:
-    """Return the digest's bytes from the first shelf that has them; raises ``FerryError``.
+@contextmanager
+def body_of(digest: Digest, shelves: Shelves, *, exact: bool) -> Iterator[Body]:
+    """Give the digest's bytes from the first shelf that has them, for the time of the context; raises ``FerryError``.
 
     Where ``exact`` is false, a verified copy that a server has altered will do.
     """
-    for _, body in shelves.read([digest], exact=exact):
+    with closing(shelves.read([digest], exact=exact)) as answers:
+        _, body = next(answers)
         if isinstance(body, FerryError):
             raise body
-        return body
-    raise AssertionError  # cannot be: an answer comes for each
+        yield body
 
 
 def rendered(message: bytes, parser: Parser) -> Rendered:
