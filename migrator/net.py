@@ -25,7 +25,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.certificates import described, expected
-from migrator.errors import Advice, FerryError, Kind
+from migrator.errors import FerryError, Kind
 
 CONNECT_TIMEOUT = 20.0
 """Seconds that a connection attempt may take, name resolution aside."""
@@ -196,7 +196,7 @@ class Stream:
         """Send what is queued as far as the line takes it and return what arrives; ``b""`` at the end of the stream.
 
         Waits at most ``timeout`` seconds (default: the stream's) for the first byte, then raises ``timeout``.
-        Raises ``connect`` when the line breaks and ``tls`` when the encryption does.
+        Raises ``connect`` when the line, or the encryption on it, breaks.
         """
         patience = self._timeout if timeout is None else timeout
         until = self._clock() + patience
@@ -347,7 +347,7 @@ class _TlsLayer:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            raise FerryError(Kind.TLS, f"the encryption broke: {_plain(error)}", advice=Advice.NOW) from error
+            raise FerryError(Kind.CONNECT, f"the encrypted connection broke: {_plain(error)}") from error
         return b"".join(records)
 
     def farewell(self) -> bytes:

@@ -65,6 +65,9 @@ class ServerFacts:
     """LIST announces other sizes than RETR sends."""
 
 
+NOTHING_KNOWN = ServerFacts()
+
+
 @dataclass(slots=True)
 class Session:
     """A maildrop that is ours until ``quit`` or ``abandon``. Not shared between threads.
@@ -257,9 +260,11 @@ class Session:
             raise
 
     def _learn(self, error: FerryError) -> None:
-        was_ahead = self.is_pipelined and self._line.has_pipelined
-        is_oddity = isinstance(error, OutOfStepError) or not self._line.has_proven_pipelining
-        if was_ahead and is_oddity and error.kind is not Kind.TLS:
+        """Remember a server that loses step, or answers none of the first commands sent ahead."""
+        line = self._line
+        is_mute = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not line.protocol.is_reply_begun
+        is_oddity = isinstance(error, OutOfStepError) or (is_mute and not line.has_proven_pipelining)
+        if self.is_pipelined and line.has_pipelined and is_oddity:
             self.facts = replace(self.facts, lock_step=True)
 
 
@@ -353,7 +358,9 @@ class _Opening:
         may_reveal = self._source.may_reveal(is_encrypted=self._line.stream.is_encrypted)
         mechanism = mechanism_for(self._source.auth, greeting, capabilities, may_reveal=may_reveal)
         secret = password()
-        credentials = Credentials(self._source.username, secret.encode() if isinstance(secret, str) else secret)
+        if isinstance(secret, str):
+            secret = secret.encode(errors="surrogateescape")  # what the environment holds need not be UTF-8
+        credentials = Credentials(self._source.username, secret)
         log_in(
             self._line,
             credentials,

@@ -335,7 +335,7 @@ def test_tls_can_begin_in_the_middle_of_a_connection(authority: trustme.CA, ca_f
         assert stream.receive() == b"+OK hello\r\n"
 
 
-def test_garbage_in_an_encrypted_line_is_a_tls_error(authority: trustme.CA, ca_file: Path) -> None:
+def test_garbage_in_an_encrypted_line_is_a_broken_line(authority: trustme.CA, ca_file: Path) -> None:
     raw: list[socket.socket] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
@@ -352,7 +352,7 @@ def test_garbage_in_an_encrypted_line_is_a_tls_error(authority: trustme.CA, ca_f
         stream.queue(b"x")
         with pytest.raises(FerryError) as caught:
             stream.receive()
-        assert (caught.value.kind, caught.value.advice) == (Kind.TLS, Advice.NOW)
+        assert (caught.value.kind, caught.value.advice) == (Kind.CONNECT, Advice.NOW)
 
 
 def test_a_reset_line_is_a_connect_error() -> None:

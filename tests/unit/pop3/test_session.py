@@ -357,6 +357,29 @@ def test_the_servers_goodbye_while_nothing_was_asked_is_told_as_such() -> None:
     assert caught.value.kind is Kind.CONNECT
 
 
+def test_a_server_that_answers_only_the_first_of_what_is_sent_ahead_is_remembered() -> None:
+    one = opened(Maildrop(MAIL, says={"LIST": [b""], "UIDL": [b""]}))
+    with pytest.raises(FerryError):
+        one.session.listing()
+    assert one.session.facts == LOCK_STEP
+
+
+def test_a_line_that_breaks_inside_a_listing_says_nothing_of_pipelining() -> None:
+    one = opened(Maildrop(MAIL, says={"LIST": [b"+OK\r\n1 100\r\n", HANG_UP]}))
+    with pytest.raises(FerryError) as caught:
+        one.session.listing()
+    assert caught.value.kind is Kind.CONNECT
+    assert one.session.facts == ServerFacts()
+
+
+def test_a_password_that_is_not_utf_8_is_sent_as_it_is() -> None:
+    streams: list[ScriptedStream] = []
+    open_session(
+        source(), lambda: "p\udcff", ServerFacts(), clock=lambda: 0.0, connect=connecting(Maildrop(MAIL), streams)
+    )
+    assert b"PASS p\xff\r\n" in streams[0].heard
+
+
 # --- TOP ---
 
 
