@@ -17,7 +17,6 @@ from migrator.model import Message, MessageNumber, MessageRow
 from migrator.spool import OctetBudget
 from migrator.transfer import Brought, Carrier, Outcome
 
-
 _Answer = TypeVar("_Answer")
 
 

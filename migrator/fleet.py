@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger

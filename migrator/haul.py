@@ -6,10 +6,8 @@ recorded in the ledger by this thread, in order; what is then proven everywhere 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from migrator.delivery import Delivered, Delivery, Parcel
@@ -17,7 +15,7 @@ from migrator.digest import same_but_for_server_headers
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, Digest, MessageNumber, MessageRow
 from migrator.plan import Wanted
-from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveBrokenError, RetrieveEvent, RetrieveRefused
+from migrator.pop3.retrieve import Blocked, InStep, RetrieveBrokenError, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.report import Problem
 from migrator.spool import OctetBudget, SpoolFile
@@ -176,8 +174,8 @@ class Haul:
 
     def _row_of(self, number: MessageNumber) -> MessageRow | None:
         """Return the row of a message that was asked for and is not known to have come in step."""
-        candidates = chain(self._on_the_way.values(), self._arrived, self._to_read_again)
-        return next((one.row for one in candidates if one.number == number), None)
+        asked = {message.number: message.row for message in (*self._on_the_way.values(), *self._to_read_again)}
+        return (asked | {parcel.number: parcel.row for parcel in self._arrived}).get(number)
 
     def _send_batch(self) -> None:
         batch, self._batch, self._batch_octets = self._batch, [], 0

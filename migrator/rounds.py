@@ -17,6 +17,7 @@ LONGEST_LOGIN_DELAY = 60.0
 _PAUSES: dict[Kind, tuple[float, ...]] = {
     Kind.CONNECT: (1.0, 2.0),
     Kind.TIMEOUT: (0.5, 1.0),
+    Kind.SHORT: (0.2, 1.0),
     # A server may hold the lock of a session that was cut off for some time (RFC 2449, section 8.1.2).
     Kind.IN_USE: (2.0, 6.0),
     Kind.TEMPORARY: (2.0, 6.0),

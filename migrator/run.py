@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from migrator.destinations import Destination
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError
 from migrator.fill import fill_new_destinations
 from migrator.ledger import Ledger
 from migrator.locks import account_lock

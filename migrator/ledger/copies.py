@@ -46,7 +46,7 @@ _COPY = (
     " from copies k join contents c on c.id = k.content_id left join volumes v on v.id = k.volume_id"
 )
 
-_ANCHORS: dict[str, type[MboxAnchor] | type[MaildirAnchor] | type[ImapAnchor]] = {
+_ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
     anchor.__name__: anchor for anchor in (MboxAnchor, MaildirAnchor, ImapAnchor)
 }
 
@@ -154,7 +154,8 @@ class CopiesLedger:
         """Note the outcome of reading back: VERIFIED where the proof reaches ``required``, else MISMATCH."""
         with self._connection.transaction() as sql:
             sql.executemany(
-                "update copies set state = ?, proof = ?, reason = ?, verified_at = case when ? then ? else verified_at end"
+                "update copies set state = ?, proof = ?, reason = ?,"
+                " verified_at = case when ? then ? else verified_at end"
                 " where id = ?",
                 [
                     ("verified" if is_proven else "mismatch", copy.proof, copy.reason, is_proven, now, copy.copy_id)
@@ -236,7 +237,8 @@ class CopiesLedger:
 
     def _note_volumes(self, sql: sqlite3.Connection, volumes: Iterable[VolumeRecord]) -> None:
         sql.executemany(
-            "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state) values (?, ?, ?, ?, ?, ?)"
+            "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
+            " values (?, ?, ?, ?, ?, ?)"
             " on conflict (destination_id, name) do update set end_offset = excluded.end_offset,"
             " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = ''",
             [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],

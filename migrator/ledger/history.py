@@ -115,8 +115,9 @@ class History:
         marks = ", ".join("?" * len(accounts))
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select m.id, d.account, m.unique_id, m.announced, p.kind, p.text, p.destination, p.attempts, p.first_at,"
-                " p.last_at, p.accepted_at is not null, c.digest from problems p join messages m on m.id = p.message_id"
+                "select m.id, d.account, m.unique_id, m.announced, p.kind, p.text, p.destination, p.attempts,"
+                " p.first_at, p.last_at, p.accepted_at is not null, c.digest"
+                " from problems p join messages m on m.id = p.message_id"
                 " join maildrops d on d.id = m.maildrop_id left join contents c on c.id = m.content_id"
                 f" where m.gone_at is null and d.account in ({marks}) order by p.first_at, m.id",
                 tuple(accounts),
@@ -134,7 +135,7 @@ class History:
             sql.execute("update maildrops set settled_key = null")
 
     def accept(self, row: MessageRow, now: float) -> None:
-        """Note that a person has seen this problem and accepts it: the message stays where it is and is not reported."""
+        """Note that a person accepts this problem: the message stays where it is and is not reported again."""
         with self._connection.transaction() as sql:
             sql.execute("update problems set accepted_at = ? where message_id = ?", (now, row))
             sql.execute("update maildrops set settled_key = null")
@@ -156,14 +157,19 @@ class History:
 
 
 def log_deletions(sql: sqlite3.Connection, rows: Sequence[int], confirmed_by: str, now: float) -> None:
-    """Append to the log of deletions, inside the caller's transaction: what went, where its copies are, what confirmed it."""
+    """Append to the log of deletions: what went, where its copies are, what confirmed it.
+
+    Part of the caller's transaction.
+    """
     sql.executemany(
-        "insert into deletions (account, host, username, unique_id, announced, digest, copies, deleted_at, confirmed_by)"
+        "insert into deletions"
+        " (account, host, username, unique_id, announced, digest, copies, deleted_at, confirmed_by)"
         " select d.account, d.host, d.username, m.unique_id, m.announced, c.digest,"
         " (select json_group_array(json_object('destination', t.identity, 'volume', v.name, 'offset', k.offset,"
         " 'length', k.length, 'file', k.base_name, 'uid_validity', k.uid_validity, 'uid', k.uid))"
         " from destinations t cross join copies k on k.destination_id = t.id and k.content_id = m.content_id"
         " left join volumes v on v.id = k.volume_id where k.state = 'verified'), ?, ?"
-        " from messages m join maildrops d on d.id = m.maildrop_id join contents c on c.id = m.content_id where m.id = ?",
+        " from messages m join maildrops d on d.id = m.maildrop_id join contents c on c.id = m.content_id"
+        " where m.id = ?",
         [(now, confirmed_by, row) for row in rows],
     )

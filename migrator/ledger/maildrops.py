@@ -148,7 +148,8 @@ class MaildropLedger:
         ).fetchall()
         for unique_id, octets, count in repeated:
             (known,) = sql.execute(
-                "select count(*) from messages where maildrop_id = ? and unique_id = ? and announced = ? and gone_at is null",
+                "select count(*) from messages"
+                " where maildrop_id = ? and unique_id = ? and announced = ? and gone_at is null",
                 (self._id, unique_id, octets),
             ).fetchone()
             sql.execute(
@@ -177,7 +178,8 @@ class MaildropLedger:
                 " here as (select message_id from temp.listing where message_id is not null),"
                 " out as (select m.* from mine join messages m on m.maildrop_id = mine.id where m.gone_at is null"
                 "  and m.copied_at is not null and m.id not in here"
-                "  union all select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
+                "  union all"
+                "  select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
                 " select out.id, out.unique_id, out.announced, c.digest, c.header_digest from out"
                 " join contents c on c.id = out.content_id where out.copied_at is not null order by out.id desc",
                 (self._id,),
@@ -328,7 +330,7 @@ class MaildropLedger:
             sql.executemany("update messages set state = 'delete-requested' where id = ?", [(row,) for row in rows])
 
     def deleted(self, rows: Sequence[MessageRow], quit_reply: str, now: float) -> None:
-        """Note that the source's positive reply to QUIT confirmed these deletions; the log says where the copies are."""
+        """Note that the source's reply to QUIT confirmed these deletions; the log keeps where the copies are."""
         with self._connection.transaction() as sql:
             log_deletions(sql, rows, f"QUIT: {quit_reply}", now)
             sql.executemany(

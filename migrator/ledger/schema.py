@@ -145,7 +145,8 @@ _TABLES = (
         first_seen real not null,
         copied_at real,
         gone_at real,
-        check (state not in ('copied', 'delete-requested', 'deleted') or (content_id is not null and copied_at is not null)),
+        check (state not in ('copied', 'delete-requested', 'deleted')
+            or (content_id is not null and copied_at is not null)),
         check ((gone_at is null) = (state not in ('deleted', 'vanished')))
     ) strict""",
     """create table problems (
@@ -186,14 +187,17 @@ _TABLES = (
     ) strict""",
 )
 
-_INDEXES = (
-    "create unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) where gone_at is null",
-    "create index messages_by_content on messages (content_id)",
-    "create index messages_vanished on messages (maildrop_id) where state = 'vanished'",
-    "create index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
-    "create index copies_by_intent on copies (intent_id) where intent_id is not null",
-    "create index copies_mismatched on copies (destination_id) where state = 'mismatch'",
-    "create index runs_by_account on runs (account, id)",
+_INDEXES = tuple(
+    f"create {index}"
+    for index in (
+        "unique index messages_present on messages (maildrop_id, unique_id, announced, ordinal) where gone_at is null",
+        "index messages_by_content on messages (content_id)",
+        "index messages_vanished on messages (maildrop_id) where state = 'vanished'",
+        "index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
+        "index copies_by_intent on copies (intent_id) where intent_id is not null",
+        "index copies_mismatched on copies (destination_id) where state = 'mismatch'",
+        "index runs_by_account on runs (account, id)",
+    )
 )
 
 _APPEND_ONLY = tuple(

@@ -24,7 +24,7 @@ def main() -> None:
 
     rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user, step=step)
     report = (deleting(rig) if orders.delete else keeping(rig)).migrate()
-    print(json.dumps(report.as_json()))
+    sys.stdout.write(json.dumps(report.as_json()))
 
 
 if __name__ == "__main__":
