@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
+from migrator.errors import FerryError
 from migrator.model import Body, ListedMessage, MemoryBody, MessageNumber, UniqueId
 from migrator.net import Clock, TlsMode, TlsSettings
+from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.pop3.transport import OpenStream, Saying, ScriptedStream
 
@@ -171,11 +175,37 @@ def opened(
     return Opened(session, streams)
 
 
+def refused(script: Callable[[bytes], Iterable[Saying]], **changes: object) -> FerryError:
+    """Return why a session cannot be opened."""
+    with pytest.raises(FerryError) as caught:
+        opened(script, **changes)  # type: ignore[arg-type]  # tests give one field by name
+    return caught.value
+
+
 def wanted(messages: Sequence[bytes], sizes: Mapping[int, int] | None = None) -> Iterator[ListedMessage]:
     """Want every message, announced with its true size or another."""
     for number, message in enumerate(messages, start=1):
         octets = (sizes or {}).get(number, len(message))
         yield ListedMessage(MessageNumber(number), UniqueId(b""), octets)
+
+
+def retrieving(
+    open_one: Opened, messages: Sequence[bytes], sizes: Mapping[int, int] | None = None, room: Room | None = None
+) -> Iterator[RetrieveEvent]:
+    return open_one.session.retrieve(wanted(messages, sizes), room or Room(), MemorySpool)
+
+
+def contents(told: Sequence[RetrieveEvent]) -> list[bytes]:
+    """Return what was retrieved and known to be in step."""
+    safe: list[bytes] = []
+    waiting: list[bytes] = []
+    for event in told:
+        if isinstance(event, Retrieved):
+            waiting.append(b"".join(event.message.body.chunks()))
+        elif isinstance(event, InStep):
+            safe += waiting
+            waiting = []
+    return safe
 
 
 def sample(number: int, octets: int = 300) -> bytes:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import pytest
 
-from migrator.digest import digest_of
 from migrator.errors import FerryError, Kind, Scope
-from migrator.model import MemoryBody
 from migrator.pop3.collecting import MEMORY_LIMIT
 from migrator.pop3.protocol import OutOfStepError
 from migrator.pop3.retrieve import (
@@ -21,29 +19,21 @@ from migrator.pop3.retrieve import (
 )
 from migrator.pop3.session import ServerFacts
 from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
-from tests.unit.pop3.scripted import CAPA, Maildrop, MemorySpool, Opened, Room, opened, sample, stuffed, wanted
+from tests.unit.pop3.scripted import (
+    CAPA,
+    Maildrop,
+    MemorySpool,
+    Room,
+    contents,
+    opened,
+    retrieving,
+    sample,
+    stuffed,
+    wanted,
+)
 
 LOCK_STEP = ServerFacts(lock_step=True)
 NO_PIPELINING = tuple(name for name in CAPA if name != "PIPELINING")
-
-
-def retrieving(
-    open_one: Opened, messages: Sequence[bytes], sizes: Mapping[int, int] | None = None, room: Room | None = None
-) -> Iterator[RetrieveEvent]:
-    return open_one.session.retrieve(wanted(messages, sizes), room or Room(), MemorySpool)
-
-
-def contents(told: Sequence[RetrieveEvent]) -> list[bytes]:
-    """Return what was retrieved and known to be in step."""
-    safe: list[bytes] = []
-    waiting: list[bytes] = []
-    for event in told:
-        if isinstance(event, Retrieved):
-            waiting.append(b"".join(event.message.body.chunks()))
-        elif isinstance(event, InStep):
-            safe += waiting
-            waiting = []
-    return safe
 
 
 def until_broken(events: Iterator[RetrieveEvent]) -> tuple[list[RetrieveEvent], FerryError]:
@@ -323,74 +313,6 @@ def test_blocked_is_told_again_until_there_is_room() -> None:
     assert [type(event) for event in told] == [Retrieved, InStep, Blocked, Blocked]
     room.taken = 0
     assert isinstance(next(events), Retrieved)
-
-
-ODD = [
-    b"",
-    b"\r\n",
-    b"Subject: header only\r\n",
-    b"Subject: x\r\n\r\n",
-    b"no header at all\r\n",
-    b"Subject: \xff\0\r\n\r\n\0\x80\xff\r\n",
-    b"a: b\r\n\r\nbare\rcr and\r\r\ncrcrlf\r\n",
-    b"a: b\r\n\r\n.\r\n..\r\n...\r\n",
-    b"a: b\r\n\r\n" + b"x" * 2_000_000 + b"\r\n",
-    b"a: b\r\n\r\n" + b"." * 300_000 + b"\r\n" + b".\r\n" * 50_000,
-    b"From me\r\n>From you\r\n",
-]
-
-
-@pytest.mark.parametrize("slice_size", [4096, 65_537, 1 << 22])
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_odd_messages_are_exact(slice_size: int, facts: ServerFacts) -> None:
-    one = opened(Maildrop(ODD), facts, slice_size=slice_size)
-    told = list(retrieving(one, ODD))
-    assert contents(told) == ODD
-    messages = [event.message for event in told if isinstance(event, Retrieved)]
-    assert [message.digest for message in messages] == [digest_of(content) for content in ODD]
-    assert [message.octets for message in messages] == [len(content) for content in ODD]
-
-
-def test_a_bare_lf_ends_a_line_and_becomes_crlf() -> None:
-    wire = b"Subject: x\n\nbare\nlf\rcr\r\n"
-    for filler in (b"", b"y" * 70_000 + b"\n", b"z\n" * 200_000):
-        one = opened(
-            Maildrop([wire + filler], says={"RETR": [b"+OK\r\n" + wire + filler + b"\r\n.\r\n"]}), slice_size=5000
-        )
-        told = list(retrieving(one, [wire + filler]))
-        expected = (wire + filler + b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        assert contents(told) == [expected]
-
-
-def test_a_server_that_ends_its_lines_in_bare_lf_is_understood() -> None:
-    drop = Maildrop(MANY[:20])
-
-    def script(line: bytes) -> Iterator[bytes]:
-        for said in drop(line):
-            assert isinstance(said, bytes)
-            yield said.replace(b"\r\n", b"\n")
-
-    one = opened(script, greeting=b"+OK\n")
-    assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
-
-
-def test_a_large_message_goes_through_the_spool_and_a_small_one_does_not() -> None:
-    large, small = sample(1, MEMORY_LIMIT * 3), sample(2, MEMORY_LIMIT // 2)
-    spools: list[MemorySpool] = []
-
-    def spool() -> MemorySpool:
-        spools.append(MemorySpool())
-        return spools[-1]
-
-    one = opened(Maildrop([large, small]), slice_size=30_000)
-    told = [
-        event for event in one.session.retrieve(wanted([large, small]), Room(), spool) if isinstance(event, Retrieved)
-    ]
-    assert [event.message.digest for event in told] == [digest_of(large), digest_of(small)]
-    assert [event.wire_octets for event in told] == [len(large), len(small)]
-    assert told[0].message.message_id == b"<1@example.org>"
-    assert len(spools) == 1
-    assert isinstance(told[1].message.body, MemoryBody)
 
 
 def test_commands_in_flight_are_bounded_by_octets() -> None:
