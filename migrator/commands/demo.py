@@ -23,10 +23,15 @@ def run(arguments: Namespace, screen: Screen) -> int:
         story.play()
     outcome = story.outcome
     if screen.is_json:
-        paths = {"archive": str(place.archive), "config": str(place.config)}
+        paths = {"archive": str(place.archive.absolute()), "config": str(place.config.absolute())}
         screen.document(paths | outcome.as_json())
     for problem in outcome.problems:
         screen.problem(f"mailferry demo: {problem}")
     if stop.is_set() or outcome.is_interrupted:
         return INTERRUPTED
-    return NOT_ALL_DONE if outcome.problems else DONE
+    if outcome.problems:
+        screen.problem(
+            f"mailferry demo: nothing in {place.folder} was removed; --dir names another folder to start anew"
+        )
+        return NOT_ALL_DONE
+    return DONE

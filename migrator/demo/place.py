@@ -32,7 +32,7 @@ host = "127.0.0.1"
 port = {port}
 tls = "none"                       # allowed because it is this machine; the default is "implicit"
 username = "{account}"
-password = "{password}"            # better: {{ command = "pass show mail/office" }}
+password = "{password}"      # better: {{ command = "pass show mail/office" }}
 leave_on_server = false            # delete what is proven; the default is true
 
 [[accounts.destinations]]

@@ -1,0 +1,128 @@
+"""``mailferry demo`` from end to end, as a newcomer starts it: another process, another working directory."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+import migrator
+from migrator.arguments import parser
+from migrator.demo.place import Place
+from migrator.demo.story import Story
+from migrator.screen import Screen
+
+ROOT = Path(migrator.__file__).parents[1]
+
+
+def demo(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    # No HOME, no configuration, nothing but a path to the program.
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], **variables}
+    command = [sys.executable, "-m", "migrator", "demo", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_demo_adds_up_and_leaves_an_archive_that_others_can_read(tmp_path: Path) -> None:
+    done = demo(tmp_path, "--dir", "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    first, second, restored = told["runs"]
+    assert (first["listed"], first["copied"], first["duplicates"], first["deleted"]) == (300, 299, 1, 300)
+    assert (second["listed"], second["copied"]) == (0, 0)
+    assert (restored["listed"], restored["copied"], restored["deleted"]) == (300, 0, 300)
+    assert (told["equal"], told["missing"], told["doubled"], told["others"]) == (299, 0, 0, 0)
+    assert told["problems"] == []
+    [volume] = (tmp_path / "demo" / "archive").iterdir()
+    with closing(mailbox.mbox(volume, create=False)) as archive:
+        assert len(archive) == 299
+        assert any("marmalade" in message.as_string() for message in archive)
+    assert Path(told["archive"]) == volume.parent
+
+
+def test_a_second_demo_in_the_folder_recognises_all_of_it(tmp_path: Path) -> None:
+    demo(tmp_path, "--dir", "demo", "--quiet")
+    [volume] = (tmp_path / "demo" / "archive").iterdir()
+    before = volume.read_bytes()
+    done = demo(tmp_path, "--dir", "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [run["copied"] for run in json.loads(done.stdout)["runs"]] == [0, 0, 0]
+    assert "The archive of an earlier demo is here (299 messages)" in done.stderr
+    assert volume.read_bytes() == before
+
+
+def test_a_damaged_archive_ends_in_plain_words_and_deletes_nothing_unproven(tmp_path: Path) -> None:
+    demo(tmp_path, "--dir", "demo", "--quiet")
+    [volume] = (tmp_path / "demo" / "archive").iterdir()
+    content = bytearray(volume.read_bytes())
+    content[content.index(b"marmalade")] ^= 1
+    volume.write_bytes(content)
+    done = demo(tmp_path, "--dir", "demo", "--quiet")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "[mismatch]" in done.stderr
+    assert "299 were deleted and 1 are left on the server" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert volume.read_bytes() == content
+
+
+def test_what_is_told_fits_a_terminal_and_has_no_colour_in_a_file(tmp_path: Path) -> None:
+    done = demo(tmp_path, "--dir", "demo")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert max(map(len, lines)) <= 78
+    assert "\x1b" not in done.stdout
+    assert "   300 new = 299 copied + 1 duplicate (stored already)" in lines
+    assert "   299 different = 299 in the archive, equal byte for byte + 0 missing" in lines
+
+
+def test_every_command_it_names_exists(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder's name"
+    told = demo(tmp_path, "--dir", str(folder)).stdout.replace("\\\n", " ")
+    commands = [shlex.split(line)[1:] for line in told.splitlines() if line.strip().startswith("mailferry ")]
+    named = [parser().parse_args(command) for command in commands if "-c" in command or "--from" in command]
+    assert [arguments.command for arguments in named] == ["status", "verify", "search", "migrate"]
+    assert {arguments.config for arguments in named[:3]} == {folder / "config.toml"}
+
+
+def test_the_password_is_shown_nowhere(tmp_path: Path) -> None:
+    done = demo(tmp_path, "--dir", "demo", "-vv")
+    [line] = [line for line in (tmp_path / "demo" / "config.toml").read_text().splitlines() if "password =" in line]
+    assert line.split('"')[1] not in done.stdout + done.stderr
+
+
+def test_without_a_folder_it_makes_one_for_temporary_files(tmp_path: Path) -> None:
+    done = demo(Path("/"), TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    [folder] = tmp_path.iterdir()
+    assert str(folder) in done.stdout
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_is_not_its_own_is_refused_untouched(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("mine")
+    done = demo(tmp_path, "--dir", ".")
+    assert done.returncode == 2
+    assert "holds config.toml already" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize("is_quiet", [False, True])
+def test_an_end_that_somebody_wants_is_no_problem(tmp_path: Path, *, is_quiet: bool) -> None:
+    stop, out = threading.Event(), StringIO()
+    stop.set()
+    story = Story(Place.at(tmp_path), Screen(is_quiet=is_quiet, out=out), stop)
+    story.play()
+    assert story.outcome.is_interrupted
+    assert story.outcome.problems == []
+    assert ("2. First run" in out.getvalue()) is not is_quiet
+    assert "3. Second run" not in out.getvalue()
