@@ -281,18 +281,18 @@ class Retrieval:
 
     def _retrieved(self, message: Message, wire_octets: int, beginning: bytes) -> Retrieved:
         wanted = self._landed()
-        announced = wanted.octets
-        # Announced + 2: a message without a final line end gets one on the wire, and is not counted with it.
-        fits = announced in {wire_octets, wire_octets - 2} or announced == message.octets
-        if not fits and beginning.upper().startswith((b"+OK", b"-ERR")):
+        told = Retrieved(wanted.number, message, wanted.octets, wire_octets)
+        if told.is_as_announced:
+            return told
+        if beginning.upper().startswith((b"+OK", b"-ERR")):
             # A stray status line before the true one: no count would ever show it.
             self._suspect = wanted.number
             raise out_of_step("a message that begins with a status line", beginning)
-        if not fits and not self.has_learned_sizes_differ:
+        if not self.has_learned_sizes_differ:
             self._differing += 1
             self._suspect = self._suspect or wanted.number
             self._pace = _Pace.DRAINING
-        return Retrieved(wanted.number, message, announced, wire_octets)
+        return told
 
     def _landed(self) -> Wanted:
         wanted = self._flying.popleft()
