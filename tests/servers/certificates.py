@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 
 import trustme
 from cryptography import x509
@@ -82,16 +83,29 @@ class Authority:
         return ssl.create_default_context(cadata=self.certificate.decode())
 
 
-@cache
 def authority() -> Authority:
     """The one authority of this process: making keys costs time."""
+    with _ONE_AT_A_TIME:
+        return _authority()
+
+
+def identity(kind: Certificate = Certificate.GOOD) -> Identity:
+    """The one identity of each kind of this process, issued by ``authority()``."""
+    with _ONE_AT_A_TIME:
+        return _identity_of(kind)
+
+
+_ONE_AT_A_TIME = Lock()  # functools.cache alone lets two threads make two authorities
+
+
+@cache
+def _authority() -> Authority:
     return Authority()
 
 
 @cache
-def identity(kind: Certificate = Certificate.GOOD) -> Identity:
-    """The one identity of each kind of this process, issued by ``authority()``."""
-    return authority().issue(kind)
+def _identity_of(kind: Certificate) -> Identity:
+    return _authority().issue(kind)
 
 
 def _identity(issued: trustme.LeafCert) -> Identity:
