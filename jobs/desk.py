@@ -15,8 +15,9 @@ from jobs import alerts, digest, journal
 from jobs.breaker import Circuit
 from jobs.clock import Timetable
 from jobs.disks import measured
-from jobs.health import Health, write
+from jobs.health import Health, forget, write
 from jobs.outbox import Outbox
+from jobs.outlook import folders_of, places_of
 from jobs.pings import Ping, Pinger
 from jobs.queue import Turn
 from jobs.runs import server_name, servers
@@ -24,15 +25,13 @@ from jobs.snapshot import AccountView, Snapshot
 from jobs.state import AccountState, Notes
 from jobs.upkeep import Upkeep, completed
 from jobs.worker import Ending
-from migrator.config import Config, MaildirDestination, MboxDestination, Notify, Schedule
-from migrator.ends import destination_of
+from migrator.config import Config, Notify, Schedule
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers
 
 DIGEST = "digest"
 PING_SECONDS = 300.0
-LOCAL = (MboxDestination, MaildirDestination)
 
 
 class Desk:
@@ -58,10 +57,7 @@ class Desk:
         """Work by a new configuration."""
         self._config = config
         self._rules = _rules(config.notify or Notify())
-        self._places = {
-            account.name: [destination_of(place, config.state_dir).identity for place in account.destinations]
-            for account in config.accounts
-        }
+        self._places = places_of(config)
         self._count([account.name for account in config.accounts])
 
     def began(self, turn: Turn) -> None:
@@ -152,12 +148,9 @@ class Desk:
         self._ping_worker(news, now)
 
     def _measure(self, now: float) -> Sequence[alerts.Disk]:
-        folders = [self._config.state_dir]
-        for account in self._config.accounts:
-            folders += [place.path for place in account.destinations if isinstance(place, LOCAL)]
         minimum = (self._config.notify or Notify()).disk_free
         try:
-            return measured(dict.fromkeys(folders), minimum, self._notes, now)
+            return measured(folders_of(self._config), minimum, self._notes, now)
         except OSError:
             return self.disks
 
@@ -191,6 +184,11 @@ class Desk:
         elif Timetable(Schedule(cron=settings.digest), DIGEST, now).next_after(last) <= now:
             self._outbox.put(digest.weekly(look()))
             self._notes.noted(DIGEST, "last", {"at": now})
+
+    def leave(self) -> None:
+        """Take the verdict away at the end."""
+        with suppress(OSError):
+            forget(self._config.state_dir)
 
     def write_health(self, health: Health) -> None:
         """Leave the verdict for ``mailferry healthcheck``; a full disk is no reason to stop."""

@@ -22,7 +22,7 @@ def measured(folders: Iterable[Path], minimum: int, notes: Notes, now: float) ->
     """Measure the file systems of these folders, each once; a sample an hour is noted for the forecast."""
     remembered = notes.facts(TOPIC)
     disks: dict[int, Disk] = {}
-    for folder in map(_existing, folders):
+    for folder in map(existing, folders):
         device = folder.stat().st_dev
         if device in disks:
             continue
@@ -37,7 +37,8 @@ def measured(folders: Iterable[Path], minimum: int, notes: Notes, now: float) ->
     return list(disks.values())
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that is there."""
     while not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises on some broken paths
         folder = folder.parent
     return folder
@@ -46,6 +47,11 @@ def _existing(folder: Path) -> Path:
 def _samples(fact: dict[str, object]) -> Samples:
     samples = fact.get("samples", [])
     return [(float(moment), float(free)) for moment, free in samples] if isinstance(samples, list) else []
+
+
+def forecast(notes: Notes, folder: Path, free: float) -> float:
+    """Return in how many seconds the disk of a folder will be full, by the samples that were noted."""
+    return full_in(_samples(notes.facts(TOPIC).get(str(folder), {})), free)
 
 
 def full_in(samples: Samples, free: float) -> float:

@@ -69,16 +69,19 @@ def write(health: Health, state_dir: Path, now: float) -> None:
     fresh.replace(state_dir / FILE_NAME)
 
 
-def read(state_dir: Path, now: float, *, is_worker_there: bool) -> Health:
+def forget(state_dir: Path) -> None:
+    """Take the verdict away: the worker ends."""
+    (state_dir / FILE_NAME).unlink(missing_ok=True)
+
+
+def read(state_dir: Path, now: float) -> Health:
     """Return the verdict of the worker of a state folder, as far as it can be trusted."""
-    if not is_worker_there:
-        return Health(Verdict.UNHEALTHY, ("no worker is running on this state_dir",))
     try:
         document = json.loads((state_dir / FILE_NAME).read_text(encoding="utf-8"))
         health = Health(Verdict(document["status"]), tuple(document["reasons"]), document["summary"])
         age = now - float(document["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        return Health(Verdict.UNHEALTHY, ("the worker has not said yet how it is",))
+        return Health(Verdict.UNHEALTHY, ("no worker is running on this state_dir",))
     if age > STALE_SECONDS:
         return Health(Verdict.UNHEALTHY, (f"the worker has not been heard of for {age:.0f} seconds", *health.reasons))
     return health

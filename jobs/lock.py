@@ -16,7 +16,9 @@ _NAME = "worker.lock"
 @contextmanager
 def worker_lock(state_dir: Path) -> Iterator[None]:
     """Hold the worker's lock on a state folder; raises ``ConfigError`` (exit code 2) when another worker holds it."""
-    lock = _lock(state_dir)
+    folder = state_dir / "locks"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(folder / _NAME, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -26,22 +28,3 @@ def worker_lock(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def is_held(state_dir: Path) -> bool:
-    """Tell whether a worker is at work on a state folder."""
-    if not (state_dir / "locks" / _NAME).exists():
-        return False
-    lock = _lock(state_dir)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
-
-
-def _lock(state_dir: Path) -> FileLock:
-    folder = state_dir / "locks"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return FileLock(folder / _NAME, mode=0o600)

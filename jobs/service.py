@@ -264,4 +264,5 @@ class Service:
             stop(0.0)
         until = time.monotonic() + STOP_SECONDS
         ended = [stop(max(0.1, until - time.monotonic())) for stop in stops]
+        self.desk.leave()
         return all(ended)

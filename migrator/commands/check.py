@@ -71,7 +71,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
     with_passwords(config, accounts)
-    checked = _looked_at(accounts, config)
+    checked = looked_at(accounts, config)
     if screen.is_json:
         screen.document({"accounts": [account.as_json() for account in checked]})
     for account in checked:
@@ -79,7 +79,8 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return DONE if all(account.is_ok for account in checked) else NOT_ALL_DONE
 
 
-def _looked_at(accounts: Sequence[Account], config: Config) -> list[Checked]:
+def looked_at(accounts: Sequence[Account], config: Config) -> list[Checked]:
+    """Look at every end of these accounts, several at once."""
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="check") as pool:
         return list(pool.map(lambda account: _look(account, config.state_dir), accounts))
 

@@ -95,6 +95,10 @@ class Ledger:
             found += [f"a row of {row[0]} points to nothing" for row in sql.execute("pragma foreign_key_check")]
         return found
 
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole ledger into a new file (0600): what was committed by now, and nothing of later."""
+        self._connection.copy_to(path)
+
     def close(self) -> None:
         """Close the database; what was committed stays."""
         self._connection.close()

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -78,6 +78,16 @@ class Connection:
             except BaseException:
                 sql.execute("rollback")
                 raise
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy of the database to a new file (0600), synced, while others write."""
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with self.reading() as sql, closing(sqlite3.connect(str(path))) as copy:
+            sql.backup(copy)
+            # A copy that nobody else has open needs no log beside it.
+            copy.execute("pragma journal_mode = delete")
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         """Close the database; what was committed stays."""

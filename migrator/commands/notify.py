@@ -1,0 +1,30 @@
+"""``mailferry notify --test``: send a test message to everyone who is to be told, now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrator.commands import DONE, NOT_ALL_DONE
+from migrator.commands.opening import configuration
+from migrator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.screen import Screen
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Try every channel once and say what became of each."""
+    from jobs.note import Note
+    from jobs.notify import channels, send_everywhere
+
+    config = configuration(arguments, screen)
+    ways = channels(config.notify)
+    if not ways:
+        raise ConfigError(["[notify]: names nobody to tell; add [notify.smtp] or apprise"])
+    note = Note("test message", f"This is a test of {len(config.accounts)} accounts' notifications. All is well.\n")
+    results = send_everywhere(ways, note)
+    for name, error in results:
+        screen.result(f"{name}: {'sent' if error is None else f'FAILED: [{error.kind}] {error}'}")
+    return DONE if all(error is None for _, error in results) else NOT_ALL_DONE
