@@ -82,9 +82,11 @@ class Story:
         self._fill(epoch=1)
         report = self._run(listed=len(self.outcome.sent), is_repeat=False)
         self._tell_numbers(report)
+        if report.interrupted:
+            return
         if report.copied:
             self._tell(f"Each copy was forced to the disk, read back and compared: {report.verified:,} verified.")
-        else:
+        elif self._before:
             self._tell(f"The copies of the earlier demo were read back and compared: {report.verified:,} verified.")
         self._tell(f"Only then was the server told to delete: {self._deleted(report)}.")
 
@@ -92,13 +94,16 @@ class Story:
         self._title("3. Second run: nothing is left to do")
         report = self._run(listed=0, is_repeat=True)
         self._tell_numbers(report)
-        self._tell("After a power cut, this is the run that would take up the rest.")
+        if not report.interrupted:
+            self._tell("After a power cut, this is the run that would take up the rest.")
 
     def _restored_backup(self) -> None:
         self._title("4. The provider restores a backup: all is back, under new unique-ids")
         self._fill(epoch=2)
         report = self._run(listed=len(self.outcome.sent), is_repeat=True)
         self._tell_numbers(report)
+        if report.copied or report.interrupted:
+            return
         self._tell("Nothing is copied twice: mail is known by its content, not by its id.")
         self._tell(f"Each copy was read back once more, then: {self._deleted(report)}.")
 

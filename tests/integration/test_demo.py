@@ -126,3 +126,4 @@ def test_an_end_that_somebody_wants_is_no_problem(tmp_path: Path, *, is_quiet: b
     assert story.outcome.problems == []
     assert ("2. First run" in out.getvalue()) is not is_quiet
     assert "3. Second run" not in out.getvalue()
+    assert "read back" not in out.getvalue()
