@@ -210,7 +210,8 @@ def _show(command: argparse.ArgumentParser) -> None:
 
 def _export(command: argparse.ArgumentParser) -> None:
     _accounts(command)
-    command.add_argument("--to", dest="path", type=Path, metavar="PATH", required=True, help="a folder, or a .mbox or .zip")
+    place = "a folder, a .mbox file or a .zip file"
+    command.add_argument("--to", dest="path", type=Path, metavar="PATH", required=True, help=place)
     command.add_argument("--format", choices=("mbox", "maildir", "eml"), required=True, help="what to write")
     _query(command)
     _json(command)
@@ -231,6 +232,7 @@ def _import(command: argparse.ArgumentParser) -> None:
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="mbox files or Maildirs")
     variants = ("mboxrd", "mboxo", "mboxcl", "mboxcl2")
     command.add_argument("--variant", choices=variants, default="mboxrd", help="how the mbox files quote")
+    _json(command)
 
 
 def _notify(command: argparse.ArgumentParser) -> None:
