@@ -274,7 +274,7 @@ _LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, K
 def open_session(
     source: Source,
     password: Callable[[], str | bytes],
-    facts: ServerFacts = ServerFacts(),
+    facts: ServerFacts = NOTHING_KNOWN,
     *,
     clock: Clock = time.monotonic,
     connect: OpenStream = open_stream,
