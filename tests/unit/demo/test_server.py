@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import poplib
+import select
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import cast
 
 import pytest
 
@@ -100,10 +103,31 @@ def test_two_sessions_cannot_hold_the_maildrop(port: int) -> None:
             second.pass_("jam and bread")
 
 
-def test_the_maildrop_is_free_as_soon_as_quit_is_answered(port: int) -> None:
-    for _ in range(20):
-        with session(port) as client:
-            client.quit()
+class WatchedLock:
+    """A maildrop's lock that looks, at the moment it is released, whether the client has a reply to read already."""
+
+    def __init__(self) -> None:
+        self.client: socket.socket | None = None
+        self.has_reply: list[bool] = []
+        self.is_released = threading.Event()
+
+    def acquire(self, *, blocking: bool) -> bool:
+        return not blocking
+
+    def release(self) -> None:
+        assert self.client is not None
+        self.has_reply.append(bool(select.select([self.client], [], [], 0)[0]))
+        self.is_released.set()
+
+
+def test_the_maildrop_is_free_before_quit_is_answered(port: int, maildrop: Maildrop) -> None:
+    lock = WatchedLock()
+    maildrop.in_use = cast("threading.Lock", lock)
+    with session(port) as client:
+        lock.client = client.sock
+        client.sock.sendall(b"QUIT\r\n")
+        assert lock.is_released.wait(20)
+        assert lock.has_reply == [False]
 
 
 @pytest.mark.parametrize(("user", "password"), [("office", "jam"), ("nobody", "jam and bread"), ("office", "j\xe4m")])
