@@ -147,7 +147,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "resets once inside a message": Scenario(
         "resets the line inside a message, once",
-        "the same",
+        "does the same",
         lambda: [DropInsideRetr(4, 40, times=1, how="reset")],
     ),
     "drops always inside one message": Scenario(
@@ -246,7 +246,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "sizes too large": Scenario(
         "announces larger sizes than it sends",
-        "the same",
+        "does the same",
         lambda: [WrongSizes(500)],
     ),
     "half a message, properly ended": Scenario(
@@ -265,7 +265,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     # --- unique-ids ---
     "no UIDL": Scenario("has no UIDL", "tells messages by headers (TOP) and content", lambda: [NoUniqueIds()]),
-    "empty unique-ids": Scenario("gives empty unique-ids", "the same", lambda: [EmptyUniqueIds()]),
+    "empty unique-ids": Scenario("gives empty unique-ids", "does the same", lambda: [EmptyUniqueIds()]),
     "repeated unique-ids": Scenario(
         "gives one unique-id to three messages in a row",
         "tells them by number in a session, by content between them",
@@ -426,7 +426,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "endless message of one line": Scenario(
         "never ends one line of one message",
-        "the same",
+        "does the same",
         lambda: [EndlessMessage(1, one_line=True)],
         "partial",
         _is("protocol"),

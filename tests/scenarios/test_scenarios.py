@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import Rig, deleting
+from tests.scenarios.matrix import page
 from tests.scenarios.table import MESSAGES, SCENARIOS, Scenario
 from tests.servers.pop3 import Maildrop, Pop3Server
 
@@ -59,3 +60,8 @@ def complete(rig: Rig, maildrop: Maildrop, scenario: Scenario) -> None:
         files = rig.files()
         assert rig.migrate().status == "ok"
         assert rig.files() == files
+
+
+def test_the_published_table_is_that_of_the_tests() -> None:
+    published = Path(__file__).parents[2] / "docs" / "server-behaviour.md"
+    assert published.read_text() == page(), "renew it: python -m tests.scenarios.matrix > docs/server-behaviour.md"
