@@ -101,6 +101,11 @@ class Disk:
     minimum: int
     full_in: float = field(default=float("inf"))
 
+    def as_json(self) -> dict[str, object]:
+        """Return the disk's object; ``full_in_seconds`` is null while it does not fill."""
+        full_in = None if self.full_in == float("inf") else round(self.full_in)
+        return {"path": self.path, "free": self.free, "total": self.total, "full_in_seconds": full_in}
+
     @property
     def is_nearly_full(self) -> bool:
         """Whether less than the minimum is free."""

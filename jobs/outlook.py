@@ -15,25 +15,25 @@ from jobs.queue import TOPIC
 from jobs.snapshot import AccountView
 from jobs.state import AccountState
 from jobs.upkeep import completed
-from migrator.config import Config, MaildirDestination, MboxDestination, Notify
+from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ends import destination_of
 from migrator.ledger import Ledger
 
 
-def views_of(config: Config, ledger: Ledger) -> list[AccountView]:
-    """Return every account as the worker left it."""
+def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
+    """Return these accounts (all, by default) as the worker left them."""
     states = {name: AccountState.from_fact(fact) for name, fact in ledger.notes.facts(TOPIC).items()}
     verified = completed(ledger.notes)
-    damaged = ledger.notes.mismatches()
+    damaged, places = ledger.notes.mismatches(), places_of(config)
     return [
         AccountView(
             account.name,
             states.get(account.name, AccountState()),
             verified_at=verified.get(account.name, 0.0),
-            damaged=sum(damaged.get(place, 0) for place in places),
+            damaged=sum(damaged.get(place, 0) for place in places[account.name]),
             numbers=ledger.history.numbers(account.name),
         )
-        for account, places in zip(config.accounts, places_of(config).values(), strict=True)
+        for account in (config.accounts if accounts is None else accounts)
     ]
 
 

@@ -17,6 +17,8 @@ from migrator.words import counted, plain, size, span
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from jobs.alerts import Disk
+    from jobs.snapshot import AccountView
     from migrator.config import Account, Schedule
     from migrator.ledger import Ledger
     from migrator.ledger.history import AccountNumbers, RunRecord
@@ -33,6 +35,8 @@ class AccountStatus:
     last_run: RunRecord | None = None
     last_success: RunRecord | None = None
     next_run: float | None = None
+    view: AccountView | None = None
+    """How the scheduled worker left it."""
 
     def as_json(self) -> dict[str, object]:
         """Return the account's object; times are RFC 3339 or null."""
@@ -49,6 +53,10 @@ class AccountStatus:
             "last_run": _run_as_json(self.last_run),
             "last_success": _moment(self.last_success.ended_at if self.last_success else None),
             "next_run": _moment(self.next_run),
+            "parked": self.view is not None and self.view.state.is_parked,
+            "failed_runs": self.view.state.attempts if self.view else 0,
+            "damaged": self.view.damaged if self.view else 0,
+            "last_full_verification": _moment((self.view.verified_at or None) if self.view else None),
         }
 
 
@@ -58,28 +66,46 @@ def run(arguments: Namespace, screen: Screen) -> int:
     accounts = config.select(arguments.accounts)
     ledger = existing_ledger(config.state_dir)
     if ledger is None:
-        statuses = [AccountStatus(account.name) for account in accounts]
+        statuses, disks = [AccountStatus(account.name) for account in accounts], []
     else:
+        from jobs.outlook import disks_of, views_of
+
         with closing(ledger):
-            statuses = [_status(account, ledger, account.schedule or config.schedule) for account in accounts]
+            views = {view.name: view for view in views_of(config, ledger, accounts)}
+            statuses = [
+                _status(account, ledger, account.schedule or config.schedule, views[account.name])
+                for account in accounts
+            ]
+            disks = disks_of(config, ledger)
     if screen.is_json:
-        screen.document({"accounts": [status.as_json() for status in statuses]})
+        accounts_json = [status.as_json() for status in statuses]
+        screen.document({"accounts": accounts_json, "disks": [disk.as_json() for disk in disks]})
     else:
         for status in statuses:
             _show(status, screen)
+        for disk in disks:
+            _show_disk(disk, screen)
     return DONE
 
 
-def _status(account: Account, ledger: Ledger, schedule: Schedule) -> AccountStatus:
+def _status(account: Account, ledger: Ledger, schedule: Schedule, view: AccountView) -> AccountStatus:
     history = ledger.history
     last = next(iter(history.last_runs(account.name)), None)
     return AccountStatus(
         account.name,
-        history.numbers(account.name),
+        view.numbers,
         last,
         history.last_success(account.name),
-        _next_run(schedule, last) if last else None,
+        _due(view, schedule, last) if last else None,
+        view,
     )
+
+
+def _due(view: AccountView, schedule: Schedule, last: RunRecord) -> float | None:
+    """Return when the account is due: as the worker has it; a parked one is not, until its password changes."""
+    if view.state.is_parked:
+        return None
+    return view.state.next_due if view.state.next_due >= last.started_at else _next_run(schedule, last)
 
 
 def _next_run(schedule: Schedule, last: RunRecord) -> float:
@@ -113,8 +139,26 @@ def _show(status: AccountStatus, screen: Screen) -> None:
         screen.result(plain(f"    {problem}"))
     if numbers.oldest_unsafe is not None:
         screen.result(f"  the oldest message that is not safe was first seen {_ago(numbers.oldest_unsafe)}")
+    if status.view:
+        _show_view(status.view, screen)
     if numbers.failed:
         screen.result(f"  {counted(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
+
+
+def _show_view(view: AccountView, screen: Screen) -> None:
+    if view.state.is_parked:
+        parked = screen.styled("parked", Style.BAD)
+        screen.result(f"  {parked} until its password or configuration changes: {plain(view.state.message)}")
+    if view.damaged:
+        copies = counted(view.damaged, "stored copy is", "stored copies are")
+        screen.result(f"  {screen.styled(copies, Style.BAD)} wrong or gone: run mailferry verify {view.name}")
+    if view.verified_at:
+        screen.result(f"  its archive was last verified in full {_ago(view.verified_at)}")
+
+
+def _show_disk(disk: Disk, screen: Screen) -> None:
+    forecast = "" if disk.full_in == float("inf") else f", full in about {span(disk.full_in)} at this pace"
+    screen.result(plain(f"{disk.path}: {size(disk.free)} of {size(disk.total)} free{forecast}"))
 
 
 def _ending(record: RunRecord, screen: Screen) -> str:
