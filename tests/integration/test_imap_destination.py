@@ -270,6 +270,32 @@ def test_silence_about_what_is_not_there_ends_the_upload_with_nothing_sent_twice
     assert raised.value.kind is Kind.TIMEOUT
 
 
+# A full mailbox.
+
+QUOTA = """quota imap_quota
+plugin {
+  quota = count:User quota
+  quota_vsizes = yes
+  quota_rule = *:storage=64K
+}
+"""
+
+
+@pytest.mark.parametrize("faults_of_line", [[], [faults.Capabilities(without=["QUOTA"])]], ids=["told", "not told"])
+def test_a_full_mailbox_takes_what_fits_and_the_rest_is_reported(
+    start_dovecot: StartDovecot, tmp_path: Path, faults_of_line: list[ImapFault]
+) -> None:
+    bench = Bench(start_dovecot(settings={"mail_plugins": QUOTA}), tmp_path)
+    messages = [simple(number, 12_000) for number in range(10)]
+    with ImapProxy(bench.server.imap_port, faults=faults_of_line) as proxy:
+        stored = store(bench.open(proxy.port), Memory(), messages)
+        assert not faults_of_line or proxy.counts()["GETQUOTAROOT"] == 0
+        assert faults_of_line or proxy.messages_appended() == 5
+    assert {place: error.kind for place, error in errors_of(stored).items()} == dict.fromkeys(range(5, 10), Kind.QUOTA)
+    assert len(bench.contents()) == 5
+    bench.close()
+
+
 # Refusals.
 
 
