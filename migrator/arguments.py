@@ -223,7 +223,12 @@ def _query(command: argparse.ArgumentParser) -> None:
 
 def _restore(command: argparse.ArgumentParser) -> None:
     _accounts(command)
-    command.add_argument("--to", dest="destination", metavar="URL", required=True, help="imaps://user@host/Folder")
+    place = "imaps://user@host/Folder or maildir:PATH"
+    command.add_argument("--to", dest="destination", metavar="URL", required=True, help=place)
+    grouping = "a folder for each, below the one named"
+    command.add_argument("--by", choices=("none", "account", "month"), default="none", help=grouping)
+    _query(command)
+    _json(command)
     _passwords(command, "to", "the destination")
 
 

@@ -10,20 +10,26 @@ from migrator.model import Message
 from migrator.transfer import Brought, Carrier
 
 
-def bring_everywhere(carriers: Sequence[Carrier], batch: Sequence[Message]) -> list[Outcome]:
-    """Make sure that each destination holds a proven copy of each message; returns an outcome for each, in order.
+class Everywhere:
+    """Several destinations as one. One that fails as a whole is not tried again: a dead server costs one time-out."""
 
-    A destination that fails as a whole fails every message of the batch; the others are served all the same.
-    """
-    columns = [_brought(carrier, batch) for carrier in carriers]
-    return [_together(outcomes) for outcomes in zip(*columns, strict=True)]
+    def __init__(self, carriers: Sequence[Carrier]) -> None:
+        """Bring by ``carriers``."""
+        self._carriers = carriers
+        self._broken: dict[int, FerryError] = {}
 
+    def bring(self, batch: Sequence[Message]) -> list[Outcome]:
+        """Make sure that each destination holds a proven copy of each message; an outcome for each, in order."""
+        columns = [self._brought(place, carrier, batch) for place, carrier in enumerate(self._carriers)]
+        return [_together(outcomes) for outcomes in zip(*columns, strict=True)]
 
-def _brought(carrier: Carrier, batch: Sequence[Message]) -> Sequence[Brought | FerryError]:
-    try:
-        return carrier.bring(batch)
-    except FerryError as error:
-        return [error] * len(batch)
+    def _brought(self, place: int, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Brought | FerryError]:
+        if place not in self._broken:
+            try:
+                return carrier.bring(batch)
+            except FerryError as error:
+                self._broken[place] = error
+        return [self._broken[place]] * len(batch)
 
 
 def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import islice
 
 from migrator.destinations import Destination
+from migrator.digest import digest_of_body
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.copies import CopiesLedger
@@ -151,14 +151,6 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
             return body
         return FerryError(Kind.UNPROVEN, f"{label} keeps this message altered, and no exact copy is left elsewhere")
     return FerryError(Kind.MISMATCH, f"the copy in {label} is damaged", cure="see mailferry verify")
-
-
-def digest_of_body(body: Body) -> bytes:
-    """Return the SHA-256 of a body, in flat memory."""
-    state = sha256()
-    for chunk in body.chunks():
-        state.update(chunk)
-    return state.digest()
 
 
 def belonging(account: str, shelves: Shelves, ledger: ArchiveLedger) -> Iterator[Digest]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.archive.shelves import Shelf, Shelves, digest_of_body
-from migrator.digest import HEADER_LIMIT, header_block, header_facts
+from migrator.archive.shelves import Shelf, Shelves
+from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged, reaches

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from migrator.archive.importing import Imported, Importer
 from migrator.archive.records import Variant
 from migrator.archive.sources import Item, Sources
-from migrator.bringing import bring_everywhere
+from migrator.bringing import Everywhere
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, ledger_in, with_passwords
 from migrator.commands.search import every
@@ -55,7 +55,7 @@ def _imported(config: Config, account: Account, arguments: Namespace, screen: Sc
         for carrier in carriers:
             if problems := carrier.inspect():
                 raise problems[0]
-        importer = Importer(lambda batch: bring_everywhere(carriers, batch), told=told)
+        importer = Importer(Everywhere(carriers).bring, told=told)
         return importer.bring(_items(sources, arguments))
 
 

@@ -1,0 +1,133 @@
+"""``mailferry restore``: bring archived messages into an IMAP mailbox or a Maildir, once each and proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from migrator.archive.importing import Outcome
+from migrator.archive.restoring import Grouping, Restored, Restorer
+from migrator.archive.shelves import belonging
+from migrator.bringing import Everywhere
+from migrator.commands import DONE, NOT_ALL_DONE
+from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.search import every
+from migrator.commands.selecting import wanted_by
+from migrator.config import Destination, ImapDestination, MboxDestination
+from migrator.ends import destination_of
+from migrator.errors import ConfigError
+from migrator.shelving import shelves_of
+from migrator.transfer import Carrier
+from migrator.words import counted, plain, size
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.config import Config
+    from migrator.ledger import Ledger
+    from migrator.model import Message
+    from migrator.screen import Screen
+
+_TELL_EVERY = 1_000
+_OPEN_AT_ONCE = 4
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Bring the messages asked for to the target."""
+    config = configuration(arguments, screen)
+    accounts = config.select(arguments.accounts)
+    target = _target(arguments, screen)
+    ledger = existing_ledger(config.state_dir)
+    if ledger is None:
+        raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} restored so far"))
+    with (
+        closing(ledger),
+        shelves_of(config, ledger) as shelves,
+        closing(_Folders(target, config, ledger)) as folders,
+    ):
+        wanted = wanted_by(arguments.query, config, ledger, screen)
+        restorer = Restorer(shelves, folders.bring, Grouping(arguments.by), told=told)
+        for account in accounts:
+            digests = belonging(account.name, shelves, ledger.archive)
+            restorer.restore(account.name, (digest for digest in digests if wanted is None or digest in wanted))
+    return _reported(restorer.done, screen)
+
+
+def _target(arguments: Namespace, screen: Screen) -> Destination:
+    from migrator.commands.asking import Passwords
+    from migrator.config import destination_from_url
+    from migrator.secrets import EnvironmentSecret, TextSecret
+
+    passwords = Passwords([], arguments.to_passwords)
+    target = destination_from_url(arguments.destination, passwords=passwords.of)
+    passwords.all_used()
+    if isinstance(target, MboxDestination):
+        raise ConfigError(["--to: restores go to IMAP or a Maildir; `mailferry export` writes mbox files"])
+    if isinstance(target, ImapDestination) and isinstance(target.password, TextSecret | EnvironmentSecret):
+        screen.keep_secret([target.password.reveal()])
+    return target
+
+
+class _Folders:
+    """The folders of the target, each opened when the first message goes there; few are open at once."""
+
+    def __init__(self, target: Destination, config: Config, ledger: Ledger) -> None:
+        self._target = target
+        self._state_dir = config.state_dir
+        self._ledger = ledger
+        self._open: dict[str, tuple[Carrier, Everywhere]] = {}
+
+    def bring(self, name: str, batch: Sequence[Message]) -> list[Outcome]:
+        """Bring a batch into the folder of this name below the target, or into the target itself."""
+        opened = self._open.pop(name, None) or self._opened(name)
+        self._open[name] = opened  # the one used last stands last
+        while len(self._open) > _OPEN_AT_ONCE:
+            oldest = next(iter(self._open))
+            self._open.pop(oldest)[0].destination.close()
+        return opened[1].bring(batch)
+
+    def _opened(self, name: str) -> tuple[Carrier, Everywhere]:
+        destination = destination_of(_below(self._target, name), self._state_dir)
+        copies = self._ledger.copies(destination.identity, destination.kind)
+        carrier = Carrier(destination, copies, clock=time.time)
+        return carrier, Everywhere([carrier])
+
+    def close(self) -> None:
+        """Let go of every folder."""
+        for carrier, _ in self._open.values():
+            carrier.destination.close()
+
+
+def _below(target: Destination, name: str) -> Destination:
+    if not name:
+        return target
+    if isinstance(target, ImapDestination):
+        return target.model_copy(update={"folder": f"{target.folder}/{name}"})
+    return target.model_copy(update={"path": target.path / name})
+
+
+def _reported(done: Restored, screen: Screen) -> int:
+    if screen.is_json:
+        screen.document(
+            {
+                "restored": done.stored,
+                "present": done.present,
+                "failed": len(done.failed),
+                "bytes": done.octets,
+                "errors": [
+                    {"digest": digest.hex(), "kind": str(error.kind), "message": str(error)}
+                    for digest, error in done.failed
+                ],
+            }
+        )
+    for digest, error in done.failed:
+        screen.problem(plain(f"{digest.hex()[:20]}: [{error.kind}] {error}"))
+    if not screen.is_quiet or done.failed:
+        screen.result(
+            f"{counted(done.stored, 'message')} restored ({size(done.octets)}), {done.present:,} were there already, "
+            f"{len(done.failed):,} failed"
+        )
+    return NOT_ALL_DONE if done.failed else DONE
