@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from migrator.archive.verify import Verdict
 from migrator.demo.samples import Sample
 from migrator.report import AccountReport, Status
 from migrator.summary import problem_lines
@@ -41,6 +42,7 @@ class Outcome:
 
     sent: Sequence[Sample]
     runs: list[AccountReport] = field(default_factory=list)
+    checked: int = 0
     comparison: Comparison | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -70,6 +72,14 @@ class Outcome:
         if is_repeat and report.copied:
             self.problems.append(f"copied a second time: {counted(report.copied, 'message')}")
 
+    def verified(self, verdict: Verdict) -> None:
+        """Note what ``verify`` found; no copy may be damaged or out of reach."""
+        self.checked = verdict.checked
+        damaged = verdict.checked - verdict.ok
+        if damaged:
+            self.problems.append(f"damaged in the archive: {counted(damaged, 'message')}")
+        self.problems += [str(one.error) for one in verdict.unreachable]
+
     def compared(self, comparison: Comparison, *, before: int) -> None:
         """Note what the archive holds in the end; ``before`` is how many messages stood in it at the start."""
         self.comparison = comparison
@@ -87,6 +97,7 @@ class Outcome:
             "messages": len(self.sent),
             "octets": self.octets,
             "runs": [report.as_json() for report in self.runs],
+            "verified": self.checked,
             "equal": found.equal if found else 0,
             "missing": found.missing if found else 0,
             "doubled": found.doubled if found else 0,

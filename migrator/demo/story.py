@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 
 from migrator import config
+from migrator.archive.verify import Check, Selection
 from migrator.demo.outcome import Comparison, Outcome
 from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples
@@ -20,6 +21,7 @@ from migrator.ledger import Ledger
 from migrator.report import AccountReport
 from migrator.run import Surroundings
 from migrator.screen import Screen, Style
+from migrator.shelving import shelves_of
 from migrator.words import counted, size, span
 
 _WIDTH = 78
@@ -45,15 +47,13 @@ class Story:
         self._introduce()
         with serving(self._maildrop) as port:
             self._place.write_config(port, self._maildrop.password)
-            for act in (self._first_run, self._second_run, self._restored_backup):
+            for act in (self._first_run, self._second_run, self._restored_backup, self._verify):
                 act()
                 if self._stop.is_set() or self.outcome.problems:
                     return
-        self._compare()
-        if not self.outcome.problems:
-            self._say()
-            self._say(self._screen.styled(f"All numbers add up ({span(time.monotonic() - began)}).", Style.GOOD))
-            self._show_around()
+        self._say()
+        self._say(self._screen.styled(f"All numbers add up ({span(time.monotonic() - began)}).", Style.GOOD))
+        self._show_around()
 
     def _introduce(self) -> None:
         sent = self.outcome.sent
@@ -107,8 +107,19 @@ class Story:
         self._tell("Nothing is copied twice: mail is known by its content, not by its id.")
         self._tell(f"Each copy was read back once more, then: {self._deleted(report)}.")
 
+    def _verify(self) -> None:
+        self._title("5. The archive, read again and held against what the server was given")
+        loaded = config.load(self._place.config)
+        with closing(Ledger.open(loaded.state_dir)) as ledger, shelves_of(loaded, ledger) as shelves:
+            verdict = Check(shelves, ledger.archive, clock=time.time).make(Selection())
+        self.outcome.verified(verdict)
+        self._tell(
+            f"{counted(verdict.checked, 'copy', 'copies')} read again = {verdict.ok:,} as the ledger knows them"
+            f" + {verdict.checked - verdict.ok:,} damaged"
+        )
+        self._compare()
+
     def _compare(self) -> None:
-        self._title("5. The archive's files, held against what the server was given")
         found = Comparison.of(self.outcome.sent, self._place.stored())
         self.outcome.compared(found, before=self._before)
         duplicates = counted(len(self.outcome.sent) - found.equal - found.missing, "duplicate")

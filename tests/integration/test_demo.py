@@ -39,6 +39,7 @@ def test_a_demo_adds_up_and_leaves_an_archive_that_others_can_read(tmp_path: Pat
     assert (first["listed"], first["copied"], first["duplicates"], first["deleted"]) == (300, 299, 1, 300)
     assert (second["listed"], second["copied"]) == (0, 0)
     assert (restored["listed"], restored["copied"], restored["deleted"]) == (300, 0, 300)
+    assert told["verified"] == 299
     assert (told["equal"], told["missing"], told["doubled"], told["others"]) == (299, 0, 0, 0)
     assert told["problems"] == []
     [volume] = (tmp_path / "demo" / "archive").iterdir()
@@ -82,6 +83,7 @@ def test_what_is_told_fits_a_terminal_and_has_no_colour_in_a_file(tmp_path: Path
     assert max(map(len, lines)) <= 78
     assert "\x1b" not in done.stdout
     assert "   300 new = 299 copied + 1 duplicate (stored already)" in lines
+    assert "   299 copies read again = 299 as the ledger knows them + 0 damaged" in lines
     assert "   299 different = 299 in the archive, equal byte for byte + 0 missing" in lines
 
 

@@ -8,9 +8,10 @@ from hashlib import sha256
 
 import pytest
 
+from migrator.archive.verify import Unreachable, Verdict
 from migrator.demo.outcome import Comparison, Outcome
 from migrator.demo.samples import Sample
-from migrator.errors import Kind
+from migrator.errors import FerryError, Kind
 from migrator.report import AccountReport, Problem, Status
 
 SENT = [Sample("one", b"1\r\n"), Sample("two", b"2\r\n"), Sample("two again", b"2\r\n")]
@@ -62,6 +63,15 @@ def test_an_interrupted_run_is_none() -> None:
     outcome.ran(AccountReport("office", interrupted=True), listed=3, left=3, is_repeat=False)
     assert outcome.problems == []
     assert outcome.is_interrupted
+
+
+def test_damage_that_verify_finds_is_a_problem() -> None:
+    outcome = Outcome(SENT)
+    gone = Unreachable(("office",), "mbox x", FerryError(Kind.ARCHIVE, "the folder is not there"))
+    outcome.verified(Verdict(checked=3, ok=3))
+    assert outcome.problems == []
+    outcome.verified(Verdict(checked=3, ok=2, unreachable=[gone]))
+    assert outcome.problems == ["damaged in the archive: 1 message", "the folder is not there"]
 
 
 @pytest.mark.parametrize(
