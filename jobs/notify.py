@@ -17,7 +17,7 @@ from typing import Protocol, cast
 from jobs.note import Note
 from migrator import net
 from migrator.config import Notify, Smtp
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, Kind, printable
 from migrator.secrets import Secret
 
 TIMEOUT = 30.0
@@ -55,15 +55,18 @@ class SmtpChannel:
 
     def send(self, note: Note) -> None:
         """Mail the note; raises ``connect``, ``tls``, ``auth``, ``timeout`` or ``refused``."""
+        password = self.settings.password.reveal() if self.settings.password else ""
         try:
             with closing(self._connected()) as server:
-                self._log_in(server)
+                if self.settings.username:
+                    server.login(self.settings.username, password)
                 server.send_message(self._mail(note))
                 server.quit()
-        except smtplib.SMTPAuthenticationError as error:
-            raise FerryError(Kind.AUTH, f"{self.name} refused the password", server_words=_words(error)) from None
         except smtplib.SMTPResponseException as error:
-            raise FerryError(Kind.REFUSED, f"{self.name} refused the mail", server_words=_words(error)) from error
+            # The cause is left out: a server may echo the password, and the exception would carry it.
+            is_login = isinstance(error, smtplib.SMTPAuthenticationError)
+            kind, what = (Kind.AUTH, "password") if is_login else (Kind.REFUSED, "mail")
+            raise FerryError(kind, f"{self.name} refused the {what}", server_words=_words(error, password)) from None
         except smtplib.SMTPException as error:
             raise FerryError(Kind.REFUSED, f"{self.name} did not take the mail ({type(error).__name__})") from error
         except TimeoutError as error:
@@ -88,10 +91,6 @@ class SmtpChannel:
         net.check_pin(self.settings.host, self.settings.tls_settings, certificate)
         return server
 
-    def _log_in(self, server: smtplib.SMTP) -> None:
-        if self.settings.username and self.settings.password:
-            server.login(self.settings.username, self.settings.password.reveal())
-
     def _mail(self, note: Note) -> EmailMessage:
         mail = EmailMessage()
         mail["From"] = self.settings.sender
@@ -115,10 +114,10 @@ def _one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _words(error: smtplib.SMTPResponseException) -> str:
+def _words(error: smtplib.SMTPResponseException, password: str) -> str:
     words = error.smtp_error
-    text = words.decode("ascii", "replace") if isinstance(words, bytes) else str(words)
-    return _one_line(f"{error.smtp_code} {text}")[:300]
+    said = words if isinstance(words, bytes) else str(words).encode()
+    return f"{error.smtp_code} {printable(said, secrets=(password.encode(),))}"
 
 
 @dataclass(frozen=True, slots=True)

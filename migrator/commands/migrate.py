@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -40,8 +41,22 @@ def run(arguments: Namespace, screen: Screen) -> int:
                 reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
         except FerryError as error:  # the ledger, without which no account can be worked
             reports = [AccountReport(job.name, Status.FAILED, problems=[Problem.of(error)]) for job in jobs]
+        if not arguments.dry_run:
+            _leave_metrics(config, reports, screen)
         show(reports, screen)
         return exit_code(reports, is_stopped=stop.is_set())
+
+
+def _leave_metrics(config: Config, reports: Sequence[AccountReport], screen: Screen) -> None:
+    path = config.metrics.textfile if config.metrics else None
+    if path is None:
+        return
+    from jobs.metrics import write_textfile
+
+    try:
+        write_textfile(path, reports, time.time())
+    except OSError as error:
+        screen.problem(f"[metrics] textfile: {path} cannot be written: {error.strerror}")
 
 
 def show(reports: Sequence[AccountReport], screen: Screen) -> None:
