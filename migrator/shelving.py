@@ -22,13 +22,16 @@ SEARCH_PATIENCE = 10.0
 
 
 @contextmanager
-def shelves_of(config: Config, ledger: Ledger) -> Iterator[Shelves]:
-    """Give the destinations of all accounts that the ledger knows, to read from; connects to nothing by itself."""
+def shelves_of(config: Config, ledger: Ledger, *, even_unknown: bool = False) -> Iterator[Shelves]:
+    """Give the destinations of all accounts that the ledger knows, to read from; connects to nothing by itself.
+
+    With ``even_unknown`` the ledger gets to know the others, too.
+    """
     known = ledger.archive.known_destinations()
     shelves = Shelves(
         Shelf(destination, ledger.copies(destination.identity, destination.kind), tuple(accounts))
         for destination, accounts in _destinations(config)
-        if destination.identity in known
+        if even_unknown or destination.identity in known
     )
     with closing(shelves):
         yield shelves

@@ -59,6 +59,10 @@ class Shelves:
         for shelf in self.all:
             shelf.destination.close()
 
+    def only(self, shelves: Iterable[Shelf]) -> Shelves:
+        """Return some of these shelves; close the whole, not the part."""
+        return Shelves(shelves)
+
     def of(self, account: str) -> list[Shelf]:
         """Return those where this account's mail goes."""
         return [shelf for shelf in self.all if account in shelf.accounts]

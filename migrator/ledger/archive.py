@@ -1,7 +1,8 @@
 """What the ledger knows of contents, whoever sent them and wherever they stand: the view of search, export and verify.
 
-Reads only. Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by
-another program, or found by ``rebuild-ledger``) was seen by nobody.
+Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by another
+program, or found by ``rebuild-ledger``) was seen by nobody. Only the methods that say "forget" write: what they forget
+is found again in the archive, or is at hand to be stored anew.
 """
 
 from __future__ import annotations
@@ -109,3 +110,25 @@ class ArchiveLedger:
                     sql.execute(f"select digest, message_id from contents where digest in ({marks})", part).fetchall()
                 )
         return found
+
+    def forget_copies(self, copy_ids: Sequence[int]) -> None:
+        """Forget damaged copies, whose contents are about to be stored anew."""
+        with self._connection.transaction() as sql:
+            sql.executemany("delete from copies where id = ?", [(copy_id,) for copy_id in copy_ids])
+            sql.execute("update maildrops set settled_key = null")
+
+    def forget_destination(self, destination_id: int) -> None:
+        """Forget every copy and volume of a destination, which is about to be looked through from its beginning."""
+        with self._connection.transaction() as sql:
+            for table in ("copies", "intents", "volumes"):
+                sql.execute(f"delete from {table} where destination_id = ?", (destination_id,))
+            sql.execute("update maildrops set settled_key = null")
+
+    def forget_volume(self, destination_id: int, name: str) -> None:
+        """Forget a volume that is gone and in which nothing is known to stand any more."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "delete from volumes where destination_id = ? and name = ?"
+                " and not exists (select 1 from copies where volume_id = volumes.id)",
+                (destination_id, name),
+            )

@@ -1,0 +1,53 @@
+"""``mailferry reindex``: build the search index anew, from the archive."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from migrator.archive.indexing import Follower, exclusively
+from migrator.archive.parser import Parser
+from migrator.archive.rebuilding import emptied_index
+from migrator.commands import DONE, NOT_ALL_DONE
+from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.search import every, tell
+from migrator.errors import FerryError, Kind
+from migrator.shelving import SEARCH_PATIENCE, shelves_of
+from migrator.words import counted, span
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.screen import Screen
+
+_TELL_EVERY = 10_000
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Delete the index and take in everything that the ledger knows."""
+    config = configuration(arguments, screen)
+    ledger = existing_ledger(config.state_dir)
+    if ledger is None:
+        raise FerryError(Kind.ARCHIVE, "there is no ledger", cure="`mailferry rebuild-ledger` reads the archive")
+    began = time.monotonic()
+    lock = exclusively(config.state_dir, patience=SEARCH_PATIENCE)
+    if lock is None:
+        raise FerryError(Kind.LOCKED, "another mailferry is indexing now", cure="let it finish")
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
+    with (
+        closing(ledger),
+        lock,
+        shelves_of(config, ledger) as shelves,
+        closing(emptied_index(config.state_dir)) as index,
+        Parser() as parser,
+    ):
+        followed = Follower(index, ledger.archive, shelves, parser, told=told).follow()
+        index.optimise()
+    if screen.is_json:
+        unread = sum(followed.unread.values())
+        screen.document({"indexed": followed.added, "not_parsed": followed.not_parsed, "unread": unread})
+    tell(followed, screen)
+    hard = f"; {followed.not_parsed:,} could not be parsed, their headers are known" if followed.not_parsed else ""
+    screen.result(f"{counted(followed.added, 'message')} indexed in {span(time.monotonic() - began)}{hard}")
+    return NOT_ALL_DONE if followed.unread else DONE
