@@ -77,6 +77,7 @@ class ImapDestination:
         self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
         self._mailbox = Mailbox(settings, password, self._world)
         self._anchor: ImapAnchor | None = None
+        self._stop: FerryError | None = None
         self._flags: tuple[bytes, ...] | None = None
 
     @contextmanager
@@ -95,8 +96,13 @@ class ImapDestination:
             lock.release()
 
     def begin(self, messages: Sequence[Message]) -> ImapAnchor:
-        """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there."""
+        """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there.
+
+        Once ``store`` has learnt that the mailbox takes no more in this run, that error is raised at once.
+        """
         del messages
+        if self._stop is not None:
+            raise self._stop
         if self.settings.wanted_flags:
             self._mailbox.is_open_for_writing = True  # only so does a server tell which flags it keeps
         folder = self._mailbox.look()
@@ -129,7 +135,8 @@ class ImapDestination:
     def store(self, messages: Sequence[Message]) -> Stored:
         """Store each message once. A lost reply is resolved by reading; waits of up to half a minute happen here.
 
-        A message gets an error of account scope where it is the mailbox that takes no more; so do those after it.
+        A message gets an error of account scope where it is the mailbox that takes no more, and so do those after it;
+        the next ``begin`` raises that error.
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
@@ -144,7 +151,7 @@ class ImapDestination:
             world=self._world,
         )
         outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
-        self._anchor = None
+        self._anchor, self._stop = None, delivery.stop
         self._world.step("imap.stored")
         return Stored(outcomes)
 

@@ -61,21 +61,25 @@ class Appender:
     def send(self, letters: Sequence[Letter]) -> list[Answer]:
         """Send all letters and return every answer. Raises what ``Wire`` raises when the line breaks."""
         try:
-            if self._abilities.has_multiappend:
-                self._begin(letters, 0, len(letters))
-            else:
-                for place in range(len(letters)):
-                    self._await(WINDOW - 1)
-                    self._begin(letters, place, place + 1)
-            self._wire.flush()
-            self._step("imap.batch-sent")
-            self._await(0)
+            with self._wire.conversation():
+                self._send_all(letters)
         except TimeoutError:
             raise
         except OSError:
             self._hear_last_words()
             raise
         return self.answers
+
+    def _send_all(self, letters: Sequence[Letter]) -> None:
+        if self._abilities.has_multiappend:
+            self._begin(letters, 0, len(letters))
+        else:
+            for place in range(len(letters)):
+                self._await(WINDOW - 1)
+                self._begin(letters, place, place + 1)
+        self._wire.flush()
+        self._step("imap.batch-sent")
+        self._await(0)
 
     def _begin(self, letters: Sequence[Letter], first: int, last: int) -> None:
         """Send one command, up to its last byte, unless the server refuses before."""

@@ -81,7 +81,8 @@ class Delivery:
         self._groups: deque[_Group] = deque()
         self._unlocated: list[int] = []
         self._claimed: set[int] = set()
-        self._stop: FerryError | None = None
+        self.stop: FerryError | None = None
+        """Why the mailbox takes no more now, if so."""
         self._waits = iter(WAITS)
         self._silences = self._hangups = 0
         self._has_created = False
@@ -89,12 +90,12 @@ class Delivery:
     def run(self, room: int | None) -> tuple[ImapLocator | FerryError, ...]:
         """Return the outcome of each message, in order. ``room`` is how many octets the quota leaves, if known."""
         self._groups.extend(self._grouped(self._acceptable(room)))
-        while self._groups and self._stop is None:
+        while self._groups and self.stop is None:
             self._deliver(self._groups.popleft())
         self._locate()
-        if self._stop is not None:
+        if self.stop is not None:
             for place in range(len(self._messages)):
-                self._outcomes.setdefault(place, self._stop)
+                self._outcomes.setdefault(place, self.stop)
         return tuple(self._outcomes[place] for place in range(len(self._messages)))
 
     def _acceptable(self, room: int | None) -> Iterable[int]:
@@ -151,7 +152,7 @@ class Delivery:
         octets = sum(self._messages[place].octets for place in group.places)
         wait = self._purse.wait(octets, len(group.places))
         if wait > LONGEST_WAIT:
-            self._stop = FerryError(
+            self.stop = FerryError(
                 Kind.TEMPORARY,
                 "what this provider allows to be uploaded in a day (or hour) is used up",
                 cure="the rest follows when the allowance is refilled",
@@ -211,7 +212,7 @@ class Delivery:
             return
         self._outcomes[part.places[0]] = error
         if error.scope is not Scope.MESSAGE:
-            self._stop = error
+            self.stop = error
 
     def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
         if remedy is Remedy.CREATE and not self._has_created:
@@ -219,7 +220,7 @@ class Delivery:
         elif remedy is Remedy.OPEN and not self._mailbox.is_open_for_writing:
             self._mailbox.open_for_writing()
         elif remedy is not Remedy.WAIT or not self._has_waited(error):
-            self._stop = error
+            self.stop = error
             return
         self._groups.appendleft(part)
 

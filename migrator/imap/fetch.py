@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -125,8 +126,15 @@ class Fetcher:
 
     def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], None]) -> StatusReply | None:
         """Hand every FETCH response to ``keep``; return the tagged reply if it is not a plain OK."""
-        wire, tag = self._wire, self._wire.new_tag()
-        wire.send(tag + b" UID FETCH " + uid_set + b" " + items + b"\r\n")
+        with self._wire.conversation():
+            tag = self._wire.new_tag()
+            self._wire.send(tag + b" UID FETCH " + uid_set + b" " + items + b"\r\n")
+            reply = self._answer(tag, keep)
+        is_plain = reply.verdict is Verdict.OK and reply.code != b"MESSAGELIMIT"
+        return None if is_plain else reply
+
+    def _answer(self, tag: bytes, keep: Callable[[Shown], None]) -> StatusReply:
+        wire = self._wire
         while True:
             line = wire.next_line()
             start = fetch_items_begin(line)
@@ -139,8 +147,7 @@ class Fetcher:
             if reply is not None:
                 if reply.tag != tag:
                     raise wire.abort("an answer came to a command that was not sent")
-                is_plain = reply.verdict is Verdict.OK and reply.code != b"MESSAGELIMIT"
-                return None if is_plain else reply
+                return reply
 
     def _shown(self, line: bytes, start: int) -> Shown | None:
         """Read one response to its end, literals included; None if it says no UID."""
@@ -168,11 +175,13 @@ class Fetcher:
             self._held += octets
             pieces = tuple(self._wire.next_octets(octets))
             return MemoryBody(b"".join(pieces)) if octets <= CHUNK else HeldBody(pieces, octets)
-        file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it is closed with the last reference
-        for piece in self._wire.next_octets(octets):
-            file.write(piece)
+        with _local_trouble():
+            file = tempfile.TemporaryFile(dir=self._spool)  # noqa: SIM115  # it is closed with the last reference
         body = SpooledBody(file, octets)
         weakref.finalize(body, file.close)
+        for piece in self._wire.next_octets(octets):
+            with _local_trouble():
+                file.write(piece)
         return body
 
     def _drop(self, octets: int) -> None:
@@ -182,6 +191,17 @@ class Fetcher:
     def _refused(self, reply: StatusReply) -> FerryError:
         words = printable(reply.words, secrets=self._secrets)
         return FerryError(Kind.REFUSED, "the server refuses to show messages", server_words=words, scope=Scope.MESSAGE)
+
+
+@contextmanager
+def _local_trouble() -> Iterator[None]:
+    """Tell trouble with our own disk from trouble with the line."""
+    try:
+        yield
+    except OSError as error:
+        raise FerryError(
+            Kind.DISK_FULL, f"a copy that is read back cannot be held on disk: {error.strerror}", cure="make room"
+        ) from error
 
 
 def _short_body(value: bytes | None) -> Body | None:

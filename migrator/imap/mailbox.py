@@ -59,6 +59,8 @@ class Mailbox:
     @property
     def session(self) -> Session:
         """The connection, made if there is none; a few attempts are made where trying again can help."""
+        if self._session is not None and not self._session.is_in_step:
+            self.lose()
         pauses = iter(RECONNECT_PAUSES)
         while self._session is None:
             try:
@@ -184,10 +186,10 @@ class Mailbox:
                 found |= self._read_group(uid_validity, group)
                 cuts = 0
             except FerryError as error:
-                if error.scope not in {Scope.SESSION, Scope.MESSAGE}:
-                    raise
                 if error.scope is Scope.SESSION:
                     self.lose()
+                elif error.scope is not Scope.MESSAGE:
+                    raise
                 silences += error.kind is Kind.TIMEOUT
                 cuts += 1
                 if silences > PATIENCE:

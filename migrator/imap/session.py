@@ -188,6 +188,10 @@ class Session:
             raise judge_command(str(error).encode("utf-8", "replace"), host, secrets=self.secrets) from error
         except (ValueError, LookupError, TypeError, AssertionError) as error:
             raise FerryError(Kind.PROTOCOL, f"{host} gave a reply that makes no sense") from error
+        except BaseException:  # an interruption, mostly: the rest of an answer may still be on its way
+            if self.wire is not None:
+                self.wire.is_in_step = False
+            raise
 
     def _broken(self, error: Exception) -> FerryError:
         host, farewell = self.settings.host, self.wire.farewell if self.wire is not None else None
@@ -295,10 +299,16 @@ class Session:
         return min(storage, key=lambda pair: pair[1] - pair[0], default=None)
 
     def close(self) -> None:
-        """Log out and let go of the connection; never raises."""
-        with suppress(FerryError), self.seam():
-            self._client.logout()
+        """Log out, if the line is in step, and let go of the connection; never raises."""
+        if self.is_in_step:
+            with suppress(FerryError), self.seam():
+                self._client.logout()
         self.abandon()
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the connection can be used on: no command was left in the middle of its answers."""
+        return self.wire is not None and self.wire.is_in_step
 
     def abandon(self) -> None:
         """Let go of the connection without a word; never raises."""

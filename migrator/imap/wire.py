@@ -49,6 +49,8 @@ class Wire(imaplib.IMAP4):
         self._tags = 0
         self.farewell: StatusReply | None = None
         """The server's BYE, once it has said so."""
+        self.is_in_step = True
+        """Whether every command was answered to its end: else nothing more can be asked over this connection."""
         super().__init__(host, port)
 
     # What imaplib calls.
@@ -95,6 +97,13 @@ class Wire(imaplib.IMAP4):
             self.sock.close()
 
     # What our own commands use.
+
+    @contextlib.contextmanager
+    def conversation(self) -> Iterator[None]:
+        """Hold commands and their answers: if it is left by an error or an interruption, the line is out of step."""
+        self.is_in_step = False
+        yield
+        self.is_in_step = True
 
     def new_tag(self) -> bytes:
         """Return a tag that this connection has not seen; imaplib's have another form."""

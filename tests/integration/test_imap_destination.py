@@ -380,6 +380,9 @@ def test_a_short_pause_is_waited_out_exactly_and_a_long_one_reported(bench: Benc
         stored = store(bench.open(proxy.port), Memory(), [simple(2)])
     [error] = errors_of(stored).values()
     assert (error.kind, error.wait) == (Kind.TEMPORARY, 299.609)
+    with pytest.raises(FerryError) as raised:
+        bench.opened[-1].begin([simple(3)])
+    assert raised.value is error
     assert len(bench.contents()) == 1
 
 
@@ -491,6 +494,36 @@ def test_unknown_news_between_replies_does_no_harm(bench: Bench) -> None:
 
 
 # Sessions.
+
+
+def test_an_upload_that_is_interrupted_leaves_a_destination_that_can_go_on(bench: Bench) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(step: str) -> None:
+        if step == "imap.batch-sent" and step not in bench.steps:
+            bench.steps.append(step)
+            raise Interrupted
+
+    destination, memory = bench.open(step=interrupt), Memory()
+    with pytest.raises(Interrupted):
+        store(destination, memory, [simple(1)])
+    recover(destination, memory)
+    stored = store(destination, memory, [simple(2)])
+    assert read(destination, stored) == bodies_of([simple(2)])
+    assert bench.contents() == bodies_of([simple(1), simple(2)])
+
+
+def test_trouble_with_our_own_disk_is_not_blamed_on_the_server(bench: Bench, tmp_path: Path) -> None:
+    content = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 700_000
+    destination = bench.open()
+    stored = store(destination, Memory(), [message(content, Pieces(content)), simple(1)])
+    bench.state_dir = tmp_path / "not" / "there"
+    other = bench.open()
+    with pytest.raises(FerryError) as raised:
+        list(other.read(locators_of(stored)))
+    assert raised.value.kind is Kind.DISK_FULL
+    assert content_of(next(other.read(locators_of(stored)[1:]))) == content_of(simple(1).body)
 
 
 def test_check_and_dry_run_change_nothing(bench: Bench) -> None:
