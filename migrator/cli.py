@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1, 2 or 130, as the contract says. No traceback reaches a user."""
-    arguments = parser().parse_args(argv)
-    import logging
     import signal
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    arguments = parser().parse_args(argv)
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:  # before there was a screen to say so
+        return 130
+
+
+def _main(arguments: Namespace) -> int:
+    import logging
 
     from migrator.events import set_up
     from migrator.screen import Screen
@@ -33,7 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     _survive_any_encoding()
     screen = Screen.of(arguments)
     set_up({0: logging.WARNING, 1: logging.INFO}.get(screen.verbosity, logging.DEBUG), as_json=arguments.log_json)
-    signal.signal(signal.SIGTERM, _interrupt)
     return answered(_command(arguments.command), arguments, screen)
 
 

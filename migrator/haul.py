@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from migrator.run import AccountRun
 
 BATCH_MESSAGES = 500
-BATCH_OCTETS = 16 * 1024 * 1024
-BUDGET_OCTETS = 48 * 1024 * 1024
+BATCH_OCTETS = 8 * 1024 * 1024
+BUDGET_OCTETS = 24 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
 
@@ -73,8 +73,9 @@ class Haul:
         self._recorded = recorded
         try:
             self._retrieve(wanted)
-            again, self._to_read_again = self._to_read_again, []
-            self._retrieve(iter(again))
+            if not self._run.around.stop.is_set():
+                again, self._to_read_again = self._to_read_again, []
+                self._retrieve(iter(again))
         except RetrieveBrokenError as error:
             self._broke_at(error)
             raise
@@ -83,6 +84,7 @@ class Haul:
             self._see_home()
 
     def _retrieve(self, wanted: Iterator[Wanted]) -> None:
+        """Take what comes. A stop drops the line: what is still in flight is not waited for."""
         for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
             self._take(event)
             self._record_finished()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple, Protocol, assert_never
 
@@ -62,6 +62,10 @@ class Policy:
     max_octets: int | None = None
     limit: int | None = None
     max_delete: int | None = None
+
+    def after(self, handled: int) -> Policy:
+        """Return what is left of the limit when so many new messages are dealt with."""
+        return self if self.limit is None else replace(self, limit=max(0, self.limit - handled))
 
     @property
     def deletes_at_once(self) -> bool:

@@ -56,6 +56,11 @@ class Tally:
         return self._report.name
 
     @property
+    def handled(self) -> int:
+        """How many new messages the run has dealt with so far."""
+        return self._report.copied + self._report.duplicates + len(self._failed)
+
+    @property
     def deletions(self) -> int:
         """How many deletions are confirmed so far."""
         return self._report.deleted

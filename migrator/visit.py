@@ -42,7 +42,7 @@ class Visit:
         self._is_second_try = is_second_try
         self._tally = run.tally
         self._ledger = run.maildrop
-        self._policy = run.job.policy
+        self._policy = run.job.policy.after(run.tally.handled)
         self._began = time.monotonic()
         self._changed_before: set[MessageRow] = set()
         self._has_taken_all = False

@@ -37,6 +37,13 @@ _ABSENT = (
     " and id not in (select message_id from temp.listing where message_id is not null)"
 )
 
+# An account has one source: what other hosts or users showed before is not there any more.
+_LEAVE_OTHER_MAILDROPS = """
+update messages set state = 'vanished', gone_at = :now where gone_at is null and state != 'delete-requested'
+and maildrop_id in (select o.id from maildrops o join maildrops d on o.account = d.account
+    where d.id = :id and o.id != :id)
+"""
+
 _MY_ACCOUNT = "(select account from maildrops where id = ?)"
 
 
@@ -223,6 +230,7 @@ class MaildropLedger:
             f"update messages set state = 'copied' where {_ABSENT} and state = 'delete-requested' and unique_id = x''",
             (self._id,),
         )
+        sql.execute(_LEAVE_OTHER_MAILDROPS, {"id": self._id, "now": now})
         absent = sql.execute(f"select id from messages where {_ABSENT} and state = 'delete-requested'", (self._id,))
         gone = [MessageRow(row) for (row,) in absent.fetchall()]
         log_deletions(sql, gone, "the next listing lacked it", now)
