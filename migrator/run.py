@@ -138,7 +138,9 @@ class AccountRun:
                 if pause is None or logins >= MAX_LOGINS:
                     self._give_up(error)
                     return
-                self._shorten(visit, faults)
+                if faults == MAX_LOGINS - 1 and not isinstance(error, RetrieveBrokenError):
+                    # The last session is to come to its QUIT, where those before were cut off.
+                    self.most_messages = max(1, visit.brought // 2)
                 self.around.stop.wait(pause)
                 previous = None
             else:
@@ -152,11 +154,6 @@ class AccountRun:
                 previous = visit
             finally:
                 self._remember()
-
-    def _shorten(self, visit: Visit, faults: int) -> None:
-        """Let the last session be short enough to come to its QUIT, where those before were cut off."""
-        if faults == MAX_LOGINS - 1:
-            self.most_messages = max(1, visit.brought // 2)
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
         if previous.has_finished:

@@ -40,6 +40,8 @@ WINDOW_COMMANDS = 4000
 WINDOW_OCTETS = 32 * 1024 * 1024
 BARRIER_MESSAGES = 256
 BARRIER_OCTETS = 4 * 1024 * 1024
+LOCK_STEP_BARRIER_MESSAGES = 16
+"""A server that is asked one command at a time may have lost step before: little is to be taken back then."""
 SIZES_DIFFER_FROM = 3
 """So many messages of other sizes than announced, and it is the server's way, not a message cut short."""
 
@@ -175,6 +177,7 @@ class Retrieval:
         self._is_expected = is_expected
         self._usual_pace = _Pace.FLOWING if is_pipelined else _Pace.LOCK_STEP
         self._pace = _Pace.FIRST_ALONE if is_pipelined else _Pace.LOCK_STEP
+        self._barrier_messages = BARRIER_MESSAGES if is_pipelined else LOCK_STEP_BARRIER_MESSAGES
         self._held: Wanted | None = None
         self._is_exhausted = False
         self._flying: deque[Wanted] = deque()
@@ -229,7 +232,7 @@ class Retrieval:
 
     def _say_one(self) -> bool:
         """Say the next RETR, or the barrier that is due; False if there is nothing to say now."""
-        if self._unconfirmed >= BARRIER_MESSAGES or self._unconfirmed_octets >= BARRIER_OCTETS:
+        if self._unconfirmed >= self._barrier_messages or self._unconfirmed_octets >= BARRIER_OCTETS:
             return self._say_barrier()
         wanted = self._held or next(self._wanted, None)
         self._held = wanted
