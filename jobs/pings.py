@@ -79,9 +79,10 @@ class Pinger:
 
     def _work(self) -> None:
         while (ping := self._waiting.get()) is not None:
-            self._deliver(ping)
+            self.deliver(ping)
 
-    def _deliver(self, ping: Ping) -> None:
+    def deliver(self, ping: Ping) -> None:
+        """Ping now, a few times if need be; at the end of the worker once."""
         reason = ""
         for _ in range(TRIES):
             try:

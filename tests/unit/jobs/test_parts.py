@@ -1,0 +1,265 @@
+"""The small parts of the service: time-tables, fingerprints, sd_notify, ticks, watched files, disks, redaction."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from jobs.alerts import Disk
+from jobs.clock import Timetable
+from jobs.disks import SPAN_NEEDED, forecast, full_in, measured
+from jobs.fingerprint import Fingerprints
+from jobs.lock import worker_lock
+from jobs.redaction import without_passwords
+from jobs.sd_notify import Supervisor
+from jobs.ticks import Ticks
+from jobs.watching import Watched
+from jobs.worker import Pulse
+from migrator.config import Config, Schedule, load
+from migrator.errors import ConfigError
+from migrator.ledger import Ledger
+from tests.unit.jobs.office import MemoryNotes
+
+NOW = 1_795_996_800.0  # a Monday, midnight UTC
+BERLIN = ZoneInfo("Europe/Berlin")
+
+CONFIG = """\
+state_dir = "state"
+[[accounts]]
+name = "ann"
+[accounts.source]
+host = "pop.example.org"
+username = "ann"
+password = {password}
+[[accounts.destinations]]
+type = "imap"
+host = "imap.example.org"
+username = "ann"
+password = "hunter2"
+"""
+
+
+def config(folder: Path, password: str = '"geheim1"', more: str = "") -> Config:
+    path = folder / "config.toml"
+    path.write_text(CONFIG.format(password=password) + more)
+    path.chmod(0o600)
+    return load(path)
+
+
+def test_a_round_comes_every_interval_and_accounts_are_spread() -> None:
+    schedule = Schedule(every=timedelta(minutes=15), jitter=timedelta(seconds=1))
+    first = [Timetable(schedule, f"user{number}", NOW).next_after(NOW) - NOW for number in range(50)]
+    assert all(450 <= wait <= 902 for wait in first)
+    assert len({round(wait) for wait in first}) > 40
+    table = Timetable(schedule, "ann", NOW)
+    moments = [table.next_after(NOW + 900 * number) for number in range(4)]
+    assert all(898 <= later - earlier <= 902 for earlier, later in pairwise(moments))
+    assert table.interval(NOW) == 900
+
+
+def test_cron_goes_by_its_time_zone_through_a_change_of_clocks() -> None:
+    table = Timetable(Schedule(cron="30 3 * * *", timezone="Europe/Berlin"), "ann", NOW)
+    for day in (datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 10, 24, 12, tzinfo=BERLIN)):
+        due = datetime.fromtimestamp(table.next_after(day.timestamp()), BERLIN)
+        assert (due.day, due.hour, due.minute) == (day.day + 1, 3, 30)
+    assert table.interval(NOW) == 86_400
+
+
+def test_a_fingerprint_changes_with_what_was_refused(tmp_path: Path) -> None:
+    prints = Fingerprints(b"key")
+    before = config(tmp_path)
+    assert prints.configured(before.accounts[0], before) == prints.configured(config(tmp_path).accounts[0], before)
+    for password, more in (('"geheim2"', ""), ('"geheim1"', '[schedule]\nevery = "1 hour"\n')):
+        after = config(tmp_path, password, more)
+        assert prints.configured(after.accounts[0], after) != prints.configured(before.accounts[0], before)
+
+
+def test_a_fingerprint_sees_a_new_password_at_its_source(tmp_path: Path) -> None:
+    prints = Fingerprints(b"key")
+    secret = tmp_path / "password"
+    one = config(tmp_path, f'{{ file = "{secret}" }}')
+    seen = set()
+    for content in (None, "old", "new"):
+        if content:
+            secret.write_text(content)
+        seen.add(prints.current(one.accounts[0], one))
+        assert prints.configured(one.accounts[0], one) == prints.configured(one.accounts[0], one)
+    assert len(seen) == 3
+
+
+def test_the_key_of_the_fingerprints_is_private_and_stays(tmp_path: Path) -> None:
+    one = config(tmp_path)
+    first = Fingerprints.of_state_dir(tmp_path).current(one.accounts[0], one)
+    assert Fingerprints.of_state_dir(tmp_path).current(one.accounts[0], one) == first
+    assert (tmp_path / "parking.key").stat().st_mode & 0o777 == 0o600
+    assert Fingerprints(b"another key").current(one.accounts[0], one) != first
+
+
+def test_systemd_is_told_in_its_own_words() -> None:
+    sent: list[tuple[str, bytes]] = []
+    supervisor = Supervisor("/run/notify", 60.0, lambda address, message: sent.append((address, message)))
+    supervisor.ready()
+    supervisor.status("0 of 2 accounts, 0 errors")
+    supervisor.alive()
+    supervisor.stopping()
+    assert {address for address, _ in sent} == {"/run/notify"}
+    messages = [message for _, message in sent]
+    assert messages == [b"READY=1", b"STATUS=0 of 2 accounts, 0 errors", b"WATCHDOG=1", b"STOPPING=1\nSTATUS=ending"]
+    supervisor.reloading()
+    assert sent[-1][1].startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+
+
+@pytest.mark.parametrize(
+    ("environment", "watchdog"),
+    [
+        ({}, 0.0),
+        ({"WATCHDOG_USEC": "120000000"}, 120.0),
+        ({"WATCHDOG_USEC": "120000000", "WATCHDOG_PID": str(os.getpid())}, 120.0),
+        ({"WATCHDOG_USEC": "120000000", "WATCHDOG_PID": "1"}, 0.0),
+        ({"WATCHDOG_USEC": "soon"}, 0.0),
+    ],
+)
+def test_the_watchdog_is_for_this_process_only(environment: dict[str, str], watchdog: float) -> None:
+    assert Supervisor.of_environment(environment).watchdog == watchdog
+
+
+def test_a_lost_message_to_systemd_is_no_error(tmp_path: Path) -> None:
+    Supervisor(str(tmp_path / "nobody")).ready()
+
+
+def test_ticks_come_in_their_periods_and_never_twice_for_a_late_one() -> None:
+    now = [0.0]
+    done: list[str] = []
+    ticks = Ticks(lambda: now[0])
+    ticks.every(5, lambda: done.append("five"))
+    ticks.every(20, lambda: done.append("twenty"))
+    assert ticks.next_in() == 5
+    now[0] = 21.0
+    ticks.run_due()
+    assert done == ["five", "twenty"]
+    assert ticks.next_in() == 5
+
+
+def test_whoever_gets_nowhere_is_stuck_and_whoever_rests_is_not() -> None:
+    now = [0.0]
+    pulse = Pulse(lambda: now[0])
+    pulse.beat("ann")
+    pulse.beat("bob")
+    pulse.rest("bob")
+    now[0] = 100.0
+    assert pulse.stuck(99.0) == ["ann"]
+    pulse.beat("ann")
+    assert pulse.stuck(99.0) == []
+
+
+def test_a_changed_file_is_noticed_once_it_is_left_alone(tmp_path: Path) -> None:
+    one = config(tmp_path)
+    watched = Watched(one)
+    assert not watched.has_changed()
+    (tmp_path / "config.toml").write_text("half of it")
+    assert not watched.has_changed()
+    assert watched.has_changed()
+    watched.look(one)
+    assert not watched.has_changed()
+    (tmp_path / "config.toml").unlink()
+    assert [watched.has_changed(), watched.has_changed()] == [False, True]
+
+
+def test_a_second_worker_is_refused(tmp_path: Path) -> None:
+    with worker_lock(tmp_path), pytest.raises(ConfigError, match="another mailferry run"), worker_lock(tmp_path):
+        pass
+    with worker_lock(tmp_path):
+        pass
+
+
+def test_a_disk_that_fills_has_its_forecast() -> None:
+    hourly = [(NOW + 3600.0 * hour, 1_000_000.0 - 1000 * hour) for hour in range(48)]
+    assert full_in(hourly, 953_000.0) == pytest.approx(953 * 3600)
+    assert full_in(hourly[:20], 981_000.0) == float("inf")
+    assert full_in([(moment, 5.0) for moment, _ in hourly], 5.0) == float("inf")
+    assert full_in([], 5.0) == float("inf")
+
+
+def test_each_file_system_is_measured_once_and_sampled_each_hour(tmp_path: Path) -> None:
+    notes, disks = MemoryNotes(), list[Disk]()
+    for hour in range(30):
+        for minute in (0, 20, 40):
+            disks = measured([tmp_path, tmp_path / "not" / "yet"], 10**9, notes, NOW + hour * 3600 + minute * 60)
+    [disk] = disks
+    assert disk.path == str(tmp_path)
+    samples = notes.facts("disks")[str(tmp_path)]["samples"]
+    assert isinstance(samples, list)
+    assert len(samples) == 30
+    assert samples[-1][0] - samples[0][0] >= SPAN_NEEDED
+    assert forecast(notes, tmp_path, disk.free) > 0
+
+
+def test_a_configuration_is_given_out_without_its_secrets(tmp_path: Path) -> None:
+    more = """\
+# The password is not "password".
+[notify]
+apprise = ["slack://token-a/token-b", { env = "APPRISE" }]
+[notify.smtp]
+host = "mail.example.org"
+username = "ferry"
+password = 'geheim3'
+sender = "ferry@example.org"
+to = ["ann@example.org"]
+[pings]
+url = "https://hc.example.org/5f3c"
+accounts = { ann = "https://hc.example.org/7a1b" }
+"""
+    config(tmp_path, more=more)
+    text = without_passwords(tmp_path / "config.toml")
+    assert text is not None
+    for secret in ("geheim1", "hunter2", "geheim3", "token-a", "5f3c", "7a1b"):
+        assert secret not in text
+    assert '# The password is not "password".' in text
+    assert '{ env = "APPRISE" }' in text
+    assert 'host = "mail.example.org"' in text
+
+
+@pytest.mark.parametrize("password", [r'"ge\u0068eim"', '"geheim" # geheim'])
+def test_what_cannot_be_told_from_the_rest_is_not_given_out(tmp_path: Path, password: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(password=password))
+    assert without_passwords(path) is None
+
+
+def test_a_sheet_of_accounts_is_given_out_without_its_passwords(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("name;host;username;password;mbox\nann;pop;ann;gehe,im;a\nbob;pop;bob;;b\n")
+    assert without_passwords(path) == "name;host;username;password;mbox\nann;pop;ann;***;a\nbob;pop;bob;;b\n"
+
+
+def test_the_ledgers_notes_keep_what_they_are_given(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path)
+    ledger.notes.noted("topic", "ann", {"at": 1.5, "list": [[1.0, 2.0]]})
+    ledger.notes.noted("topic", "ann", {"at": 2.5})
+    ledger.notes.noted("other", "ann", {})
+    ledger.close()
+    again = Ledger.open(tmp_path)
+    assert again.notes.facts("topic") == {"ann": {"at": 2.5}}
+    again.notes.forgotten("topic", "ann")
+    again.notes.forgotten("topic", "nobody")
+    assert again.notes.facts("topic") == {}
+    assert again.notes.mismatches() == {}
+    again.close()
+
+
+def test_a_copy_of_the_ledger_is_whole_while_others_write(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "state")
+    ledger.notes.noted("topic", "before", {})
+    other = Ledger.open(tmp_path / "state")
+    ledger.copy_to(tmp_path / "ledger.sqlite3")
+    other.notes.noted("topic", "after", {})
+    copy = Ledger.open(tmp_path)
+    assert list(copy.notes.facts("topic")) == ["before"]
+    assert copy.integrity_problems() == []
+    for one in (ledger, other, copy):
+        one.close()
