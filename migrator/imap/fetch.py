@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from migrator.errors import FerryError, Kind, Scope, printable
+from migrator.errors import FerryError, Kind
 from migrator.imap.recognition import Candidate
+from migrator.imap.refusals import judge_fetch
 from migrator.imap.replies import (
     StatusReply,
     Verdict,
@@ -30,6 +31,8 @@ from migrator.model import Body, MemoryBody
 MEMORY_FOR_BODIES = 8 * 1024 * 1024
 """Octets of bodies held in memory at once; what goes beyond waits in a nameless file."""
 CHUNK = 256 * 1024
+SET_SIZE = 500
+"""UIDs named in one command: servers bound the length of a line (Dovecot at 64 KiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +106,12 @@ class Fetcher:
             if shown.body is not None:
                 found[shown.uid] = b"".join(shown.body.chunks())
 
-        self._held = 0
-        refusal = self._fetch(uid_set_of(sorted(uids)), b"(UID BODY.PEEK[HEADER.FIELDS (" + field + b")])", keep)
-        if refusal is not None:
-            raise self._refused(refusal)
+        for start in range(0, len(uids), SET_SIZE):
+            self._held = 0
+            uid_set = uid_set_of(sorted(uids[start : start + SET_SIZE]))
+            refusal = self._fetch(uid_set, b"(UID BODY.PEEK[HEADER.FIELDS (" + field + b")])", keep)
+            if refusal is not None:
+                raise self._refused(refusal)
         return found
 
     def sizes(self, first: int, last: int | None = None) -> list[Candidate]:
@@ -189,8 +194,7 @@ class Fetcher:
             pass
 
     def _refused(self, reply: StatusReply) -> FerryError:
-        words = printable(reply.words, secrets=self._secrets)
-        return FerryError(Kind.REFUSED, "the server refuses to show messages", server_words=words, scope=Scope.MESSAGE)
+        return judge_fetch(reply.words, secrets=self._secrets)
 
 
 @contextmanager

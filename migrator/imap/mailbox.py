@@ -160,7 +160,7 @@ class Mailbox:
         return Fetcher(session.wire, self._world.spool, secrets=session.secrets)
 
     def sizes(self, first: int) -> list[Candidate]:
-        """Return every message from UID ``first`` on, with its size."""
+        """Return every message from UID ``first`` on, with its size; the folder was just looked at."""
         with self.session.seam():
             return self._fetcher().sizes(first)
 
@@ -179,35 +179,32 @@ class Mailbox:
     def _read(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Body | FerryError]:
         """Return what can be read, and an error for each message that breaks the line or is refused."""
         found: dict[int, Body | FerryError] = {}
-        groups, silences, cuts = deque([list(uids)]), 0, 0
+        groups, trouble = deque([list(uids)]), _Trouble()
         while groups:
             group = groups.popleft()
             try:
                 found |= self._read_group(uid_validity, group)
-                cuts = 0
+                trouble.is_over()
             except FerryError as error:
                 if error.scope is Scope.SESSION:
                     self.lose()
-                elif error.scope is not Scope.MESSAGE:
-                    raise
-                silences += error.kind is Kind.TIMEOUT
-                cuts += 1
-                if silences > PATIENCE:
+                if trouble.is_the_servers(error):
                     raise
                 if len(group) > 1:
                     groups.extendleft((group[len(group) // 2 :], group[: len(group) // 2]))
-                elif cuts < 2:  # once may be chance
+                elif error.scope is Scope.SESSION and trouble.is_first_at(group[0]):  # once may be chance
                     groups.appendleft(group)
                 else:
                     found[group[0]] = self._unreadable(error)
-                    cuts = 0
+                    trouble.given_up += 1
         return found
 
     def _read_group(self, uid_validity: int, group: list[int]) -> dict[int, Body | FerryError]:
-        folder = self._seen if self._session is not None and self._seen is not None else self._look()
+        session = self.session  # a new one has no folder open
+        folder = self._seen or self._look()
         if folder is None or folder.uid_validity != uid_validity:
             return dict.fromkeys(group, self._rebuilt(uid_validity, folder))
-        with self.session.seam():
+        with session.seam():
             return dict(self._fetcher().bodies(group))
 
     def _gone(self, uid: int) -> FerryError:
@@ -259,9 +256,37 @@ class Mailbox:
         if len(uids) < MANY or any(message.recognition is None for message in wanted):
             return uids
         known = {message.recognition.message_id for message in wanted if message.recognition}
-        with self.session.seam():
+        session = self.session
+        if self._seen is None:
+            self._look()  # reading may have broken the line
+        with session.seam():
             told = self._fetcher().headers(uids, b"MESSAGE-ID")
         return [uid for uid in uids if told.get(uid, b"").partition(b":")[2].strip() in known]
+
+
+class _Trouble:
+    """Tells a message that a server cannot show from a server that shows nothing."""
+
+    def __init__(self) -> None:
+        self.given_up = 0
+        self._silences = 0
+        self._suspect: int | None = None
+
+    def is_over(self) -> None:
+        """Note that something could be read."""
+        self.given_up = 0
+
+    def is_the_servers(self, error: FerryError) -> bool:
+        """Say whether to stop looking for messages at fault."""
+        self._silences += error.kind is Kind.TIMEOUT
+        if error.scope is Scope.MESSAGE:
+            return False
+        return error.scope is not Scope.SESSION or self._silences > PATIENCE or self.given_up > PATIENCE
+
+    def is_first_at(self, uid: int) -> bool:
+        """Say whether the line broke at this message alone for the first time."""
+        is_first, self._suspect = self._suspect != uid, uid
+        return is_first
 
 
 class _Ranges:

@@ -78,6 +78,14 @@ def judge_command(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -
     return FerryError(Kind.PROTOCOL, f"{host} refuses a command", server_words=shown)
 
 
+def judge_fetch(words: bytes, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
+    """Return the error that a NO or BAD to FETCH is: of one of the messages, unless the server only wants time."""
+    shown = printable(words, secrets=secrets)
+    if _is_busy(words):
+        return _temporary("the server shows no messages now", shown, backoff(words))
+    return FerryError(Kind.REFUSED, "the server refuses to show messages", server_words=shown)
+
+
 def judge_farewell(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
     """Return the error that a BYE is; the connection is gone either way."""
     shown = printable(words, secrets=secrets)

@@ -179,6 +179,8 @@ class Session:
         host = self.settings.host
         try:
             yield
+        except FerryError:
+            raise
         except TimeoutError as error:
             seconds = f"{self.settings.timeout:g} seconds"
             raise FerryError(Kind.TIMEOUT, f"{host} did not answer within {seconds}") from error

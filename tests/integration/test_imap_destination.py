@@ -464,6 +464,27 @@ def test_a_line_cut_at_one_message_leaves_the_others_readable(bench: Bench, time
     )
 
 
+def test_a_server_that_never_shows_anything_is_given_up_soon(bench: Bench) -> None:
+    stored = store(bench.open(), Memory(), [simple(number) for number in range(60)])
+    with ImapProxy(bench.server.imap_port, faults=[faults.DropBefore("UID FETCH")]) as proxy:
+        with pytest.raises(FerryError) as raised:
+            list(bench.open(proxy.port).read(locators_of(stored)))
+        assert proxy.counts()["UID FETCH"] < 20
+    assert raised.value.kind is Kind.CONNECT
+
+
+def test_a_refusal_to_show_one_message_is_its_own_and_a_throttle_is_everybodys(bench: Bench) -> None:
+    stored = store(bench.open(), Memory(), [simple(number) for number in range(4)])
+    refusing = faults.Answers("UID FETCH", words="NO [SERVERBUG] Internal error", times=3)
+    with ImapProxy(bench.server.imap_port, faults=[refusing]) as proxy:
+        shown = list(bench.open(proxy.port).read(locators_of(stored)))
+    assert [isinstance(copy, FerryError) for copy in shown] == [True, False, False, False]
+    throttling = faults.Answers("UID FETCH", words="NO Request is throttled. Suggested Backoff Time: 7000 milliseconds")
+    with ImapProxy(bench.server.imap_port, faults=[throttling]) as proxy, pytest.raises(FerryError) as raised:
+        list(bench.open(proxy.port).read(locators_of(stored)))
+    assert (raised.value.kind, raised.value.wait) == (Kind.TEMPORARY, 7)
+
+
 def test_a_copy_of_another_uid_validity_is_not_read(bench: Bench) -> None:
     destination = bench.open()
     [place] = locators_of(store(destination, Memory(), [simple(1)]))

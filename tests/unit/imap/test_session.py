@@ -44,6 +44,11 @@ def test_a_session_that_is_already_logged_in_sends_no_password() -> None:
     assert not any(b"sesame" in line or b"AUTH" in line for line in script.heard)
 
 
+def test_a_session_that_is_logged_in_before_starttls_is_not_used_in_the_clear() -> None:
+    script = Script(greeting=b"* PREAUTH welcome\r\n", capabilities=b"IMAP4rev1 STARTTLS")
+    assert refused(script, tls=TlsSettings(TlsMode.STARTTLS)).kind is Kind.PROTOCOL
+
+
 def test_the_command_login_carries_any_password_without_injection() -> None:
     script = Script(capabilities=b"IMAP4rev1")
     hostile = "pä\r\nx1 DELETE INBOX"
