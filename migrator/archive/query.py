@@ -116,7 +116,6 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<paren>[()])
     | (?P<minus>-)(?=[^\s)])
     | (?:(?P<prefix>[A-Za-z]+):)? (?:"(?P<phrase>[^"]*)(?P<close>"?) | (?P<word>[^\s()"]+))
-    | (?P<bare>[A-Za-z]+):
     )""",
     re.VERBOSE,
 )
@@ -169,13 +168,13 @@ def _token(found: re.Match[str]) -> _Token:
         return _Token(found["paren"])
     if found["minus"]:
         return _Token("not")
-    if found["bare"]:
-        raise QueryError(f"{found['bare']}: needs something after the colon, without a blank")
     if found["phrase"] is not None:
         if not found["close"]:
             raise QueryError(f'the quotation mark before "{found["phrase"]}" is not closed')
         return _Token("clause", (found["prefix"] or "").lower(), found["phrase"], is_phrase=True)
     word = found["word"]
+    if not found["prefix"] and word.endswith(":") and word[:-1].lower() in _PREFIXES:
+        raise QueryError(f"{word} needs something after the colon, without a blank")
     if not found["prefix"] and word.lower() in ("and", "or", "not"):
         return _Token(word.lower())
     return _Token("clause", (found["prefix"] or "").lower(), word)
