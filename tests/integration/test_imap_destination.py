@@ -199,6 +199,19 @@ def test_recovery_after_the_folder_was_made_anew_looks_everywhere_in_it(bench: B
     }
 
 
+def test_among_many_messages_of_one_size_only_those_with_its_message_id_are_read(bench: Bench) -> None:
+    contents = [b"Message-ID: <%04d@example.org>\r\n\r\nbody %04d\r\n" % (number, number) for number in range(300)]
+    bench.server.mailbox("ann").append(contents)
+    destination, memory = bench.open(), Memory()
+    anchor = destination.begin([])
+    lost = type(anchor)(anchor.uid_validity - 1, 1)
+    with ImapProxy(bench.server.imap_port) as proxy:
+        memory.intend(destination, lost, [message(contents[123]), message(contents[7])])
+        assert len(recover(bench.open(proxy.port), memory)) == 2
+        asked = [command.line for command in proxy.commands if b"BODY.PEEK[]" in command.line]
+    assert [line.split()[3] for line in asked] == [b"8,124"]
+
+
 def test_recovery_stores_nothing_and_makes_no_folder(bench: Bench) -> None:
     with ImapProxy(bench.server.imap_port) as proxy:
         destination, memory = bench.open(proxy.port, folder="Not/There"), Memory()
