@@ -163,7 +163,7 @@ def _ping_url(written: object) -> Secret:
         return written
     parts = urlsplit(written) if isinstance(written, str) else None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{values.shown(written)} must be an http or https URL without a query")
+        raise ValueError("must be an http or https URL without a query")  # not shown: it is a secret
     return TextSecret(str(written))
 
 
