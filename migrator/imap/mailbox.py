@@ -151,12 +151,10 @@ class Mailbox:
     def appender(self) -> Appender:
         """Return what sends messages to the folder over the present connection."""
         session = self.session
-        assert session.wire is not None  # noqa: S101  # a session that is held has one
         return Appender(session.wire, folder_name(self.folder), session.abilities, step=self._world.step)
 
     def _fetcher(self) -> Fetcher:
         session = self.session
-        assert session.wire is not None  # noqa: S101  # as above
         return Fetcher(session.wire, self._world.spool, secrets=session.secrets)
 
     def sizes(self, first: int) -> list[Candidate]:

@@ -54,13 +54,13 @@ class Folder:
 
 
 class Session:
-    """A logged-in connection. ``wire`` carries the commands that imapclient is not used for."""
+    """A logged-in connection."""
 
     def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], clock: Clock = monotonic) -> None:
         """Connect and log in. Raises ``connect``, ``tls``, ``timeout``, ``auth``, ``temporary`` or ``protocol``."""
         self.settings = settings
         self.secrets: tuple[bytes, ...] = ()
-        self.wire: Wire | None = None
+        self._line: Wire | None = None
         try:
             with self.seam():
                 self._open(clock)
@@ -74,15 +74,15 @@ class Session:
     def _open(self, clock: Clock) -> None:
         settings = self.settings
         try:
-            self.wire = Wire(settings.host, settings.port, self._dial, timeout=settings.timeout, clock=clock)
+            self._line = Wire(settings.host, settings.port, self._dial, timeout=settings.timeout, clock=clock)
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:  # it greets with BYE, mostly because there are too many connections
             words = printable(str(error).encode("utf-8", "replace"))
             raise FerryError(Kind.TEMPORARY, f"{settings.host} turns us away", server_words=words) from error
-        self._client = _Client(self.wire, settings.timeout)
+        self._client = _Client(self._line, settings.timeout)
         if settings.tls.mode is net.TlsMode.STARTTLS:
-            self._start_tls(self.wire)
+            self._start_tls(self._line)
 
     def _dial(self) -> socket:
         settings = self.settings
@@ -104,7 +104,7 @@ class Session:
         wire._get_capabilities()  # noqa: SLF001  # what came in the clear is void
 
     def _log_in(self, password: Callable[[], str | bytes]) -> None:
-        wire, settings = self._wire, self.settings
+        wire, settings = self.wire, self.settings
         if wire.state == "AUTH":  # PREAUTH
             return
         secret = password()
@@ -117,11 +117,11 @@ class Session:
             self._authenticate(mechanism, credentials)
 
     def _sasl_names(self) -> set[str]:
-        names = {name.upper() for name in self._wire.capabilities}
+        names = {name.upper() for name in self.wire.capabilities}
         return {name.removeprefix("AUTH=").lower() for name in names if name.startswith("AUTH=")}
 
     def _offered(self) -> set[str]:
-        has_login = "LOGINDISABLED" not in self._wire.capabilities
+        has_login = "LOGINDISABLED" not in self.wire.capabilities
         return self._sasl_names() | ({"user"} if has_login else set())
 
     def _may_reveal(self) -> bool:
@@ -131,7 +131,7 @@ class Session:
 
     def _login_command(self, credentials: sasl.Credentials) -> None:
         """Log in by the command LOGIN: imaplib's own cannot carry what is not ASCII."""
-        wire = self._wire
+        wire = self.wire
         tag = wire.new_tag()
         wire.put(tag + b" LOGIN")
         for word in (credentials.username.encode(), credentials.secret):
@@ -168,10 +168,11 @@ class Session:
         return f"{self.settings.username} at {self.settings.host}"
 
     @property
-    def _wire(self) -> Wire:
-        if self.wire is None:
+    def wire(self) -> Wire:
+        """The connection's lines and literals, for commands that imapclient is not used for."""
+        if self._line is None:
             raise FerryError(Kind.CONNECT, f"the connection to {self.settings.host} is gone")
-        return self.wire
+        return self._line
 
     @contextmanager
     def seam(self) -> Iterator[None]:
@@ -191,12 +192,12 @@ class Session:
         except (ValueError, LookupError, TypeError, AssertionError) as error:
             raise FerryError(Kind.PROTOCOL, f"{host} gave a reply that makes no sense") from error
         except BaseException:  # an interruption, mostly: the rest of an answer may still be on its way
-            if self.wire is not None:
-                self.wire.is_in_step = False
+            if self._line is not None:
+                self._line.is_in_step = False
             raise
 
     def _broken(self, error: Exception) -> FerryError:
-        host, farewell = self.settings.host, self.wire.farewell if self.wire is not None else None
+        host, farewell = self.settings.host, self._line.farewell if self._line is not None else None
         if farewell is not None:
             return judge_farewell(farewell.words, host, secrets=self.secrets)
         words = str(error).encode("utf-8", "replace") if isinstance(error, imaplib.IMAP4.abort) else b""
@@ -310,14 +311,13 @@ class Session:
     @property
     def is_in_step(self) -> bool:
         """Whether the connection can be used on: no command was left in the middle of its answers."""
-        return self.wire is not None and self.wire.is_in_step
+        return self._line is not None and self._line.is_in_step
 
     def abandon(self) -> None:
         """Let go of the connection without a word; never raises."""
-        if self.wire is not None:
-            with suppress(AttributeError):  # it never got as far as a socket
-                self.wire.shutdown()
-            self.wire = None
+        if self._line is not None:
+            self._line.shutdown()
+            self._line = None
 
 
 class _Steps:
