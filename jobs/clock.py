@@ -100,7 +100,7 @@ class AlarmClock:
     def _rung(self, name: str, _schedule: Schedule) -> None:
         self._ring(name)
 
-    def is_running(self) -> bool:
+    def is_alive(self) -> bool:
         """Tell whether the clock's thread lives."""
         thread = self._scheduler._thread  # noqa: SLF001  # there is no public way to ask
         return bool(self._scheduler.running and thread is not None and thread.is_alive())

@@ -124,14 +124,14 @@ class Desk:
         states: Mapping[str, AccountState],
         down: Mapping[str, Circuit],
         problem: str,
-        tables: Mapping[str, Timetable],
+        intervals: Mapping[str, float],
     ) -> None:
         """Compare what is wrong with what was told, and tell the difference."""
         now = time.time()
         self.disks = self._measure(now)
         picture = alerts.Picture(
             states,
-            {name: tables[name].interval(now) for name in states if name in tables},
+            intervals,
             {account.name: frozenset(map(server_name, servers(account))) for account in self._config.accounts},
             down,
             self.disks,

@@ -59,7 +59,11 @@ class Outbox:
     def _work(self) -> None:
         while not self._stop.is_set():
             self._is_news.clear()
-            is_all_sent = self.deliver()
+            try:
+                is_all_sent = self.deliver()
+            except FerryError as error:  # the ledger cannot be read
+                say("worker.notify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+                is_all_sent = False
             self._is_news.wait(None if is_all_sent else RETRY_SECONDS)
 
     def deliver(self) -> bool:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import FrameType
+from typing import Protocol
 
 from jobs.clock import AlarmClock, Timetable
 from jobs.desk import Desk
@@ -37,7 +38,7 @@ from jobs.verifying import verified
 from jobs.watching import Watched
 from jobs.worker import Pulse, Worker
 from migrator.config import Config
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.shelving import index_what_is_new
 
@@ -45,7 +46,14 @@ STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
 STOP_SECONDS = 15.0
 LOOK_SECONDS = 5.0
-ALERT_SECONDS = 30.0
+ALERT_SECONDS = 10.0
+
+
+class Living(Protocol):
+    """Something with threads of its own."""
+
+    def is_alive(self) -> bool:
+        """Tell whether they live."""
 
 
 class Message(Enum):
@@ -136,14 +144,16 @@ class Service:
         table = self._tables.get(name)
         return table.next_after(now) if table else float("inf")
 
-    def _timetables(self) -> dict[str, Timetable]:
-        return {
+    def _time(self) -> None:
+        """Make the time-tables of the accounts anew."""
+        self._tables = {
             account.name: Timetable(account.schedule or self.config.schedule, account.name, self._started_at)
             for account in self.config.accounts
         }
+        self._intervals = {name: table.interval(self._started_at) for name, table in self._tables.items()}
 
     def _start(self, stack: ExitStack) -> None:
-        self._tables = self._timetables()
+        self._time()
         if self.config.metrics and self.config.metrics.listen:
             from jobs.web import Web
 
@@ -182,12 +192,18 @@ class Service:
             try:
                 message = self._messages.get(timeout=ticks.next_in())
             except queue.Empty:
-                ticks.run_due()
+                self._run_due(ticks)
                 continue
             if message is Message.STOP:
                 return
             self.reload()
             self.worker.look_again()
+
+    def _run_due(self, ticks: Ticks) -> None:
+        try:
+            ticks.run_due()
+        except FerryError as error:  # the ledger cannot be read now; the runs say so, each for itself
+            say("worker.look.failed", level=logging.ERROR, kind=str(error.kind), problem=str(error))
 
     def _look_seconds(self) -> float:
         watchdog = self._supervisor.watchdog
@@ -203,7 +219,7 @@ class Service:
         self.desk.write_health(health_of(snapshot))
 
     def _tell(self) -> None:
-        self.desk.tell(self.worker.states(), self.queue.breakers.down(), self._problem, self._tables)
+        self.desk.tell(self.worker.states(), self.worker.hosts_down(), self._problem, self._intervals)
         self.desk.digest(self.snapshot)
 
     def _look_at_files(self) -> None:
@@ -230,7 +246,7 @@ class Service:
         if fresh.state_dir != self.config.state_dir or listen[0] != listen[1]:
             raise ConfigError(["state_dir and [metrics] listen are only read at start: restart the worker"])
         self.config = self.runs.config = fresh
-        self._tables = self._timetables()
+        self._time()
         self.desk.take_over(fresh)
         self.worker.load(self.runs.jobs(), self._limits())
         self.clock.set(self._tables)
@@ -242,8 +258,13 @@ class Service:
         """Return how everything is at this moment; may be called from any thread."""
         faults = [f"{name}: has got nowhere for {STUCK_SECONDS / 60:.0f} minutes" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {self.notes.problem}"] if self.notes.problem else []
-        for part, name in ((self.clock.is_running(), "alarm clock"), (self.worker.is_alive(), "worker")):
-            faults += [] if part else [f"a thread of the {name} has ended"]
+        parts: dict[str, Living] = {
+            "alarm clock": self.clock,
+            "worker": self.worker,
+            "upkeep": self.upkeep,
+            "outbox": self.outbox,
+        }
+        faults += [f"a thread of the {name} has ended" for name, part in parts.items() if not part.is_alive()]
         warnings = [f"the changed configuration is invalid and not in force: {self._problem}"] if self._problem else []
         return Snapshot(
             time.time(),
@@ -251,7 +272,7 @@ class Service:
             self.desk.views(self.worker.states(), self.worker.running()),
             self.desk.disks,
             self.worker.longest_wait(),
-            tuple(self.queue.breakers.down()),
+            tuple(self.worker.hosts_down()),
             tuple(faults),
             tuple(warnings),
         )

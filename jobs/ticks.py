@@ -33,5 +33,5 @@ class Ticks:
         """Do what is due."""
         for tick in self._ticks:
             if tick.due <= self._clock():
+                tick.due = self._clock() + tick.period  # first, so that an action that fails is not due at once
                 tick.action()
-                tick.due = self._clock() + tick.period

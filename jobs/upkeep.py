@@ -140,7 +140,10 @@ class Upkeep:
             if self._is_news.is_set():
                 self._is_news.clear()
                 self.index_once()
-            self.verify_once()
+            try:
+                self.verify_once()
+            except FerryError as error:  # the ledger cannot be read; whoever must write to it tells
+                say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
             self._is_news.wait(REST_SECONDS)
 
     def index_once(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from jobs.breaker import Circuit
 from jobs.policy import Decision, Outcome, crashed
 from jobs.queue import Job, Limits, Queue, Turn
 from jobs.state import AccountState
@@ -191,6 +192,11 @@ class Worker:
         """Return the accounts that are being worked."""
         with self._changed:
             return self._queue.names_running()
+
+    def hosts_down(self) -> Mapping[str, Circuit]:
+        """Return the servers that are taken to be down."""
+        with self._changed:
+            return self._queue.breakers.down()
 
     def longest_wait(self) -> float:
         """Return for how many seconds the account that is ready longest has been kept waiting."""
