@@ -60,11 +60,11 @@ def bring_up_to_date(
     from migrator.archive.indexing import Follower, exclusively
     from migrator.archive.parser import Parser
 
-    lock = exclusively(state_dir, patience=patience)
-    if lock is None:
-        return None
-    with lock, Parser() as parser:
-        return Follower(index, ledger.archive, shelves, parser, told=told).follow()
+    with exclusively(state_dir, patience=patience) as is_ours:
+        if not is_ours:
+            return None
+        with Parser() as parser:
+            return Follower(index, ledger.archive, shelves, parser, told=told).follow()
 
 
 def index_what_is_new(config: Config) -> None:

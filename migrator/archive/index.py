@@ -86,10 +86,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the index has followed a ledger: ``number`` is that of the last content looked at, ``digest`` its own."""
+    """How far the index has followed a ledger: the number of the last content looked at, and what that ledger is."""
 
     number: int = 0
-    digest: bytes = b""
+    fingerprint: bytes = b""
     sightings: float = 0.0
 
 
@@ -163,7 +163,7 @@ class SearchIndex:
     def progress(self) -> Progress:
         """How far the index has followed the ledger."""
         notes = dict(self._sql.execute("select name, value from notes").fetchall())
-        return Progress(notes.get("number", 0), notes.get("digest", b""), notes.get("sightings", 0.0))
+        return Progress(notes.get("number", 0), notes.get("fingerprint", b""), notes.get("sightings", 0.0))
 
     def waiting(self) -> list[int]:
         """Return the ledger's numbers of contents that could not be read when they were looked at."""
@@ -219,7 +219,7 @@ class SearchIndex:
             sql.executemany("delete from waiting where number = ?", [(number,) for number in arrived])
             sql.executemany(
                 "insert or replace into notes (name, value) values (?, ?)",
-                [("number", progress.number), ("digest", progress.digest), ("sightings", progress.sightings)],
+                [("number", progress.number), ("fingerprint", progress.fingerprint), ("sightings", progress.sightings)],
             )
 
     def seen(self, sightings: Iterable[tuple[Digest, str]]) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -67,16 +69,21 @@ class _Batch:
         return len(self.raw) >= _BATCH_MESSAGES or self.octets >= _BATCH_OCTETS
 
 
-def exclusively(state_dir: Path, *, patience: float) -> FileLock | None:
-    """Return the held lock of the index, None if another process is at work on it for longer than ``patience``."""
+@contextmanager
+def exclusively(state_dir: Path, *, patience: float) -> Iterator[bool]:
+    """Hold the lock of the index; False if another process is at work on it for longer than ``patience`` seconds."""
     folder = state_dir / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(folder / "search.lock", mode=0o600)
     try:
         lock.acquire(timeout=patience)
     except Timeout:
-        return None
-    return lock
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 class Follower:
@@ -111,10 +118,13 @@ class Follower:
         return self._followed
 
     def _is_same_ledger(self, progress: Progress) -> bool:
-        if progress.number == 0:
-            return True
-        last = self._ledger.contents_numbered([progress.number])
-        return [content.digest for content in last] == [progress.digest]
+        return progress.number == 0 or self._fingerprint(progress.number) == progress.fingerprint
+
+    def _fingerprint(self, number: int) -> bytes:
+        """Return what tells this ledger's contents up to a number from another's: a sample of their digests."""
+        sample = [number >> shift for shift in range(number.bit_length())]
+        digests = [content.digest for content in self._ledger.contents_numbered(sample)]
+        return sha256(b"".join(digests)).digest()
 
     def _all_digests(self) -> set[Digest]:
         digests: set[Digest] = set()
@@ -135,8 +145,8 @@ class Follower:
     def _take_in(self, contents: Sequence[Content], pool: ThreadPoolExecutor) -> None:
         unread = self._read_and_add([content for content in contents if content.has_copy], pool)
         waiting = [content.number for content in contents if not content.has_copy or content.digest in unread]
-        before, last = self._index.progress, contents[-1]
-        self._index.followed(Progress(last.number, last.digest, before.sightings), waiting=waiting)
+        before, number = self._index.progress, contents[-1].number
+        self._index.followed(Progress(number, self._fingerprint(number), before.sightings), waiting=waiting)
 
     def _read_and_add(self, contents: Sequence[Content], pool: ThreadPoolExecutor) -> set[Digest]:
         """Take these in; returns those that no shelf can give now. One batch is parsed while the next is read."""
@@ -181,7 +191,7 @@ class Follower:
         progress = self._index.progress
         sightings, latest = self._ledger.sightings_since(progress.sightings - _SLACK)
         self._index.seen(sightings)
-        self._index.followed(Progress(progress.number, progress.digest, latest))
+        self._index.followed(Progress(progress.number, progress.fingerprint, latest))
 
 
 def _beginning(body: Body) -> bytes:

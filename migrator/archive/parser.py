@@ -87,7 +87,7 @@ class Parser:
     def close(self) -> None:
         """End the worker."""
         if self._worker:
-            self._worker.end()
+            self._worker.dismiss()
             self._worker = None
 
 
@@ -143,10 +143,16 @@ class _Worker:
             return None
         return content if is_parsed else NotParsed(_reason(content))
 
+    def dismiss(self) -> None:
+        """Let a process go that has answered everything: it ends when there is nothing more to read."""
+        with suppress(OSError):
+            self._pipe(self._process.stdin).close()
+        self.end()
+
     def end(self) -> str:
-        """End the process if it has not ended, and say what it died of."""
+        """End the process if it does not end by itself at once, and say what it died of."""
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(0 if self._pipe(self._process.stdout).closed else _GRACE)
+            self._process.wait(_GRACE)
         self._process.kill()
         died_of = self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -19,6 +19,9 @@ from migrator.words import counted, span
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from migrator.archive.indexing import Followed
+    from migrator.config import Config
+    from migrator.ledger import Ledger
     from migrator.screen import Screen
 
 _TELL_EVERY = 10_000
@@ -31,19 +34,10 @@ def run(arguments: Namespace, screen: Screen) -> int:
     if ledger is None:
         raise FerryError(Kind.ARCHIVE, "there is no ledger", cure="`mailferry rebuild-ledger` reads the archive")
     began = time.monotonic()
-    lock = exclusively(config.state_dir, patience=SEARCH_PATIENCE)
-    if lock is None:
-        raise FerryError(Kind.LOCKED, "another mailferry is indexing now", cure="let it finish")
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
-    with (
-        closing(ledger),
-        lock,
-        shelves_of(config, ledger) as shelves,
-        closing(emptied_index(config.state_dir)) as index,
-        Parser() as parser,
-    ):
-        followed = Follower(index, ledger.archive, shelves, parser, told=told).follow()
-        index.optimise()
+    with closing(ledger), exclusively(config.state_dir, patience=SEARCH_PATIENCE) as is_ours:
+        if not is_ours:
+            raise FerryError(Kind.LOCKED, "another mailferry is indexing now", cure="let it finish")
+        followed = _indexed(config, ledger, screen)
     if screen.is_json:
         unread = sum(followed.unread.values())
         screen.document({"indexed": followed.added, "not_parsed": followed.not_parsed, "unread": unread})
@@ -51,3 +45,15 @@ def run(arguments: Namespace, screen: Screen) -> int:
     hard = f"; {followed.not_parsed:,} could not be parsed, their headers are known" if followed.not_parsed else ""
     screen.result(f"{counted(followed.added, 'message')} indexed in {span(time.monotonic() - began)}{hard}")
     return NOT_ALL_DONE if followed.unread else DONE
+
+
+def _indexed(config: Config, ledger: Ledger, screen: Screen) -> Followed:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
+    with (
+        shelves_of(config, ledger) as shelves,
+        closing(emptied_index(config.state_dir)) as index,
+        Parser() as parser,
+    ):
+        followed = Follower(index, ledger.archive, shelves, parser, told=told).follow()
+        index.optimise()
+    return followed
