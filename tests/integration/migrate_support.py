@@ -1,0 +1,177 @@
+"""The command line from outside: a process of its own per call, and reports held against the contract's rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.rig import mboxrd
+
+ROOT = Path(__file__).parents[2]
+
+# fmt: off
+KINDS = {
+    "connect", "tls", "auth", "in-use", "login-delay", "temporary", "refused", "protocol", "timeout", "too-large", "short",
+    "changed", "ambiguous", "mismatch", "unproven", "quota", "disk-full", "archive", "locked", "internal",
+}
+# fmt: on
+"""The contract's list."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The one document on stdout; fails if there is anything else."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    @property
+    def reports(self) -> list[dict[str, Any]]:
+        """The accounts of a migration, each held against the rules that all reports obey."""
+        reports: list[dict[str, Any]] = self.document["accounts"]
+        for report in reports:
+            obeys_the_rules(report)
+        return reports
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The only account's."""
+        [report] = self.reports
+        return report
+
+
+def obeys_the_rules(report: dict[str, Any]) -> None:
+    """Hold a report of one account against every sentence of the contract that is true of all of them."""
+    new = [report[name] for name in ("copied", "duplicates", "skipped", "failed", "remaining")]
+    assert report["listed"] == report["known"] + report["new"], report
+    assert report["new"] == sum(new), report
+    counts = [*new, report["listed"], report["known"], report["verified"], report["deleted"], report["bytes"]]
+    assert all(isinstance(count, int) and count >= 0 for count in counts), report
+    assert isinstance(report["seconds"], int | float)
+    assert report["status"] in {"ok", "partial", "failed"}
+    assert report["status"] == "ok" or report["errors"], report
+    for error in report["errors"]:
+        assert set(error) == {"uidl", "destination", "kind", "message"}, error
+        assert error["kind"] in KINDS, error
+        assert error["message"], error
+        assert error["uidl"] is None or error["uidl"].isascii(), error
+    for message in report.get("would_delete", []):
+        assert set(message) == {"uidl", "octets", "digest"}, message
+
+
+@dataclass
+class Desk:
+    """A folder with a configuration, from which the command is called as a person or a script would."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def writes(self, *tables: str) -> None:
+        """Write the configuration."""
+        path = self.folder / "config.toml"
+        path.write_text("\n".join(tables))
+        path.chmod(0o600)
+
+    def call(self, *arguments: str | Path, umask: int = -1, timeout: float = 120.0) -> Answer:
+        """Call the command in this folder and wait for its end."""
+        process = self.start(*arguments, umask=umask)
+        with process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return Answer(process.returncode, out, err)
+
+    def start(self, *arguments: str | Path, umask: int = -1) -> subprocess.Popen[str]:
+        """Call the command and return at once."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "migrator", *map(str, arguments)],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            umask=umask,
+        )
+
+    def migrate(self, *arguments: str | Path, **options: Any) -> Answer:
+        """Migrate with a JSON report, which obeys the rules."""
+        return self.call("migrate", "--json", *arguments, **options)
+
+    def stored(self, archive: str = "archive/alice") -> list[bytes]:
+        """Every message of an mbox archive in canonical form, in order, read by an independent reader."""
+        volumes = sorted((self.folder / archive).glob("*.mbox"))
+        return [message for volume in volumes for message in mboxrd(volume.read_bytes())]
+
+    def maildir(self, archive: str) -> list[bytes]:
+        """Every message of a Maildir archive in canonical form, sorted."""
+        files = [path for place in ("new", "cur") for path in (self.folder / archive / place).iterdir()]
+        return sorted(re.sub(rb"(?<!\r)\n", b"\r\n", path.read_bytes()) for path in files)
+
+    def tree(self) -> dict[str, bytes]:
+        """Every file below the folder with its content, and every folder."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes() if path.is_file() else b"<folder>"
+            for path in self.folder.rglob("*")
+        }
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        places = {"XDG_CONFIG_HOME": str(self.folder / "xdg"), "XDG_STATE_HOME": str(self.folder / "xdg-state")}
+        return kept | places | {"PYTHONPATH": str(ROOT)} | self.environment
+
+
+def source(port: int, *, user: str = "alice", password: str = '{ env = "PASSWORD" }', **keys: object) -> str:
+    """Return the table of a source on this machine; keys are TOML values as Python has them."""
+    given: dict[str, object] = {"host": "127.0.0.1", "port": port, "tls": "none", "username": user} | keys
+    return f"[accounts.source]\npassword = {password}\n" + "".join(f"{key} = {_toml(given[key])}\n" for key in given)
+
+
+def mbox(path: str = "archive/alice") -> str:
+    return f'[[accounts.destinations]]\ntype = "mbox"\npath = "{path}"\n'
+
+
+def maildir(path: str) -> str:
+    return f'[[accounts.destinations]]\ntype = "maildir"\npath = "{path}"\n'
+
+
+def account(name: str, *tables: str) -> str:
+    return "\n".join([f'[[accounts]]\nname = "{name}"', *tables])
+
+
+def alice(port: int, **keys: object) -> str:
+    """Return an account with an mbox archive."""
+    return account("alice", source(port, **keys), mbox())  # type: ignore[arg-type]  # any key may be given
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value)
+
+
+def letter(number: int, *, words: int = 5) -> bytes:
+    """One of many different messages, with what may go wrong in an archive: From_ lines and dots."""
+    head = b"From: a@example.org\r\nMessage-ID: <%d@example.org>\r\nSubject: letter %d\r\n\r\n" % (number, number)
+    return head + b"From here\r\n>From there\r\n.\r\n..\r\n" + b"word %d " % number * words + b"\r\n"
+
+
+def letters(count: int, first: int = 1) -> list[bytes]:
+    return [letter(number) for number in range(first, first + count)]
