@@ -51,13 +51,18 @@ class Delivered:
 class Delivery:
     """The way from one source to its destinations."""
 
-    def __init__(self, carriers: Sequence[Carrier], budget: OctetBudget) -> None:
-        """Deliver by ``carriers``; what a parcel was charged goes back to ``budget`` when all are done with it."""
+    def __init__(
+        self, carriers: Sequence[Carrier], budget: OctetBudget, broken: dict[int, FerryError] | None = None
+    ) -> None:
+        """Deliver by ``carriers``; what a parcel was charged goes back to ``budget`` when all are done with it.
+
+        ``broken`` destinations, by place, have failed before; those that fail now are added.
+        """
         self._carriers = carriers
         self._budget = budget
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in carriers]
         self._under_way: deque[tuple[Sequence[Parcel], list[Future[Sequence[Outcome]]]]] = deque()
-        self.broken: dict[int, FerryError] = {}
+        self.broken = {} if broken is None else broken
 
     @property
     def is_stuck(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from migrator.digest import HeaderFacts
@@ -30,10 +31,10 @@ def prove_by_headers(run: AccountRun, session: Session, haul: Haul, due: Column)
             raise
         return due
     contents = run.maildrop.contents(list(rows.values()))
-    copies = haul.prove_copies([digest for digest, _ in contents.values()])
+    copies = haul.prove_copies([content.digest for content in contents.values()])
     for number, row in rows.items():
-        digest, header_digest = contents[row]
-        doubt = _header_doubt(shown[number], header_digest) or copies[digest]
+        content = contents[row]
+        doubt = _header_doubt(shown[number], content.header_digest) or copies[content.digest]
         if doubt is None:
             haul.deletable[number] = row
             run.tally.verified_again()
@@ -57,7 +58,9 @@ def delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, Mes
     reply, raises: then the next listing decides what has gone.
     """
     if not deletable:
-        session.quit()
+        with suppress(FerryError):  # nothing depends on it
+            session.quit()
+        session.abandon()
         return 0
     run.maildrop.deletion_requested(list(deletable.values()))
     run.around.step("deletion.requested")

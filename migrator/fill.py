@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.digest import digest_of_body
 from migrator.errors import FerryError
-from migrator.ledger.maildrops import Archived
-from migrator.model import Body, Digest, MemoryBody, Message
+from migrator.model import Body, Content, Digest, MemoryBody, Message
 from migrator.spool import SpoolFile
 from migrator.transfer import Brought, Carrier
 
@@ -33,8 +33,8 @@ def fill_new_destinations(run: AccountRun) -> set[Digest]:
     filled: set[Digest] = set()
     if len(run.carriers) < 2:
         return filled
-    for target in run.carriers:
-        if run.maildrop.is_filled(target.copies.destination_id):
+    for place, target in enumerate(run.carriers):
+        if place in run.unusable or run.maildrop.is_filled(target.copies.destination_id):
             continue
         try:
             for digest in _fill(run, target):
@@ -48,35 +48,37 @@ def fill_new_destinations(run: AccountRun) -> set[Digest]:
 
 
 def _fill(run: AccountRun, target: Carrier) -> Iterator[Digest]:
-    for source in run.carriers:
-        if source is target or source.destination.kind == "imap":
+    for place, source in enumerate(run.carriers):
+        if source is target or place in run.unusable or source.destination.kind == "imap":
             continue
         lacking = iter(run.maildrop.lacking(target.copies.destination_id, source.copies.destination_id))
         while (batch := list(islice(lacking, _BATCH))) and not run.around.stop.is_set():
-            messages = list(_read(run, source, batch))
+            messages = read_archived(source, batch, run.spool_dir)
             for message, outcome in zip(messages, target.bring(messages), strict=True):
                 if isinstance(outcome, Brought):
                     yield message.digest
 
 
-def _read(run: AccountRun, source: Carrier, batch: Sequence[Archived]) -> Iterator[Message]:
-    """Read archived messages; one that is not as it was is left out, for the source to give again."""
-    copies = source.copies.find([archived.digest for archived in batch])
-    located = [(archived, copy.locator) for archived in batch if (copy := copies.get(archived.digest)) and copy.locator]
+def read_archived(source: Carrier, contents: Sequence[Content], spool_dir: Path) -> list[Message]:
+    """Read messages from an account's own folder; one that is not there, or not as it was, is left out."""
+    copies = source.copies.find([content.digest for content in contents])
+    located = [(content, copy.locator) for content in contents if (copy := copies.get(content.digest)) and copy.locator]
     bodies = source.destination.read([locator for _, locator in located])
-    for (archived, _), stored in zip(located, bodies, strict=True):
+    messages: list[Message] = []
+    for (content, _), stored in zip(located, bodies, strict=True):
         if isinstance(stored, FerryError):
             continue
-        body = _kept(run, stored)
-        if digest_of_body(body) == archived.digest:
-            yield Message(archived.digest, archived.header_digest, archived.message_id, body)
+        body = _kept(stored, spool_dir)
+        if digest_of_body(body) == content.digest:
+            messages.append(Message(content.digest, content.header_digest, content.message_id, body))
+    return messages
 
 
-def _kept(run: AccountRun, stored: Body) -> Body:
+def _kept(stored: Body, spool_dir: Path) -> Body:
     """Keep a body beyond its turn: in memory, or in the spool if it is large."""
     if stored.octets <= _MEMORY_LIMIT:
         return MemoryBody(b"".join(stored.chunks()))
-    spool = SpoolFile(run.spool_dir)
+    spool = SpoolFile(spool_dir)
     for chunk in stored.chunks():
         spool.write(chunk)
     return spool

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from migrator.delivery import Delivered, Delivery, Parcel
 from migrator.digest import same_but_for_server_headers
 from migrator.errors import FerryError, Kind
-from migrator.model import Body, Digest, MessageNumber, MessageRow
-from migrator.plan import Wanted
+from migrator.fill import read_archived
+from migrator.model import Body, Content, Digest, Message, MessageNumber, MessageRow
+from migrator.plan import Column, Wanted
 from migrator.pop3.retrieve import Blocked, InStep, RetrieveBrokenError, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.report import Problem
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
 BUDGET_OCTETS = 24 * 1024 * 1024
+_ARCHIVE_BATCH = 200
 KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
 
@@ -42,12 +45,12 @@ class Haul:
         self._ledger = run.maildrop
         self._changed_before = changed_before
         self._budget = OctetBudget(BUDGET_OCTETS)
-        self._delivery = Delivery(run.carriers, self._budget)
+        self._delivery = Delivery(run.carriers, self._budget, run.unusable)
         self._on_the_way: dict[MessageNumber, Wanted] = {}
         self._arrived: list[Parcel] = []  # not known to be in step
         self._batch: list[Parcel] = []
         self._batch_octets = 0
-        self._recorded: dict[MessageRow, Digest] = {}  # known messages, to be proven: what they were
+        self._recorded: dict[MessageRow, Content] = {}  # known messages, to be proven: what they were
         self._changed: dict[MessageRow, Problem] = {}
         self._first_read: dict[MessageRow, Digest] = {}  # came with other octets than announced
         self._to_read_again: list[Wanted] = []
@@ -64,7 +67,38 @@ class Haul:
         """Whether no destination can take anything any more."""
         return self._delivery.is_stuck
 
-    def fetch(self, wanted: Iterator[Wanted], recorded: dict[MessageRow, Digest]) -> None:
+    def complete(self, known: Column) -> Column:
+        """Bring messages that were retrieved before to where they are not proven, from the account's own folders.
+
+        Returns those of which no folder has a copy, for the source to give again.
+        """
+        left = Column()
+        remaining = iter(known)
+        while (chunk := list(islice(remaining, _ARCHIVE_BATCH))) and not self._run.around.stop.is_set():
+            contents = self._ledger.contents([message.row for message in chunk])
+            messages = self._from_folders([contents[message.row] for message in chunk])
+            for message in chunk:
+                if (found := messages.get(contents[message.row].digest)) is not None:
+                    self._batch.append(Parcel(message.number, message.row, found, 0))
+                else:
+                    left.append(*message)
+            self._send_batch()
+            self._see_home()
+        return left
+
+    def _from_folders(self, contents: Sequence[Content]) -> dict[Digest, Message]:
+        found: dict[Digest, Message] = {}
+
+        def read(carrier: Carrier) -> list[Message]:
+            lacking = [content for content in contents if content.digest not in found]
+            return read_archived(carrier, lacking, self._run.spool_dir)
+
+        for place, carrier in enumerate(self._run.carriers):
+            if carrier.destination.kind != "imap" and place not in self._delivery.broken:
+                found |= {message.digest: message for message in self._delivery.ask(place, read)}
+        return found
+
+    def fetch(self, wanted: Iterator[Wanted], recorded: dict[MessageRow, Content]) -> None:
         """Retrieve these messages and see them home. ``recorded`` says what the known ones among them were.
 
         Returns when every batch is delivered and recorded. Raises what ended the session; then, too, whatever was in
@@ -120,7 +154,7 @@ class Haul:
             case RetrieveRefused(number, error):
                 wanted = self._on_the_way.pop(number)
                 self._budget.give_back(wanted.octets)
-                self._failed(wanted.row, error)
+                self._refused(wanted.row, error)
             case InStep():
                 self._batch.extend(self._arrived)
                 self._batch_octets += sum(parcel.message.octets for parcel in self._arrived)
@@ -146,7 +180,7 @@ class Haul:
             self._budget.give_back(wanted.octets)
         elif first != event.message.digest or self._is_cut_short(event):
             self._budget.give_back(wanted.octets)
-            self._failed(wanted.row, self._short(event, is_same=first == event.message.digest))
+            self._refused(wanted.row, self._short(event, is_same=first == event.message.digest))
         else:
             self._arrived.append(parcel)
 
@@ -192,10 +226,10 @@ class Haul:
         (Courier, with 8-bit mail) give other bytes in every session.
         """
         recorded = self._recorded.get(parcel.row)
-        if recorded is None or recorded == parcel.message.digest:
+        if recorded is None or recorded.digest == parcel.message.digest:
             return parcel
-        if self._is_as_stored(recorded, parcel.message.body):
-            return replace(parcel, message=replace(parcel.message, digest=recorded))
+        if self._is_as_stored(recorded.digest, parcel.message.body):
+            return replace(parcel, message=replace(parcel.message, digest=recorded.digest))
         error = FerryError(
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",
@@ -234,21 +268,19 @@ class Haul:
     def _record(self, batch: Sequence[Delivered]) -> None:
         """Write down how a batch ended: first the ledger, then the numbers."""
         now = self._run.around.clock()
-        proven = [delivered.parcel for delivered in batch if not delivered.errors]
+        proven = [delivered for delivered in batch if not delivered.errors]
+        failed = [delivered for delivered in batch if delivered.errors]
         if proven:
-            self._ledger.copied([(parcel.row, parcel.message.digest) for parcel in proven], now)
+            self._ledger.copied([(d.parcel.row, d.parcel.message.digest) for d in proven], now)
             self._run.around.step("messages.copied")
-        for delivered in batch:
-            if delivered.errors:
-                self._record_errors(delivered)
-            else:
-                self._record_proven(delivered, now)
-        changed = [(row, self._changed[row]) for parcel in proven if (row := parcel.row) in self._changed]
-        if changed:
+        for delivered in proven:
+            self._record_proven(delivered, now)
+        if changed := [(row, self._changed[row]) for d in proven if (row := d.parcel.row) in self._changed]:
             self._run.ledger.history.failed(changed, now)
-        self._run.around.progress.advanced(
-            self._tally.name, len(batch), sum(delivered.parcel.message.octets for delivered in batch)
-        )
+        if failed:
+            self._record_failed(failed)
+        octets = sum(delivered.parcel.message.octets for delivered in batch)
+        self._run.around.progress.advanced(self._tally.name, len(batch), octets)
 
     def _record_proven(self, delivered: Delivered, now: float) -> None:
         parcel = delivered.parcel
@@ -263,23 +295,36 @@ class Haul:
         if not is_changed and (is_known or self._run.job.policy.due(now, now)):
             self.deletable[parcel.number] = parcel.row
 
-    def _record_errors(self, delivered: Delivered) -> None:
-        place, error = delivered.errors[0]
-        label = self._run.carriers[place].destination.label
-        if self._delivery.broken.get(place) is error:
-            self._tally.trouble(error, label)
-            if delivered.parcel.row not in self._recorded:
-                self._tally.failed(delivered.parcel.row, None)
-        else:
-            self._failed(delivered.parcel.row, error, label)
+    def _record_failed(self, batch: Sequence[Delivered]) -> None:
+        """Note messages that are not proven everywhere: what they are, so that no one is retrieved in vain again."""
+        new = [delivered.parcel for delivered in batch if delivered.parcel.row not in self._recorded]
+        self._ledger.identified([(parcel.row, parcel.message.digest) for parcel in new])
+        unique_ids = self._ledger.unique_ids([delivered.parcel.row for delivered in batch])
+        problems: list[tuple[MessageRow, Problem]] = []
+        for delivered in batch:
+            row = delivered.parcel.row
+            place, error = delivered.errors[0]
+            label = self._run.carriers[place].destination.label
+            if self._delivery.broken.get(place) is error:
+                self._tally.trouble(error, label)
+                self._count_failed(row, None)
+            else:
+                problem = Problem.of(error, unique_id=unique_ids.get(row), destination=label)
+                self._count_failed(row, problem)
+                problems.append((row, problem))
+        self._run.ledger.history.failed(problems, self._run.around.clock())
 
-    def _failed(self, row: MessageRow, error: FerryError, destination: str | None = None) -> None:
-        problem = self._problem(row, error, destination)
-        if row in self._recorded:
-            self._tally.not_deleted(row, problem)
-        else:
+    def _count_failed(self, row: MessageRow, problem: Problem | None) -> None:
+        if row not in self._recorded:
             self._tally.failed(row, problem)
-            self._run.ledger.history.failed([(row, problem)], self._run.around.clock())
+        elif problem is not None:
+            self._tally.not_deleted(row, problem)
 
-    def _problem(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
-        return Problem.of(error, unique_id=self._ledger.unique_ids([row]).get(row), destination=destination)
+    def _refused(self, row: MessageRow, error: FerryError) -> None:
+        """Note a message that the source does not give, or not whole."""
+        problem = self._problem(row, error)
+        self._count_failed(row, problem)
+        self._run.ledger.history.failed([(row, problem)], self._run.around.clock())
+
+    def _problem(self, row: MessageRow, error: FerryError) -> Problem:
+        return Problem.of(error, unique_id=self._ledger.unique_ids([row]).get(row))

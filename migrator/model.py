@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 MessageNumber = NewType("MessageNumber", int)
 """A message's number in one POP3 session (RFC 1939, section 5); it means nothing in the next."""
@@ -139,6 +139,38 @@ class MessageState(StrEnum):
     DELETED = "deleted"
     VANISHED = "vanished"
     QUARANTINED = "quarantined"
+
+
+class Content(NamedTuple):
+    """What identifies a message, wherever it stands; ``message_id`` as in ``Message``."""
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+
+
+class KnownMessage(NamedTuple):
+    """One message of a listing with all that is known of it.
+
+    ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
+    a verified copy at every destination of the account. ``failure`` is the kind of its last problem, or ``""``, after
+    so many ``attempts``. ``shares_unique_id`` says that another message of the listing has the same unique-id. Times
+    are seconds since the epoch.
+    """
+
+    number: MessageNumber
+    unique_id: UniqueId
+    octets: int
+    row: MessageRow
+    content: int
+    digest: Digest | None
+    is_proven: bool
+    copied_at: float | None
+    failure: str
+    attempts: int
+    failed_at: float | None
+    is_accepted: bool
+    shares_unique_id: bool
 
 
 @dataclass(frozen=True, slots=True)

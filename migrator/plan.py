@@ -10,37 +10,13 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import NamedTuple, Protocol, assert_never
+from typing import NamedTuple, assert_never
 
-from migrator.model import Digest, HeaderDigest, MessageNumber, MessageRow, UniqueId
+from migrator.model import KnownMessage, MessageNumber, MessageRow
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
 
-
-class Known(Protocol):
-    """What the plan wants to know of a listed message; ``migrator.ledger.KnownMessage`` has it."""
-
-    @property
-    def number(self) -> MessageNumber: ...  # noqa: D102 - the fields are those of KnownMessage
-    @property
-    def unique_id(self) -> UniqueId: ...  # noqa: D102
-    @property
-    def octets(self) -> int: ...  # noqa: D102
-    @property
-    def row(self) -> MessageRow: ...  # noqa: D102
-    @property
-    def digest(self) -> Digest | None: ...  # noqa: D102
-    @property
-    def header_digest(self) -> HeaderDigest | None: ...  # noqa: D102
-    @property
-    def is_proven(self) -> bool: ...  # noqa: D102
-    @property
-    def copied_at(self) -> float | None: ...  # noqa: D102
-    @property
-    def failure(self) -> str: ...  # noqa: D102
-    @property
-    def is_accepted(self) -> bool: ...  # noqa: D102
-    @property
-    def shares_unique_id(self) -> bool: ...  # noqa: D102
+_FIRST_PATIENCE = 15 * 60
+_LONGEST_PATIENCE = 24 * 60 * 60
 
 
 class Step(Enum):
@@ -48,20 +24,26 @@ class Step(Enum):
 
     KEEP = "proven everywhere, and to stay at the source"
     DELETE = "proven everywhere, and due to be deleted once the source proves that it still holds the same"
-    RETRIEVE = "not proven everywhere: retrieve it"
+    RETRIEVE = "new: retrieve it"
+    COMPLETE = "retrieved before, but not proven everywhere: from the account's own archive, else from the source"
+    WAIT = "failed before, and to be tried again later"
     SKIP_SIZE = "larger than the owner wants"
     SKIP_ACCEPTED = "a person has accepted that it stays as it is"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the owner of a maildrop wants. ``max_octets`` is None without a limit; ``limit`` bounds new messages."""
+    """What the owner of a maildrop wants. ``max_octets`` is None without a limit; ``limit`` bounds new messages.
+
+    ``has_patience`` is for a schedule: what failed before is then tried again after a while, longer each time.
+    """
 
     leave_on_server: LeaveOnServer = field(default_factory=Keep)
     source_proof: SourceProof = SourceProof.CONTENT
     max_octets: int | None = None
     limit: int | None = None
     max_delete: int | None = None
+    has_patience: bool = False
 
     def after(self, handled: int) -> Policy:
         """Return what is left of the limit when so many new messages are dealt with."""
@@ -150,19 +132,26 @@ class Plan:
 
     known: int = 0
     retrieve: Column = field(default_factory=Column)
+    complete: Column = field(default_factory=Column)
     delete: Column = field(default_factory=Column)
     oversized: Column = field(default_factory=Column)
+    waiting: Column = field(default_factory=Column)
     accepted: int = 0
     beyond_limit: int = 0
     settled_until: float = float("inf")
 
     @property
+    def messages(self) -> int:
+        """How many messages something is to be done with."""
+        return len(self.retrieve) + len(self.complete) + len(self.delete)
+
+    @property
     def octets(self) -> int:
-        """What LIST announced for everything that is to be retrieved."""
-        return self.retrieve.octets + self.delete.octets
+        """What LIST announced for all of these together."""
+        return self.retrieve.octets + self.complete.octets + self.delete.octets
 
 
-def decide(message: Known, policy: Policy, now: float) -> Step:
+def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
     """Decide for one message."""
     if message.is_proven:
         return Step.DELETE if policy.due(message.copied_at or now, now) else Step.KEEP
@@ -170,10 +159,17 @@ def decide(message: Known, policy: Policy, now: float) -> Step:
         return Step.SKIP_ACCEPTED
     if policy.max_octets is not None and message.octets > policy.max_octets:
         return Step.SKIP_SIZE
-    return Step.RETRIEVE
+    if policy.has_patience and message.failed_at is not None and now < message.failed_at + patience(message.attempts):
+        return Step.WAIT
+    return Step.COMPLETE if message.content else Step.RETRIEVE
 
 
-def make_plan(messages: Iterable[Known], policy: Policy, now: float) -> Plan:
+def patience(attempts: int) -> float:
+    """Return how many seconds to leave a message alone that has failed so often: a quarter of an hour to a day."""
+    return float(min(_FIRST_PATIENCE << min(attempts - 1, 10), _LONGEST_PATIENCE))
+
+
+def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> Plan:
     """Decide for a whole listing. What failed before comes last, so that it holds up nothing else."""
     plan, failed_before = Plan(), Column()
     for message in messages:
@@ -182,11 +178,14 @@ def make_plan(messages: Iterable[Known], policy: Policy, now: float) -> Plan:
                 plan.known += 1
                 plan.settled_until = min(plan.settled_until, policy.next_due(message.copied_at or now))
             case Step.DELETE:
-                plan.known += 1
                 plan.delete.append(message.number, message.row, message.octets)
             case Step.RETRIEVE:
                 column = failed_before if message.failure else plan.retrieve
                 column.append(message.number, message.row, message.octets)
+            case Step.COMPLETE:
+                plan.complete.append(message.number, message.row, message.octets)
+            case Step.WAIT:
+                plan.waiting.append(message.number, message.row, message.octets)
             case Step.SKIP_SIZE:
                 plan.oversized.append(message.number, message.row, message.octets)
             case Step.SKIP_ACCEPTED:
@@ -195,5 +194,5 @@ def make_plan(messages: Iterable[Known], policy: Policy, now: float) -> Plan:
                 assert_never(never)
     plan.retrieve.extend(failed_before)
     if policy.limit is not None:
-        plan.beyond_limit = plan.retrieve.cut(policy.limit)
+        plan.beyond_limit = plan.complete.cut(policy.limit) + plan.retrieve.cut(policy.limit - len(plan.complete))
     return plan

@@ -91,6 +91,8 @@ class AccountRun:
         learned = ledger.server_facts(job.source.host, job.source.port)
         self.facts = ServerFacts(**learned.get("session", {}))
         self.habits = Habits(**learned.get("habits", {}))
+        self.unusable: dict[int, FerryError] = {}
+        """Destinations that cannot be worked in this run, by place."""
         self.broken: dict[MessageRow, FerryError] = {}
         """Messages at which the line broke, or the server fell silent, in this run."""
         self.tried_again: set[MessageRow] = set()
@@ -111,15 +113,24 @@ class AccountRun:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
         self.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ExitStack() as stack:
-            for carrier in self.carriers:
+            for place, carrier in enumerate(self.carriers):
                 stack.callback(carrier.destination.close)
-                for error in carrier.inspect():
-                    self.tally.trouble(error, carrier.destination.label)
+                self._inspect(place, carrier)
             self.tally.has_filled(fill_new_destinations(self))
-            self._hold_sessions()
+            if len(self.unusable) < len(self.carriers):
+                self._hold_sessions()
         self._set_aside_broken()
         if self.around.stop.is_set():
             self.tally.interrupted()
+
+    def _inspect(self, place: int, carrier: Carrier) -> None:
+        try:
+            troubles = carrier.inspect()
+        except FerryError as error:
+            self.unusable[place] = error
+            troubles = [error]
+        for trouble in troubles:
+            self.tally.trouble(trouble, carrier.destination.label)
 
     def _hold_sessions(self) -> None:
         fault: FerryError | None = None

@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
 
 from migrator.errors import FerryError, Kind
-from migrator.model import Digest, MessageRow
+from migrator.model import Digest, KnownMessage, MessageRow
 from migrator.report import AccountReport, Problem, Status, WouldDelete
 from migrator.spool import RowSet
-
-
-class Seen(Protocol):
-    """What counting needs of a listed message; ``migrator.ledger.maildrops.KnownMessage`` has it."""
-
-    @property
-    def row(self) -> MessageRow:
-        """Its number in the ledger."""
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether every destination has a proven copy."""
-
-    @property
-    def octets(self) -> int:
-        """What LIST announced."""
-
-    @property
-    def digest(self) -> Digest | None:
-        """What it was when it was copied."""
-
-
-_Message = TypeVar("_Message", bound=Seen)
 
 
 class Tally:
@@ -42,7 +18,10 @@ class Tally:
         self.has_listing = False
         self.would_delete: list[WouldDelete] | None = None
         self._report = AccountReport(name)
+        self.unproven_seen = 0
+        """How many messages have been listed that were not proven then."""
         self._seen = RowSet()
+        self._contents = RowSet()
         self._failed: dict[MessageRow, Problem | None] = {}
         self._skipped: dict[MessageRow, Problem | None] = {}
         self._not_deleted: dict[MessageRow, Problem] = {}
@@ -65,16 +44,22 @@ class Tally:
         """How many deletions are confirmed so far."""
         return self._report.deleted
 
-    def counted(self, listing: Iterable[_Message]) -> Iterator[_Message]:
-        """Pass a listing through, counting what no earlier session of this run showed."""
-        self.has_listing = True
+    def counted(self, listing: Iterable[KnownMessage]) -> Iterator[KnownMessage]:
+        """Pass a listing through, counting what no earlier session of this run showed.
+
+        A proven message counts once for its content then: some servers give it a new unique-id in each session.
+        """
+        is_first, self.has_listing = not self.has_listing, True
         for message in listing:
-            if self._seen.add(message.row):
+            is_new_row = self._seen.add(message.row)
+            is_new_content = not message.is_proven or self._contents.add(message.content)
+            if is_new_row and (is_first or is_new_content):
                 self._report.listed += 1
+                self.unproven_seen += not message.is_proven
                 self._count_proven(message)
             yield message
 
-    def _count_proven(self, message: Seen) -> None:
+    def _count_proven(self, message: KnownMessage) -> None:
         if message.is_proven and message.digest in self._filled:
             self._report.filled -= 1
             self.brought(message.row, message.octets, was_stored=True)

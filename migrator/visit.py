@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING
 from migrator import farewell
 from migrator.errors import FerryError, Kind
 from migrator.haul import Haul
-from migrator.ledger.maildrops import KnownMessage
-from migrator.model import MessageRow
+from migrator.model import KnownMessage, MessageRow
 from migrator.plan import Column, Plan, Step, Wanted, decide, make_plan
 from migrator.policy import Keep, SourceProof
 from migrator.pop3.listing import Listing
@@ -71,8 +70,9 @@ class Visit:
         try:
             with closing(session.listing()) as listing:
                 self._match(session, listing)
-            self._tally.would_delete = []
-            self._plan(self._would_delete(self._tally.counted(self._known())))
+            shown: dict[MessageRow, WouldDelete] = {}
+            plan = self._plan(self._may_go(self._tally.counted(self._known()), shown))
+            self._tally.would_delete = [shown[row] for row in sorted(self._would_go(plan))]
         finally:
             session.abandon()
 
@@ -92,12 +92,14 @@ class Visit:
         if (count := self._ledger.settled(key, self._run.around.clock())) is not None:
             self._tally.settled(count)
             self.has_finished = True
-            session.quit()
+            farewell.delete(self._run, session, {}, self.listed)
             return
         self._match(session, listing)
         self._tally.deleted(self._ledger.note(self._run.around.clock()))
         self._run.around.step("listing.noted")
+        unproven_before = self._tally.unproven_seen
         plan = self._plan(self._tally.counted(self._known()))
+        self.has_found_new = self._tally.unproven_seen > unproven_before
         with closing(Haul(self._run, session, self._changed_before)) as haul:
             self._work(session, plan, haul)
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
@@ -116,10 +118,10 @@ class Visit:
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
                 due = farewell.prove_by_headers(self._run, session, haul, due)
-            contents = self._ledger.contents([message.row for message in due])
-            wanted = self._sliced(chain(plan.retrieve, due))
-            self._run.around.progress.planned(self._tally.name, len(plan.retrieve) + len(due), plan.octets)
-            haul.fetch(wanted, {row: digest for row, (digest, _) in contents.items()})
+            self._run.around.progress.planned(self._tally.name, plan.messages, plan.octets)
+            incomplete = haul.complete(plan.complete)
+            recorded = self._ledger.contents([message.row for message in due])
+            haul.fetch(self._sliced(chain(plan.retrieve, incomplete, due)), recorded)
         finally:
             self.brought, self.is_stuck = haul.brought, haul.is_stuck
         if self._run.around.stop.is_set():
@@ -129,7 +131,8 @@ class Visit:
         self.has_finished = self._has_taken_all
 
     def _may_delete(self, plan: Plan) -> bool:
-        wanted = len(plan.delete) + (len(plan.retrieve) if self._policy.deletes_at_once else 0)
+        new = len(plan.retrieve) + len(plan.complete)
+        wanted = len(plan.delete) + (new if self._policy.deletes_at_once else 0)
         return not farewell.too_many(self._run, self._tally.deletions + wanted)
 
     def _sliced(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
@@ -148,8 +151,8 @@ class Visit:
         return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._run.most_messages
 
     def _is_settled(self, plan: Plan, haul: Haul) -> bool:
-        is_done = self.brought == len(plan.retrieve) and not haul.has_changes
-        return is_done and not (plan.delete or plan.oversized or plan.accepted or plan.beyond_limit)
+        is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not haul.has_changes
+        return is_done and not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)
 
     def _match(self, session: Session, listing: Listing) -> None:
         """Hold the listing against what is known, by unique-id and octets, then by headers where ids changed."""
@@ -163,6 +166,9 @@ class Visit:
         plan = make_plan(self._noted(messages), self._policy, self._run.around.clock())
         for wanted in plan.oversized:
             self._tally.skipped(wanted.row, self._too_large(wanted))
+        problems = self._run.ledger.history.problems([wanted.row for wanted in plan.waiting])
+        for row, problem in problems.items():
+            self._tally.failed(row, problem)
         return plan
 
     def _noted(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
@@ -172,17 +178,22 @@ class Visit:
                 self._changed_before.add(message.row)
             if message.is_accepted and not message.is_proven:
                 self._tally.skipped(message.row, None)
-            self.has_found_new |= not message.is_proven
             yield message
 
-    def _would_delete(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
-        assert self._tally.would_delete is not None  # noqa: S101  # look() has just made it
+    def _may_go(self, messages: Iterator[KnownMessage], shown: dict[MessageRow, WouldDelete]) -> Iterator[KnownMessage]:
+        """Pass messages through, showing what the policy would delete if nothing else stood in the way."""
         now = self._run.around.clock()
         for message in messages:
-            step = decide(message, self._policy, now)
-            if step is Step.DELETE or (step is Step.RETRIEVE and self._policy.deletes_at_once):
-                self._tally.would_delete.append(WouldDelete(message.unique_id, message.octets, message.digest))
+            if self._policy.deletes_at_once or decide(message, self._policy, now) is Step.DELETE:
+                shown[message.row] = WouldDelete(message.unique_id, message.octets, message.digest)
             yield message
+
+    def _would_go(self, plan: Plan) -> Iterator[MessageRow]:
+        """Yield what a run with this plan would delete: it may be limited, or not allowed to delete so many."""
+        if self._may_delete(plan):
+            new = chain(plan.retrieve, plan.complete) if self._policy.deletes_at_once else ()
+            wanted = chain(plan.delete, new)
+            yield from (message.row for message in wanted)
 
     def _too_large(self, wanted: Wanted) -> Problem:
         limit = self._policy.max_octets or 0

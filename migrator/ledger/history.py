@@ -110,6 +110,16 @@ class History:
                 [(row,) for row, _ in problems],
             )
 
+    def problems(self, rows: Sequence[MessageRow]) -> dict[MessageRow, Problem]:
+        """Return the problems these messages had when they were last tried."""
+        with self._connection.reading() as sql:
+            found = sql.execute(
+                "select p.message_id, p.kind, p.text, m.unique_id, p.destination from json_each(?) as wanted"
+                " cross join problems p on p.message_id = wanted.value join messages m on m.id = p.message_id",
+                (json.dumps(rows),),
+            )
+            return {row: Problem(Kind(kind), text, uid, place) for row, kind, text, uid, place in found}
+
     def set_aside(self, accounts: Sequence[str]) -> list[SetAside]:
         """Return what is set aside for these accounts and still listed at its source, oldest first."""
         marks = ", ".join("?" * len(accounts))

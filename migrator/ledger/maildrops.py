@@ -12,11 +12,19 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from migrator.ledger.connection import Connection
 from migrator.ledger.history import log_deletions
-from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber, MessageRow, UniqueId
+from migrator.model import (
+    Content,
+    Digest,
+    HeaderDigest,
+    KnownMessage,
+    ListedMessage,
+    MessageNumber,
+    MessageRow,
+    UniqueId,
+)
 
 _CHUNK = 10_000
 
@@ -65,35 +73,6 @@ class Candidate:
     octets: int
     digest: Digest
     header_digest: HeaderDigest
-
-
-class Archived(NamedTuple):
-    """A content that a destination holds proven."""
-
-    digest: Digest
-    header_digest: HeaderDigest
-    message_id: bytes
-
-
-class KnownMessage(NamedTuple):
-    """One message of the listing with all that is known of it.
-
-    ``is_proven`` means a verified copy at every destination asked about. ``failure`` is the kind of its last
-    problem, or ``""``; ``shares_unique_id`` says that another message of the listing has the same unique-id.
-    """
-
-    number: MessageNumber
-    unique_id: UniqueId
-    octets: int
-    row: MessageRow
-    state: str
-    digest: Digest | None
-    header_digest: HeaderDigest | None
-    is_proven: bool
-    copied_at: float | None
-    failure: str
-    is_accepted: bool
-    shares_unique_id: bool
 
 
 class MaildropLedger:
@@ -252,11 +231,11 @@ class MaildropLedger:
             repeated = sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
             shared = {unique_id for (unique_id,) in repeated}
             rows = sql.execute(
-                "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(m.state, 'listed'),"
-                " c.digest, c.header_digest,"
+                "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(c.id, 0), c.digest,"
                 " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
                 f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
-                " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), p.accepted_at is not null"
+                " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), coalesce(p.attempts, 0), p.last_at,"
+                " p.accepted_at is not null"
                 " from temp.listing l left join messages m on m.id = l.message_id"
                 " left join contents c on c.id = coalesce(m.content_id, l.content_id)"
                 " left join problems p on p.message_id = m.id order by l.number",
@@ -265,15 +244,15 @@ class MaildropLedger:
             for row in rows:
                 yield KnownMessage._make((*row, row[1] in shared))
 
-    def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, tuple[Digest, HeaderDigest]]:
-        """Return what these messages were when they were copied; one that never was is left out."""
+    def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, Content]:
+        """Return what these messages turned out to be; one that was never retrieved is left out."""
         with self._connection.reading() as sql:
             contents = sql.execute(
-                "select m.id, c.digest, c.header_digest from json_each(?) as wanted"
+                "select m.id, c.digest, c.header_digest, c.message_id from json_each(?) as wanted"
                 " cross join messages m on m.id = wanted.value join contents c on c.id = m.content_id",
                 (json.dumps(rows),),
             )
-            return {row: (digest, header_digest) for row, digest, header_digest in contents}
+            return {row: Content(*content) for row, *content in contents}
 
     def unique_ids(self, rows: Sequence[MessageRow]) -> dict[MessageRow, UniqueId]:
         """Return the unique-ids of these messages."""
@@ -295,7 +274,7 @@ class MaildropLedger:
                 (destination_id, self._id, now),
             )
 
-    def lacking(self, target_id: int, source_id: int) -> list[Archived]:
+    def lacking(self, target_id: int, source_id: int) -> list[Content]:
         """Return what this account has proven in one destination and not at all in another, in archive order."""
         with self._connection.reading() as sql:
             rows = sql.execute(
@@ -306,7 +285,7 @@ class MaildropLedger:
                 f" where d.account = {_MY_ACCOUNT} and t.id is null order by s.volume_id, s.offset, s.id",
                 (source_id, target_id, self._id),
             )
-            return [Archived._make(row) for row in rows]
+            return [Content._make(row) for row in rows]
 
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
         """Note what these messages turned out to be, though not every copy is proven."""

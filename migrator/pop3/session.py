@@ -17,7 +17,7 @@ from pathlib import Path
 from migrator.digest import HeaderFacts, canonical, header_block, header_facts
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import MessageNumber
-from migrator.net import Clock, TlsMode, TlsSettings, is_loopback, open_stream
+from migrator.net import CONNECT_TIMEOUT, Clock, TlsMode, TlsSettings, is_loopback, open_stream
 from migrator.pop3.auth import log_in, mechanism_for
 from migrator.pop3.collecting import Spool
 from migrator.pop3.conversation import Conversation
@@ -320,7 +320,7 @@ class _Opening:
     def _greeted(self) -> bytes:
         if self._source.tls.mode is TlsMode.IMPLICIT:
             self._line.stream.start_tls(self._source.host, self._source.tls)
-        reply = self._line.short_reply()
+        reply = self._line.short_reply(min(CONNECT_TIMEOUT, self._source.timeout))
         if not reply.is_ok:
             raise refusal(Stage.GREETING, reply.text)
         return reply.text
