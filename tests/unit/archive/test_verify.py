@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from migrator.archive.shelves import Shelf, Shelves
+from migrator.archive.verify import Check, Selection, Verdict
+from migrator.destinations import Anchor, BatchLimits, Finding, Found, Recollection, Stored
+from migrator.errors import FerryError, Kind
+from migrator.ledger import Ledger
+from migrator.ledger.copies import Judged
+from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, MemoryBody, Message, Proof
+from tests.unit.archive.office import Office, document, mail, message_of
+
+Harm = Callable[[Path], None]
+
+
+def volume_of(office: Office, folder: str = "archive/alice") -> Path:
+    [volume] = (office.root / folder).glob("*.mbox")
+    return volume
+
+
+def verified(office: Office, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
+    capsys.readouterr()
+    code = office.call("verify", "--json", *arguments)
+    return code, document(capsys.readouterr().out)
+
+
+def damaged(report: dict[str, object]) -> list[dict[str, object]]:
+    rows = report["damaged"]
+    assert isinstance(rows, list)
+    return rows
+
+
+def states(office: Office) -> list[CopyState]:
+    with office.opened() as (_, shelves, _index):
+        return [copy.state for shelf in shelves.all for copy in shelf.copies.all_copies()]
+
+
+def test_a_sound_archive_is_ok(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.bring(mail(str(number)) for number in range(20))
+    code, report = verified(office, capsys)
+    assert (code, report["checked"], report["ok"], report["damaged"]) == (0, 20, 20, [])
+
+
+def test_a_damaged_copy_is_named_as_the_contract_says(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    content = mail("two", Message_ID="<two@x.org>")
+    digests = office.bring([mail("one"), content, mail("three")])
+    volume = volume_of(office)
+    volume.write_bytes(volume.read_bytes().replace(b"Subject: two", b"Subject: tWo"))
+    code, report = verified(office, capsys)
+    assert (code, report["checked"], report["ok"]) == (1, 3, 2)
+    [row] = damaged(report)
+    assert row == {
+        "account": "alice",
+        "destination": f"mbox {office.root}/archive/alice",
+        "file": str(volume),
+        "uidl": digests[1].hex()[:16],
+        "digest": digests[1].hex(),
+        "message_id": "<two@x.org>",
+        "reason": "the stored bytes differ from what was received",
+    }
+    assert office.call("verify") == 1
+    assert f"mailferry repair -c {office.config_path} alice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("harm", "count"),
+    [
+        (lambda path: path.unlink(), 3),
+        (lambda path: path.write_bytes(b""), 3),
+        (lambda path: path.write_bytes(path.read_bytes()[:-10]), 1),
+        (lambda path: path.write_bytes(b"x" + path.read_bytes()), 3),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"From ", b"Form ", 1)), 1),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), 1),
+    ],
+    ids=["gone", "empty", "shrunk", "shifted", "frame", "separator"],
+)
+def test_every_message_that_a_harm_hit_is_named(
+    office: Office, capsys: pytest.CaptureFixture[str], harm: Harm, count: int
+) -> None:
+    office.bring([mail("one"), mail("two"), mail("three")])
+    volume = volume_of(office)
+    whole = volume.read_bytes()
+    harm(volume)
+    code, report = verified(office, capsys)
+    assert (code, len(damaged(report))) == (1, count)
+    assert all(row["file"] == str(volume) for row in damaged(report))
+    assert states(office).count(CopyState.MISMATCH) == count
+    volume.write_bytes(whole)
+    assert verified(office, capsys)[0] == 0
+    assert set(states(office)) == {CopyState.VERIFIED}
+
+
+def test_nothing_is_repaired(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.bring([mail("one")])
+    volume = volume_of(office)
+    volume.write_bytes(volume.read_bytes() + b"From torn Mon")
+    before = volume.read_bytes()
+    assert verified(office, capsys)[0] == 0
+    assert volume.read_bytes() == before
+
+
+def test_a_shared_copy_is_named_for_each_account_and_unique_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
+    office.bring([mail("both"), mail("hers")], "alice")
+    office.bring([mail("both"), mail("his")], "bob")
+    office.bring([mail("nobody's")], "bob", is_seen=False)
+    volume_of(office, "shared").unlink()
+    _, report = verified(office, capsys)
+    assert (report["checked"], report["ok"], len(damaged(report))) == (4, 0, 5)
+    assert sorted((str(row["account"]), row["uidl"] is None) for row in damaged(report)) == [
+        ("alice", False),
+        ("alice", False),
+        ("alice", True),
+        ("bob", False),
+        ("bob", False),
+    ]
+    _, hers = verified(office, capsys, "alice")
+    assert {row["account"] for row in damaged(hers)} == {"alice"}
+    assert hers["checked"] == 3
+
+
+def test_a_maildir_is_verified_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office(tmp_path, {"alice": ["maildir:mail"]})
+    office.bring([mail("one"), mail("two")])
+    first, second = sorted((tmp_path / "mail/new").iterdir())
+    first.write_bytes(first.read_bytes() + b"x\n")
+    second.rename(tmp_path / "mail/cur" / f"{second.name}:2,S")
+    code, report = verified(office, capsys)
+    assert (code, report["ok"], len(damaged(report))) == (1, 1, 1)
+    assert str(damaged(report)[0]["file"]).endswith(first.name)
+
+
+def test_a_sample_is_a_share(office: Office) -> None:
+    office.bring(mail(str(number)) for number in range(200))
+    with office.opened() as (ledger, shelves, _):
+        check = Check(shelves, ledger.archive, clock=time.time, chance=random.Random(7))
+        verdict = check.make(Selection(share=0.2))
+    assert 20 < verdict.checked < 60
+    assert verdict.ok == verdict.checked
+
+
+def test_since_leaves_out_what_was_archived_before(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.bring([mail("one")])
+    assert verified(office, capsys, "--since", "yesterday")[1]["checked"] == 1
+    assert verified(office, capsys, "--since", "2124-01-01")[1]["checked"] == 0
+
+
+@pytest.mark.parametrize("wrong", [["--sample", "x"], ["--sample", "0%"], ["--sample", "101%"], ["--since", "soon"]])
+def test_a_selection_that_makes_no_sense_is_wrong_usage(office: Office, wrong: list[str]) -> None:
+    assert office.call("verify", *wrong) == 2
+
+
+def test_progress_is_told(office: Office) -> None:
+    office.bring(mail(str(number)) for number in range(1_200))
+    told: list[int] = []
+    with office.opened() as (ledger, shelves, _):
+        Check(shelves, ledger.archive, clock=time.time, told=lambda copies, _octets: told.append(copies)).make(
+            Selection()
+        )
+    assert told == [500, 1_000, 1_200]
+
+
+class Mailbox:
+    """An IMAP destination that gives what a test put there, or nothing at all."""
+
+    kind = "imap"
+    identity = "imap:u@h:993/INBOX"
+    label = "INBOX of u at h"
+    limits = BatchLimits(messages=100, octets=1 << 20)
+
+    def __init__(self, bodies: dict[int, bytes], required: Proof = Proof.SEMANTIC) -> None:
+        self.bodies = bodies
+        self.required_proof = required
+        self.is_down = False
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        if self.is_down:
+            raise FerryError(Kind.CONNECT, "the server does not answer")
+        for locator in locators:
+            assert isinstance(locator, ImapLocator)
+            content = self.bodies.get(locator.uid)
+            yield MemoryBody(content) if content is not None else FerryError(Kind.MISMATCH, "it is gone")
+
+    def recover(self, _recollection: Recollection) -> Iterator[Finding]:
+        raise NotImplementedError
+
+    def exclusive(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def begin(self, messages: Sequence[Message]) -> Anchor:
+        raise NotImplementedError
+
+    def recognition(self, message: Message) -> bytes:
+        raise NotImplementedError
+
+    def store(self, messages: Sequence[Message]) -> Stored:
+        raise NotImplementedError
+
+    def probe(self) -> dict[str, object]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+
+ORIGINAL = mail("altered", "text", Message_ID="<a@x>")
+
+
+@contextmanager
+def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledger, Shelf, Mailbox, Digest]]:
+    """A mailbox with one copy of ``ORIGINAL``, which was proven to this grade when it was stored."""
+    message = message_of(ORIGINAL)
+    box = Mailbox({1: stored})
+    with closing(Ledger.open(tmp_path / "state")) as ledger:
+        copies = ledger.copies(box.identity, box.kind)
+        found = Found(message.digest, message.header_digest, message.message_id, message.octets, ImapLocator(9, 1))
+        copies.found([found], [])
+        [copy] = copies.all_copies()
+        copies.judged([Judged(copy.copy_id, proof)], Proof.SEMANTIC, 1.0)
+        yield ledger, Shelf(box, copies, ("alice",)), box, message.digest
+
+
+def checked(ledger: Ledger, *shelves: Shelf) -> Verdict:
+    return Check(Shelves(shelves), ledger.archive, clock=time.time).make(Selection())
+
+
+def test_an_exact_copy_on_a_server_is_proven_exactly(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL, Proof.CANONICAL) as (ledger, shelf, _, _digest):
+        assert checked(ledger, shelf).is_ok
+        assert next(shelf.copies.all_copies()).proof is Proof.EXACT
+
+
+def test_an_altered_copy_without_an_original_is_seen_to_be_there(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.CANONICAL) as (ledger, shelf, box, _):
+        verdict = checked(ledger, shelf)
+        assert (verdict.ok, verdict.present) == (1, 1)
+        assert next(shelf.copies.all_copies()).proof is Proof.CANONICAL
+        box.bodies[1] = mail("another", Message_ID="<b@x>")
+        verdict = checked(ledger, shelf)
+        assert [row.reason for row in verdict.damaged] == ["another message stands in its place"]
+        box.bodies.clear()
+        assert [row.reason for row in checked(ledger, shelf).damaged] == ["it is gone"]
+
+
+def test_an_altered_copy_is_held_against_an_original_elsewhere(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.bring([ORIGINAL])
+    with (
+        office.opened() as (_, shelves, _index),
+        mailbox(tmp_path, mail("altered", "text", Date="x", Message_ID="<a@x>"), Proof.SEMANTIC) as (
+            ledger,
+            shelf,
+            box,
+            _,
+        ),
+    ):
+        [local] = shelves.all
+        assert checked(ledger, shelf, local).damaged[0].destination == box.label
+        box.bodies[1] = b"Return-Path: <x@y>\r\n" + ORIGINAL
+        verdict = checked(ledger, shelf, local)
+        assert (verdict.checked, verdict.present) == (2, 0)
+
+
+def test_a_copy_that_was_exact_and_is_not_any_more_is_damaged(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.EXACT) as (ledger, shelf, _, _digest):
+        assert len(checked(ledger, shelf).damaged) == 1
+
+
+def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, shelf, box, _):
+        box.is_down = True
+        verdict = checked(ledger, shelf)
+        assert not verdict.is_ok
+        assert verdict.damaged == []
+        assert verdict.unreachable[0].destination == box.label
+        assert next(shelf.copies.all_copies()).state is CopyState.VERIFIED
