@@ -2,10 +2,12 @@
 
 A volume whose stamp is the remembered one is not even opened. One that grew is read from its remembered end on, after
 an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are told as
-``Found``. Bytes are cut in one case only: the file ends in a record that is not whole, and an open intent explains it,
-which is to say that its From_ line is one that we were about to write, from that place on, and that nothing in it looks
-like another writer's From_ line. They are copied to the state folder first. Everything else is left as it is; a
-volume whose end is no border between records is CLOSED, so that nothing is ever glued to it.
+``Found``. Bytes are cut in one case only: a record is not whole, and an open intent explains it and all that follows,
+which is to say that its From_ line is one that we were about to write, from that place on, that nothing in it looks
+like another writer's From_ line, and that what follows up to the end of the file is of that intent, whole or torn too
+(after a power cut the end of a batch may be on the disk and its middle not). They are copied to the state folder first.
+Everything else is left as it is; a volume whose end is no border between records is CLOSED, so that nothing is ever
+glued to it.
 """
 
 from __future__ import annotations
@@ -178,15 +180,21 @@ class Recovery:
         evidence = self._evidence_of(volume.name)
         end, told = volume.end, 0
         is_border = volume.end == known.end or ends_at_border(volume.handle, volume.end)
+        doubtful: list[tuple[Span, Found | None]] = []
         for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), known.end, volume.end):
             found = _found(volume, span) if span.is_readable else None
-            if span.is_last and evidence and self._is_ours_and_torn(volume, span, found, evidence):
-                self._cut(volume, span)
+            doubtful.append((span, found))
+            if evidence and self._is_torn_from(volume, doubtful, evidence):
+                if not span.is_last:
+                    continue
+                self._cut(volume, doubtful[0][0].offset)
                 end, is_border = volume.end, True
                 break
-            if found is not None:
-                yield found
-                told += 1
+            for _, safe in doubtful:
+                if safe is not None:
+                    yield safe
+                    told += 1
+            doubtful.clear()
             if span.is_last:
                 end = span.end if found else span.offset
                 is_border = is_border or _is_meant(found, evidence)
@@ -207,34 +215,43 @@ class Recovery:
 
     # -------------------------------------------------------------------------------------- torn tails
 
+    def _is_torn_from(
+        self, volume: OpenVolume, records: Sequence[tuple[Span, Found | None]], evidence: Evidence
+    ) -> bool:
+        """Tell whether the first of these records is ours and torn, and the newest may be cut off with it."""
+        span, found = records[-1]
+        if len(records) > 1 and _is_meant(found, evidence):
+            return True
+        return self._is_ours_and_torn(volume, span, found, evidence)
+
     def _is_ours_and_torn(self, volume: OpenVolume, span: Span, found: Found | None, evidence: Evidence) -> bool:
-        """Tell whether an open intent explains the last record, and it is not a message of that intent, whole."""
+        """Tell whether an open intent explains a record, and it is not a message of that intent, whole."""
         if span.offset < evidence.offset or _is_meant(found, evidence):
             return False
         beginning = read_range(volume.handle, span.offset, min(mboxrd.FRAME_LIMIT, span.length))
-        frame_end = beginning.find(b"\n") + 1
-        if frame_end:
-            if recognition_of(beginning[:frame_end]) not in evidence.frames:
+        frame, line_end, _ = beginning.partition(b"\n")
+        if line_end and b"\0" not in frame:
+            if recognition_of(frame + line_end) not in evidence.frames:
                 return False
-        elif not evidence.is_anchored_here or not _could_begin_a_frame(beginning):
+        elif not evidence.is_anchored_here or not _could_begin_a_frame(frame):
             return False
         return not _holds_somebodys_from_line(volume.handle, span.offset + 1, span.end)
 
-    def _cut(self, volume: OpenVolume, span: Span) -> None:
+    def _cut(self, volume: OpenVolume, offset: int) -> None:
         """Copy a torn tail to the state folder, if there is room, and take it from the volume, durably."""
-        self._save(volume, span)
+        self._save(volume, offset)
         try:
             os.close(os.open(self.folder / volume.name, os.O_WRONLY | os.O_CLOEXEC))  # says why where it is read-only
-            self.device.truncate(volume.handle, span.offset)
+            self.device.truncate(volume.handle, offset)
             self.step("mbox.tail-cut")
             self.device.fsync(volume.handle)
         except OSError as error:
             raise storage_error(error, f"cutting a torn message from {self.folder / volume.name}") from error
         self.step("mbox.tail-cut-fsynced")
-        volume.end = span.offset
+        volume.end = offset
 
-    def _save(self, volume: OpenVolume, span: Span) -> None:
-        path = self.torn_folder / f"{volume.name.removesuffix('.mbox')}-{span.offset}-{span.length}.torn"
+    def _save(self, volume: OpenVolume, begin: int) -> None:
+        path = self.torn_folder / f"{volume.name.removesuffix('.mbox')}-{begin}-{volume.end - begin}.torn"
         try:
             make_folder(self.torn_folder, self.device)
             path.unlink(missing_ok=True)  # left by a crash between the copying and the cutting
@@ -242,8 +259,8 @@ class Recovery:
         except OSError:
             return  # no room for a copy of half a message: the whole one is still at its source
         try:
-            for offset in range(span.offset, span.end, STREAM_ABOVE):
-                write_all(copy, read_range(volume.handle, offset, min(STREAM_ABOVE, span.end - offset)), self.device)
+            for piece in pieces_of(volume.handle, begin, volume.end):
+                write_all(copy, piece, self.device)
             self.device.fsync(copy)
         except OSError:
             path.unlink(missing_ok=True)
@@ -267,10 +284,10 @@ def _is_meant(found: Found | None, evidence: Evidence | None) -> bool:
     return found is not None and evidence is not None and found.digest in evidence.digests
 
 
-def _could_begin_a_frame(beginning: bytes) -> bool:
-    """Tell whether these bytes, without any line end, are the start of a From_ line, or a hole that a crash left."""
-    written = beginning.rstrip(b"\0")  # some file systems fill with NUL what never reached the disk
-    return b"From ".startswith(written[:5]) and len(written) <= _OUR_FRAME
+def _could_begin_a_frame(line: bytes) -> bool:
+    """Tell whether these bytes are the start of a From_ line, or one in which a crash left a hole."""
+    written = line.rstrip(b"\0")  # some file systems fill with NUL what never reached the disk; no From_ line holds one
+    return b"\0" in written or (b"From ".startswith(written[:5]) and len(written) <= _OUR_FRAME)
 
 
 def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:

@@ -23,6 +23,7 @@ from migrator.destinations.files import Device
 from migrator.destinations.mbox import STEPS, MboxDestination
 from migrator.errors import FerryError, Kind
 from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, recover, simple, store
+from tests.faults import overwrite
 
 Open = Callable[..., MboxDestination]
 NAME = "2026-11-001.mbox"
@@ -136,6 +137,33 @@ def test_a_tail_that_reached_the_disk_as_zeros_is_cut(open_mbox: Open, folder: P
     assert (folder / NAME).read_bytes() == whole[:begin]
     store(mbox, memory, [simple(1)])
     assert (folder / NAME).read_bytes() == whole
+
+
+@pytest.mark.parametrize(("hole", "size"), [(0, 30), (0, 200), (30, 250), (100, 5), (100, 120)])
+def test_a_batch_whose_middle_never_reached_the_disk_is_cut_from_there_on(
+    open_mbox: Open, folder: Path, memory: Memory, hole: int, size: int
+) -> None:
+    begin = (folder / NAME).stat().st_size
+    store_without_noting(open_mbox(), memory, [1, 2, 3])
+    whole = (folder / NAME).read_bytes()
+    overwrite(folder / NAME, begin + hole, bytes(size))
+    mbox = open_mbox()
+    recover(mbox, memory)
+    store(mbox, memory, [each for each in map(simple, (1, 2, 3)) if each.digest not in memory.copies])
+    assert (folder / NAME).read_bytes() == whole
+
+
+def test_after_a_hole_in_our_batch_a_message_of_another_writer_is_never_cut(
+    open_mbox: Open, folder: Path, memory: Memory
+) -> None:
+    begin = (folder / NAME).stat().st_size
+    store_without_noting(open_mbox(), memory, [1, 2])
+    overwrite(folder / NAME, begin + 70, bytes(10))
+    append(folder / NAME, FOREIGN)
+    before = (folder / NAME).read_bytes()
+    recover(open_mbox(), memory)
+    assert (folder / NAME).read_bytes() == before
+    assert simple(2).digest in memory.copies
 
 
 def test_a_large_torn_message_is_cut(open_mbox: Open, folder: Path, memory: Memory) -> None:
