@@ -13,10 +13,10 @@ from jobs.queue import Job
 from jobs.worker import Pulse
 from migrator import config
 from migrator.ends import job_of
+from migrator.errand import Surroundings
 from migrator.fleet import run_recorded
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
-from migrator.run import Surroundings
 
 Run = Callable[[config.Account, threading.Event], AccountReport]
 

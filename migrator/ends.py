@@ -10,9 +10,9 @@ from typing import assert_never
 
 from migrator import config
 from migrator.destinations import Destination
+from migrator.errand import Job
 from migrator.plan import Policy
 from migrator.pop3.session import Source
-from migrator.run import Job
 
 
 @dataclass(frozen=True, slots=True)

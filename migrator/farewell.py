@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from migrator.digest import HeaderFacts
+from migrator.errand import Errand
 from migrator.errors import Advice, FerryError, Kind
 from migrator.haul import Haul
-from migrator.model import HeaderDigest, MessageNumber, MessageRow
+from migrator.model import Content, MessageNumber, MessageRow, UniqueId
 from migrator.plan import Column
 from migrator.pop3.session import Session
-from migrator.report import Problem
-
-if TYPE_CHECKING:
-    from migrator.run import AccountRun
 
 
-def prove_by_headers(run: AccountRun, session: Session, haul: Haul, due: Column) -> Column:
+def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) -> Column:
     """Prove known messages by octets and header digest (TOP n 0), and their copies by reading them again.
 
     What is proven becomes deletable; what is not is reported. Returns the messages for which only their content
@@ -30,28 +27,49 @@ def prove_by_headers(run: AccountRun, session: Session, haul: Haul, due: Column)
         if error.kind is not Kind.REFUSED:
             raise
         return due
-    contents = run.maildrop.contents(list(rows.values()))
+    contents = errand.maildrop.contents(list(rows.values()))
     copies = haul.prove_copies([content.digest for content in contents.values()])
-    for number, row in rows.items():
-        content = contents[row]
-        doubt = _header_doubt(shown[number], content.header_digest) or copies[content.digest]
+    groups = _by_unique_id(errand, contents)
+    by_content = Column()
+    for number, row, octets in due:
+        content = _shown(shown[number], groups[row])
+        doubt = content if isinstance(content, FerryError) else copies[content.digest]
         if doubt is None:
             haul.deletable[number] = row
-            run.tally.verified_again()
+            errand.tally.verified_again()
+        elif doubt.kind is Kind.UNPROVEN:
+            by_content.append(number, row, octets)
         else:
-            run.tally.not_deleted(row, problem_of(run, row, doubt))
-    return Column()
+            errand.tally.not_deleted(row, errand.problem_of(row, doubt))
+    return by_content
 
 
-def _header_doubt(facts: HeaderFacts | FerryError, recorded: HeaderDigest) -> FerryError | None:
+def _by_unique_id(errand: Errand, contents: dict[MessageRow, Content]) -> dict[MessageRow, set[Content]]:
+    """Return, for each message, what may stand under its unique-id: more than itself where a server repeats it."""
+    unique_ids = errand.maildrop.unique_ids(list(contents))
+    groups: defaultdict[UniqueId | MessageRow, set[Content]] = defaultdict(set)
+    for row, content in contents.items():
+        groups[unique_ids[row] or row].add(content)
+    return {row: groups[unique_ids[row] or row] for row in contents}
+
+
+def _shown(facts: HeaderFacts | FerryError, candidates: set[Content]) -> Content | FerryError:
+    """Return the content that the source shows the headers of."""
     if isinstance(facts, FerryError):
         return facts
-    if facts.digest == recorded:
-        return None
-    return FerryError(Kind.CHANGED, "the source now shows other headers for this message than were copied")
+    matches = [content for content in candidates if content.header_digest == facts.digest]
+    if not matches:
+        return FerryError(Kind.CHANGED, "the source now shows other headers for this message than were copied")
+    if len(matches) > 1:
+        return FerryError(
+            Kind.AMBIGUOUS,
+            "several messages share this unique-id and these headers, so that headers cannot tell which one this is",
+            cure='proof_before_delete = "content" can',
+        )
+    return matches[0]
 
 
-def delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
+def delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
     """Delete these messages and end the session; returns how many the server's reply to QUIT confirmed.
 
     The wish is durable before the first DELE. A count that does not fit afterwards, or a QUIT without a positive
@@ -62,20 +80,20 @@ def delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, Mes
             session.quit()
         session.abandon()
         return 0
-    run.maildrop.deletion_requested(list(deletable.values()))
-    run.around.step("deletion.requested")
+    errand.maildrop.deletion_requested(list(deletable.values()))
+    errand.around.step("deletion.requested")
     try:
-        return _delete(run, session, deletable, listed)
+        return _delete(errand, session, deletable, listed)
     except FerryError as error:
         for row in deletable.values():
-            run.tally.not_deleted(row, problem_of(run, row, error))
+            errand.tally.not_deleted(row, errand.problem_of(row, error))
         raise
 
 
-def _delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
-    refused = _send(run, session, deletable)
+def _delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
+    refused = _send(errand, session, deletable)
     gone = [row for number, row in deletable.items() if number not in refused]
-    run.around.step("source.dele-sent")
+    errand.around.step("source.dele-sent")
     count = session.stat().count
     if count != listed - len(gone):
         raise FerryError(
@@ -83,10 +101,10 @@ def _delete(run: AccountRun, session: Session, deletable: dict[MessageNumber, Me
             f"after deleting {len(gone)} of {listed} messages the server counts {count}; nothing was deleted",
         )
     words = _quit(session)
-    run.around.step("source.quit")
-    run.maildrop.deleted(gone, words, run.around.clock())
-    run.around.step("deletion.recorded")
-    run.tally.deleted(gone)
+    errand.around.step("source.quit")
+    errand.maildrop.deleted(gone, words, errand.around.clock())
+    errand.around.step("deletion.recorded")
+    errand.tally.deleted(gone)
     return len(gone)
 
 
@@ -98,22 +116,22 @@ def _quit(session: Session) -> str:
         raise
 
 
-def _send(run: AccountRun, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
+def _send(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
     refused: set[MessageNumber] = set()
     for number, error in session.delete(list(deletable)):
         if error is not None:
             refused.add(number)
             row = deletable[number]
-            run.tally.not_deleted(row, problem_of(run, row, error))
+            errand.tally.not_deleted(row, errand.problem_of(row, error))
     return refused
 
 
-def too_many(run: AccountRun, wanted: int) -> bool:
+def too_many(errand: Errand, wanted: int) -> bool:
     """Say whether the run wants to delete more than it may; then none is deleted, and the report says so."""
-    limit = run.job.policy.max_delete
+    limit = errand.job.policy.max_delete
     if limit is None or wanted <= limit:
         return False
-    run.tally.trouble(
+    errand.tally.trouble(
         FerryError(
             Kind.REFUSED,
             f"{wanted} messages would be deleted at the source and --max-delete allows {limit}: none was deleted",
@@ -121,8 +139,3 @@ def too_many(run: AccountRun, wanted: int) -> bool:
         )
     )
     return True
-
-
-def problem_of(run: AccountRun, row: MessageRow, error: FerryError) -> Problem:
-    """Name the message of a ledger row in a problem."""
-    return Problem.of(error, unique_id=run.maildrop.unique_ids([row]).get(row))

@@ -10,50 +10,47 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from migrator.digest import digest_of_body
+from migrator.errand import Errand
 from migrator.errors import FerryError
 from migrator.model import Body, Content, Digest, MemoryBody, Message
 from migrator.spool import SpoolFile
 from migrator.transfer import Brought, Carrier
 
-if TYPE_CHECKING:
-    from migrator.run import AccountRun
-
 _BATCH = 200
 _MEMORY_LIMIT = 256 * 1024
 
 
-def fill_new_destinations(run: AccountRun) -> set[Digest]:
+def fill_new_destinations(errand: Errand) -> set[Digest]:
     """Bring what the account's folders hold to its destinations that lack it; returns what was brought.
 
     A destination that fails is reported, and filled by a later run.
     """
     filled: set[Digest] = set()
-    if len(run.carriers) < 2:
+    if len(errand.carriers) < 2:
         return filled
-    for place, target in enumerate(run.carriers):
-        if place in run.unusable or run.maildrop.is_filled(target.copies.destination_id):
+    for place, target in enumerate(errand.carriers):
+        if place in errand.unusable or errand.maildrop.is_filled(target.copies.destination_id):
             continue
         try:
-            for digest in _fill(run, target):
+            for digest in _fill(errand, target):
                 filled.add(digest)
         except FerryError as error:
-            run.tally.trouble(error, target.destination.label)
+            errand.tally.trouble(error, target.destination.label)
         else:
-            if not run.around.stop.is_set():
-                run.maildrop.filled(target.copies.destination_id, run.around.clock())
+            if not errand.is_stopped:
+                errand.maildrop.filled(target.copies.destination_id, errand.around.clock())
     return filled
 
 
-def _fill(run: AccountRun, target: Carrier) -> Iterator[Digest]:
-    for place, source in enumerate(run.carriers):
-        if source is target or place in run.unusable or source.destination.kind == "imap":
+def _fill(errand: Errand, target: Carrier) -> Iterator[Digest]:
+    for place, source in enumerate(errand.carriers):
+        if source is target or place in errand.unusable or source.destination.kind == "imap":
             continue
-        lacking = iter(run.maildrop.lacking(target.copies.destination_id, source.copies.destination_id))
-        while (batch := list(islice(lacking, _BATCH))) and not run.around.stop.is_set():
-            messages = read_archived(source, batch, run.spool_dir)
+        lacking = iter(errand.maildrop.lacking(target.copies.destination_id, source.copies.destination_id))
+        while (batch := list(islice(lacking, _BATCH))) and not errand.is_stopped:
+            messages = read_archived(source, batch, errand.spool_dir)
             for message, outcome in zip(messages, target.bring(messages), strict=True):
                 if isinstance(outcome, Brought):
                     yield message.digest

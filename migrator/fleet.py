@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+from migrator.errand import Job, Surroundings
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
-from migrator.run import Job, Surroundings, run_account
+from migrator.run import run_account
 from migrator.tally import Tally
 
 AT_ONCE = 8

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from migrator.delivery import Delivered, Delivery, Parcel
 from migrator.digest import same_but_for_server_headers
-from migrator.errors import FerryError, Kind
+from migrator.errand import Errand
+from migrator.errors import FerryError, Kind, Scope
 from migrator.fill import read_archived
 from migrator.model import Body, Content, Digest, Message, MessageNumber, MessageRow
 from migrator.plan import Column, Wanted
@@ -22,9 +22,6 @@ from migrator.pop3.session import Session
 from migrator.report import Problem
 from migrator.spool import OctetBudget, SpoolFile
 from migrator.transfer import Carrier
-
-if TYPE_CHECKING:
-    from migrator.run import AccountRun
 
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
@@ -37,15 +34,15 @@ KEEP_ALIVE_SECONDS = 20.0
 class Haul:
     """What one session brings home."""
 
-    def __init__(self, run: AccountRun, session: Session, changed_before: set[MessageRow]) -> None:
+    def __init__(self, errand: Errand, session: Session, changed_before: set[MessageRow]) -> None:
         """Prepare; ``changed_before`` are messages that were found changed by an earlier run too."""
-        self._run = run
+        self._errand = errand
         self._session = session
-        self._tally = run.tally
-        self._ledger = run.maildrop
+        self._tally = errand.tally
+        self._ledger = errand.maildrop
         self._changed_before = changed_before
         self._budget = OctetBudget(BUDGET_OCTETS)
-        self._delivery = Delivery(run.carriers, self._budget, run.unusable)
+        self._delivery = Delivery(errand.carriers, self._budget, errand.unusable)
         self._on_the_way: dict[MessageNumber, Wanted] = {}
         self._arrived: list[Parcel] = []  # not known to be in step
         self._batch: list[Parcel] = []
@@ -74,7 +71,7 @@ class Haul:
         """
         left = Column()
         remaining = iter(known)
-        while (chunk := list(islice(remaining, _ARCHIVE_BATCH))) and not self._run.around.stop.is_set():
+        while (chunk := list(islice(remaining, _ARCHIVE_BATCH))) and not self._errand.is_stopped:
             contents = self._ledger.contents([message.row for message in chunk])
             messages = self._from_folders([contents[message.row] for message in chunk])
             for message in chunk:
@@ -91,9 +88,9 @@ class Haul:
 
         def read(carrier: Carrier) -> list[Message]:
             lacking = [content for content in contents if content.digest not in found]
-            return read_archived(carrier, lacking, self._run.spool_dir)
+            return read_archived(carrier, lacking, self._errand.spool_dir)
 
-        for place, carrier in enumerate(self._run.carriers):
+        for place, carrier in enumerate(self._errand.carriers):
             if carrier.destination.kind != "imap" and place not in self._delivery.broken:
                 found |= {message.digest: message for message in self._delivery.ask(place, read)}
         return found
@@ -107,7 +104,7 @@ class Haul:
         self._recorded = recorded
         try:
             self._retrieve(wanted)
-            if not self._run.around.stop.is_set():
+            if not self._errand.is_stopped:
                 again, self._to_read_again = self._to_read_again, []
                 self._retrieve(iter(again))
         except RetrieveBrokenError as error:
@@ -122,13 +119,13 @@ class Haul:
         for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
             self._take(event)
             self._record_finished()
-            if self._run.around.stop.is_set():
+            if self._errand.is_stopped:
                 return
 
     def prove_copies(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the copies of these contents at every destination again; the first error stands."""
         verdicts: dict[Digest, FerryError | None] = dict.fromkeys(digests)
-        for place in range(len(self._run.carriers)):
+        for place in range(len(self._errand.carriers)):
             answer = self._delivery.ask(place, lambda carrier: carrier.reprove(digests))
             verdicts = {digest: verdicts[digest] or answer[digest] for digest in digests}
         return verdicts
@@ -139,13 +136,13 @@ class Haul:
 
     def _sent(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
         for message in wanted:
-            if self._delivery.is_stuck or self._run.around.stop.is_set():
+            if self._delivery.is_stuck or self._errand.is_stopped:
                 return
             self._on_the_way[message.number] = message
             yield message
 
     def _spool(self) -> SpoolFile:
-        return SpoolFile(self._run.spool_dir)
+        return SpoolFile(self._errand.spool_dir)
 
     def _take(self, event: RetrieveEvent) -> None:
         match event:
@@ -185,11 +182,11 @@ class Haul:
             self._arrived.append(parcel)
 
     def _learn_sizes(self, *, fitting: int = 0, differing: int = 0) -> None:
-        self._run.habits = self._run.habits.after_sizes(fitting=fitting, differing=differing)
+        self._errand.habits = self._errand.habits.after_sizes(fitting=fitting, differing=differing)
 
     def _is_cut_short(self, event: Retrieved) -> bool:
         """Say whether octets are missing on a server that is not known to announce other sizes than it sends."""
-        return event.wire_octets < event.announced and not self._run.habits.announces_any_size
+        return event.wire_octets < event.announced and not self._errand.habits.announces_any_size
 
     def _short(self, event: Retrieved, *, is_same: bool) -> FerryError:
         reads = "both times" if is_same else "and other bytes than the first time"
@@ -204,9 +201,9 @@ class Haul:
         if row is None:
             return
         if row in self._recorded:
-            self._tally.not_deleted(row, self._problem(row, error))
+            self._tally.not_deleted(row, self._errand.problem_of(row, error))
         else:
-            self._run.broken[row] = error
+            self._errand.broken[row] = error
 
     def _row_of(self, number: MessageNumber) -> MessageRow | None:
         """Return the row of a message that was asked for and is not known to have come in step."""
@@ -234,12 +231,12 @@ class Haul:
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",
         )
-        self._changed[parcel.row] = problem = self._problem(parcel.row, error)
+        self._changed[parcel.row] = problem = self._errand.problem_of(parcel.row, error)
         self._tally.not_deleted(parcel.row, problem)
         if parcel.row not in self._changed_before:
             return parcel
         self._budget.give_back(parcel.charged)
-        self._run.ledger.history.failed([(parcel.row, problem)], self._run.around.clock())
+        self._errand.ledger.history.failed([(parcel.row, problem)], self._errand.around.clock())
         return None
 
     def _is_as_stored(self, recorded: Digest, received: Body) -> bool:
@@ -267,32 +264,32 @@ class Haul:
 
     def _record(self, batch: Sequence[Delivered]) -> None:
         """Write down how a batch ended: first the ledger, then the numbers."""
-        now = self._run.around.clock()
+        now = self._errand.around.clock()
         proven = [delivered for delivered in batch if not delivered.errors]
         failed = [delivered for delivered in batch if delivered.errors]
         if proven:
             self._ledger.copied([(d.parcel.row, d.parcel.message.digest) for d in proven], now)
-            self._run.around.step("messages.copied")
+            self._errand.around.step("messages.copied")
         for delivered in proven:
             self._record_proven(delivered, now)
         if changed := [(row, self._changed[row]) for d in proven if (row := d.parcel.row) in self._changed]:
-            self._run.ledger.history.failed(changed, now)
+            self._errand.ledger.history.failed(changed, now)
         if failed:
             self._record_failed(failed)
         octets = sum(delivered.parcel.message.octets for delivered in batch)
-        self._run.around.progress.advanced(self._tally.name, len(batch), octets)
+        self._errand.around.progress.advanced(self._tally.name, len(batch), octets)
 
     def _record_proven(self, delivered: Delivered, now: float) -> None:
         parcel = delivered.parcel
         is_known = parcel.row in self._recorded
         is_changed = parcel.row in self._changed
-        self._run.broken.pop(parcel.row, None)
+        self._errand.broken.pop(parcel.row, None)
         if is_known and not is_changed:
             self._tally.verified_again()
         else:
             self.brought += 1
             self._tally.brought(parcel.row, parcel.message.octets, was_stored=delivered.is_copied, was_known=is_known)
-        if not is_changed and (is_known or self._run.job.policy.due(now, now)):
+        if not is_changed and (is_known or self._errand.job.policy.due(now, now)):
             self.deletable[parcel.number] = parcel.row
 
     def _record_failed(self, batch: Sequence[Delivered]) -> None:
@@ -304,15 +301,15 @@ class Haul:
         for delivered in batch:
             row = delivered.parcel.row
             place, error = delivered.errors[0]
-            label = self._run.carriers[place].destination.label
-            if self._delivery.broken.get(place) is error:
+            label = self._errand.carriers[place].destination.label
+            if error.scope is not Scope.MESSAGE or self._delivery.broken.get(place) is error:
                 self._tally.trouble(error, label)
                 self._count_failed(row, None)
             else:
                 problem = Problem.of(error, unique_id=unique_ids.get(row), destination=label)
                 self._count_failed(row, problem)
                 problems.append((row, problem))
-        self._run.ledger.history.failed(problems, self._run.around.clock())
+        self._errand.ledger.history.failed(problems, self._errand.around.clock())
 
     def _count_failed(self, row: MessageRow, problem: Problem | None) -> None:
         if row not in self._recorded:
@@ -322,9 +319,6 @@ class Haul:
 
     def _refused(self, row: MessageRow, error: FerryError) -> None:
         """Note a message that the source does not give, or not whole."""
-        problem = self._problem(row, error)
+        problem = self._errand.problem_of(row, error)
         self._count_failed(row, problem)
-        self._run.ledger.history.failed([(row, problem)], self._run.around.clock())
-
-    def _problem(self, row: MessageRow, error: FerryError) -> Problem:
-        return Problem.of(error, unique_id=self._ledger.unique_ids([row]).get(row))
+        self._errand.ledger.history.failed([(row, problem)], self._errand.around.clock())

@@ -86,7 +86,7 @@ class Carrier:
     def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the stored copies of these contents again; None means it is there and equal.
 
-        Where a copy is not equal byte for byte and its original is not at hand, that is an error too.
+        ``unproven`` means that only the original can tell, because the server changed what it stored.
         """
         found = self.copies.find(digests)
         proven = self._prove([_ToProve(copy, None) for copy in found.values()])
@@ -161,6 +161,9 @@ class Carrier:
         judged: list[Judged] = []
         bodies = self.destination.read([locator for _, locator in located])
         for (item, _), body in zip(located, bodies, strict=True):
+            if self._needs_original(item, body):
+                verdicts[item.copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
+                continue
             proof, reason = self._compare(item, body)
             judged.append(Judged(item.copy.copy_id, proof, reason))
             is_proven = reaches(proof, self.destination.required_proof)
@@ -170,6 +173,11 @@ class Carrier:
             self.copies.judged(judged, self.destination.required_proof, self._clock())
         self._step("copies.judged")
         return verdicts
+
+    def _needs_original(self, item: _ToProve, body: Body | FerryError) -> bool:
+        """Say whether a copy that its server changed is to be proven, and its original is not at hand."""
+        was_changed = item.copy.proof in {Proof.CANONICAL, Proof.SEMANTIC}
+        return was_changed and item.original is None and not isinstance(body, FerryError)
 
     def _compare(self, item: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
         if isinstance(body, FerryError):

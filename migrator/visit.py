@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from migrator import farewell
+from migrator.errand import Errand
 from migrator.errors import FerryError, Kind
 from migrator.haul import Haul
 from migrator.model import KnownMessage, MessageRow
@@ -25,9 +25,6 @@ from migrator.pop3.session import Session
 from migrator.recognition import recognise
 from migrator.report import Problem, WouldDelete
 
-if TYPE_CHECKING:
-    from migrator.run import AccountRun
-
 SLICE_SECONDS = 300.0
 """After so long a session that deletes is brought to its QUIT, so that a dropped line undoes little."""
 
@@ -35,13 +32,13 @@ SLICE_SECONDS = 300.0
 class Visit:
     """One session of a run, and what came of it."""
 
-    def __init__(self, run: AccountRun, *, is_second_try: bool = False) -> None:
+    def __init__(self, errand: Errand, *, is_second_try: bool = False) -> None:
         """Prepare; nothing is touched yet. A second try is for the messages that broke the line before."""
-        self._run = run
+        self._errand = errand
         self._is_second_try = is_second_try
-        self._tally = run.tally
-        self._ledger = run.maildrop
-        self._policy = run.job.policy.after(run.tally.handled)
+        self._tally = errand.tally
+        self._ledger = errand.maildrop
+        self._policy = errand.job.policy.after(errand.tally.handled)
         self._began = time.monotonic()
         self._changed_before: set[MessageRow] = set()
         self._has_taken_all = False
@@ -62,7 +59,7 @@ class Visit:
             session.abandon()
             raise
         finally:
-            self._run.facts = session.facts
+            self._errand.facts = session.facts
 
     def look(self) -> None:
         """Say what a session would do, and hang up."""
@@ -77,38 +74,38 @@ class Visit:
             session.abandon()
 
     def _open(self) -> Session:
-        job = self._run.job
-        session = self._run.around.open_session(job.source, job.password, self._run.facts)
-        self._run.around.step("source.open")
+        job = self._errand.job
+        session = self._errand.around.open_session(job.source, job.password, self._errand.facts)
+        self._errand.around.step("source.open")
         return session
 
     def _hold(self, session: Session) -> None:
-        with closing(session.listing(self._run.spool_dir)) as listing:
+        with closing(session.listing(self._errand.spool_dir)) as listing:
             self._work_through(session, listing)
 
     def _work_through(self, session: Session, listing: Listing) -> None:
         self.has_listing, self.listed = True, listing.count
         key = self._settled_key(listing)
-        if (count := self._ledger.settled(key, self._run.around.clock())) is not None:
+        if (count := self._ledger.settled(key, self._errand.around.clock())) is not None:
             self._tally.settled(count)
             self.has_finished = True
-            farewell.delete(self._run, session, {}, self.listed)
+            farewell.delete(self._errand, session, {}, self.listed)
             return
         self._match(session, listing)
-        self._tally.deleted(self._ledger.note(self._run.around.clock()))
-        self._run.around.step("listing.noted")
+        self._tally.deleted(self._ledger.note(self._errand.around.clock()))
+        self._errand.around.step("listing.noted")
         unproven_before = self._tally.unproven_seen
         plan = self._plan(self._tally.counted(self._known()))
         self.has_found_new = self._tally.unproven_seen > unproven_before
-        with closing(Haul(self._run, session, self._changed_before)) as haul:
+        with closing(Haul(self._errand, session, self._changed_before)) as haul:
             self._work(session, plan, haul)
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
-            until = min(plan.settled_until, self._policy.next_due(self._run.around.clock()))
+            until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
             self._ledger.listing_settled(key, listing.count, until)
 
     def _settled_key(self, listing: Listing) -> bytes:
         """Return what an unchanged listing under an unchanged wish is known by."""
-        wish = repr((self._policy, [carrier.copies.destination_id for carrier in self._run.carriers]))
+        wish = repr((self._policy, [carrier.copies.destination_id for carrier in self._errand.carriers]))
         return sha256(listing.fingerprint + wish.encode()).digest()
 
     def _work(self, session: Session, plan: Plan, haul: Haul) -> None:
@@ -117,30 +114,30 @@ class Visit:
         due = plan.delete if may_delete else Column()
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
-                due = farewell.prove_by_headers(self._run, session, haul, due)
-            self._run.around.progress.planned(self._tally.name, plan.messages, plan.octets)
+                due = farewell.prove_by_headers(self._errand, session, haul, due)
+            self._errand.around.progress.planned(self._tally.name, plan.messages, plan.octets)
             incomplete = haul.complete(plan.complete)
             recorded = self._ledger.contents([message.row for message in due])
             haul.fetch(self._sliced(chain(plan.retrieve, incomplete, due)), recorded)
         finally:
             self.brought, self.is_stuck = haul.brought, haul.is_stuck
-        if self._run.around.stop.is_set():
+        if self._errand.is_stopped:
             session.abandon()
             return
-        self.deleted = farewell.delete(self._run, session, haul.deletable if may_delete else {}, self.listed)
+        self.deleted = farewell.delete(self._errand, session, haul.deletable if may_delete else {}, self.listed)
         self.has_finished = self._has_taken_all
 
     def _may_delete(self, plan: Plan) -> bool:
         new = len(plan.retrieve) + len(plan.complete)
         wanted = len(plan.delete) + (new if self._policy.deletes_at_once else 0)
-        return not farewell.too_many(self._run, self._tally.deletions + wanted)
+        return not farewell.too_many(self._errand, self._tally.deletions + wanted)
 
     def _sliced(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
         """Pass on what this session is to retrieve: not what broke the line before, and not longer than is wise."""
         for place, message in enumerate(wanted):
             if self._is_long_enough(place):
                 return
-            if self._is_second_try or message.row not in self._run.broken:
+            if self._is_second_try or message.row not in self._errand.broken:
                 yield message
         self._has_taken_all = True
 
@@ -148,7 +145,7 @@ class Visit:
         """Say whether to come to QUIT now; where nothing is deleted a dropped line undoes nothing."""
         if isinstance(self._policy.leave_on_server, Keep):
             return False
-        return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._run.most_messages
+        return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._errand.most_messages
 
     def _is_settled(self, plan: Plan, haul: Haul) -> bool:
         is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not haul.has_changes
@@ -160,13 +157,13 @@ class Visit:
             recognise(session, self._ledger)
 
     def _known(self) -> Iterator[KnownMessage]:
-        return self._ledger.listed([carrier.copies.destination_id for carrier in self._run.carriers])
+        return self._ledger.listed([carrier.copies.destination_id for carrier in self._errand.carriers])
 
     def _plan(self, messages: Iterator[KnownMessage]) -> Plan:
-        plan = make_plan(self._noted(messages), self._policy, self._run.around.clock())
+        plan = make_plan(self._noted(messages), self._policy, self._errand.around.clock())
         for wanted in plan.oversized:
             self._tally.skipped(wanted.row, self._too_large(wanted))
-        problems = self._run.ledger.history.problems([wanted.row for wanted in plan.waiting])
+        problems = self._errand.ledger.history.problems([wanted.row for wanted in plan.waiting])
         for row, problem in problems.items():
             self._tally.failed(row, problem)
         return plan
@@ -182,7 +179,7 @@ class Visit:
 
     def _may_go(self, messages: Iterator[KnownMessage], shown: dict[MessageRow, WouldDelete]) -> Iterator[KnownMessage]:
         """Pass messages through, showing what the policy would delete if nothing else stood in the way."""
-        now = self._run.around.clock()
+        now = self._errand.around.clock()
         for message in messages:
             if self._policy.deletes_at_once or decide(message, self._policy, now) is Step.DELETE:
                 shown[message.row] = WouldDelete(message.unique_id, message.octets, message.digest)
@@ -201,4 +198,4 @@ class Visit:
             Kind.TOO_LARGE,
             f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {limit:,}",
         )
-        return farewell.problem_of(self._run, wanted.row, error)
+        return self._errand.problem_of(wanted.row, error)

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from migrator.destinations import Destination
 from migrator.destinations.mbox import MboxDestination
+from migrator.errand import Job, Surroundings
 from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
 from migrator.net import TlsMode, TlsSettings
@@ -26,7 +27,6 @@ from migrator.plan import Policy
 from migrator.policy import DeleteWhenVerified, Keep
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
-from migrator.run import Job, Surroundings
 
 
 class Server(Protocol):

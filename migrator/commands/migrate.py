@@ -13,11 +13,11 @@ from migrator.commands import DONE, INTERRUPTED, NOT_ALL_DONE
 from migrator.commands.opening import configuration, keep_secrets, ledger_in, with_passwords
 from migrator.commands.stopping import stopping
 from migrator.ends import Limits, job_of
+from migrator.errand import Surroundings
 from migrator.errors import ConfigError, FerryError
 from migrator.fleet import run_accounts
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.report import AccountReport, Problem, Status
-from migrator.run import Surroundings
 from migrator.screen import Screen, Style
 from migrator.summary import account_line, problem_lines, total_line, would_delete_lines
 

@@ -16,10 +16,10 @@ from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples
 from migrator.demo.server import Maildrop, serving
 from migrator.ends import job_of
+from migrator.errand import Surroundings
 from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
-from migrator.run import Surroundings
 from migrator.screen import Screen, Style
 from migrator.shelving import shelves_of
 from migrator.words import counted, size, span

@@ -1,0 +1,89 @@
+"""What one run is about, and what its sessions share: the account's job, the effects it may have, what was learned."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from migrator.destinations import Destination
+from migrator.errors import FerryError
+from migrator.ledger import Ledger
+from migrator.model import MessageRow
+from migrator.plan import Policy
+from migrator.pop3.session import ServerFacts, Session, Source, open_session
+from migrator.report import Problem, Progress, Silent
+from migrator.rounds import Habits
+from migrator.tally import Tally
+from migrator.transfer import Carrier
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One account's work: where its mail is, where it goes, what its owner wants."""
+
+    name: str
+    source: Source
+    password: Callable[[], str]
+    policy: Policy
+    destinations: Sequence[Destination]
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The effects a run needs, so that a test can hand it others. ``step`` is told the name of each step done."""
+
+    clock: Callable[[], float] = time.time
+    stop: threading.Event = field(default_factory=threading.Event)
+    progress: Progress = field(default_factory=Silent)
+    step: Callable[[str], None] = lambda _name: None
+    open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
+
+
+class Errand:
+    """One run of one job. Nothing is touched before a session asks for it."""
+
+    def __init__(self, job: Job, ledger: Ledger, around: Surroundings) -> None:
+        """Look up what is known of the account, its destinations and its server."""
+        self.job = job
+        self.ledger = ledger
+        self.around = around
+        self.tally = Tally(job.name)
+        self.maildrop = ledger.maildrop(job.name, job.source.host, job.source.port, job.source.username)
+        self.carriers = [
+            Carrier(place, ledger.copies(place.identity, place.kind), clock=around.clock, step=around.step)
+            for place in job.destinations
+        ]
+        learned = ledger.server_facts(job.source.host, job.source.port)
+        self.facts = ServerFacts(**learned.get("session", {}))
+        self.habits = Habits(**learned.get("habits", {}))
+        self.unusable: dict[int, FerryError] = {}
+        """Destinations that cannot be worked in this run, by place."""
+        self.broken: dict[MessageRow, FerryError] = {}
+        """Messages at which the line broke, or the server fell silent, in this run."""
+        self.most_messages = 1_000_000_000
+        """How many to retrieve in one session at most where it deletes; less after one was cut off."""
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where what is too large for memory is kept while the run needs it."""
+        return self.job.state_dir / "spool"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a person or the system wants the run to end."""
+        return self.around.stop.is_set()
+
+    def problem_of(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
+        """Name the message of a ledger row in a problem."""
+        return Problem.of(error, unique_id=self.maildrop.unique_ids([row]).get(row), destination=destination)
+
+    def remember(self) -> None:
+        """Keep what was learned of the server."""
+        source = self.job.source
+        learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "habits": asdict(self.habits)}
+        if learned != self.ledger.server_facts(source.host, source.port):
+            self.ledger.server_learned(source.host, source.port, learned)
