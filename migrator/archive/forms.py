@@ -232,6 +232,7 @@ class EmlZip:
         """Write ``path``."""
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
+        self._file: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
         self._is_named = path.exists()
         self._known: dict[str, str] = {}
@@ -267,7 +268,8 @@ class EmlZip:
             make_folder(self._path.parent)
             self._partial.unlink(missing_ok=True)
             handle = os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self._zip = zipfile.ZipFile(os.fdopen(handle, "w+b"), "w")
+            self._file = os.fdopen(handle, "w+b")
+            self._zip = zipfile.ZipFile(self._file, "w")
         return self._zip
 
     def _name(self, digest: Digest) -> str:
@@ -280,15 +282,24 @@ class EmlZip:
             manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(self._known.items()))
             archive.writestr("SHA256SUMS", manifest)
             archive.close()
+            self._end_file()
             give_name(self._partial, self._path)
             sync_folder(self._path.parent)
         return {self._path: sum_of(self._path)}
 
     def close(self) -> None:
         """Close the file; a partial one is of no use."""
-        if self._zip is not None and self._partial.exists():
+        if self._zip is not None and self._file is not None:
             self._zip.close()
-            self._partial.unlink()
+            self._end_file()
+            self._partial.unlink(missing_ok=True)
+
+    def _end_file(self) -> None:
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
 
 
 def checked(digest: Digest, body: Body, *, undo: Path | None = None) -> Iterator[bytes]:

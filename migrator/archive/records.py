@@ -26,7 +26,7 @@ from migrator.model import Body, Digest, MemoryBody, Message
 SMALL = 1 << 20
 """Messages up to this size are held in memory; longer ones are read again whenever their bytes are wanted."""
 
-_PIECE = 1 << 20
+PIECE = 1 << 20
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
 _FROM_LINE = re.compile(rb"From \S+.*\d{4}\b")
 
@@ -306,6 +306,6 @@ def _read(handle: int, offset: int, size: int) -> bytes:
 
 
 def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    while begin < end and (piece := _read(handle, begin, min(_PIECE, end - begin))):
+    while begin < end and (piece := _read(handle, begin, min(PIECE, end - begin))):
         yield piece
         begin += len(piece)
