@@ -6,6 +6,7 @@ deletions, and what the maildrops showed.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from migrator.archive.verify import Check, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, ledger_in
 from migrator.commands.search import every
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.locks import account_lock
 from migrator.shelving import shelves_of
@@ -60,7 +61,7 @@ def _sound_ledger(config: Config, screen: Screen) -> Ledger:
         try:
             ledger = ledger_in(config.state_dir)
         except FerryError as error:
-            if error.kind is not Kind.INTERNAL:
+            if not _is_damage(error):
                 raise
         else:
             if not (problems := _problems(ledger)):
@@ -69,6 +70,12 @@ def _sound_ledger(config: Config, screen: Screen) -> Ledger:
             screen.note(f"the ledger is damaged: {problems[0]}")
         _set_aside(path, screen)
     return ledger_in(config.state_dir)
+
+
+def _is_damage(error: FerryError) -> bool:
+    """Say whether the file is no database any more; a full disk, a lock or a newer program is another matter."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
 
 
 def _problems(ledger: Ledger) -> list[str]:
