@@ -251,7 +251,7 @@ def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], no
         known = before.get(key)
         still = known if known and not known.over_at else OpenIncident(incident.title, now)
         last_told = known.last_told_at if known else 0.0
-        if not still.told_at and now - last_told >= QUIET:
+        if not still.told_at and abs(now - last_told) >= QUIET:
             opened.append(incident)
             still = OpenIncident(still.title, still.opened_at, now, 0.0, now)
         remembered[key] = OpenIncident(
@@ -262,7 +262,7 @@ def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], no
             continue
         if known.told_at and not known.over_at and subject_of(key) not in troubled:
             recovered.append(known)
-        if now - known.last_told_at < QUIET:
+        if abs(now - known.last_told_at) < QUIET:
             remembered[key] = OpenIncident(known.title, known.opened_at, 0.0, known.over_at or now, known.last_told_at)
     return News(tuple(opened), tuple(recovered), remembered)
 

@@ -50,12 +50,15 @@ class Breakers:
         self._notes = notes
         self._circuits = {host: Circuit.from_fact(fact) for host, fact in notes.facts(TOPIC).items()}
 
-    def opens_at(self, host: str) -> float:
+    def opens_at(self, host: str, now: float) -> float:
         """Return when the next account may ask this host: ``0.0`` for at once, infinity while one is asking."""
         circuit = self._circuits.get(host)
         if circuit is None or not circuit.is_open:
             return 0.0
-        return float("inf") if circuit.is_probed else circuit.open_until
+        if circuit.is_probed:
+            return float("inf")
+        # Further away than any pause is long: somebody has set the clock back.
+        return circuit.open_until if circuit.open_until - now <= LONGEST_PAUSE else 0.0
 
     def asks(self, host: str) -> None:
         """Note that an account is about to ask this host."""

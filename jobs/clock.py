@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ class Timetable:
         """Return APScheduler's form."""
         jitter = self.schedule.jitter
         if self.schedule.cron:
-            zone = ZoneInfo(self.schedule.timezone) if self.schedule.timezone else _local_zone()
+            zone = ZoneInfo(self.schedule.timezone) if self.schedule.timezone else None  # None: the machine's own
             trigger = CronTrigger.from_crontab(self.schedule.cron, timezone=zone)
             trigger.jitter = jitter.total_seconds() if jitter else None
             return trigger
@@ -61,12 +61,6 @@ class Timetable:
             return self.schedule.every.total_seconds()
         first = self.next_after(now)
         return self.next_after(first + 61) - first
-
-
-def _local_zone() -> tzinfo:
-    from tzlocal import get_localzone
-
-    return get_localzone()
 
 
 class AlarmClock:

@@ -233,6 +233,12 @@ def _notifications(patient: Patient) -> Iterator[Finding]:
     if notify is None or not (notify.smtp or notify.apprise):
         what = "nobody is told when something goes wrong"
         yield Finding(Rank.HINT, "notifications", what, "add [notify.smtp] or [notify] apprise to the configuration")
+        return
+    secrets = [*notify.apprise, *([notify.smtp.password] if notify.smtp and notify.smtp.password else [])]
+    for reason in filter(None, (secret.missing() for secret in secrets)):
+        yield Finding(
+            Rank.SOON, "notifications", reason, "nobody can be told: put it where the configuration says it is"
+        )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -43,11 +43,8 @@ class Health:
 
 def health_of(snapshot: Snapshot) -> Health:
     """Judge a snapshot."""
-    faults = [
-        *snapshot.faults,
-        *(f"the disk of {disk.path} is nearly full" for disk in snapshot.disks if disk.is_nearly_full),
-    ]
     warnings = [*snapshot.warnings, *(f"{host} is down" for host in snapshot.hosts_down)]
+    warnings += [f"the disk of {disk.path} is nearly full" for disk in snapshot.disks if disk.is_nearly_full]
     for account in snapshot.accounts:
         if account.state.is_parked:
             warnings.append(f"{account.label}: parked until its password or configuration changes")
@@ -55,8 +52,8 @@ def health_of(snapshot: Snapshot) -> Health:
             warnings.append(f"{account.label}: fails since {when(account.state.failing_since)} ({account.state.kind})")
         if account.damaged:
             warnings.append(f"{account.label}: {account.damaged} stored copies are damaged")
-    verdict = Verdict.UNHEALTHY if faults else Verdict.DEGRADED if warnings else Verdict.OK
-    return Health(verdict, (*faults, *warnings), snapshot.status_line())
+    verdict = Verdict.UNHEALTHY if snapshot.faults else Verdict.DEGRADED if warnings else Verdict.OK
+    return Health(verdict, (*snapshot.faults, *warnings), snapshot.status_line())
 
 
 def write(health: Health, state_dir: Path, now: float) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from jobs.breaker import Breakers
-from jobs.policy import Decision, Outcome, Park, Retry, Scheduled, decide
+from jobs.policy import LONGEST_OBEYED, Decision, Outcome, Park, Retry, Scheduled, decide
 from jobs.state import AccountState, Notes
 from migrator.errors import Kind
 from migrator.report import Status
@@ -158,12 +158,14 @@ class Queue:
 
     def _wait(self, entry: _Entry, now: float) -> None:
         entry.phase, entry.since = Phase.WAITING, now
+        if entry.state.not_before - now > LONGEST_OBEYED:  # somebody has set the clock back
+            entry.state = replace(entry.state, not_before=now)
 
     def take(self, now: float) -> Turn | None:
         """Return the account that has waited longest of those that may run now, or None."""
         if self.running >= self.limits.accounts:
             return None
-        ready = [entry for entry in self._entries.values() if self._ready_at(entry) <= now]
+        ready = [entry for entry in self._entries.values() if self._ready_at(entry, now) <= now]
         if not ready:
             return None
         entry = min(ready, key=lambda entry: max(entry.since, entry.state.not_before))
@@ -175,19 +177,19 @@ class Queue:
             self.breakers.asks(host)
         return Turn(entry.job, waited, entry.state.parked)
 
-    def _ready_at(self, entry: _Entry) -> float:
+    def _ready_at(self, entry: _Entry, now: float) -> float:
         """Return when an account may run; infinity while something else must happen first."""
         if entry.phase is not Phase.WAITING or self._busy[entry.job.maildrop]:
             return float("inf")
         if any(self._busy[host] >= self.limits.per_host for host in entry.job.hosts):
             return float("inf")
-        return max(entry.state.not_before, *(self.breakers.opens_at(host) for host in entry.job.hosts))
+        return max(entry.state.not_before, *(self.breakers.opens_at(host, now) for host in entry.job.hosts))
 
-    def wakes_at(self) -> float:
+    def wakes_at(self, now: float) -> float:
         """Return when ``take`` may next find an account without anything else happening; infinity if never."""
         if self.running >= self.limits.accounts:
             return float("inf")
-        return min((self._ready_at(entry) for entry in self._entries.values()), default=float("inf"))
+        return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
 
     def finished(self, turn: Turn, outcome: Outcome, now: float, fingerprint: str = "") -> Decision:
         """Note how a run ended and decide on the next; durable on return.
@@ -283,7 +285,7 @@ class Queue:
 
     def longest_wait(self, now: float) -> float:
         """Return for how many seconds the account that is ready longest has been kept waiting for a free worker."""
-        ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e) <= now]
+        ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e, now) <= now]
         return now - min(ready, default=now)
 
 

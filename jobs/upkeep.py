@@ -172,7 +172,9 @@ class Upkeep:
 
     def _round(self, now: float) -> Round:
         fact = self._notes.facts(TOPIC).get(WHOLE)
-        return Round.from_fact(fact) if fact else Round(begun_at=now)
+        known = Round.from_fact(fact) if fact else Round(begun_at=now)
+        # Further away than a period is long: somebody has set the clock back.
+        return known if known.begun_at - now <= self._every() else replace(known, begun_at=now)
 
     def _note(self, known: Round) -> None:
         if known.part < PARTS:

@@ -154,7 +154,8 @@ class Worker:
         with self._changed:
             turn = self._queue.take(self._clock())
             if turn is None and not self._stop.is_set():
-                nap = self._queue.wakes_at() - self._clock()
+                now = self._clock()
+                nap = self._queue.wakes_at(now) - now
                 self._changed.wait(min(max(nap, 0.0), LONGEST_NAP))
             return turn
 

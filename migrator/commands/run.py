@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from migrator.commands import DONE
-from migrator.commands.opening import configuration
+from migrator.commands.opening import configuration, with_passwords
 from migrator.events import set_up
 from migrator.words import counted
 
@@ -23,13 +23,15 @@ def run(arguments: Namespace, screen: Screen) -> int:
     """Run the worker; a run that cannot be brought to its end in time is left to what a power cut would leave."""
     from jobs.service import Parts, Service
 
-    config = configuration(arguments, screen)
+    def load() -> Config:
+        config = configuration(arguments, screen)
+        with_passwords(config, config.accounts)
+        return config
+
+    config = load()
     if not screen.is_quiet:
         # The log is what a worker has to say; without -v only other commands are silent.
         set_up(logging.DEBUG if screen.verbosity > 1 else logging.INFO, as_json=arguments.log_json)
-
-    def load() -> Config:
-        return configuration(arguments, screen)
 
     screen.note(f"mailferry run: {counted(len(config.accounts), 'account')}; SIGHUP reloads, SIGTERM ends")
     is_clean = Service(config, Parts(load)).run()

@@ -41,7 +41,7 @@ def m001_initial(db: Database) -> None:
 
 @migrations()
 def m002_worker_notes(db: Database) -> None:
-    """Give the scheduled worker a place for what it must not forget."""
+    """Give the scheduled worker a place for what it must not forget, and a quick way to count deletions."""
     db.execute(
         """create table worker_notes (
             topic text not null,
@@ -50,6 +50,7 @@ def m002_worker_notes(db: Database) -> None:
             primary key (topic, name)
         ) strict, without rowid"""
     )
+    db.execute("create index deletions_by_account on deletions (account)")
 
 
 def _moves_trigger(table: str, moves: dict[str, tuple[str, ...]]) -> str:

@@ -146,7 +146,7 @@ class Office:
         while turn := self.queue.take(self.now):
             self._begin(turn)
         self.most_at_once = max(self.most_at_once, self.queue.running)
-        wakes = self.queue.wakes_at()
+        wakes = self.queue.wakes_at(self.now)
         if self.now < wakes < float("inf"):
             self.at(wakes, lambda: None)
 

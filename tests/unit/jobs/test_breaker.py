@@ -15,14 +15,14 @@ def failed(times: int, notes: MemoryNotes | None = None) -> Breakers:
 
 def test_a_few_failures_leave_it_closed() -> None:
     breakers = failed(THRESHOLD - 1)
-    assert breakers.opens_at(HOST) == 0.0
+    assert breakers.opens_at(HOST, 1000.0) == 0.0
     assert not breakers.down()
 
 
 def test_failures_in_a_row_open_it() -> None:
     breakers = failed(THRESHOLD)
     last = 1000.0 + THRESHOLD - 1
-    assert breakers.opens_at(HOST) == last + FIRST_PAUSE
+    assert breakers.opens_at(HOST, 1000.0) == last + FIRST_PAUSE
     circuit = breakers.down()[HOST]
     assert (circuit.since, circuit.message) == (1000.0, "cannot connect")
 
@@ -30,30 +30,35 @@ def test_failures_in_a_row_open_it() -> None:
 def test_one_account_asks_while_it_is_open() -> None:
     breakers = failed(THRESHOLD)
     breakers.asks(HOST)
-    assert breakers.opens_at(HOST) == float("inf")
+    assert breakers.opens_at(HOST, 1000.0) == float("inf")
     breakers.unanswered(HOST)
-    assert breakers.opens_at(HOST) < float("inf")
+    assert breakers.opens_at(HOST, 1000.0) < float("inf")
 
 
 def test_an_answer_closes_it() -> None:
     breakers = failed(THRESHOLD)
     assert breakers.answered(HOST)
-    assert breakers.opens_at(HOST) == 0.0
+    assert breakers.opens_at(HOST, 1000.0) == 0.0
     assert not breakers.answered(HOST)
 
 
 def test_pauses_double_up_to_a_bound() -> None:
     breakers = failed(THRESHOLD + 1)
-    assert breakers.opens_at(HOST) - (1000.0 + THRESHOLD) == 2 * FIRST_PAUSE
+    assert breakers.opens_at(HOST, 1000.0) - (1000.0 + THRESHOLD) == 2 * FIRST_PAUSE
     breakers = failed(THRESHOLD + 50)
-    assert breakers.opens_at(HOST) - (1000.0 + THRESHOLD + 49) == LONGEST_PAUSE
+    last = 1000.0 + THRESHOLD + 49
+    assert breakers.opens_at(HOST, last) - last == LONGEST_PAUSE
 
 
 def test_it_is_remembered_across_restarts_but_the_one_who_asked_is_not() -> None:
     notes = MemoryNotes()
     failed(THRESHOLD, notes).asks(HOST)
     again = Breakers(notes)
-    assert again.opens_at(HOST) == 1000.0 + THRESHOLD - 1 + FIRST_PAUSE
+    assert again.opens_at(HOST, 1000.0) == 1000.0 + THRESHOLD - 1 + FIRST_PAUSE
+
+
+def test_a_clock_that_was_set_back_opens_it() -> None:
+    assert failed(THRESHOLD).opens_at(HOST, 1000.0 - 10 * LONGEST_PAUSE) == 0.0
 
 
 def test_hosts_that_nobody_needs_are_forgotten() -> None:

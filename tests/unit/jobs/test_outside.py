@@ -77,7 +77,7 @@ def test_a_one_shot_run_leaves_a_textfile(tmp_path: Path) -> None:
         (replace(WORKER, hosts_down=["pop:995"]), Verdict.DEGRADED, "pop:995 is down"),
         (replace(WORKER, accounts=[replace(ANN, damaged=2)]), Verdict.DEGRADED, "ann: 2 stored copies are damaged"),
         (replace(WORKER, faults=["a thread has ended"]), Verdict.UNHEALTHY, "a thread has ended"),
-        (replace(WORKER, disks=[Disk("/archive", 1, 100, 20)]), Verdict.UNHEALTHY, "disk of /archive"),
+        (replace(WORKER, disks=[Disk("/archive", 1, 100, 20)]), Verdict.DEGRADED, "disk of /archive"),
     ],
 )
 def test_health_says_why(snapshot: Snapshot, verdict: Verdict, reason: str) -> None:

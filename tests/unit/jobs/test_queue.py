@@ -79,8 +79,8 @@ def test_a_ring_does_not_shorten_a_back_off() -> None:
     assert isinstance(decision, Retry)
     made.ring("ann", 11.0)
     assert made.take(11.0) is None
-    assert made.wakes_at() == 10.0 + decision.after
-    assert made.take(made.wakes_at()) is not None
+    assert made.wakes_at(11.0) == 10.0 + decision.after
+    assert made.take(10.0 + decision.after) is not None
 
 
 def test_a_parked_account_is_only_looked_at_when_it_is_rung_for() -> None:
@@ -88,7 +88,7 @@ def test_a_parked_account_is_only_looked_at_when_it_is_rung_for() -> None:
     first = made.take(0.0)
     assert first is not None
     made.finished(first, REFUSED, 1.0, "hash of the wrong password")
-    assert made.wakes_at() == float("inf")
+    assert made.wakes_at(1.0) == float("inf")
     made.ring("ann", 900.0)
     look = made.take(900.0)
     assert look is not None
@@ -137,6 +137,16 @@ def test_what_is_remembered_survives_a_program_that_knows_less() -> None:
     notes = MemoryNotes()
     notes.noted("schedule", "ann", {"attempts": 3, "of_a_newer_program": True})
     assert queue(job("ann"), notes=notes).states()["ann"].attempts == 3
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
+    notes, year = MemoryNotes(), 365 * 86_400.0
+    made = queue(job("ann"), notes=notes)
+    first = made.take(year)
+    assert first is not None
+    made.finished(first, DOWN, year)
+    assert made.take(year) is None
+    assert queue(job("ann"), notes=notes).take(0.0) is not None
 
 
 def test_a_quiet_round_writes_next_to_nothing() -> None:
