@@ -109,9 +109,8 @@ class Office:
 
     def call(self, *arguments: str) -> int:
         """Call the command line."""
-        command, *rest = arguments
         try:
-            return main([command, "-c", str(self.config_path), *rest])
+            return main(["-c", str(self.config_path), *arguments])
         except SystemExit as error:
             return int(error.code or 0)
 

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from migrator.destinations import VolumeState
+from tests.servers.maildrop import Maildrop
+from tests.servers.pop3 import Pop3Server
+from tests.unit.archive.office import Office, document, mail
+
+CONTENTS = [mail("one", "From here"), mail("two"), mail("three", "x\n" * 700_000)]
+
+Harm = Callable[[Path], object]
+
+HARMS: dict[str, Harm] = {
+    "gone": lambda path: path.unlink(),
+    "emptied": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:100]),
+    "changed": lambda path: path.write_bytes(path.read_bytes().replace(b"Subject: two", b"Subject: tWo")),
+    "replaced": lambda path: path.write_bytes(b"From x Mon 2024\nSubject: other\n\n" + b"y" * 2_000_000 + b"\n\n"),
+}
+
+
+def volume_of(office: Office) -> Path:
+    return min((office.root / "a").glob("*.mbox"))
+
+
+def repaired(office: Office, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
+    capsys.readouterr()
+    code = office.call("repair", "--json", *arguments)
+    return code, document(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("is_noticed_by_a_run", [False, True])
+def test_what_is_damaged_comes_from_another_destination(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str, is_noticed_by_a_run: bool
+) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
+    office.bring(CONTENTS)
+    HARMS[harm](volume_of(office))
+    if is_noticed_by_a_run:
+        office.bring([mail("four")], is_seen=False)
+    assert office.call("verify") == 1
+    code, report = repaired(office, capsys)
+    assert (code, report["damaged"]) == (0, [])
+    assert office.call("verify") == 0
+    assert repaired(office, capsys)[1] == {"repaired": [], "damaged": [], "acknowledged": []}
+    with office.opened() as (_, shelves, _index):
+        for shelf in shelves.all:
+            assert shelf.copies.changed_volumes() == []
+    office.bring([mail("five")], is_seen=False)
+    assert office.call("verify") == 0
+
+
+def test_a_volume_that_was_cut_is_closed_and_not_written_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
+    office.bring(CONTENTS)
+    volume = volume_of(office)
+    HARMS["cut"](volume)
+    office.bring([mail("four")], is_seen=False)  # a run notices
+    assert office.call("verify") == 1
+    assert repaired(office, capsys)[1]["acknowledged"] == [str(volume)]
+    before = volume.read_bytes()
+    office.bring([mail("five")], is_seen=False)
+    assert volume.read_bytes() == before
+    with office.opened() as (_, shelves, _index):
+        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+        [record] = [one for one in mbox.copies.recollection().volumes if one.name == volume.name]
+        assert record.state is VolumeState.CLOSED
+
+
+def test_without_a_good_copy_nothing_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a"]})
+    office.bring(CONTENTS, is_seen=False)
+    HARMS["changed"](volume_of(office))
+    assert office.call("verify") == 1
+    code, report = repaired(office, capsys)
+    assert code == 1
+    assert isinstance(report["damaged"], list)
+    [row] = report["damaged"]
+    assert row["reason"] == "no other destination holds a good copy"
+    assert office.call("verify") == 1
+
+
+def with_source(office: Office, port: int) -> None:
+    """Have the office's account read from a server of the test."""
+    text = office.config_path.read_text()
+    office.config_path.write_text(text.replace('host = "localhost"', f'host = "localhost"\nport = {port}'))
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_what_is_damaged_comes_from_the_source(tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a"]})
+    maildrop = Maildrop(CONTENTS)
+    with Pop3Server(maildrop) as server:
+        with_source(office, server.port)
+        password = f'password = "{server.password}"'
+        office.config_path.write_text(office.config_path.read_text().replace('password = "secret"', password))
+        assert office.call("migrate") == 0
+        HARMS[harm](volume_of(office))
+        assert office.call("verify") == 1
+        code, report = repaired(office, capsys)
+        assert (code, report["damaged"]) == (0, [])
+        assert office.call("verify") == 0
+        assert maildrop.left() == CONTENTS
+        assert office.call("migrate") == 0
+
+
+def test_a_source_that_gives_something_else_now_is_not_believed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a"]})
+    maildrop = Maildrop(CONTENTS)
+    with Pop3Server(maildrop) as server:
+        with_source(office, server.port)
+        password = f'password = "{server.password}"'
+        office.config_path.write_text(office.config_path.read_text().replace('password = "secret"', password))
+        assert office.call("migrate") == 0
+        HARMS["changed"](volume_of(office))
+        assert office.call("verify") == 1
+        maildrop.replace(maildrop.stored()[1], mail("another two"))
+        code, report = repaired(office, capsys)
+    assert code == 1
+    assert isinstance(report["damaged"], list)
+    assert report["damaged"][0]["reason"].endswith("the source no longer gives it")
+    assert office.call("verify") == 1
+
+
+def test_a_source_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a"]})
+    office.bring(CONTENTS)
+    with_source(office, 1)
+    HARMS["changed"](volume_of(office))
+    assert office.call("verify") == 1
+    code, report = repaired(office, capsys)
+    assert code == 1
+    assert isinstance(report["damaged"], list)
+    assert "the source cannot be asked" in report["damaged"][0]["reason"]

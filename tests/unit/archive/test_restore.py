@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from migrator.archive.records import message_in
+from tests.unit.archive.office import Office, document, mail
+
+CONTENTS = [
+    mail("january", "From here", Date="Mon, 15 Jan 2024 12:00:00 +0000"),
+    mail("february", Date="Thu, 15 Feb 2024 12:00:00 +0000"),
+    mail("undated", "From x\n" * 200_000),
+]
+
+
+@pytest.fixture
+def full(office: Office) -> Office:
+    office.bring(CONTENTS)
+    return office
+
+
+def restored(office: Office, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
+    capsys.readouterr()
+    code = office.call("restore", *arguments, "--json")
+    return code, document(capsys.readouterr().out)
+
+
+def digests(maildir: Path) -> list[bytes]:
+    files = [file for name in ("cur", "new") for file in (maildir / name).iterdir()]
+    return sorted(message.digest for file in files for message in message_in(file, has_lf=True))
+
+
+def expected(*contents: bytes) -> list[bytes]:
+    return sorted(sha256(content).digest() for content in contents)
+
+
+def test_each_message_is_restored_once_however_often_it_is_asked(
+    full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = f"maildir:{tmp_path}/target"
+    for stored, present in ((3, 0), (0, 3)):
+        code, report = restored(full, capsys, "--to", target)
+        assert (code, report["restored"], report["present"], report["failed"]) == (0, stored, present, 0)
+    assert digests(tmp_path / "target") == expected(*CONTENTS)
+
+
+def test_what_came_later_is_added(full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = f"maildir:{tmp_path}/target"
+    restored(full, capsys, "--to", target)
+    full.bring([mail("late")], is_seen=False)
+    assert restored(full, capsys, "--to", target)[1]["restored"] == 1
+
+
+def test_by_month_each_goes_to_the_folder_of_its_date(
+    full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert restored(full, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "month")[0] == 0
+    target = tmp_path / "target"
+    assert digests(target / "2024-01") == expected(CONTENTS[0])
+    assert digests(target / "2024-02") == expected(CONTENTS[1])
+    assert digests(target / "undated") == expected(CONTENTS[2])
+
+
+def test_by_account_each_goes_to_the_folder_of_its_owner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
+    office.bring([mail("both"), mail("hers")], "alice")
+    office.bring([mail("both"), mail("his")], "bob")
+    assert restored(office, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "account")[0] == 0
+    assert digests(tmp_path / "target/alice") == expected(mail("both"), mail("hers"))
+    assert digests(tmp_path / "target/bob") == expected(mail("both"), mail("his"))
+
+
+def test_a_query_and_an_account_choose(full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = f"maildir:{tmp_path}/target"
+    assert restored(full, capsys, "alice", "--to", target, "--query", "date:2024-02")[1]["restored"] == 1
+    assert digests(tmp_path / "target") == expected(CONTENTS[1])
+
+
+def test_many_folders_are_not_all_open_at_once(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.bring(mail(f"m{month}", Date=f"15 {name} 2023 12:00:00 +0000") for month, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    ))  # fmt: skip
+    code, report = restored(office, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "month")
+    assert (code, report["restored"]) == (0, 12)
+    assert len(list((tmp_path / "target").iterdir())) == 12
+
+
+def test_a_damaged_copy_is_never_restored(full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [volume] = (full.root / "archive/alice").glob("*.mbox")
+    volume.write_bytes(volume.read_bytes().replace(b"Subject: january", b"Subject: jAnuary"))
+    code, report = restored(full, capsys, "--to", f"maildir:{tmp_path}/target")
+    assert (code, report["restored"], report["failed"]) == (1, 2, 1)
+    assert digests(tmp_path / "target") == expected(*CONTENTS[1:])
+
+
+def test_an_mbox_is_no_target(full: Office, tmp_path: Path) -> None:
+    assert full.call("restore", "--to", f"mbox:{tmp_path}/x") == 2
+    assert full.call("restore", "--to", "nonsense") == 2
