@@ -41,6 +41,7 @@ from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.shelving import index_what_is_new
+from migrator.words import span
 
 STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
@@ -70,6 +71,7 @@ class Parts:
     load: Callable[[], Config]
     run: Run | None = None
     supervisor: Supervisor | None = None
+    stuck_seconds: float = STUCK_SECONDS
 
 
 class Service:
@@ -252,11 +254,11 @@ class Service:
         self.clock.set(self._tables)
 
     def _stuck(self) -> list[str]:
-        return self.pulse.stuck(STUCK_SECONDS)
+        return self.pulse.stuck(self._parts.stuck_seconds)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is at this moment; may be called from any thread."""
-        faults = [f"{name}: has got nowhere for {STUCK_SECONDS / 60:.0f} minutes" for name in self._stuck()]
+        faults = [f"{name}: has got nowhere for {span(self._parts.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {self.notes.problem}"] if self.notes.problem else []
         parts: dict[str, Living] = {
             "alarm clock": self.clock,

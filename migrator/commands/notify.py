@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration
 from migrator.errors import ConfigError
+from migrator.words import counted
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -23,7 +24,9 @@ def run(arguments: Namespace, screen: Screen) -> int:
     ways = channels(config.notify)
     if not ways:
         raise ConfigError(["[notify]: names nobody to tell; add [notify.smtp] or apprise"])
-    note = Note("test message", f"This is a test of {len(config.accounts)} accounts' notifications. All is well.\n")
+    note = Note(
+        "test message", f"This is only a test. It looks after {counted(len(config.accounts), 'account')} here.\n"
+    )
     results = send_everywhere(ways, note)
     for name, error in results:
         screen.result(f"{name}: {'sent' if error is None else f'FAILED: [{error.kind}] {error}'}")

@@ -33,7 +33,8 @@ def run(arguments: Namespace, screen: Screen) -> int:
         # The log is what a worker has to say; without -v only other commands are silent.
         set_up(logging.DEBUG if screen.verbosity > 1 else logging.INFO, as_json=arguments.log_json)
 
-    screen.note(f"mailferry run: {counted(len(config.accounts), 'account')}; SIGHUP reloads, SIGTERM ends")
+    if not arguments.log_json:
+        screen.note(f"mailferry run: {counted(len(config.accounts), 'account')}; SIGHUP reloads, SIGTERM ends")
     is_clean = Service(config, Parts(load)).run()
     if not is_clean:
         sys.stdout.flush()

@@ -113,11 +113,10 @@ def _next_run(schedule: Schedule, last: RunRecord) -> float:
     if schedule.cron is None:
         every = schedule.every.total_seconds() if schedule.every else 0.0
         return last.started_at + every
-    from apscheduler.triggers.cron import CronTrigger
+    from jobs.clock import Timetable
 
-    after = datetime.fromtimestamp(max(last.started_at, time.time()), UTC)
-    due: datetime = CronTrigger.from_crontab(schedule.cron).get_next_fire_time(None, after)
-    return due.timestamp()
+    now = max(last.started_at, time.time())
+    return Timetable(schedule, last.account, now).next_after(now)
 
 
 def _show(status: AccountStatus, screen: Screen) -> None:

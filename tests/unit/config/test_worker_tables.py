@@ -111,6 +111,16 @@ def test_no_secret_is_shown_in_a_problem(tmp_path: Path, more: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_what_the_example_shows_commented_out_is_understood(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[3] / "config.example.toml").read_text()
+    block = example[example.index("# [limits]") : example.index("[[accounts]]")]
+    config = read(tmp_path, "\n".join(line.removeprefix("# ") for line in block.splitlines()))
+    assert config.notify is not None
+    assert config.notify.smtp is not None
+    assert config.metrics is not None
+    assert config.pings is not None
+
+
 def test_a_sheet_of_accounts_is_one_of_the_files(tmp_path: Path) -> None:
     (tmp_path / "accounts.csv").write_text("name,host,username,password,mbox\nbob,pop.example.org,bob,x,b\n")
     config = read(tmp_path, "")

@@ -1,0 +1,152 @@
+"""The service in this process, with runs that a test plays: what it tells systemd, and how it takes a reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from jobs.sd_notify import Supervisor
+from jobs.service import Parts, Service
+from migrator.config import Account, Config, load
+from migrator.errors import ConfigError
+from migrator.report import AccountReport
+
+PATIENCE = 60.0
+TEXT = """\
+state_dir = "{state}"
+[[accounts]]
+name = "{name}"
+[accounts.source]
+host = "127.0.0.1"
+port = 1
+tls = "none"
+username = "ann"
+password = "x"
+[[accounts.destinations]]
+type = "mbox"
+path = "archive"
+"""
+
+
+def written(folder: Path, name: str = "ann", state: str = "state") -> Path:
+    path = folder / "config.toml"
+    path.write_text(TEXT.format(name=name, state=state))
+    path.chmod(0o600)
+    return path
+
+
+@dataclass
+class Systemd:
+    """Hears what the service says, and answers as a test wants; called from the service's own loop."""
+
+    answer: Callable[[list[str]], None]
+    lines: list[str] = field(default_factory=list)
+
+    def supervisor(self) -> Supervisor:
+        return Supervisor("here", 0.15, self._hear)
+
+    def _hear(self, _address: str, message: bytes) -> None:
+        self.lines += message.decode().splitlines()
+        self.answer(self.lines)
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def reload() -> None:
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+def test_a_hanging_run_starves_the_watchdog_and_the_service_still_ends(tmp_path: Path) -> None:
+    may_end = threading.Event()
+
+    def run(account: Account, _stop: threading.Event) -> AccountReport:
+        assert may_end.wait(PATIENCE)
+        return AccountReport(account.name)
+
+    def answer(lines: list[str]) -> None:
+        if len(lines) > 8 and all(line.startswith("STATUS=1 of 1") for line in lines[-5:]) and not may_end.is_set():
+            may_end.set()
+            stop()
+
+    systemd = Systemd(answer)
+    path = written(tmp_path)
+    parts = Parts(lambda: load(path), run, systemd.supervisor(), stuck_seconds=0.3)
+    assert Service(load(path), parts).run()
+    assert "WATCHDOG=1" in systemd.lines  # as long as the run was young
+    assert systemd.lines[-2:] == ["STOPPING=1", "STATUS=ending"]
+
+
+def worked(systemd: Systemd, path: Path, names: list[str]) -> None:
+    def run(account: Account, _stop: threading.Event) -> AccountReport:
+        names.append(account.name)
+        return AccountReport(account.name)
+
+    assert Service(load(path), Parts(lambda: load(path), run, systemd.supervisor())).run()
+
+
+def test_a_reload_brings_accounts_and_takes_them_away(tmp_path: Path) -> None:
+    names: list[str] = []
+    path = written(tmp_path)
+
+    def answer(lines: list[str]) -> None:
+        if "bob" in names:
+            stop()
+        elif "ann" in names and "RELOADING=1" not in lines:
+            written(tmp_path, "bob")
+            reload()
+
+    worked(Systemd(answer), path, names)
+    assert names == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("change", [{"state": "elsewhere"}, {"name": "bad name!"}])
+def test_what_cannot_be_taken_over_changes_nothing(tmp_path: Path, change: dict[str, str]) -> None:
+    names: list[str] = []
+    path = written(tmp_path)
+
+    def answer(lines: list[str]) -> None:
+        if "RELOADING=1" in lines and lines[-1].startswith("STATUS="):
+            stop()
+        elif names and "RELOADING=1" not in lines:
+            written(tmp_path, **change)
+            reload()
+
+    systemd = Systemd(answer)
+    service_names: list[str] = []
+
+    def run(account: Account, _stop: threading.Event) -> AccountReport:
+        names.append(account.name)
+        return AccountReport(account.name)
+
+    def load_and_note() -> Config:
+        service_names.append("read")
+        return load(path)
+
+    service = Service(load(path), Parts(load_and_note, run, systemd.supervisor()))
+    assert service.run()
+    assert service_names
+    assert [account.name for account in service.config.accounts] == ["ann"]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_second_service_is_refused_before_it_touches_anything(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    refused: list[ConfigError] = []
+
+    def answer(_lines: list[str]) -> None:
+        if not refused:
+            with pytest.raises(ConfigError) as caught:
+                Service(load(path), Parts(lambda: load(path))).run()
+            refused.append(caught.value)
+            stop()
+
+    worked(Systemd(answer), path, [])
+    assert "another mailferry run" in str(refused[0])
