@@ -44,7 +44,9 @@ def _found(arguments: Namespace, screen: Screen) -> Iterator[Body]:
     if ledger is None:
         raise FerryError(Kind.REFUSED, "nothing has been archived yet")
     with closing(ledger), shelves_of(config, ledger) as shelves:
-        yield body_of(identified(arguments.id, ledger.archive), shelves, exact=arguments.raw)
+        digest = identified(arguments.id, ledger.archive)
+        with body_of(digest, shelves, exact=arguments.raw) as body:
+            yield body
 
 
 def _write_raw(body: Body) -> None:

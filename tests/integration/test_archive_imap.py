@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import imaplib
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,9 @@ def test_by_month_in_folders_of_their_own_with_their_dates(
         session.select("Restored.2024-02", readonly=True)
         _, data = session.fetch("1", "(INTERNALDATE)")
     assert isinstance(data[0], bytes)
-    assert b"15-Feb-2024 12:00:00 +0100" in data[0]
+    arrived = imaplib.Internaldate2tuple(data[0])
+    assert arrived is not None
+    assert time.mktime(arrived) == datetime(2024, 2, 15, 11, tzinfo=UTC).timestamp()
 
 
 def with_imap(office: Office, dovecot: Dovecot) -> None:
