@@ -215,3 +215,43 @@ def test_five_hundred_accounts_have_their_round_each_quarter_of_an_hour(accounts
     week.pass_time(MONDAY + 2 * HOUR)
     assert isinstance(week, Office)
     assert {len(week.rounds_of(name)) for name in week.mailboxes} <= {8, 9}
+
+
+def test_a_week_with_everything_in_it_ends_well_and_says_only_what_matters() -> None:
+    week = office(STAFF)
+    week.outages.append(("pop.provider", MONDAY + 9 * HOUR, MONDAY + 11 * HOUR))
+    week.at(MONDAY + DAY + 10 * HOUR, lambda: week.change("ann", right_password="new"))
+
+    def new_password() -> None:
+        week.change("ann", password="new", version=2)
+        week.reload()
+
+    def somebody_leaves() -> None:
+        del week.mailboxes["bob"]
+        week.mailboxes["zoe"] = Mailbox("pop.office", every=HOUR)
+        week.reload()
+
+    week.at(MONDAY + DAY + 15 * HOUR, new_password)
+    week.at(MONDAY + 2 * DAY, lambda: week.login_delays.update({"pop.office": 40 * MINUTE}))
+    week.at(MONDAY + 3 * DAY, somebody_leaves)
+    week.outages.append(("pop.other", MONDAY + 4 * DAY + 22 * HOUR, MONDAY + 5 * DAY + 6 * HOUR))
+    for day in range(7):
+        for hour in (2, 10, 13):  # in both outages, and while ann is parked
+            week.at(MONDAY + day * DAY + hour * HOUR, week.cut_power)
+            week.at(MONDAY + day * DAY + hour * HOUR + 4 * MINUTE, week.switch_on)
+    week.pass_time(MONDAY + 7 * DAY)
+    assert week.titles() == [
+        "opened: pop.provider is in trouble",
+        "over: pop.provider is in trouble",
+        "opened: ann: the password was refused",
+        "over: ann: the password was refused",
+        "opened: hugo: mail is not being archived",
+        "over: hugo: mail is not being archived",
+    ]
+    states = week.queue.states()
+    assert set(states) == {*EVERYBODY, "zoe"} - {"bob"}
+    assert not any(state.is_failing or state.is_parked for state in states.values())
+    assert all(week.now - state.last_worked < 90 * MINUTE for state in states.values())
+    assert sum(MONDAY + DAY + 10 * HOUR <= at < MONDAY + DAY + 15 * HOUR for at in week.logins_of("ann")) == 1
+    assert min(gaps([at for at in week.logins_of("cleo") if at > MONDAY + 2 * DAY + HOUR])) >= 40 * MINUTE
+    assert week.rounds_of("bob")[-1] < MONDAY + 3 * DAY
