@@ -11,11 +11,12 @@ from pathlib import Path
 from migrator.destinations import Destination
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
-from migrator.model import MessageRow
+from migrator.model import Digest, MessageRow
 from migrator.plan import Policy
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
 from migrator.rounds import Habits
+from migrator.spool import RowSet
 from migrator.tally import Tally
 from migrator.transfer import Carrier
 
@@ -60,6 +61,7 @@ class Errand:
         learned = ledger.server_facts(job.source.host, job.source.port)
         self.facts = ServerFacts(**learned.get("session", {}))
         self.habits = Habits(**learned.get("habits", {}))
+        self._handled = RowSet()
         self.unusable: dict[int, FerryError] = {}
         """Destinations that cannot be worked in this run, by place."""
         self.broken: dict[MessageRow, FerryError] = {}
@@ -71,6 +73,15 @@ class Errand:
     def spool_dir(self) -> Path:
         """Where what is too large for memory is kept while the run needs it."""
         return self.job.state_dir / "spool"
+
+    @property
+    def contents_handled(self) -> int:
+        """How many different contents this run has brought home or proven; by chance two may count as one."""
+        return self._handled.count
+
+    def handled(self, digest: Digest) -> None:
+        """Note that a content was brought home or proven: a session that adds none has shown nothing new."""
+        self._handled.add(int.from_bytes(digest[:3], "big"))
 
     @property
     def is_stopped(self) -> bool:

@@ -34,7 +34,8 @@ def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) 
     for number, row, octets in due:
         content = _shown(shown[number], groups[row])
         doubt = content if isinstance(content, FerryError) else copies[content.digest]
-        if doubt is None:
+        if doubt is None and not isinstance(content, FerryError):
+            errand.handled(content.digest)
             haul.deletable[number] = row
             errand.tally.verified_again()
         elif doubt.kind is Kind.UNPROVEN:

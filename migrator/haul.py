@@ -284,6 +284,7 @@ class Haul:
         is_known = parcel.row in self._recorded
         is_changed = parcel.row in self._changed
         self._errand.broken.pop(parcel.row, None)
+        self._errand.handled(parcel.message.digest)
         if is_known and not is_changed:
             self._tally.verified_again()
         else:

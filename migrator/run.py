@@ -129,7 +129,7 @@ class Rounds:
             return False
         if not visit.has_finished or self._errand.broken.keys() - self._tried_again:
             return True
-        return visit.brought + visit.deleted > 0 and self._errand.habits.wants_another_session(visit.listed, logins)
+        return visit.has_found_new and self._errand.habits.wants_another_session(visit.listed, logins)
 
     def _give_up(self, error: FerryError) -> None:
         if not (isinstance(error, RetrieveBrokenError) and self._errand.broken):

@@ -18,8 +18,6 @@ class Tally:
         self.has_listing = False
         self.would_delete: list[WouldDelete] | None = None
         self._report = AccountReport(name)
-        self.unproven_seen = 0
-        """How many messages have been listed that were not proven then."""
         self._seen = RowSet()
         self._contents = RowSet()
         self._failed: dict[MessageRow, Problem | None] = {}
@@ -55,7 +53,6 @@ class Tally:
             is_new_content = not message.is_proven or self._contents.add(message.content)
             if is_new_row and (is_first or is_new_content):
                 self._report.listed += 1
-                self.unproven_seen += not message.is_proven
                 self._count_proven(message)
             yield message
 

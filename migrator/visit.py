@@ -41,6 +41,7 @@ class Visit:
         self._policy = errand.job.policy.after(errand.tally.handled)
         self._began = time.monotonic()
         self._changed_before: set[MessageRow] = set()
+        self._has_nameless = False
         self._has_taken_all = False
         self.listed = 0
         self.brought = 0
@@ -94,11 +95,11 @@ class Visit:
         self._match(session, listing)
         self._tally.deleted(self._ledger.note(self._errand.around.clock()))
         self._errand.around.step("listing.noted")
-        unproven_before = self._tally.unproven_seen
+        handled_before = self._errand.contents_handled
         plan = self._plan(self._tally.counted(self._known()))
-        self.has_found_new = self._tally.unproven_seen > unproven_before
         with closing(Haul(self._errand, session, self._changed_before)) as haul:
             self._work(session, plan, haul)
+        self.has_found_new = self._errand.contents_handled > handled_before
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
             until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
             self._ledger.listing_settled(key, listing.count, until)
@@ -148,6 +149,9 @@ class Visit:
         return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._errand.most_messages
 
     def _is_settled(self, plan: Plan, haul: Haul) -> bool:
+        """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
+        if self._has_nameless:
+            return False
         is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not haul.has_changes
         return is_done and not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)
 
@@ -171,6 +175,7 @@ class Visit:
     def _noted(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
         """Pass messages through, keeping what the plan has no room for."""
         for message in messages:
+            self._has_nameless |= not message.unique_id
             if message.failure == Kind.CHANGED:
                 self._changed_before.add(message.row)
             if message.is_accepted and not message.is_proven:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.rig import Rig, deleting
+from tests.servers.pop3 import Maildrop, Pop3Server
+from tests.servers.pop3_faults import ChangingUniqueIds, EmptyUniqueIds, OnlyFirst, QuitLies, Unsupported
+
+LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 9)]
+NAMELESS = [b"Subject: the same\r\n\r\nletter %d\r\n" % n for n in range(1, 9)]
+
+
+def test_mail_that_nothing_tells_apart_but_its_content_does_not_keep_a_run_going(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(NAMELESS), faults=[ChangingUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        report = rig.migrate()
+        assert (report.status, report.copied, report.deleted) == ("ok", 8, 0)
+        assert len(server.logins) == 2
+        rig.migrate()
+        assert len(server.logins) <= 4
+        assert rig.stored() == NAMELESS
+
+
+def test_without_top_changing_unique_ids_do_not_keep_a_run_going(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[ChangingUniqueIds(), Unsupported("TOP")]) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().copied == 8
+        assert len(server.logins) == 2
+        assert rig.stored() == LETTERS
+
+
+def test_a_server_that_always_lies_at_quit_does_not_keep_a_run_going(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[QuitLies()]) as server:
+        rig = deleting(Rig(tmp_path, server))
+        rig.migrate()
+        assert len(server.logins) <= 3
+        assert server.maildrop.left() == LETTERS
+        assert rig.stored() == LETTERS
+
+
+def test_a_view_of_a_part_is_followed_to_its_end_although_all_of_it_is_known(tmp_path: Path) -> None:
+    maildrop = Maildrop(LETTERS)
+    with Pop3Server(maildrop) as server:
+        Rig(tmp_path, server).migrate()
+    with Pop3Server(maildrop, faults=[OnlyFirst(2)]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.deleted) == ("ok", 8)
+        assert maildrop.left() == []
+
+
+def test_without_unique_ids_equal_sizes_settle_nothing(tmp_path: Path) -> None:
+    maildrop = Maildrop(LETTERS[:4])
+    with Pop3Server(maildrop, faults=[EmptyUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().copied == 4
+        maildrop.remove(maildrop.stored()[0])
+        maildrop.add(LETTERS[4])
+        assert len({len(letter) for letter in LETTERS}) == 1
+        assert rig.migrate().copied == 1
+        assert rig.stored() == LETTERS[:5]
