@@ -69,6 +69,8 @@ class Shelves:
 
     def accounts_of(self, digests: Sequence[Digest]) -> dict[Digest, tuple[str, ...]]:
         """Return the accounts that each content may belong to, by where it stands."""
+        if len(self.all) == 1:
+            return dict.fromkeys(digests, self.all[0].accounts)
         found: dict[Digest, dict[str, None]] = {digest: {} for digest in digests}
         for shelf in self.all:
             for digest in shelf.copies.find(digests):
