@@ -34,9 +34,7 @@ LINES = st.one_of(
     ),
     st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")),
 )
-MESSAGES = st.lists(LINES, max_size=6).map(
-    lambda lines: b"Subject: x\r\n" + b"".join(line + b"\r\n" for line in lines)
-)
+MESSAGES = st.lists(LINES, max_size=6).map(lambda lines: b"Subject: x\r\n" + b"".join(line + b"\r\n" for line in lines))
 """Messages as POP3 delivers them; the first line is a header, by which a file is known for mail."""
 
 
