@@ -78,6 +78,7 @@ def test_everybody_is_worked_at_start() -> None:
         assert made.is_alive()
         assert all(state.last_worked for state in made.states().values())
     assert not made.is_alive()
+    assert made.pulse.stuck(-1.0) == []  # whoever has ended is not taken to hang
 
 
 def test_a_ring_wakes_a_sleeping_worker() -> None:
