@@ -148,6 +148,17 @@ def test_a_sample_is_a_share(office: Office) -> None:
     assert verdict.ok == verdict.checked
 
 
+def test_slices_hold_every_copy_once(office: Office) -> None:
+    office.bring(mail(str(number)) for number in range(300))
+    with office.opened() as (ledger, shelves, _):
+        counts = [
+            Check(shelves, ledger.archive, clock=time.time).make(Selection(part=part, parts=3)).checked
+            for part in range(3)
+        ]
+    assert sum(counts) == 300
+    assert min(counts) > 0
+
+
 def test_since_leaves_out_what_was_archived_before(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     office.bring([mail("one")])
     assert verified(office, capsys, "--since", "yesterday")[1]["checked"] == 1
