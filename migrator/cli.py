@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0, 1, 2 or 130, as the contract says. No traceback reaches a user."""
+    import os
     import signal
 
+    os.umask(0o077)  # whatever it was: every file is 0600 and every folder 0700, those that libraries make included
     signal.signal(signal.SIGTERM, _interrupt)
     arguments = parser().parse_args(argv)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,21 +23,21 @@ def run_accounts(
 ) -> list[AccountReport]:
     """Run every account and report on each, in the order given; one that fails delays none.
 
-    Accounts of one user on one host take turns, because a POP3 server locks a maildrop (RFC 1939, section 4). Each
-    run is kept in the ledger's history unless it is dry.
+    Accounts of one maildrop follow one another, because a POP3 server locks it (RFC 1939, section 4). Each run is kept
+    in the ledger's history unless it is dry.
     """
     around = surroundings or Surroundings()
-    turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-    locks = [turns[job.source.host.lower(), job.source.username] for job in jobs]
+    maildrops: defaultdict[tuple[str, int, str], list[Job]] = defaultdict(list)
+    for job in jobs:
+        maildrops[job.source.host.lower(), job.source.port, job.source.username].append(job)
 
-    def run(job: Job, turn: threading.Lock) -> AccountReport:
-        with turn, closing(ledger.another()) as own:
-            return run_recorded(job, own, around, is_dry=is_dry)
+    def run(turns: Sequence[Job]) -> list[AccountReport]:
+        with closing(ledger.another()) as own:
+            return [run_recorded(job, own, around, is_dry=is_dry) for job in turns]
 
-    if len(jobs) == 1:
-        return [run(jobs[0], locks[0])]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="account") as pool:
-        return list(pool.map(run, jobs, locks))
+        reports = {report.name: report for done in pool.map(run, maildrops.values()) for report in done}
+    return [reports[job.name] for job in jobs]
 
 
 def run_recorded(job: Job, ledger: Ledger, around: Surroundings, *, is_dry: bool = False) -> AccountReport:
