@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from migrator.destinations.files import Device, make_folder
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
@@ -34,8 +35,8 @@ class Ledger:
 
     @classmethod
     def open(cls, state_dir: Path) -> Ledger:
-        """Open the ledger in ``state_dir``, made if it is not there (folder 0700, file 0600)."""
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Open the ledger in ``state_dir``, made durably if it is not there (folder 0700, file 0600)."""
+        make_folder(state_dir, Device())
         return cls(Connection(state_dir / FILE_NAME))
 
     @classmethod
