@@ -16,7 +16,7 @@ from typing import IO, Self
 from migrator.archive.harmless import line
 from migrator.archive.headers import Headers
 from migrator.archive.parsing import Attachment
-from migrator.archive.worker import ANSWER, ATTACHMENT, INDEX, REQUEST, SHOW
+from migrator.archive.worker import ANSWER, ATTACHMENT, INDEX, READY, REQUEST, SHOW
 from migrator.errors import FerryError, Kind
 
 LONGEST_ANSWER = 256 * 1024 * 1024
@@ -106,6 +106,10 @@ class _Worker:
             )
         except OSError as error:
             raise FerryError(Kind.INTERNAL, f"cannot start the parsing worker: {error.strerror}") from error
+        if self._pipe(self._process.stdout).read(1) != READY:
+            self.end()
+            cure = "install mailferry again: a library is missing or broken"
+            raise FerryError(Kind.INTERNAL, "the parsing worker does not start", cure=cure)
 
     def ask(self, asked: int, number: int, messages: Sequence[bytes]) -> list[bytes | NotParsed]:
         """Return the answers that came; fewer than messages if the worker died of one."""

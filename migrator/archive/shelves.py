@@ -147,10 +147,13 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
     """Return a body whose bytes are those of its digest; what a server altered is accepted where that was proven."""
     if isinstance(body, FerryError):
         return body
-    if place.copy.octets <= _SMALL:
-        body = MemoryBody(b"".join(body.chunks()))
-    if digest_of_body(body) == place.copy.digest:
-        return body
+    try:
+        if place.copy.octets <= _SMALL:
+            body = MemoryBody(b"".join(body.chunks()))
+        if digest_of_body(body) == place.copy.digest:
+            return body
+    except FerryError as error:  # a long body is read from the disk only now
+        return error
     label = place.shelf.destination.label
     if place.copy.state is CopyState.VERIFIED and not place.shelf.is_local:
         if not exact:

@@ -3,11 +3,12 @@
 Started as ``python -m migrator.archive.worker``, only by ``migrator.archive.parser``. It may crash, be killed by its
 limits, or be taken over by a hostile message: it holds no file, no connection and no secret, and its answers are JSON,
 judged by the parent. A request is ``!BIQ`` (what is asked, a number, the length) and the message; an answer is ``!BQ``
-(whether it was parsed, the length) and JSON, or the attachment's bytes.
+(whether it was parsed, the length) and JSON, or the attachment's bytes. The first byte of all says that it is ready.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import signal
@@ -23,6 +24,8 @@ ANSWER = struct.Struct("!BQ")
 
 INDEX, SHOW, ATTACHMENT = 0, 1, 2
 
+READY = b"R"
+
 MEMORY_LIMIT = 1536 * 1024 * 1024
 """Address space, of which the interpreter and its libraries reserve a third without using it."""
 CPU_SECONDS = 10.0
@@ -30,8 +33,11 @@ WALL_SECONDS = 60.0
 
 
 def main() -> None:
-    """Answer requests until stdin ends."""
+    """Answer requests until stdin ends; says first that everything needed is there."""
     _limit()
+    _prepare()
+    sys.stdout.buffer.write(READY)
+    sys.stdout.buffer.flush()
     while (head := sys.stdin.buffer.read(REQUEST.size)) and len(head) == REQUEST.size:
         asked, number, length = REQUEST.unpack(head)
         message = sys.stdin.buffer.read(length)
@@ -48,7 +54,15 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write to any file
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it by closing stdin
+    # The parent ends it by closing stdin. A signal to the whole group must not look like a message's doing.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _prepare() -> None:
+    """Load what messages need before there is one to be blamed for its absence."""
+    for module in ("chardet", "fast_mail_parser", "resiliparse.extract.html2text", "migrator.archive.parsing"):
+        importlib.import_module(module)
 
 
 def _answer(asked: int, number: int, message: bytes) -> tuple[bool, bytes]:

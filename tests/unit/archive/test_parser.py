@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from migrator.archive.parser import IndexedText, NotParsed, Parser, ShownText
 from migrator.archive.parsing import Attachment
 from migrator.archive.worker import ANSWER, REQUEST
+from migrator.errors import FerryError
 from tests.unit.archive.hostile import HOSTILE, long_inner_header
 
 RICH = (
@@ -108,6 +109,7 @@ def test_no_bytes_stop_the_worker(parser: Parser, noise: bytes, before: bytes) -
 DYING = f"""
 import os, struct, sys
 from migrator.archive.worker import main
+sys.stdout.buffer.write(b"R"); sys.stdout.buffer.flush()
 request = struct.Struct({REQUEST.format!r})
 sys.stdin.buffer.read(request.size)
 {{deed}}
@@ -137,6 +139,19 @@ def test_the_worker_does_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) ->
     deed = "sys.stdout.buffer.write(struct.pack('!BQ', 0, 2) + (b'[]' if 'ALICE_PASSWORD' in os.environ else b'\"\"'))"
     with Parser([sys.executable, "-c", DYING.format(deed=deed)]) as parser:
         assert parser.index([b"x"]) == [NotParsed("")]
+
+
+@pytest.mark.parametrize("broken", ["import no_such_library", "print('hello')"])
+def test_a_worker_that_does_not_start_is_no_fault_of_the_mail(broken: str) -> None:
+    with Parser([sys.executable, "-c", broken]) as parser, pytest.raises(FerryError, match="does not start"):
+        parser.index([RICH])
+
+
+def test_a_signal_to_the_whole_group_is_no_fault_of_the_mail() -> None:
+    deed = "from migrator.archive import worker; worker._limit(); [os.kill(os.getpid(), s) for s in (1, 2, 15)];"
+    deed += f"sys.stdout.buffer.write(struct.pack({ANSWER.format!r}, 0, 9) + b'\"alive...\"'[:9])"
+    with Parser([sys.executable, "-c", DYING.format(deed=deed)]) as parser:
+        assert parser.index([b"x"]) == [NotParsed("the parser's answer makes no sense")]
 
 
 def test_memory_is_limited() -> None:
