@@ -24,6 +24,7 @@ VERSION = 1
 """Raised whenever an index written before would find other things than one written now: then it is built anew."""
 
 _BUSY_SECONDS = 10.0
+_CHUNK = 500
 _CACHE_KIB = 32 * 1024
 
 _TABLES = """
@@ -144,18 +145,25 @@ class SearchIndex:
         return found
 
     def _hits(self, numbers: Sequence[int]) -> Iterator[Hit]:
-        for number in numbers:
-            digest, date, sender, recipients, subject, octets, problem = self._sql.execute(
-                "select digest, date, sender, recipients, subject, octets, problem from messages where id = ?",
-                (number,),
-            ).fetchone()
-            yield Hit(digest, self._owners(number), date, sender, recipients, subject, octets, problem)
+        for start in range(0, len(numbers), _CHUNK):
+            part = numbers[start : start + _CHUNK]
+            marks = ", ".join("?" * len(part))
+            about = "id, digest, date, sender, recipients, subject, octets, problem"
+            rows = self._sql.execute(f"select {about} from messages where id in ({marks})", part)  # noqa: S608  # ours
+            known = {number: row for number, *row in rows}
+            owners = self._owners(part, marks)
+            for number in part:
+                digest, date, sender, recipients, subject, octets, problem = known[number]
+                accounts = tuple(owners.get(number, ()))
+                yield Hit(digest, accounts, date, sender, recipients, subject, octets, problem)
 
-    def _owners(self, number: int) -> tuple[str, ...]:
-        rows = self._sql.execute(
-            "select account from owners where message = ? order by is_seen desc, account", (number,)
-        )
-        return tuple(row[0] for row in rows)
+    def _owners(self, numbers: Sequence[int], marks: str) -> dict[int, list[str]]:
+        order = "order by is_seen desc, account"
+        statement = f"select message, account from owners where message in ({marks}) {order}"  # noqa: S608  # ours
+        owners: dict[int, list[str]] = {}
+        for number, account in self._sql.execute(statement, numbers):
+            owners.setdefault(number, []).append(account)
+        return owners
 
     # ---------------------------------------------------------------------------------------- following
 

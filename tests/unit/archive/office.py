@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -108,11 +109,15 @@ class Office:
             ledger.close()
 
     def call(self, *arguments: str) -> int:
-        """Call the command line."""
+        """Call the command line; the umask that it sets for its process does not outlast it."""
+        before = os.umask(0o022)
+        os.umask(before)
         try:
             return main(["-c", str(self.config_path), *arguments])
         except SystemExit as error:
             return int(error.code or 0)
+        finally:
+            os.umask(before)
 
 
 def document(output: str) -> dict[str, object]:

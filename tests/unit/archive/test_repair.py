@@ -139,3 +139,19 @@ def test_a_source_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.Ca
     assert code == 1
     assert isinstance(report["damaged"], list)
     assert "the source cannot be asked" in report["damaged"][0]["reason"]
+
+
+def test_a_repair_that_was_killed_after_forgetting_is_made_good_by_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
+    office.bring(CONTENTS)
+    with office.opened() as (ledger, shelves, _index):
+        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+        lost = next(mbox.copies.all_copies())
+        ledger.archive.forget_copies([lost.copy_id])
+    code, report = repaired(office, capsys)
+    assert code == 0
+    assert isinstance(report["repaired"], list)
+    assert [row["digest"] for row in report["repaired"]] == [lost.digest.hex()]
+    assert repaired(office, capsys)[1]["repaired"] == []

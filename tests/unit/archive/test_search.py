@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from migrator.archive import shelves as shelves_module
 from migrator.archive.index import FILE_NAME
 from migrator.archive.indexing import exclusively
 from migrator.archive.parser import Parser
+from migrator.archive.query import Everything
+from migrator.digest import digest_of_body
+from migrator.errors import FerryError, Kind
 from migrator.ledger import FILE_NAME as LEDGER_NAME
-from migrator.shelving import bring_up_to_date
+from migrator.model import MemoryBody
+from migrator.shelving import bring_up_to_date, index_what_is_new
 from tests.unit.archive.hostile import empty_parts, nested
 from tests.unit.archive.office import Office, document, mail
 
@@ -307,3 +312,29 @@ def test_files_are_for_the_owner_only(five: Office) -> None:
     assert {path.name: path.stat().st_mode & 0o077 for path in five.state_dir.iterdir()} == {
         path.name: 0 for path in five.state_dir.iterdir()
     }
+
+
+def test_after_a_run_the_index_is_up_to_date_before_anybody_asks(five: Office) -> None:
+    index_what_is_new(five.config)
+    with five.opened() as (ledger, _, index):
+        assert index.search(Everything())[0] == 5
+        assert ledger.archive.contents_after(index.progress.number, 1) == []
+
+
+def test_a_long_message_on_a_bad_spot_of_the_disk_hides_no_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = office.bring([mail("one"), mail("long", "x\n" * 1_000_000), mail("two")])
+
+    def unreadable(_body: object) -> bytes:
+        raise FerryError(Kind.ARCHIVE, "reading failed: Input/output error")
+
+    original = digest_of_body
+    monkeypatch.setattr(
+        shelves_module,
+        "digest_of_body",
+        lambda body: original(body) if isinstance(body, MemoryBody) else unreadable(body),
+    )
+    with office.opened() as (_, shelves, _index):
+        answers = {digest: isinstance(body, FerryError) for digest, body in shelves.read(digests)}
+    assert [answers[digest] for digest in digests] == [False, True, False]
