@@ -26,6 +26,7 @@ from migrator.destinations import (
     VolumeState,
 )
 from migrator.ledger.connection import Connection
+from migrator.ledger.contents import content_ids_of, note_contents
 from migrator.model import (
     CopyState,
     Digest,
@@ -105,11 +106,10 @@ class CopiesLedger:
         """Return the copies that are known of these contents; INTENDED ones cannot be trusted and are left out."""
         found: dict[Digest, StoredCopy] = {}
         with self._connection.reading() as sql:
-            for digest in digests:
+            for digest, content_id in content_ids_of(sql, digests).items():
                 row = sql.execute(
-                    _COPY + " where k.destination_id = ? and k.state != 'intended'"
-                    " and k.content_id = (select id from contents where digest = ?)",
-                    (self.destination_id, digest),
+                    _COPY + " where k.destination_id = ? and k.content_id = ? and k.state != 'intended'",
+                    (self.destination_id, content_id),
                 ).fetchone()
                 if row:
                     found[digest] = _stored_copy(row)
@@ -126,17 +126,19 @@ class CopiesLedger:
                 "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
                 (self.destination_id, text, now),
             ).lastrowid
-            _note_contents(sql, ((m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages))
+            note_contents(sql, ((m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages))
+            content_ids = content_ids_of(sql, [m.digest for m, _ in messages])
+            (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
+            numbers = {m.digest: last + place for place, (m, _) in enumerate(messages, 1)}
             sql.executemany(
-                "insert into copies (destination_id, content_id, state, intent_id, recognition)"
-                " select ?, id, 'intended', ?, ? from contents where digest = ?",
-                [(self.destination_id, intent_id, sign or None, m.digest) for m, sign in messages],
+                "insert into copies (id, destination_id, content_id, state, intent_id, recognition)"
+                " values (?, ?, ?, 'intended', ?, ?)",
+                [
+                    (numbers[m.digest], self.destination_id, content_ids[m.digest], intent_id, sign or None)
+                    for m, sign in messages
+                ],
             )
-            rows = sql.execute(
-                "select c.digest, k.id from copies k join contents c on c.id = k.content_id where k.intent_id = ?",
-                (intent_id,),
-            )
-            return dict(rows.fetchall())
+            return numbers
 
     def stored(self, copies: Iterable[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
         """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
@@ -153,18 +155,16 @@ class CopiesLedger:
     def judged(self, copies: Sequence[Judged], required: Proof, now: float) -> None:
         """Note the outcome of reading back: VERIFIED where the proof reaches ``required``, else MISMATCH."""
         with self._connection.transaction() as sql:
-            sql.executemany(
-                "update copies set state = ?, proof = ?, reason = ?,"
-                " verified_at = case when ? then ? else verified_at end"
-                " where id = ?",
-                [
-                    ("verified" if is_proven else "mismatch", copy.proof, copy.reason, is_proven, now, copy.copy_id)
-                    for copy in copies
-                    for is_proven in (reaches(copy.proof, required),)
-                ],
-            )
-            if any(not reaches(copy.proof, required) for copy in copies):
-                sql.execute("update maildrops set settled_key = null")
+            for (proof, reason), copy_ids in _by_verdict(copies).items():
+                is_proven = reaches(proof, required)
+                sql.execute(
+                    "update copies set state = ?, proof = ?, reason = ?,"
+                    " verified_at = case when ? then ? else verified_at end"
+                    " where id in (select value from json_each(?))",
+                    ("verified" if is_proven else "mismatch", proof, reason, is_proven, now, json.dumps(copy_ids)),
+                )
+                if not is_proven:
+                    sql.execute("update maildrops set settled_key = null")
 
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends."""
@@ -173,7 +173,7 @@ class CopiesLedger:
             volume_ids = self._volume_ids(sql)
             remaining = iter(copies)
             while chunk := list(islice(remaining, _CHUNK)):
-                _note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
+                note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
                 sql.executemany(
                     "insert into copies (destination_id, content_id, state, volume_id, offset, length, frame_crc,"
                     " base_name, uid_validity, uid)"
@@ -249,16 +249,18 @@ class CopiesLedger:
         return dict(rows.fetchall())
 
 
+def _by_verdict(copies: Sequence[Judged]) -> dict[tuple[Proof, str], list[int]]:
+    """Group copies by what is said of them, which is mostly the same of all."""
+    groups: dict[tuple[Proof, str], list[int]] = {}
+    for copy in copies:
+        groups.setdefault((copy.proof, copy.reason), []).append(copy.copy_id)
+    return groups
+
+
 def reaches(proof: Proof, required: Proof) -> bool:
     """Say whether a proof is at least as good as the one required."""
     order = (Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC, Proof.NONE)
     return proof is not Proof.NONE and order.index(proof) <= order.index(required)
-
-
-def _note_contents(sql: sqlite3.Connection, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
-    sql.executemany(
-        "insert or ignore into contents (digest, header_digest, octets, message_id) values (?, ?, ?, ?)", contents
-    )
 
 
 def _anchor(text: str) -> Anchor:

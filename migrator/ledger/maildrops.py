@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from migrator.ledger.connection import Connection
+from migrator.ledger.contents import content_ids_of
 from migrator.ledger.history import log_deletions
 from migrator.model import (
     Content,
@@ -52,8 +53,6 @@ and maildrop_id in (select o.id from maildrops o join maildrops d on o.account =
     where d.id = :id and o.id != :id)
 """
 
-_MY_ACCOUNT = "(select account from maildrops where id = ?)"
-
 
 @dataclass(frozen=True, slots=True)
 class Matched:
@@ -78,10 +77,11 @@ class Candidate:
 class MaildropLedger:
     """One maildrop of one account: host, port and user under which unique-ids mean something."""
 
-    def __init__(self, connection: Connection, maildrop_id: int) -> None:
-        """Stand for a maildrop that the ledger has given a number."""
+    def __init__(self, connection: Connection, maildrop_id: int, account: str) -> None:
+        """Stand for a maildrop of an account; a number of 0 is that of one which the ledger does not know."""
         self._connection = connection
         self._id = maildrop_id
+        self._account = account
 
     def settled(self, key: bytes, now: float) -> int | None:
         """Return how many messages a listing with this fingerprint holds if nothing is to be done for any of them."""
@@ -160,7 +160,7 @@ class MaildropLedger:
         """
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "with mine as (select id from maildrops where account = (select account from maildrops where id = ?)),"
+                "with mine as (select id from maildrops where account = ?),"
                 " here as (select message_id from temp.listing where message_id is not null),"
                 " out as (select m.* from mine join messages m on m.maildrop_id = mine.id where m.gone_at is null"
                 "  and m.copied_at is not null and m.id not in here"
@@ -168,7 +168,7 @@ class MaildropLedger:
                 "  select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
                 " select out.id, out.unique_id, out.announced, c.digest, c.header_digest from out"
                 " join contents c on c.id = out.content_id where out.copied_at is not null order by out.id desc",
-                (self._id,),
+                (self._account,),
             ).fetchall()
         for row in rows:
             yield Candidate(*row)
@@ -263,15 +263,15 @@ class MaildropLedger:
     def is_filled(self, destination_id: int) -> bool:
         """Say whether a destination has all that the account's other folders held when it was added."""
         with self._connection.reading() as sql:
-            query = f"select 1 from fillings where destination_id = ? and account = {_MY_ACCOUNT}"
-            return sql.execute(query, (destination_id, self._id)).fetchone() is not None
+            query = "select 1 from fillings where destination_id = ? and account = ?"
+            return sql.execute(query, (destination_id, self._account)).fetchone() is not None
 
     def filled(self, destination_id: int, now: float) -> None:
         """Note that a destination has been filled."""
         with self._connection.transaction() as sql:
             sql.execute(
-                f"insert or ignore into fillings (destination_id, account, filled_at) values (?, {_MY_ACCOUNT}, ?)",
-                (destination_id, self._id, now),
+                "insert or ignore into fillings (destination_id, account, filled_at) values (?, ?, ?)",
+                (destination_id, self._account, now),
             )
 
     def lacking(self, target_id: int, source_id: int) -> list[Content]:
@@ -282,8 +282,8 @@ class MaildropLedger:
                 " join messages m on m.maildrop_id = d.id join contents c on c.id = m.content_id"
                 " join copies s on s.destination_id = ? and s.content_id = c.id and s.state = 'verified'"
                 " left join copies t on t.destination_id = ? and t.content_id = c.id"
-                f" where d.account = {_MY_ACCOUNT} and t.id is null order by s.volume_id, s.offset, s.id",
-                (source_id, target_id, self._id),
+                " where d.account = ? and t.id is null order by s.volume_id, s.offset, s.id",
+                (source_id, target_id, self._account),
             )
             return [Content._make(row) for row in rows]
 
@@ -302,11 +302,11 @@ class MaildropLedger:
         ``copied_at``, from which "N days" counts, stays where the message already had this content.
         """
         with self._connection.transaction() as sql:
+            content_ids = content_ids_of(sql, [digest for _, digest in messages])
             sql.executemany(
-                "update messages set copied_at = case when copied_at is not null and content_id = c.id"
-                " then copied_at else ? end, content_id = c.id, state = 'copied'"
-                " from (select id from contents where digest = ?) as c where messages.id = ?",
-                [(now, digest, row) for row, digest in messages],
+                "update messages set copied_at = case when content_id = ?1 then coalesce(copied_at, ?2) else ?2 end,"
+                " content_id = ?1, state = 'copied' where id = ?3",
+                [(content_ids[digest], now, row) for row, digest in messages],
             )
             if sql.execute("select 1 from problems limit 1").fetchone():
                 sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])

@@ -55,7 +55,7 @@ def m002_worker_notes(db: Database) -> None:
 
 def _moves_trigger(table: str, moves: dict[str, tuple[str, ...]]) -> str:
     legal = " or ".join(
-        f"(old.state = '{before}' and new.state in ({', '.join(repr(after) for after in afters)}))"
+        f"(old.state = '{before}' and ({' or '.join(f'new.state = {after!r}' for after in afters)}))"
         for before, afters in moves.items()
     )
     return (
