@@ -64,6 +64,22 @@ class MemoryBody:
 
 
 @dataclass(frozen=True, slots=True)
+class PiecedBody:
+    """A message held in memory in the pieces it came in."""
+
+    pieces: tuple[bytes, ...]
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes."""
+        return sum(map(len, self.pieces))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the pieces."""
+        return iter(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message in canonical form with what identifies it, ready to be stored anywhere.
 

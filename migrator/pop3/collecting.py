@@ -1,19 +1,20 @@
 """From the content of a RETR reply to a message in canonical form, hashed on the way, in flat memory.
 
-Every LF that no CR precedes becomes CRLF; see ``migrator.digest``. Small messages stay in memory, larger ones go
-through a spool piece by piece.
+Every LF that no CR precedes becomes CRLF; see ``migrator.digest``. Messages of usual sizes stay in memory, larger ones
+go through a spool piece by piece.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import accumulate
 from typing import Protocol
 
-from migrator.digest import canonical, digest_of, header_block, header_facts
-from migrator.model import Body, Digest, MemoryBody, Message
+from migrator.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts
+from migrator.model import Body, Digest, MemoryBody, Message, PiecedBody
 
-MEMORY_LIMIT = 256 * 1024
+MEMORY_LIMIT = 16 * 1024 * 1024
 """Messages of up to this many octets are held in memory."""
 
 
@@ -45,8 +46,8 @@ class Collector:
         self.beginning = b""
         self._open_spool = open_spool
         self._pieces: list[bytes] = []
-        self._spool: Spool | None = None
         self._head = b""
+        self._spool: Spool | None = None
         self._hash = sha256()
 
     def add(self, piece: bytes) -> None:
@@ -55,24 +56,29 @@ class Collector:
             self.beginning = (self.beginning + piece)[:4]
         self.received += len(piece)
         piece = canonical(piece)
-        if self._spool is None:
-            self._pieces.append(piece)
-            if self.received > MEMORY_LIMIT:
-                self._move_to_spool()
-        else:
-            self._hash.update(piece)
+        self._hash.update(piece)
+        if self._spool is not None:
             self._spool.write(piece)
+            return
+        self._pieces.append(piece)
+        if self.received > MEMORY_LIMIT:
+            self._move_to_spool()
 
     def _move_to_spool(self) -> None:
-        self._head = b"".join(self._pieces)
-        self._pieces.clear()
+        self._head = _beginning_of(self._pieces)
         self._spool = self._open_spool()
-        self._spool.write(self._head)
-        self._hash.update(self._head)
+        for piece in self._pieces:
+            self._spool.write(piece)
+        self._pieces.clear()
 
     def message(self) -> Message:
         """Return the message made of all pieces."""
-        if self._spool is None:
-            return small_message(b"".join(self._pieces))
-        facts = header_facts(header_block(self._head))
-        return Message(Digest(self._hash.digest()), facts.digest, facts.message_id, self._spool.body())
+        facts = header_facts(header_block(self._head or _beginning_of(self._pieces)))
+        body = self._spool.body() if self._spool else PiecedBody(tuple(self._pieces))
+        return Message(Digest(self._hash.digest()), facts.digest, facts.message_id, body)
+
+
+def _beginning_of(pieces: list[bytes]) -> bytes:
+    """Return as much of a message as its headers may take, or a little more."""
+    octets = accumulate((len(piece) for piece in pieces), initial=0)
+    return b"".join(piece for piece, before in zip(pieces, octets, strict=False) if before < HEADER_LIMIT)

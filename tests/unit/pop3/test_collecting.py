@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from migrator.digest import digest_of
-from migrator.model import MemoryBody
+from migrator.model import PiecedBody
 from migrator.pop3.collecting import MEMORY_LIMIT
 from migrator.pop3.retrieve import Retrieved
 from migrator.pop3.session import ServerFacts
@@ -79,4 +79,4 @@ def test_a_large_message_goes_through_the_spool_and_a_small_one_does_not() -> No
     assert [event.wire_octets for event in told] == [len(large), len(small)]
     assert told[0].message.message_id == b"<1@example.org>"
     assert len(spools) == 1
-    assert isinstance(told[1].message.body, MemoryBody)
+    assert isinstance(told[1].message.body, PiecedBody)
