@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,7 +15,7 @@ from migrator.ends import Limits, job_of
 from migrator.errand import Surroundings
 from migrator.errors import ConfigError, FerryError
 from migrator.fleet import run_accounts
-from migrator.ledger import FILE_NAME, Ledger
+from migrator.ledger import Ledger
 from migrator.report import AccountReport, Problem, Status
 from migrator.screen import Screen, Style
 from migrator.summary import account_line, problem_lines, total_line, would_delete_lines
@@ -128,10 +127,6 @@ def _config_from_urls(arguments: Namespace) -> Config:
 
 @contextmanager
 def _ledger(state_dir: Path, *, is_dry: bool) -> Iterator[Ledger]:
-    """Open the ledger; a dry run, which changes nothing anywhere, makes do with an empty one if there is none."""
-    if is_dry and not (state_dir / FILE_NAME).exists():
-        with tempfile.TemporaryDirectory(prefix="mailferry-") as folder, closing(Ledger.open(Path(folder))) as ledger:
-            yield ledger
-    else:
-        with closing(ledger_in(state_dir)) as ledger:
-            yield ledger
+    """Open the ledger; a dry run, which changes nothing anywhere, only looks at it."""
+    with closing(Ledger.open_dry(state_dir) if is_dry else ledger_in(state_dir)) as ledger:
+        yield ledger

@@ -41,20 +41,20 @@ class Ledger:
 
     @classmethod
     def open_dry(cls, state_dir: Path) -> Ledger:
-        """Open the ledger to look at it only; where there is none, an empty one in memory stands in."""
-        path = state_dir / FILE_NAME
-        return cls(Connection(path if path.exists() else Path(":memory:")), is_dry=True)
+        """Open the ledger to look at it only; where there is none, or an older one, a copy in memory stands in."""
+        return cls(Connection(state_dir / FILE_NAME, is_dry=True), is_dry=True)
 
     def another(self) -> Ledger:
         """Open the same ledger once more for another run of this process; the writers of both queue."""
-        return Ledger(Connection(self._connection.path, writers=self._connection.writers), is_dry=self._is_dry)
+        before = self._connection
+        return Ledger(Connection(before.path, writers=before.writers, is_dry=self._is_dry), is_dry=self._is_dry)
 
     def maildrop(self, account: str, host: str, port: int, username: str) -> MaildropLedger:
         """Return what is known of a source, which gets a row if it is new."""
         key = (account, host.lower(), port, username)
         select = "select id from maildrops where (account, host, port, username) = (?, ?, ?, ?)"
         insert = "insert into maildrops (account, host, port, username) values (?, ?, ?, ?)"
-        return MaildropLedger(self._connection, self._row(select, insert, key))
+        return MaildropLedger(self._connection, self._row(select, insert, key), account)
 
     def copies(self, identity: str, kind: str) -> CopiesLedger:
         """Return what is known of a destination, which gets a row if it is new."""

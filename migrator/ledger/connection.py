@@ -28,16 +28,17 @@ CACHE_KIB = 8 * 1024
 class Connection:
     """An open ledger database; safe to share between the threads of one run."""
 
-    def __init__(self, path: Path, *, writers: threading.RLock | None = None) -> None:
+    def __init__(self, path: Path, *, writers: threading.RLock | None = None, is_dry: bool = False) -> None:
         """Open the database at ``path``, made (0600) and migrated if need be; raises ``FerryError``.
 
-        ``writers`` is the lock on which all connections of one process to one database queue.
+        ``writers`` is the lock on which all connections of one process to one database queue. A dry connection neither
+        makes nor migrates: where that would be needed it opens a copy in memory.
         """
         self.path = path
         self.writers = writers or threading.RLock()
         self._guard = threading.RLock()
         with self.mapped():
-            self.db = _open(path, self.writers)
+            self.db = _open_copy(path) if is_dry and _version_in(path) != VERSION else _open(path, self.writers)
         self.sql = self.db.conn
 
     @contextmanager
@@ -96,22 +97,42 @@ class Connection:
 
 
 def _open(path: Path, write_lock: threading.RLock) -> Database:
-    is_in_memory = str(path) == ":memory:"
-    if not is_in_memory and not path.exists():
+    if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         path.chmod(0o600)  # whatever the umask
-    sql = sqlite3.connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    db = Database(sql, recursive_triggers=False, execute_plugins=False)
-    sql.execute("pragma synchronous = full")
+    db = _database(str(path))
+    db.conn.execute("pragma synchronous = full")
+    if db.conn.execute("pragma user_version").fetchone()[0] != VERSION:
+        with write_lock:
+            db.conn.execute("pragma journal_mode = wal")
+            _migrate(db, path)
+            _sync_folder(path.parent)
+    return db
+
+
+def _open_copy(path: Path) -> Database:
+    db = _database(":memory:")
+    if path.exists():
+        with closing(sqlite3.connect(str(path), timeout=BUSY_SECONDS)) as original:
+            original.backup(db.conn)
+    _migrate(db, path)
+    return db
+
+
+def _database(name: str) -> Database:
+    sql = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     sql.execute("pragma foreign_keys = on")
     sql.execute(f"pragma cache_size = -{CACHE_KIB}")
-    if sql.execute("pragma user_version").fetchone()[0] != VERSION:
-        with write_lock:
-            sql.execute("pragma journal_mode = wal")
-            _migrate(db, path)
-            if not is_in_memory:
-                _sync_folder(path.parent)
-    return db
+    return Database(sql, recursive_triggers=False, execute_plugins=False)
+
+
+def _version_in(path: Path) -> int:
+    """Return ``PRAGMA user_version`` as the file's header has it (SQLite's file format, section 1.3); 0 without one."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        header = file.read(64)
+    return int.from_bytes(header[60:64], "big")
 
 
 def _migrate(db: Database, path: Path) -> None:

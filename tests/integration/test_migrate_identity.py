@@ -51,6 +51,8 @@ def test_another_host_or_username_is_the_same_account(server: Pop3Server, desk: 
             change
         ]  # type: ignore[assignment]  # keys of TOML
         desk.writes(alice(moved.port, **keys))
+        dry = desk.migrate("--dry-run")
+        assert (dry.code, dry.report["known"], dry.report["new"]) == (0, 6, 0)
         done = desk.migrate()
         assert (done.code, done.report["known"], done.report["new"]) == (0, 6, 0)
         assert moved.counts()["RETR"] == 0

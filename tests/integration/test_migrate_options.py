@@ -60,6 +60,17 @@ def test_a_dry_run_after_a_run_leaves_ledger_and_archive_as_they_were(server: Po
     assert desk.tree() == before
 
 
+def test_a_dry_run_of_what_the_ledger_does_not_know_leaves_it_as_it_was(server: Pop3Server, desk: Desk) -> None:
+    desk.writes(alice(server.port))
+    assert desk.migrate().code == 0
+    both = account("alice", source(server.port), mbox(), maildir("copy"))
+    desk.writes(both, account("bob", source(server.port, user="bob"), mbox("archive/bob")))
+    before = desk.tree()
+    alices, bobs = desk.migrate("--dry-run").reports
+    assert desk.tree() == before
+    assert (alices["known"], alices["new"], bobs["known"], bobs["new"]) == (0, 6, 0, 6)
+
+
 def test_a_dry_run_with_a_limit_tells_what_that_run_would_do(server: Pop3Server, desk: Desk) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     dry = desk.migrate("--dry-run", "--limit", "2").report
