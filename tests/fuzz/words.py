@@ -1,0 +1,99 @@
+"""What people and providers write: SASL challenges, search queries, configuration values, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from migrator import sasl
+from migrator.archive.parsing import NotParsedError, leaves, read
+from migrator.archive.query import Calendar, QueryError, parse
+from migrator.config import config_from_urls, load, values
+from migrator.errors import ConfigError, FerryError
+from migrator.secrets import TextSecret
+from tests.fuzz.draw import Draw, said_well
+
+SECRET = b"pass-word-1"
+MECHANISMS = ("plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2", "oauthbearer")
+
+
+def challenges(data: bytes) -> None:
+    """Answer challenges that make no sense."""
+    draw = Draw(data)
+    credentials = sasl.Credentials(draw.one_of(("ann", "ann,=b", "änn")), SECRET)
+    exchange = sasl.begin(draw.one_of(MECHANISMS), credentials, host="host", port=110)
+    try:
+        for challenge in draw.rest().split(b"\n"):
+            exchange.respond(challenge)
+        exchange.finish()
+    except FerryError as error:
+        said_well(error, SECRET.decode())
+    assert exchange.explanation().isprintable()
+
+
+def queries(data: bytes) -> None:
+    """Read what somebody looks for."""
+    written = data.decode("utf-8", "replace")
+    try:
+        parse(written, Calendar(date(2026, 11, 23), UTC))
+    except QueryError as error:
+        said_well(error)
+
+
+def mail(data: bytes) -> None:
+    """Take a message apart, as the parsing worker does."""
+    message = Draw(data).rest()
+    try:
+        found = read(message)
+        listed = sum(not leaf.is_text for leaf in leaves(message))
+    except (NotParsedError, RecursionError, MemoryError):
+        return
+    assert len(found.attachments) == min(listed, 500)
+    found.text.encode("utf-8", "surrogatepass")
+
+
+_READERS: tuple[Callable[[object], object], ...] = (
+    values.duration,
+    values.positive_duration,
+    values.size,
+    values.leave_on_server,
+    values.host,
+    values.one_line,
+    values.fingerprint,
+    values.account_name,
+)
+
+
+def configured(data: bytes) -> None:
+    """Read values as they stand in a configuration; a problem is one line."""
+    draw = Draw(data)
+    reader = draw.one_of(_READERS)
+    written = draw.rest().decode("utf-8", "replace")
+    try:
+        reader(written)
+    except ValueError as error:
+        said_well(error)
+
+
+def urls(data: bytes) -> None:
+    """Read source and destination as they stand on the command line."""
+    source, _, destination = data.decode("utf-8", "replace").partition("\n")
+    try:
+        config = config_from_urls(source, [destination], passwords=lambda _end: TextSecret("x"), state_dir=Path("/s"))
+    except ConfigError as error:
+        said_well(error)
+        return
+    assert len(config.accounts) == 1
+
+
+def files(data: bytes) -> None:
+    """Read a whole configuration file."""
+    with TemporaryDirectory(prefix="mailferry-fuzz-") as folder:
+        path = Path(folder) / "config.toml"
+        path.write_bytes(data)
+        try:
+            load(path)
+        except ConfigError as error:
+            said_well(error)
