@@ -1,0 +1,102 @@
+"""A destination in memory that keeps the contract, until a test tells it not to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+from migrator.destinations import Anchor, BatchLimits, Finding, Found, MaildirAnchor, Recollection, Stored
+from migrator.digest import digest_of, header_block, header_facts
+from migrator.errors import FerryError, Kind
+from migrator.model import Body, Digest, Locator, MaildirLocator, MemoryBody, Message, Proof
+
+
+def message(content: bytes) -> Message:
+    """Make a message of its canonical form."""
+    facts = header_facts(header_block(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, MemoryBody(content))
+
+
+def simple(number: int) -> Message:
+    """Make one of many different messages."""
+    return message(b"Message-ID: <%d@example.org>\r\n\r\nmessage %d\r\n" % (number, number))
+
+
+class CrashError(Exception):
+    """The program dies here."""
+
+
+@dataclass
+class Shelf:
+    """What stands here is in ``stored``, by base name; the other fields say what goes wrong."""
+
+    identity: str = "shelf"
+    kind: str = "maildir"
+    label: str = "a shelf"
+    required_proof: Proof = Proof.EXACT
+    limits: BatchLimits = field(default_factory=lambda: BatchLimits(100, 1_000_000))
+    refuses: set[Digest] = field(default_factory=set)
+    alters: set[Digest] = field(default_factory=set)
+    fails_with: FerryError | None = None
+    dies_after_store: bool = False
+    stored: dict[str, bytes] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    is_locked: bool = False
+    _names: count[int] = field(default_factory=count)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        assert not self.is_locked
+        self.is_locked = True
+        try:
+            yield
+        finally:
+            self.is_locked = False
+
+    def recover(self, recollection: Recollection) -> Iterator[Finding]:
+        assert self.is_locked
+        meant = {one.digest for intent in recollection.intents for one in intent.messages}
+        for name, content in self.stored.items():
+            found = message(content)
+            if found.digest in meant:
+                yield Found(found.digest, found.header_digest, found.message_id, found.octets, MaildirLocator(name))
+
+    def begin(self, messages: Sequence[Message]) -> Anchor:
+        assert self.is_locked
+        return MaildirAnchor(f"batch-{len(messages)}")
+
+    def recognition(self, message: Message) -> bytes:
+        return b""
+
+    def store(self, messages: Sequence[Message]) -> Stored:
+        assert self.is_locked
+        self.calls.append(f"store {len(messages)}")
+        if self.fails_with is not None:
+            raise self.fails_with
+        stored = Stored(tuple(self._store(message) for message in messages))
+        if self.dies_after_store:
+            raise CrashError
+        return stored
+
+    def _store(self, message: Message) -> Locator | FerryError:
+        if message.digest in self.refuses:
+            return FerryError(Kind.REFUSED, "this message is not wanted here")
+        name = f"copy-{next(self._names)}"
+        content = b"".join(message.body.chunks())
+        self.stored[name] = content.upper() if message.digest in self.alters else content
+        return MaildirLocator(name)
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        self.calls.append(f"read {len(locators)}")
+        for locator in locators:
+            assert isinstance(locator, MaildirLocator)
+            content = self.stored.get(locator.base_name)
+            yield FerryError(Kind.MISMATCH, "it is gone") if content is None else MemoryBody(content)
+
+    def probe(self) -> dict[str, object]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
