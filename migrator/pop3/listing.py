@@ -47,14 +47,17 @@ class Text:
         self._allowed = allowed
         self._allowed_octets = 512 * allowed + _IN_MEMORY
         self._open_line = 0
+        self._has_begun = False
         folder = str(spool_dir) if spool_dir else None
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder)  # noqa: SIM115 - it lives with the listing
         finalize(self, self._file.close)  # so that a listing that is merely forgotten leaves nothing open
 
     def write(self, piece: bytes) -> None:
         """Append what came. Raises ``protocol`` if it grows beyond its bounds."""
-        if piece and not self.octets and not piece.lstrip(b" \t\r\n")[:1].isdigit():
-            raise out_of_step("its listing does not begin with a message number", piece[:80])
+        if not self._has_begun and (beginning := piece.lstrip(b" \t\r\n")):
+            if not beginning[:1].isdigit():
+                raise out_of_step("its listing does not begin with a message number", piece[:80])
+            self._has_begun = True
         self.lines += piece.count(b"\n")
         self.octets += len(piece)
         if self.lines > self._allowed or self.octets > self._allowed_octets:
