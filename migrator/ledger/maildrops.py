@@ -36,9 +36,25 @@ create temp table if not exists listing (
     octets integer not null,
     ordinal integer not null default 0,
     message_id integer,     -- the row of messages that this is, as far as unique-id and octets can tell
-    content_id integer,     -- what recognition by headers found it to be
+    recognised_id integer,  -- the row of messages that recognition by headers found it to be
+    content_id integer,     -- with its content
     copied_at real
 )
+"""
+
+# Where nothing tells the messages of one unique-id and size apart, they are numbered as they stand.
+_NUMBER_THE_REST = """
+update temp.listing set ordinal = o.place from
+    (select number, row_number() over (partition by unique_id, octets order by number) - 1 as place
+     from temp.listing where message_id is null and ordinal < 0) as o
+where o.number = listing.number
+"""
+
+# A recognised message keeps its row, or servers that renumber at every session would make the ledger grow.
+_MOVE_RECOGNISED = """
+update messages set maildrop_id = ?, unique_id = l.unique_id, announced = l.octets, ordinal = l.ordinal,
+    state = 'copied', gone_at = null
+from (select * from temp.listing where recognised_id is not null) as l where messages.id = l.recognised_id
 """
 
 _ABSENT = (
@@ -177,8 +193,8 @@ class MaildropLedger:
         """Remember, for ``note``, that these listed messages are known ones; each known one at most once."""
         with self._connection.scratch() as sql:
             sql.executemany(
-                "update temp.listing set (content_id, copied_at) ="
-                " (select content_id, copied_at from messages where id = ?) where number = ?",
+                "update temp.listing set (recognised_id, content_id, copied_at) ="
+                " (select id, content_id, copied_at from messages where id = ?) where number = ?",
                 [(row, number) for number, row in pairs],
             )
 
@@ -191,22 +207,29 @@ class MaildropLedger:
         with self._connection.transaction() as sql:
             (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
             gone = self._note_absent(sql, now)
+            sql.execute(_NUMBER_THE_REST)
+            sql.execute(_MOVE_RECOGNISED, (self._id,))
             sql.execute(
-                "insert into messages"
-                " (id, maildrop_id, unique_id, announced, ordinal, state, content_id, first_seen, copied_at)"
-                " select ? + number, ?, unique_id, octets, case when ordinal >= 0 then ordinal"
-                " else row_number() over (partition by unique_id, octets order by number) - 1 end,"
-                " case when content_id is null then 'listed' else 'copied' end, content_id, ?, copied_at"
-                " from temp.listing where message_id is null order by number",
+                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, first_seen)"
+                " select ? + number, ?, unique_id, octets, ordinal, 'listed', ?"
+                " from temp.listing where message_id is null and recognised_id is null order by number",
                 (base, self._id, now),
             )
-            sql.execute("update temp.listing set message_id = ? + number where message_id is null", (base,))
+            sql.execute(
+                "update temp.listing set message_id = coalesce(recognised_id, ? + number) where message_id is null",
+                (base,),
+            )
         return gone
 
     def _note_absent(self, sql: sqlite3.Connection, now: float) -> list[MessageRow]:
-        # Without a unique-id an unmatched row says nothing about a deletion: the message may well be listed.
+        # What may well be listed, under another unique-id or without one, is not known to be deleted.
         sql.execute(
-            f"update messages set state = 'copied' where {_ABSENT} and state = 'delete-requested' and unique_id = x''",
+            "update messages set state = 'copied' where state = 'delete-requested' and id in"
+            " (select recognised_id from temp.listing where recognised_id is not null)"
+        )
+        sql.execute(
+            f"update messages set state = 'copied' where {_ABSENT} and state = 'delete-requested' and announced in"
+            " (select octets from temp.listing where message_id is null and recognised_id is null)",
             (self._id,),
         )
         sql.execute(_LEAVE_OTHER_MAILDROPS, {"id": self._id, "now": now})

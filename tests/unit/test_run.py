@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.servers.pop3_faults import ChangingUniqueIds, EmptyUniqueIds, OnlyFirst, QuitLies, Unsupported
+from tests.servers.pop3_faults import ChangingUniqueIds, EmptyUniqueIds, OnlyFirst, QuitLies, QuitRefused, Unsupported
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 9)]
 NAMELESS = [b"Subject: the same\r\n\r\nletter %d\r\n" % n for n in range(1, 9)]
@@ -58,3 +60,21 @@ def test_without_unique_ids_equal_sizes_settle_nothing(tmp_path: Path) -> None:
         assert len({len(letter) for letter in LETTERS}) == 1
         assert rig.migrate().copied == 1
         assert rig.stored() == LETTERS[:5]
+
+
+def test_a_refused_deletion_is_not_taken_for_done_because_unique_ids_changed(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[ChangingUniqueIds(), QuitRefused(times=1)]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.deleted) == ("ok", len(LETTERS)), report
+        assert len(server.removed) == len(LETTERS)
+
+
+def test_unique_ids_that_change_at_every_session_do_not_make_the_ledger_grow(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[ChangingUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        for _ in range(4):
+            report = rig.migrate()
+        assert (report.known, server.counts()["RETR"]) == (len(LETTERS), len(LETTERS))
+        with closing(sqlite3.connect(rig.state / "ledger.sqlite3")) as ledger:
+            [(rows,)] = ledger.execute("select count(*) from messages")
+        assert rows == len(LETTERS)
