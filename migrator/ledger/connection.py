@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from migrator.errors import FerryError, Kind, Scope
-from migrator.ledger.schema import VERSION, migrations
+
+VERSION = 2
+"""``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
 
 BUSY_SECONDS = 60.0
 """How long to wait for a writer in another process."""
@@ -38,8 +38,7 @@ class Connection:
         self.writers = writers or threading.RLock()
         self._guard = threading.RLock()
         with self.mapped():
-            self.db = _open_copy(path) if is_dry and _version_in(path) != VERSION else _open(path, self.writers)
-        self.sql = self.db.conn
+            self.sql = _open_copy(path) if is_dry and _version_in(path) != VERSION else _open(path, self.writers)
 
     @contextmanager
     def mapped(self) -> Iterator[None]:
@@ -96,34 +95,34 @@ class Connection:
             self.sql.close()
 
 
-def _open(path: Path, write_lock: threading.RLock) -> Database:
+def _open(path: Path, write_lock: threading.RLock) -> sqlite3.Connection:
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
         path.chmod(0o600)  # whatever the umask
-    db = _database(str(path))
-    db.conn.execute("pragma synchronous = full")
-    if db.conn.execute("pragma user_version").fetchone()[0] != VERSION:
+    sql = _connected(str(path))
+    sql.execute("pragma synchronous = full")
+    if sql.execute("pragma user_version").fetchone()[0] != VERSION:
         with write_lock:
-            db.conn.execute("pragma journal_mode = wal")
-            _migrate(db, path)
+            sql.execute("pragma journal_mode = wal")
+            _migrate(sql, path)
             _sync_folder(path.parent)
-    return db
+    return sql
 
 
-def _open_copy(path: Path) -> Database:
-    db = _database(":memory:")
+def _open_copy(path: Path) -> sqlite3.Connection:
+    sql = _connected(":memory:")
     if path.exists():
         with closing(sqlite3.connect(str(path), timeout=BUSY_SECONDS)) as original:
-            original.backup(db.conn)
-    _migrate(db, path)
-    return db
+            original.backup(sql)
+    _migrate(sql, path)
+    return sql
 
 
-def _database(name: str) -> Database:
+def _connected(name: str) -> sqlite3.Connection:
     sql = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     sql.execute("pragma foreign_keys = on")
     sql.execute(f"pragma cache_size = -{CACHE_KIB}")
-    return Database(sql, recursive_triggers=False, execute_plugins=False)
+    return sql
 
 
 def _version_in(path: Path) -> int:
@@ -135,22 +134,26 @@ def _version_in(path: Path) -> int:
     return int.from_bytes(header[60:64], "big")
 
 
-def _migrate(db: Database, path: Path) -> None:
-    version = db.conn.execute("pragma user_version").fetchone()[0]
+def _migrate(sql: sqlite3.Connection, path: Path) -> None:
+    version = sql.execute("pragma user_version").fetchone()[0]
     if version > VERSION:
         raise FerryError(
             Kind.INTERNAL,
             f"the ledger {path} was written by a newer mailferry (its version is {version}, this program's {VERSION})",
             cure="install the newer mailferry again",
         )
-    db.conn.execute("begin immediate")  # two programs may find the same new ledger
+    from sqlite_utils import Database  # takes a fifth of the program's start, and a ledger is made once
+
+    from migrator.ledger.schema import migrations
+
+    sql.execute("begin immediate")  # two programs may find the same new ledger
     try:
-        migrations.apply(db)
-        db.conn.execute(f"pragma user_version = {VERSION}")
-        db.conn.execute("commit")
+        migrations.apply(Database(sql, recursive_triggers=False, execute_plugins=False))
+        sql.execute(f"pragma user_version = {VERSION}")
+        sql.execute("commit")
     except BaseException:
-        if db.conn.in_transaction:
-            db.conn.execute("rollback")
+        if sql.in_transaction:
+            sql.execute("rollback")
         raise
 
 

@@ -1,16 +1,14 @@
 """The ledger's tables, as numbered migrations.
 
 The database repeats the state tables of docs/architecture.md as constraints and triggers: a move that is not legal
-fails here even if the program asked for it. A migration, once released, is never edited; a new one is added.
+fails here even if the program asked for it. A migration, once released, is never edited; a new one is added, and
+``connection.VERSION`` with it.
 """
 
 from __future__ import annotations
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
-
-VERSION = 2
-"""``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
 
 migrations = Migrations("mailferry")
 
