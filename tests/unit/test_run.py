@@ -72,8 +72,9 @@ def test_a_refused_deletion_is_not_taken_for_done_because_unique_ids_changed(tmp
 def test_unique_ids_that_change_at_every_session_do_not_make_the_ledger_grow(tmp_path: Path) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[ChangingUniqueIds()]) as server:
         rig = Rig(tmp_path, server)
-        for _ in range(4):
-            report = rig.migrate()
+        for _ in range(3):
+            rig.migrate()
+        report = rig.migrate()
         assert (report.known, server.counts()["RETR"]) == (len(LETTERS), len(LETTERS))
         with closing(sqlite3.connect(rig.state / "ledger.sqlite3")) as ledger:
             [(rows,)] = ledger.execute("select count(*) from messages")
