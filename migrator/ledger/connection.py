@@ -178,7 +178,7 @@ def _mapped(error: sqlite3.Error, path: Path) -> FerryError:
             return FerryError(
                 Kind.INTERNAL,
                 f"the ledger {path} cannot be written: {text}",
-                cure="check the permissions of its folder",
+                cure="check that it is a file, and the permissions of its folder",
             )
     if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
         return FerryError(Kind.INTERNAL, f"the ledger {path} refused a step that would break its rules: {text}")
