@@ -37,7 +37,11 @@ def _absolute(written: object, info: ValidationInfo) -> Path:
 
 def _existing_file(written: object, info: ValidationInfo) -> Path:
     path = _absolute(written, info)
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # a folder on the way that may not be entered, a name that no file can have
+        raise ValueError(f"{values.shown(str(path))} cannot be looked at: {error.strerror}") from None
+    if not is_there:
         raise ValueError(f"the file {path} is not there")
     return path
 

@@ -60,7 +60,12 @@ class Slices:
 
 
 def said_well(error: Exception, *secrets: str) -> None:
-    """Hold an error of ours against what a person may be shown: one line or more of printable words, and no secret."""
+    """Hold an error about a server's words against what a person may be shown: printable, one line, and no secret."""
+    assert str(error).isprintable()
     assert str(error)
-    assert str(error).replace("\n", "").isprintable()
     assert not any(secret in str(error) for secret in secrets)
+
+
+def explained(error: Exception) -> None:
+    """Hold an error about a person's own words, which it may repeat as they are, against being of use."""
+    assert len(str(error)) > 10

@@ -13,7 +13,7 @@ from migrator.archive.query import Calendar, QueryError, parse
 from migrator.config import config_from_urls, load, values
 from migrator.errors import ConfigError, FerryError
 from migrator.secrets import TextSecret
-from tests.fuzz.draw import Draw, said_well
+from tests.fuzz.draw import Draw, explained, said_well
 
 SECRET = b"pass-word-1"
 MECHANISMS = ("plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2", "oauthbearer")
@@ -39,7 +39,7 @@ def queries(data: bytes) -> None:
     try:
         parse(written, Calendar(date(2026, 11, 23), UTC))
     except QueryError as error:
-        said_well(error)
+        explained(error)
 
 
 def mail(data: bytes) -> None:
@@ -74,7 +74,7 @@ def configured(data: bytes) -> None:
     try:
         reader(written)
     except ValueError as error:
-        said_well(error)
+        explained(error)
 
 
 def urls(data: bytes) -> None:
@@ -83,7 +83,7 @@ def urls(data: bytes) -> None:
     try:
         config = config_from_urls(source, [destination], passwords=lambda _end: TextSecret("x"), state_dir=Path("/s"))
     except ConfigError as error:
-        said_well(error)
+        explained(error)
         return
     assert len(config.accounts) == 1
 
@@ -96,4 +96,4 @@ def files(data: bytes) -> None:
         try:
             load(path)
         except ConfigError as error:
-            said_well(error)
+            explained(error)

@@ -154,6 +154,7 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         (f'{ACCOUNT}allow_plaintext = "yes"\n{ARCHIVE}', 'allow_plaintext: "yes" must be true or false'),
         (f'{ACCOUNT}tls = "none"\n{ARCHIVE}', "accept that with allow_plaintext = true"),
         (f'{ACCOUNT}ca_file = "no.pem"\n{ARCHIVE}', "no.pem is not there"),
+        (f'{ACCOUNT}ca_file = "{"x" * 300}"\n{ARCHIVE}', "cannot be looked at: File name too long"),
         (f'{ACCOUNT}fingerprint = "ab:cd"\n{ARCHIVE}', 'fingerprint: "ab:cd" is no fingerprint; it is the SHA-256'),
         (f"{ACCOUNT}timeout = 45\n{ARCHIVE}", "timeout: 45 is no duration; write a number and a unit"),
         (f'{ACCOUNT}timeout = "0 s"\n{ARCHIVE}', 'timeout: "0 s" must be longer than nothing'),
