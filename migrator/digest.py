@@ -67,7 +67,8 @@ def _without_server_headers(block: bytes) -> bytes:
     is_kept = True
     for line in block.split(b"\r\n"):  # not splitlines: a bare CR ends no line
         if not line.startswith((b" ", b"\t")):
-            is_kept = line.partition(b":")[0].rstrip(b" \t").lower() not in SERVER_HEADERS
+            name, colon, _ = line.partition(b":")
+            is_kept = not colon or name.rstrip(b" \t").lower() not in SERVER_HEADERS
         if is_kept:
             kept.append(line)
     return b"\r\n".join(kept)

@@ -87,3 +87,8 @@ def test_the_header_block_ends_at_the_first_empty_line() -> None:
     assert header_block(b"a: b\r\nc: d\r\n\r\nbody\r\n\r\n") == b"a: b\r\nc: d\r\n"
     assert header_block(b"\r\nbody\r\n") == b""
     assert header_block(b"a: b\r\n") == b"a: b\r\n"
+
+
+def test_a_line_without_a_colon_is_no_header_of_a_server() -> None:
+    block = b"Subject: x\r\nX-UID\r\n"
+    assert header_facts(block + b"Status: RO\r\n").digest == header_facts(block).digest
