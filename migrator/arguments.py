@@ -6,6 +6,7 @@ Options may stand before, between and after names: ``mailferry -v migrate alice 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,21 @@ class Command(argparse.ArgumentParser):
         """
         if self._is_mixing or "--" in (args or ()):
             return super().parse_known_args(args, namespace)
+        if self.prog.endswith(" search"):
+            args = _with_words_for_minus(args or ())
         self._is_mixing = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_mixing = False
+
+
+_EXCLUDED = re.compile(r"-(?:from|to|cc|subject|body|attachment|account|list|id|before|after|date|larger|smaller|has):")
+
+
+def _with_words_for_minus(given: Sequence[str]) -> list[str]:
+    """Write ``-from:bob``, a word of a query and no option, as ``not from:bob``, which means the same."""
+    return [part for word in given for part in (("not", word[1:]) if _EXCLUDED.match(word) else (word,))]
 
 
 class PrintCompletion(argparse.Action):

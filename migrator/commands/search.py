@@ -15,7 +15,7 @@ from migrator.commands.opening import configuration, existing_ledger
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.shelving import SEARCH_PATIENCE, bring_up_to_date, shelves_of
-from migrator.words import counted, size
+from migrator.words import cell, columns, counted, cut, size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 SHOWN_ID = 20
 """Characters of a digest that are shown as a message's id; any beginning that is its own does as well."""
 
+_SHORT_ID = 12
 _ON_A_TERMINAL = 50
+_WIDE = 100
+"""Columns from which on there is room for addresses and sizes."""
+_NARROW = 60
+"""Columns below which the sender is left out for the subject's sake."""
 _TELL_EVERY = 5_000
 
 
@@ -121,14 +126,30 @@ def _as_json(hit: Hit) -> dict[str, object]:
 
 
 def _line(hit: Hit, screen: Screen) -> str:
+    """Return a hit as one line: as wide as the terminal, else as wide as it wants to be."""
     from migrator.screen import Style as Colour
 
-    width = _width() if screen.out.isatty() else 400
-    identity = screen.styled(hit.digest.hex()[:SHOWN_ID], Colour.STRONG)
-    subject = harmless.line(hit.subject, limit=400) or "(no subject)"
+    if not screen.out.isatty():
+        return f"{hit.digest.hex()[:SHOWN_ID]}  {_about(hit, 28, has_time=True)}{_subject(hit)}"
+    width = _width()
+    identity = hit.digest.hex()[:_SHORT_ID]
+    about = _about(hit, min(28, width // 4) if width >= _NARROW else 0, has_time=width >= _WIDE)
+    room = max(width - _SHORT_ID - 2 - columns(about), 10)
+    return f"{screen.styled(identity, Colour.STRONG)}  {about}{cut(_subject(hit), room)}"
+
+
+def _about(hit: Hit, room: int, *, has_time: bool) -> str:
+    """Return day, sender and size as columns: where there is little room, names alone and no sizes."""
+    sender = harmless.line(hit.sender, limit=200)
+    if has_time:
+        return f"{cell(_day(hit.date, '%Y-%m-%d %H:%M'), 16)}  {cell(sender, room)}  {size(hit.octets):>9}  "
+    name = sender.partition(" <")[0] or sender
+    return f"{cell(_day(hit.date, '%Y-%m-%d'), 10)}  " + (f"{cell(name, room)}  " if room else "")
+
+
+def _subject(hit: Hit) -> str:
     marked = f" [not parsed: {hit.problem}]" if hit.problem else ""
-    about = f"  {_day(hit.date)}  {_cell(harmless.line(hit.sender, limit=200), 28)}  {size(hit.octets):>8}  "
-    return identity + (about + subject + marked)[: max(width - SHOWN_ID, 40)]
+    return (harmless.line(hit.subject, limit=400) or "(no subject)") + marked
 
 
 def _width() -> int:
@@ -137,14 +158,8 @@ def _width() -> int:
     return shutil.get_terminal_size(fallback=(100, 24)).columns
 
 
-def _cell(text: str, width: int) -> str:
-    return text[: width - 1] + "…" if len(text) > width else text.ljust(width)
-
-
-def _day(seconds: int | None) -> str:
-    if seconds is None:
-        return "no date".ljust(16)
-    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
+def _day(seconds: int | None, form: str) -> str:
+    return "no date" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC).astimezone():{form}}"
 
 
 def _summary(total: int, shown: int) -> str:

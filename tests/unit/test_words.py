@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.words import counted, plain, size, span, table
+from migrator.words import alike, cell, columns, counted, plain, size, span, table
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,15 @@ def test_sizes(octets: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(1.23, "1.2 s"), (61, "1 min"), (3600, "1 h"), (7500, "2 h 5 min"), (4 * 86400, "4 days")],
+    [
+        (1.23, "1.2 s"),
+        (23.3, "23 s"),
+        (59.7, "1 min"),
+        (61, "1 min"),
+        (3600, "1 h"),
+        (7500, "2 h 5 min"),
+        (4 * 86400, "4 days"),
+    ],
 )
 def test_spans(seconds: float, shown: str) -> None:
     assert span(seconds) == shown
@@ -36,3 +44,29 @@ def test_text_cannot_move_a_terminals_cursor() -> None:
 def test_tables_are_aligned() -> None:
     assert table([["a", "bb"], ["ccc", "d"]]) == ["  a    bb", "  ccc  d"]
     assert table([]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("plain", 7, "plain  "),
+        ("会議室", 7, "会議室 "),
+        ("会議室", 6, "会議室"),
+        ("会議室", 5, "会議…"),
+        ("会議室", 4, "会… "),
+        ("Mu\u0308ller", 6, "Mu\u0308ller"),
+        ("Mu\u0308ller and", 6, "Mu\u0308lle…"),
+    ],
+)
+def test_a_cell_is_as_wide_as_its_column_whatever_the_script(text: str, width: int, shown: str) -> None:
+    assert cell(text, width) == shown
+    assert columns(cell(text, width)) == width
+
+
+def test_tables_are_aligned_for_ideographs() -> None:
+    assert table([["会議", "b"], ["ccc", "d"]]) == ["  会議  b", "  ccc   d"]
+
+
+def test_what_befell_many_alike_is_one_line() -> None:
+    befallen = [*((str(number), "no answer") for number in range(1200)), ("x", "too large")]
+    assert alike(befallen) == ["0, 1, 2 and 1,197 more: no answer", "x: too large"]
