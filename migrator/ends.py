@@ -97,5 +97,12 @@ def destination_of(
             assert_never(never)
 
 
+def label_of(place: config.Destination) -> str:
+    """Return what a person calls a destination."""
+    if isinstance(place, config.ImapDestination):
+        return f"{place.folder} of {place.username} at {place.host}"
+    return f"{place.type} {place.path}"
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)

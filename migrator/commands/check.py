@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, with_passwords
-from migrator.ends import destination_of, source_of
+from migrator.ends import destination_of, label_of, source_of
 from migrator.errors import FerryError
 from migrator.pop3.session import open_session
 from migrator.screen import Screen, Style
-from migrator.words import plain
+from migrator.words import plain, size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -91,7 +91,7 @@ def _look(account: Account, state_dir: Path) -> Checked:
     return Checked(
         account.name,
         source,
-        tuple(_answered(_label(place), partial(_destination_facts, place, state_dir)) for place in places),
+        tuple(_answered(label_of(place), partial(_destination_facts, place, state_dir)) for place in places),
     )
 
 
@@ -111,14 +111,6 @@ def _source_facts(account: Account) -> Facts:
     return {"messages": stat.count, "bytes": stat.octets, "capabilities": sorted(session.capabilities.entries)}
 
 
-def _label(place: Destination) -> str:
-    from migrator.config import ImapDestination
-
-    if isinstance(place, ImapDestination):
-        return f"{place.folder} of {place.username} at {place.host}"
-    return f"{place.type} {place.path}"
-
-
 def _destination_facts(place: Destination, state_dir: Path) -> Facts:
     with closing(destination_of(place, state_dir)) as destination:
         return destination.probe()
@@ -132,13 +124,33 @@ def _show(account: Checked, screen: Screen) -> None:
         if end.error is not None:
             screen.result(plain(f"  {end.label}: [{end.error.kind}] {end.error}"))
         elif not screen.is_quiet:
-            facts = ", ".join(f"{key} {_plain(value)}" for key, value in end.facts.items())
-            screen.result(plain(f"  {end.label}: {facts}"))
+            screen.result(plain(f"  {end.label}: {_in_words(end.facts)}"))
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return " ".join(map(str, value)) or "none"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+_ONE_LINE_NAMES = ("path", "folder", "capabilities")
+_SIZES = ("bytes", "free_bytes", "append_limit", "quota_used", "quota_limit")
+_NAMES = {
+    "bytes": "in all",
+    "free_bytes": "room on the disk",
+    "append_limit": "largest message",
+    "quota_used": "quota used",
+    "quota_limit": "of",
+}
+
+
+def _in_words(facts: Facts) -> str:
+    """Return what an end offers as a person reads it; its name stands before, its capabilities (many) come last."""
+    words = [_fact(name, value) for name, value in facts.items() if name not in _ONE_LINE_NAMES]
+    offered = facts.get("capabilities")
+    if isinstance(offered, list):
+        words.append(f"offers {' '.join(map(str, offered)) or 'nothing beyond the oldest commands'}")
+    return ", ".join(words)
+
+
+def _fact(name: str, value: object) -> str:
+    if name in ("exists", "writable"):
+        word = {"exists": ("is there", "will be made"), "writable": ("can be written", "CANNOT BE WRITTEN")}[name]
+        return word[0] if value else word[1]
+    if name in _SIZES and isinstance(value, int):
+        return f"{size(value)} {_NAMES[name]}" if name in ("bytes", "free_bytes") else f"{_NAMES[name]} {size(value)}"
+    return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"

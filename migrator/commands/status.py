@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,11 +20,26 @@ if TYPE_CHECKING:
 
     from jobs.alerts import Disk
     from jobs.snapshot import AccountView
-    from migrator.config import Account, Schedule
+    from migrator.config import Account, Config, Schedule
     from migrator.ledger import Ledger
     from migrator.ledger.history import AccountNumbers, RunRecord
 
 MAX_PROBLEMS = 5
+MANY = 10
+"""With more accounts than that, one of which there is nothing to say gets one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one destination holds, whoever brought it: accounts may share one."""
+
+    destination: str
+    messages: int
+    octets: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object of one destination."""
+        return {"destination": self.destination, "messages": self.messages, "bytes": self.octets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,15 @@ class AccountStatus:
     next_run: float | None = None
     view: AccountView | None = None
     """How the scheduled worker left it."""
+    archived: tuple[Holding, ...] = ()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing that a person would want to look at."""
+        if self.numbers is None or self.last_run is None or self.last_run.status is not Status.OK:
+            return False
+        is_troubled = self.view is not None and (self.view.state.is_parked or self.view.damaged > 0)
+        return not (self.numbers.waiting or self.numbers.failed or is_troubled)
 
     def as_json(self) -> dict[str, object]:
         """Return the account's object; times are RFC 3339 or null."""
@@ -49,6 +74,7 @@ class AccountStatus:
             "failed": numbers.failed if numbers else 0,
             "deleted": numbers.deleted if numbers else 0,
             "bytes_safe": numbers.octets_safe if numbers else 0,
+            "archived": [holding.as_json() for holding in self.archived],
             "oldest_not_safe": _moment(numbers.oldest_unsafe if numbers else None),
             "last_run": _run_as_json(self.last_run),
             "last_success": _moment(self.last_success.ended_at if self.last_success else None),
@@ -72,8 +98,9 @@ def run(arguments: Namespace, screen: Screen) -> int:
 
         with closing(ledger):
             views = {view.name: view for view in views_of(config, ledger, accounts)}
+            holdings = ledger.archive.holdings()
             statuses = [
-                _status(account, ledger, account.schedule or config.schedule, views[account.name])
+                _status(account, ledger, config, views[account.name], _archived(account, config, holdings))
                 for account in accounts
             ]
             disks = disks_of(config, ledger)
@@ -81,15 +108,29 @@ def run(arguments: Namespace, screen: Screen) -> int:
         accounts_json = [status.as_json() for status in statuses]
         screen.document({"accounts": accounts_json, "disks": [disk.as_json() for disk in disks]})
     else:
+        is_brief = len(statuses) > MANY and not screen.verbosity
         for status in statuses:
-            _show(status, screen)
+            _show(status, screen, is_brief=is_brief)
+        if is_brief:
+            screen.result(_total(statuses))
         for disk in disks:
             _show_disk(disk, screen)
     return DONE
 
 
-def _status(account: Account, ledger: Ledger, schedule: Schedule, view: AccountView) -> AccountStatus:
-    history = ledger.history
+def _archived(account: Account, config: Config, holdings: Mapping[str, tuple[int, int]]) -> tuple[Holding, ...]:
+    from migrator.ends import destination_of, label_of
+
+    return tuple(
+        Holding(label_of(place), *holdings.get(destination_of(place, config.state_dir).identity, (0, 0)))
+        for place in account.destinations
+    )
+
+
+def _status(
+    account: Account, ledger: Ledger, config: Config, view: AccountView, archived: tuple[Holding, ...]
+) -> AccountStatus:
+    history, schedule = ledger.history, account.schedule or config.schedule
     last = next(iter(history.last_runs(account.name)), None)
     return AccountStatus(
         account.name,
@@ -98,6 +139,7 @@ def _status(account: Account, ledger: Ledger, schedule: Schedule, view: AccountV
         history.last_success(account.name),
         _due(view, schedule, last) if last else None,
         view,
+        archived,
     )
 
 
@@ -119,29 +161,57 @@ def _next_run(schedule: Schedule, last: RunRecord) -> float:
     return Timetable(schedule, last.account, now).next_after(now)
 
 
-def _show(status: AccountStatus, screen: Screen) -> None:
+def _total(statuses: Sequence[AccountStatus]) -> str:
+    troubled = [status.name for status in statuses if not status.is_quiet]
+    if not troubled:
+        return f"{counted(len(statuses), 'account')}: all is well"
+    return (
+        f"{counted(len(statuses), 'account')}: {counted(len(statuses) - len(troubled), 'is well', 'are well')}, "
+        f"{counted(len(troubled), 'wants a look', 'want a look')} (-v says more of all)"
+    )
+
+
+def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
     numbers = status.numbers
     if numbers is None or status.last_run is None:
         screen.result(f"{status.name}: never worked; mailferry migrate {status.name} does")
+        for held in status.archived:
+            _show_holding(held, screen)
+        return
+    if is_brief and status.is_quiet:
+        on_server = f"{numbers.on_server:,} on the server, all safe"
+        screen.result(f"{status.name}: {on_server}; last run {_ago(status.last_run.started_at)}")
         return
     stand = (
         f"{numbers.safe:,} safe ({size(numbers.octets_safe)}) + {numbers.waiting:,} waiting + {numbers.failed:,} failed"
     )
     on_server = counted(numbers.on_server, "message")
     screen.result(f"{status.name}: {on_server} on the server = {stand}; {numbers.deleted:,} deleted so far")
-    screen.result(f"  last run {_ago(status.last_run.started_at)}: {_ending(status.last_run, screen)}")
-    if status.last_success is None:
-        screen.result("  no run has ended well so far")
-    elif status.last_success != status.last_run:
-        screen.result(f"  last run that ended well {_ago(status.last_success.started_at)}")
-    for problem in _problems(status.last_run)[:MAX_PROBLEMS]:
-        screen.result(plain(f"    {problem}"))
+    for held in status.archived:
+        _show_holding(held, screen)
+    _show_runs(status.last_run, status.last_success, screen)
     if numbers.oldest_unsafe is not None:
         screen.result(f"  the oldest message that is not safe was first seen {_ago(numbers.oldest_unsafe)}")
     if status.view:
         _show_view(status.view, screen)
     if numbers.failed:
         screen.result(f"  {counted(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
+
+
+def _show_runs(last: RunRecord, success: RunRecord | None, screen: Screen) -> None:
+    screen.result(f"  last run {_ago(last.started_at)}: {_ending(last, screen)}")
+    if success is None:
+        screen.result("  no run has ended well so far")
+    elif success != last:
+        screen.result(f"  last run that ended well {_ago(success.started_at)}")
+    for problem in _problems(last)[:MAX_PROBLEMS]:
+        screen.result(plain(f"    {problem}"))
+
+
+def _show_holding(held: Holding, screen: Screen) -> None:
+    if held.messages:
+        archived = f"{counted(held.messages, 'message')} ({size(held.octets)})"
+        screen.result(plain(f"  archived: {archived}, proven, in {held.destination}"))
 
 
 def _show_view(view: AccountView, screen: Screen) -> None:

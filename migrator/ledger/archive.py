@@ -47,6 +47,16 @@ class ArchiveLedger:
         with self._connection.reading() as sql:
             return dict(sql.execute("select identity, id from destinations").fetchall())
 
+    def holdings(self) -> dict[str, tuple[int, int]]:
+        """Return how many proven copies each destination holds, and their octets, by identity."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select d.identity, count(*), sum(c.octets) from copies k"
+                " join destinations d on d.id = k.destination_id join contents c on c.id = k.content_id"
+                " where k.state = 'verified' group by d.id"
+            ).fetchall()
+        return {identity: (count, octets) for identity, count, octets in rows}
+
     def contents_after(self, number: int, limit: int) -> list[Content]:
         """Return the contents with greater numbers, in their order."""
         return self._contents("c.id > ? order by c.id limit ?", number, limit)

@@ -25,7 +25,7 @@ def test_after_a_run_the_numbers_stand_there(ferry: Ferry, server: Pop3Server, u
     assert alice["next_run"] > alice["last_run"]["started"]
     text = ferry("status", "alice").out
     assert text.startswith("alice: 12 messages on the server = 5 safe (")
-    assert "+ 7 waiting + 0 failed; 0 deleted so far\n  last run " in text
+    assert "+ 7 waiting + 0 failed; 0 deleted so far\n  archived: 5 messages (" in text
     assert "the oldest message that is not safe was first seen" in text
     assert url
 
@@ -50,4 +50,32 @@ def test_a_schedule_by_cron_has_a_next_run(ferry: Ferry, server: Pop3Server, url
     assert ferry("migrate").code == 0
     [alice] = ferry("status", "--json").document["accounts"]
     assert alice["next_run"] > alice["last_run"]["ended"]
+    assert url
+
+
+def test_what_is_archived_is_told_when_the_server_is_empty(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    text = account("alice", server.port).replace("[accounts.source]", "[accounts.source]\nleave_on_server = false")
+    (tmp_path / "config.toml").write_text(text)
+    assert ferry("migrate").code == 0
+    [alice] = ferry("status", "--json").document["accounts"]
+    assert alice["safe"] == 0
+    [held] = alice["archived"]
+    assert held["messages"] == 12
+    assert f"  archived: 12 messages ({held['bytes']} bytes), proven, in mbox " in ferry("status").out
+    assert url
+
+
+def test_of_many_accounts_the_quiet_ones_get_one_line(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    names = ["alice", *(f"user{number}" for number in range(12))]
+    (tmp_path / "config.toml").write_text("".join(account(name, server.port) for name in names))
+    assert ferry("migrate", "alice").code == 0
+    lines = ferry("status").out.splitlines()
+    assert lines[0].startswith("alice: 12 on the server, all safe; last run ")
+    assert "user0: never worked; mailferry migrate user0 does" in lines
+    assert "13 accounts: 1 is well, 12 want a look (-v says more of all)" in lines
+    assert len(ferry("status", "-v").out.splitlines()) > len(lines)
     assert url
