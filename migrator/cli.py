@@ -41,16 +41,21 @@ def _main(arguments: Namespace) -> int:
     from migrator.events import set_up
     from migrator.screen import Screen
 
-    _survive_any_encoding()
+    _survive_any_streams()
     screen = Screen.of(arguments)
     set_up({0: logging.WARNING, 1: logging.INFO}.get(screen.verbosity, logging.DEBUG), as_json=arguments.log_json)
     return answered(_command(arguments.command), arguments, screen)
 
 
-def _survive_any_encoding() -> None:
-    """Write what a terminal's encoding lacks as ``\\xNN``, rather than fail."""
+def _survive_any_streams() -> None:
+    """Write what a terminal's encoding lacks as ``\\xNN``, and into nothing what has been closed, rather than fail."""
     import io
+    import os
 
+    # Python knows no stream where a descriptor was closed; we must not write to whatever file gets its number next.
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115  # for the process's whole life
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # as above
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # as above
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -215,3 +215,9 @@ def test_what_the_encoding_lacks_is_written_out() -> None:
 
 def test_after_two_dashes_everything_is_a_word() -> None:
     assert parser().parse_args(["search", "--json", "--", "-from:bob", "x"]).query == ["-from:bob", "x"]
+
+
+def test_closed_streams_are_no_error_and_no_file_of_ours_takes_their_place(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m migrator status -c {shlex.quote(str(tmp_path / 'no.toml'))}"
+    done = subprocess.run(["sh", "-c", f"{command} <&- >&- 2>&-"], cwd=ROOT, check=False)
+    assert done.returncode == 2
