@@ -109,4 +109,5 @@ def _summary(found: list[Finding], accounts: int) -> str:
     serious = sum(finding.rank is not Rank.HINT for finding in found)
     if not serious:
         return f"{counted(accounts, 'account')}: nothing needs a person."
-    return f"{counted(accounts, 'account')}: {counted(serious, 'finding')} that need a person."
+    findings = counted(serious, "finding that needs", "findings that need")
+    return f"{counted(accounts, 'account')}: {findings} a person."

@@ -19,7 +19,7 @@ from migrator.errors import ConfigError
 from migrator.ledger import Ledger
 from migrator.locks import account_lock
 from migrator.transfer import Carrier
-from migrator.words import counted, plain, size
+from migrator.words import alike, counted, plain, size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -83,8 +83,8 @@ def _as_json(done: Imported) -> dict[str, object]:
 
 
 def _show(done: Imported, screen: Screen) -> None:
-    for place, error in done.failed:
-        screen.problem(plain(f"{place}: [{error.kind}] {error}"))
+    for line in alike((place, f"[{error.kind}] {error}") for place, error in done.failed):
+        screen.problem(plain(line))
     troubles = [one for one in done.left_out if one.is_trouble]
     for one in troubles:
         screen.problem(plain(f"{one.place}: left out: {one.reason}"))

@@ -20,7 +20,7 @@ from migrator.ends import destination_of
 from migrator.errors import ConfigError
 from migrator.shelving import shelves_of
 from migrator.transfer import Carrier
-from migrator.words import counted, plain, size
+from migrator.words import alike, counted, plain, size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -123,8 +123,8 @@ def _reported(done: Restored, screen: Screen) -> int:
                 ],
             }
         )
-    for digest, error in done.failed:
-        screen.problem(plain(f"{digest.hex()[:20]}: [{error.kind}] {error}"))
+    for line in alike((digest.hex()[:20], f"[{error.kind}] {error}") for digest, error in done.failed):
+        screen.problem(plain(line))
     if not screen.is_quiet or done.failed:
         screen.result(
             f"{counted(done.stored, 'message')} restored ({size(done.octets)}), {done.present:,} were there already, "

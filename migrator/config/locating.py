@@ -24,7 +24,8 @@ def find_config(explicit: Path | None = None) -> Path:
         if place.is_file():
             return place
     looked = ", ".join(map(str, places))
-    raise ConfigError([f"no configuration found ({looked}); name one with -c FILE, or use --from and --to"])
+    without = "only `mailferry migrate --from URL --to URL` needs none"
+    raise ConfigError([f"no configuration found ({looked}); name one with -c FILE; {without}"])
 
 
 def usual_places() -> tuple[Path, ...]:
