@@ -52,7 +52,8 @@ def fuzz(target: str, kept: Path, options: Sequence[str]) -> bool:
     bounds = [f"-timeout={SLOWEST_SECONDS}", f"-rss_limit_mb={MEMORY_MIB}", f"-max_len={LONGEST_INPUT}"]
     command = [sys.executable, "-m", "tests.fuzz.engine", target, str(found), str(CORPUS / target)]
     command += [f"-artifact_prefix={broken}/", "-verbosity=0", "-print_final_stats=1", *bounds, *options]
-    return subprocess.run(command, check=False).returncode == 0
+    same_order = {**os.environ, "PYTHONHASHSEED": "0"}  # so that a seed means the same run
+    return subprocess.run(command, check=False, env=same_order).returncode == 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.fuzz.__main__ import fuzz
 from tests.fuzz.draw import Draw, Slices
 from tests.fuzz.targets import CORPUS, TARGETS, corpus_of
 
-RUNS = 1500
+RUNS = 1000
 """How many inputs atheris tries of each target here; ``make fuzz`` tries as many as ten minutes allow."""
 
 _WORDS = re.compile(rb"[A-Za-z0-9_-]+|[^A-Za-z0-9_-]")

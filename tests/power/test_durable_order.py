@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from migrator.errors import FerryError
 from tests.power.operations import Operation, Send, Step, Sync, Write
 from tests.power.scene import Moment, Scene
 from tests.power.test_power_loss import cut_everywhere
