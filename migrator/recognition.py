@@ -21,13 +21,10 @@ _Key = tuple[int, bytes]
 
 def recognise(session: Session, maildrop: MaildropLedger) -> int:
     """Hold unknown messages against known ones that are not listed; returns how many were recognised."""
-    unknown = maildrop.unknown_numbers()
-    octets = dict.fromkeys(size for _, _, size in unknown)
-    candidates = [candidate for candidate in maildrop.candidates() if candidate.octets in octets]
+    candidates = list(maildrop.candidates())
     if not candidates:
         return 0
-    sizes = {candidate.octets for candidate in candidates}
-    asked = {number: size for number, _, size in unknown if size in sizes}
+    asked = maildrop.unknown({candidate.octets for candidate in candidates})
     try:
         pairs = list(_pairs(session, asked, candidates))
     except FerryError as error:

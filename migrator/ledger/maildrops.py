@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -161,17 +161,16 @@ class MaildropLedger:
                 (known in (0, count), unique_id, octets),
             )
 
-    def unknown_numbers(self) -> list[tuple[MessageNumber, UniqueId, int]]:
-        """Return number, unique-id and octets of the listed messages that no known message matches."""
+    def unknown(self, sizes: Collection[int]) -> dict[MessageNumber, int]:
+        """Return number and octets of the listed messages of these sizes that no known message matches."""
         with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select number, unique_id, octets from temp.listing where message_id is null order by number"
-            )
-            return [(MessageNumber(number), UniqueId(unique_id), octets) for number, unique_id, octets in rows]
+            rows = sql.execute("select number, octets from temp.listing where message_id is null order by number")
+            return {number: octets for number, octets in rows if octets in sizes}
 
     def candidates(self) -> Iterator[Candidate]:
         """Yield copied messages of this account that are not on the listing, newest first: absent and vanished ones.
 
+        Only those come that have the octets of an unknown message of the listing.
         What this program deleted is no candidate: an equal message that shows up afterwards is retrieved again.
         """
         with self._connection.reading() as sql:
@@ -183,7 +182,8 @@ class MaildropLedger:
                 "  union all"
                 "  select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
                 " select out.id, out.unique_id, out.announced, c.digest, c.header_digest from out"
-                " join contents c on c.id = out.content_id where out.copied_at is not null order by out.id desc",
+                " join contents c on c.id = out.content_id where out.copied_at is not null"
+                " and out.announced in (select octets from temp.listing where message_id is null) order by out.id desc",
                 (self._account,),
             ).fetchall()
         for row in rows:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,11 @@ class Desk:
 
     def call(self, *arguments: str | Path, umask: int = -1, timeout: float = 120.0) -> Answer:
         """Call the command in this folder and wait for its end."""
-        process = self.start(*arguments, umask=umask)
+        return self.run([sys.executable, "-m", "migrator", *arguments], umask=umask, timeout=timeout)
+
+    def run(self, command: Sequence[str | Path], *, umask: int = -1, timeout: float = 120.0) -> Answer:
+        """Run a command in this folder and wait for its end."""
+        process = self._started(command, umask)
         with process:
             try:
                 out, err = process.communicate(timeout=timeout)
@@ -102,8 +107,11 @@ class Desk:
 
     def start(self, *arguments: str | Path, umask: int = -1) -> subprocess.Popen[str]:
         """Call the command and return at once."""
+        return self._started([sys.executable, "-m", "migrator", *arguments], umask)
+
+    def _started(self, command: Sequence[str | Path], umask: int) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "migrator", *map(str, arguments)],
+            [str(word) for word in command],
             cwd=self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
