@@ -41,6 +41,7 @@ from migrator.destinations.files import (
     read_range,
     stamp_of,
     storage_error,
+    sync_folder,
     write_all,
 )
 from migrator.destinations.identify import found_at, found_in_pieces
@@ -208,6 +209,7 @@ class Recovery:
     def _make_durable(self, volume: OpenVolume, known: VolumeRecord) -> None:
         try:
             self.device.fsync(volume.handle)
+            sync_folder(self.folder, self.device)  # a process killed right after creating the volume did not come to it
         except OSError as error:
             self.distrusted.add(volume.name)
             raise storage_error(error, f"making {self.folder / volume.name} durable") from error
