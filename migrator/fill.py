@@ -16,7 +16,7 @@ from migrator.errand import Errand
 from migrator.errors import FerryError
 from migrator.model import Body, Content, Digest, MemoryBody, Message
 from migrator.spool import SpoolFile
-from migrator.transfer import Brought, Carrier
+from migrator.transfer import Carrier, Outcome
 
 _BATCH = 200
 _MEMORY_LIMIT = 256 * 1024
@@ -25,7 +25,7 @@ _MEMORY_LIMIT = 256 * 1024
 def fill_new_destinations(errand: Errand) -> set[Digest]:
     """Bring what the account's folders hold to its destinations that lack it; returns what was brought.
 
-    A destination that fails is reported, and filled by a later run.
+    A destination that fails, or refuses a message, is reported, and filled by a later run.
     """
     filled: set[Digest] = set()
     if len(errand.carriers) < 2:
@@ -33,18 +33,23 @@ def fill_new_destinations(errand: Errand) -> set[Digest]:
     for place, target in enumerate(errand.carriers):
         if place in errand.unusable or errand.maildrop.is_filled(target.copies.destination_id):
             continue
+        troubles: list[FerryError] = []
         try:
-            for digest in _fill(errand, target):
-                filled.add(digest)
+            for digest, outcome in _fill(errand, target):
+                if isinstance(outcome, FerryError):
+                    troubles.append(outcome)
+                else:
+                    filled.add(digest)
         except FerryError as error:
-            errand.tally.trouble(error, target.destination.label)
-        else:
-            if not errand.is_stopped:
-                errand.maildrop.filled(target.copies.destination_id, errand.around.clock())
+            troubles.append(error)
+        for trouble in troubles:
+            errand.tally.trouble(trouble, target.destination.label)
+        if not (troubles or errand.is_stopped):
+            errand.maildrop.filled(target.copies.destination_id, errand.around.clock())
     return filled
 
 
-def _fill(errand: Errand, target: Carrier) -> Iterator[Digest]:
+def _fill(errand: Errand, target: Carrier) -> Iterator[tuple[Digest, Outcome]]:
     for place, source in enumerate(errand.carriers):
         if source is target or place in errand.unusable or source.destination.kind == "imap":
             continue
@@ -52,8 +57,7 @@ def _fill(errand: Errand, target: Carrier) -> Iterator[Digest]:
         while (batch := list(islice(lacking, _BATCH))) and not errand.is_stopped:
             messages = read_archived(source, batch, errand.spool_dir)
             for message, outcome in zip(messages, target.bring(messages), strict=True):
-                if isinstance(outcome, Brought):
-                    yield message.digest
+                yield message.digest, outcome
 
 
 def read_archived(source: Carrier, contents: Sequence[Content], spool_dir: Path) -> list[Message]:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from migrator.destinations import Destination
+from migrator.errors import FerryError, Kind
+from migrator.model import Digest
+from migrator.report import Status
+from tests.rig import Rig
+from tests.servers.pop3 import Maildrop, Pop3Server
+from tests.unit.shelf import Shelf, message
+
+LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
+
+
+def digest(number: int) -> Digest:
+    return message(LETTERS[number - 1]).digest
+
+
+@pytest.fixture
+def shelves() -> list[Shelf]:
+    return [Shelf("one")]
+
+
+def rig_of(folder: Path, server: Pop3Server, shelves: Sequence[Shelf]) -> Rig:
+    def places(_: Rig) -> Sequence[Destination]:
+        return list(shelves)
+
+    return Rig(folder, server, destinations=places)
+
+
+def test_an_added_destination_gets_what_the_archive_holds_though_the_source_has_lost_it(
+    tmp_path: Path, shelves: list[Shelf]
+) -> None:
+    maildrop = Maildrop(LETTERS)
+    with Pop3Server(maildrop) as server:
+        rig = rig_of(tmp_path, server, shelves)
+        rig.migrate()
+        for gone in maildrop.stored()[:3]:
+            maildrop.remove(gone)
+        shelves.append(Shelf("two"))
+        report = rig.migrate()
+        assert (report.status, report.listed, report.copied, report.filled) == (Status.OK, 2, 2, 3)
+        assert sorted(shelves[1].stored.values()) == LETTERS
+        assert server.counts()["RETR"] == 5
+        assert rig.migrate().known == 2
+
+
+def test_what_an_added_destination_refuses_is_told_and_tried_again(tmp_path: Path, shelves: list[Shelf]) -> None:
+    maildrop = Maildrop(LETTERS)
+    with Pop3Server(maildrop) as server:
+        rig = rig_of(tmp_path, server, shelves)
+        rig.migrate()
+        maildrop.remove(maildrop.stored()[0])
+        shelves.append(Shelf("two", refuses={digest(1)}))
+        for _ in range(2):
+            report = rig.migrate()
+            assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.REFUSED])
+        shelves[1].refuses.clear()
+        report = rig.migrate()
+        assert (report.status, report.filled) == (Status.OK, 1)
+        assert sorted(shelves[1].stored.values()) == LETTERS
+
+
+def test_a_destination_that_cannot_be_filled_now_is_filled_later(tmp_path: Path, shelves: list[Shelf]) -> None:
+    maildrop = Maildrop(LETTERS)
+    with Pop3Server(maildrop) as server:
+        rig = rig_of(tmp_path, server, shelves)
+        rig.migrate()
+        for gone in maildrop.stored():
+            maildrop.remove(gone)
+        shelves.append(Shelf("two", fails_with=FerryError(Kind.DISK_FULL, "no room")))
+        report = rig.migrate()
+        assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.DISK_FULL])
+        shelves[1].fails_with = None
+        assert rig.migrate().filled == 5
+        assert sorted(shelves[1].stored.values()) == LETTERS
+
+
+def test_a_damaged_copy_fills_nothing(tmp_path: Path, shelves: list[Shelf]) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        rig = rig_of(tmp_path, server, shelves)
+        rig.migrate()
+        damaged = next(name for name, content in shelves[0].stored.items() if b"letter 3" in content)
+        shelves[0].stored[damaged] = b"damage\r\n"
+        shelves.append(Shelf("two"))
+        rig.migrate()
+        assert sorted(shelves[1].stored.values()) == LETTERS  # the source gave it again
+        assert shelves[0].stored[damaged] == b"damage\r\n"
