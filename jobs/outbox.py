@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from jobs.journal import say
 from jobs.note import Note
 from jobs.notify import Channel
+from jobs.quiet_thread import QuietThread, Rest
 from jobs.state import Fact, Notes
 from migrator.errors import FerryError
 
@@ -19,19 +19,20 @@ RETRY_SECONDS = 300.0
 KEPT_SECONDS = 3 * 86400.0
 
 
-class Outbox:
-    """A quiet thread that delivers. ``ways`` is asked anew each time, so that a reload is heard."""
+class Outbox(QuietThread):
+    """A quiet thread that delivers; what it leaves, the next life sends.
+
+    ``ways`` is asked anew each time, so that a reload is heard.
+    """
 
     def __init__(
         self, notes: Notes, ways: Callable[[], Sequence[Channel]], clock: Callable[[], float] = time.time
     ) -> None:
         """Prepare; nothing is sent before ``start``."""
+        super().__init__("outbox")
         self._notes = notes
         self._ways = ways
         self._clock = clock
-        self._stop = threading.Event()
-        self._is_news = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
 
     def put(self, note: Note) -> None:
         """Keep a note until it is delivered; durable on return. Without a channel there is nobody to tell."""
@@ -39,32 +40,17 @@ class Outbox:
         if ways:
             fact: Fact = {"title": note.title, "body": note.body, "at": self._clock(), "ways": ways}
             self._notes.noted(TOPIC, uuid.uuid4().hex, fact)
-            self._is_news.set()
+            self.has_news()
 
-    def start(self) -> None:
-        """Begin to deliver, what an earlier life left first."""
-        self._thread.start()
-
-    def stop(self, patience: float) -> bool:
-        """End; returns whether that took less than ``patience`` seconds. What is left is sent by the next life."""
-        self._stop.set()
-        self._is_news.set()
-        self._thread.join(patience)
-        return not self._thread.is_alive()
-
-    def is_alive(self) -> bool:
-        """Tell whether the thread lives."""
-        return self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            self._is_news.clear()
-            try:
-                is_all_sent = self.deliver()
-            except FerryError as error:  # the ledger cannot be read
-                say("worker.notify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
-                is_all_sent = False
-            self._is_news.wait(None if is_all_sent else RETRY_SECONDS)
+    def turn(self) -> Rest:
+        """Deliver; what stays is tried again."""
+        self.takes_news()
+        try:
+            is_all_sent = self.deliver()
+        except FerryError as error:  # the ledger cannot be read
+            say("worker.notify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+            is_all_sent = False
+        return None if is_all_sent else RETRY_SECONDS
 
     def deliver(self) -> bool:
         """Try to deliver everything; returns whether nothing is left."""

@@ -8,12 +8,12 @@ run. What is found damaged stands in the ledger, not here.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from jobs.journal import say
+from jobs.quiet_thread import QuietThread, Rest
 from jobs.state import Fact, Notes
 from migrator.errors import FerryError
 
@@ -91,8 +91,11 @@ class Round:
         )
 
 
-class Upkeep:
-    """The quiet thread. ``names`` and ``verify_every`` are asked anew each time, so that a reload is heard."""
+class Upkeep(QuietThread):
+    """The quiet thread; news is that a run has brought something to index.
+
+    ``names`` and ``verify_every`` are asked anew each time, so that a reload is heard.
+    """
 
     def __init__(
         self,
@@ -105,46 +108,23 @@ class Upkeep:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing is done before ``start``."""
+        super().__init__("upkeep")
         self._notes = notes
         self._names = names
         self._every = verify_every
         self._verify = verify
         self._index = index
         self._clock = clock
-        self._stop = threading.Event()
-        self._is_news = threading.Event()
-        self._is_news.set()  # what an earlier life left unindexed
-        self._thread = threading.Thread(target=self._work, name="upkeep", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def has_news(self) -> None:
-        """Note that a run has brought something to index."""
-        self._is_news.set()
-
-    def stop(self, patience: float) -> bool:
-        """End after what is under way; returns whether that took less than ``patience`` seconds."""
-        self._stop.set()
-        self._is_news.set()
-        self._thread.join(patience)
-        return not self._thread.is_alive()
-
-    def is_alive(self) -> bool:
-        """Tell whether the thread lives."""
-        return self._thread.is_alive()
-
-    def _work(self) -> None:
-        while not self._stop.is_set():
-            if self._is_news.is_set():
-                self._is_news.clear()
-                self.index_once()
-            try:
-                self.verify_once()
-            except FerryError as error:  # the ledger cannot be read; whoever must write to it tells
-                say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
-            self._is_news.wait(REST_SECONDS)
+    def turn(self) -> Rest:
+        """Index what is new, and verify the next slice if it is due."""
+        if self.takes_news():
+            self.index_once()
+        try:
+            self.verify_once()
+        except FerryError as error:  # the ledger cannot be read; whoever must write to it tells
+            say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+        return REST_SECONDS
 
     def index_once(self) -> None:
         """Index what is new; a failure is told and tried again with the next news."""
