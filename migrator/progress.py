@@ -62,7 +62,7 @@ class LineProgress:
             planned = (way.messages + messages, way.octets + octets)
             self._ways[account] = replace(way, planned_messages=planned[0], planned_octets=planned[1])
         if messages:
-            self._say(f"{account}: {counted(messages, 'message')} to copy ({size(octets)})")
+            self._say(f"{account}: {counted(messages, 'message')} to fetch ({size(octets)})")
 
     def advanced(self, account: str, messages: int, octets: int) -> None:
         """Say how far it is, if that was not said lately."""

@@ -32,8 +32,10 @@ def account_line(report: AccountReport) -> str:
         f"{report.new:,} new = {' + '.join(parts)}",
         f"{report.verified:,} verified, {report.deleted:,} deleted",
     ]
+    if not report.new:
+        del sentences[1]  # 0 = 0 + 0 + 0 + 0 + 0 tells nobody anything
     if report.would_delete is not None:
-        sentences[2:] = [f"a real run would copy {report.remaining:,} and delete {len(report.would_delete):,}"]
+        sentences[-1:] = [f"a real run would copy {report.remaining:,} and delete {len(report.would_delete):,}"]
     if report.filled:
         sentences.append(f"{report.filled:,} older ones copied to a new destination")
     volume = f" ({size(report.bytes)} in {span(report.seconds)})" if report.bytes else f" ({span(report.seconds)})"

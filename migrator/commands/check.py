@@ -16,7 +16,7 @@ from migrator.ends import destination_of, label_of, source_of
 from migrator.errors import FerryError
 from migrator.pop3.session import open_session
 from migrator.screen import Screen, Style
-from migrator.words import plain, size
+from migrator.words import counted, plain, size
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -127,7 +127,7 @@ def _show(account: Checked, screen: Screen) -> None:
             screen.result(plain(f"  {end.label}: {_in_words(end.facts)}"))
 
 
-_ONE_LINE_NAMES = ("path", "folder", "capabilities")
+_NOT_TOLD = ("path", "folder", "capabilities", "uidnext", "uidvalidity")
 _SIZES = ("bytes", "free_bytes", "append_limit", "quota_used", "quota_limit")
 _NAMES = {
     "bytes": "in all",
@@ -140,7 +140,7 @@ _NAMES = {
 
 def _in_words(facts: Facts) -> str:
     """Return what an end offers as a person reads it; its name stands before, its capabilities (many) come last."""
-    words = [_fact(name, value) for name, value in facts.items() if name not in _ONE_LINE_NAMES]
+    words = [_fact(name, value) for name, value in facts.items() if name not in _NOT_TOLD]
     offered = facts.get("capabilities")
     if isinstance(offered, list):
         words.append(f"offers {' '.join(map(str, offered)) or 'nothing beyond the oldest commands'}")
@@ -153,4 +153,4 @@ def _fact(name: str, value: object) -> str:
         return word[0] if value else word[1]
     if name in _SIZES and isinstance(value, int):
         return f"{size(value)} {_NAMES[name]}" if name in ("bytes", "free_bytes") else f"{_NAMES[name]} {size(value)}"
-    return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
+    return counted(value, name.removesuffix("s")) if isinstance(value, int) else f"{name} {value}"

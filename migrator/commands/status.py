@@ -44,7 +44,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """Where one account stands; ``numbers`` and the runs are None while it was never worked."""
+    """Where one account stands; ``numbers`` and the runs are None while there was no run."""
 
     name: str
     numbers: AccountNumbers | None = None
@@ -174,7 +174,7 @@ def _total(statuses: Sequence[AccountStatus]) -> str:
 def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
     numbers = status.numbers
     if numbers is None or status.last_run is None:
-        screen.result(f"{status.name}: never worked; mailferry migrate {status.name} does")
+        screen.result(f"{status.name}: no run so far; this starts one: mailferry migrate {status.name}")
         for held in status.archived:
             _show_holding(held, screen)
         return
@@ -185,8 +185,9 @@ def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
     stand = (
         f"{numbers.safe:,} safe ({size(numbers.octets_safe)}) + {numbers.waiting:,} waiting + {numbers.failed:,} failed"
     )
-    on_server = counted(numbers.on_server, "message")
-    screen.result(f"{status.name}: {on_server} on the server = {stand}; {numbers.deleted:,} deleted so far")
+    on_server = f"{counted(numbers.on_server, 'message')} on the server" if numbers.on_server else "the server is empty"
+    there = f"{on_server} = {stand}" if numbers.on_server else on_server
+    screen.result(f"{status.name}: {there}; {numbers.deleted:,} deleted so far")
     for held in status.archived:
         _show_holding(held, screen)
     _show_runs(status.last_run, status.last_success, screen)

@@ -20,9 +20,9 @@ def test_a_line_is_said_at_most_every_half_minute() -> None:
         clock.now += 10
         progress.advanced("alice", 10, 100_000)
     assert said == [
-        "alice: 100 messages to copy (1.0 MB)",
+        "alice: 100 messages to fetch (1.0 MB)",
         "alice: 30 of 100 messages, 300 kB of 1.0 MB, 10 kB/s, about 1 min left",
-        "alice: 60 of 100 messages, 600 kB of 1.0 MB, 10 kB/s, about 40.0 s left",
+        "alice: 60 of 100 messages, 600 kB of 1.0 MB, 10 kB/s, about 40 s left",
     ]
 
 

@@ -95,7 +95,7 @@ def test_progress_is_silent_when_quiet_and_line_wise_without_a_terminal() -> Non
     with Screen(out=io.StringIO(), err=err).progress() as progress:
         progress.planned("alice", 3, 3000)
         progress.advanced("alice", 3, 3000)
-    assert err.getvalue() == "alice: 3 messages to copy (3.0 kB)\n"
+    assert err.getvalue() == "alice: 3 messages to fetch (3.0 kB)\n"
 
 
 def test_progress_is_live_on_a_terminal_and_leaves_nothing_behind() -> None:

@@ -29,6 +29,13 @@ def test_the_line_of_an_account_adds_up() -> None:
     )
 
 
+def test_where_nothing_is_new_there_is_nothing_to_add_up() -> None:
+    quiet = AccountReport("alice", listed=3, known=3, deleted=3, verified=3)
+    assert account_line(quiet) == (
+        "alice: done: 3 on the server = 3 already safe + 0 new; 3 verified, 3 deleted (0.0 s)"
+    )
+
+
 def test_how_it_ended_comes_first() -> None:
     assert account_line(report(Status.PARTIAL)).startswith("alice: NOT EVERYTHING WAS DONE: 1,120 on the server")
     assert account_line(report(Status.FAILED)).startswith("alice: FAILED: 1,120 on the server")

@@ -23,6 +23,15 @@ def test_every_end_says_what_it_offers_and_nothing_changes(
     assert url
 
 
+def test_a_person_reads_it_in_words(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    lines = ferry("check").out.splitlines()
+    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {sum(map(len, MESSAGES))} bytes in all, offers ")
+    assert lines[2].startswith(f"  mbox {tmp_path}/archive/alice: will be made, can be written, ")
+    assert "True" not in lines[2]
+    assert url
+
+
 def test_an_end_that_does_not_answer_is_exit_code_1_and_a_line(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:

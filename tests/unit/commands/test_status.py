@@ -9,7 +9,7 @@ from tests.unit.commands.conftest import Ferry, account
 def test_before_the_first_run_nothing_is_made(ferry: Ferry, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(account("alice", 1110))
     done = ferry("status")
-    assert (done.code, done.out) == (0, "alice: never worked; mailferry migrate alice does\n")
+    assert (done.code, done.out) == (0, "alice: no run so far; this starts one: mailferry migrate alice\n")
     [alice] = ferry("status", "--json").document["accounts"]
     assert (alice["name"], alice["safe"], alice["last_run"], alice["next_run"]) == ("alice", 0, None, None)
     assert not (tmp_path / "state").exists()
@@ -63,6 +63,7 @@ def test_what_is_archived_is_told_when_the_server_is_empty(
     assert alice["safe"] == 0
     [held] = alice["archived"]
     assert held["messages"] == 12
+    assert ferry("status").out.startswith("alice: the server is empty; 12 deleted so far\n")
     assert f"  archived: 12 messages ({held['bytes']} bytes), proven, in mbox " in ferry("status").out
     assert url
 
@@ -75,7 +76,7 @@ def test_of_many_accounts_the_quiet_ones_get_one_line(
     assert ferry("migrate", "alice").code == 0
     lines = ferry("status").out.splitlines()
     assert lines[0].startswith("alice: 12 on the server, all safe; last run ")
-    assert "user0: never worked; mailferry migrate user0 does" in lines
+    assert "user0: no run so far; this starts one: mailferry migrate user0" in lines
     assert "13 accounts: 1 is well, 12 want a look (-v says more of all)" in lines
     assert len(ferry("status", "-v").out.splitlines()) > len(lines)
     assert url
