@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from migrator.errors import ConfigError, FerryError
+from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ledger import FILE_NAME, Ledger
 
 if TYPE_CHECKING:
@@ -56,3 +56,25 @@ def ledger_in(state_dir: Path) -> Ledger:
 def existing_ledger(state_dir: Path) -> Ledger | None:
     """Open the ledger if there is one; a command that only looks makes none."""
     return ledger_in(state_dir) if (state_dir / FILE_NAME).exists() else None
+
+
+def read_ledger(config: Config, screen: Screen) -> Ledger | None:
+    """Open the ledger for a command about what is archived; None, which is told, where nothing is.
+
+    An archive without a ledger is an error with its cure: "0 copies, all well" would be a lie about it.
+    """
+    ledger = existing_ledger(config.state_dir)
+    if ledger is None:
+        if holding := _folders_with_files(config):
+            what = f"there is no ledger in {config.state_dir}, but something in {holding[0]}"
+            raise FerryError(Kind.ARCHIVE, what, cure="if that is your archive, mailferry rebuild-ledger reads it")
+        screen.note("Nothing has been archived yet.")
+    return ledger
+
+
+def _folders_with_files(config: Config) -> list[Path]:
+    from migrator.config import ImapDestination
+
+    places = [place for account in config.accounts for place in account.destinations]
+    folders = [place.path for place in places if not isinstance(place, ImapDestination)]
+    return [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]

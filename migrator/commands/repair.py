@@ -12,7 +12,7 @@ from migrator.archive.repairing import Repair, Repaired
 from migrator.archive.shelves import Shelf
 from migrator.bringing import Everywhere
 from migrator.commands import DONE, NOT_ALL_DONE
-from migrator.commands.opening import configuration, existing_ledger, with_passwords
+from migrator.commands.opening import configuration, read_ledger, with_passwords
 from migrator.locks import account_lock
 from migrator.model import Digest, Message
 from migrator.refetching import refetched
@@ -32,14 +32,14 @@ def run(arguments: Namespace, screen: Screen) -> int:
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
     with_passwords(config, accounts)
-    done = _repaired(config, accounts)
+    done = _repaired(config, accounts, screen)
     if screen.is_json:
         screen.document(_as_json(done))
     _show(done, screen)
     return NOT_ALL_DONE if done.hopeless else DONE
 
 
-def _repaired(config: Config, accounts: Sequence[Account]) -> Repaired:
+def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Repaired:
     by_name = {account.name: account for account in accounts}
 
     def fetch(name: str, wanted: dict[Digest, bytes]) -> Iterator[Message]:
@@ -48,7 +48,7 @@ def _repaired(config: Config, accounts: Sequence[Account]) -> Repaired:
     def bring(shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
         return Everywhere([Carrier(shelf.destination, shelf.copies, clock=time.time)]).bring(messages)
 
-    ledger = existing_ledger(config.state_dir)
+    ledger = read_ledger(config, screen)
     if ledger is None:
         return Repaired()
     with ExitStack() as stack:

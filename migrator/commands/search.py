@@ -11,7 +11,7 @@ from migrator.archive import harmless
 from migrator.archive.index import Hit, SearchIndex
 from migrator.archive.query import Calendar, Query, QueryError, parse
 from migrator.commands import DONE
-from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.opening import configuration, read_ledger
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.shelving import SEARCH_PATIENCE, bring_up_to_date, shelves_of
@@ -66,9 +66,8 @@ def _limit(arguments: Namespace, screen: Screen) -> int | None:
 
 
 def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> tuple[int, list[Hit]]:
-    ledger = existing_ledger(config.state_dir)
+    ledger = read_ledger(config, screen)
     if ledger is None:
-        screen.note("There is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it.")
         return 0, []
     with closing(ledger), closing(SearchIndex.open(config.state_dir)) as index:
         refresh(index, config, ledger, screen)

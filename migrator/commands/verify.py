@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from migrator.archive.query import Calendar, Dated, QueryError, parse
 from migrator.archive.verify import Check, Damage, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
-from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.opening import configuration, read_ledger
 from migrator.errors import ConfigError
 from migrator.report import shown_unique_id
 from migrator.shelving import shelves_of
@@ -52,9 +52,8 @@ def _since(written: str | None) -> float | None:
 
 
 def _verdict(config: Config, selection: Selection, screen: Screen) -> Verdict:
-    ledger = existing_ledger(config.state_dir)
+    ledger = read_ledger(config, screen)
     if ledger is None:
-        screen.note("There is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it.")
         return Verdict()
     with closing(ledger), shelves_of(config, ledger) as shelves:
         return Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)

@@ -294,3 +294,24 @@ def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Pat
         assert verdict.damaged == []
         assert verdict.unreachable[0].destination == box.label
         assert next(shelf.copies.all_copies()).state is CopyState.VERIFIED
+
+
+@pytest.mark.parametrize("command", [("verify",), ("search", "x"), ("repair",)])
+def test_an_archive_without_its_ledger_is_an_error_with_its_cure(
+    office: Office, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    office.bring([mail()])
+    for file in office.state_dir.glob("ledger*"):
+        file.unlink()
+    assert office.call(*command) == 1
+    assert f"something in {office.root}/archive/alice; if that is your archive, mailferry rebuild-ledger reads it" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("command", [("verify",), ("search", "x"), ("repair",)])
+def test_where_nothing_is_archived_nothing_is_wrong(
+    office: Office, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert office.call(*command) == 0
+    assert "Nothing has been archived yet." in capsys.readouterr().err
