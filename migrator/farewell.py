@@ -9,7 +9,7 @@ from migrator.digest import HeaderFacts
 from migrator.errand import Errand
 from migrator.errors import Advice, FerryError, Kind
 from migrator.haul import Haul
-from migrator.model import Content, MessageNumber, MessageRow, UniqueId
+from migrator.model import Content, Digest, MessageNumber, MessageRow, UniqueId
 from migrator.plan import Column
 from migrator.pop3.session import Session
 
@@ -18,7 +18,7 @@ def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) 
     """Prove known messages by octets and header digest (TOP n 0), and their copies by reading them again.
 
     What is proven becomes deletable; what is not is reported. Returns the messages for which only their content
-    can tell, because the server has no TOP.
+    can tell, because the server does not show their headers or changed what was stored.
     """
     rows = {message.number: message.row for message in due}
     try:
@@ -32,17 +32,31 @@ def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) 
     groups = _by_unique_id(errand, contents)
     by_content = Column()
     for number, row, octets in due:
-        content = _shown(shown[number], groups[row])
-        doubt = content if isinstance(content, FerryError) else copies[content.digest]
-        if doubt is None and not isinstance(content, FerryError):
-            errand.handled(content.digest)
-            haul.deletable[number] = row
-            errand.tally.verified_again()
-        elif doubt.kind is Kind.UNPROVEN:
-            by_content.append(number, row, octets)
-        else:
-            errand.tally.not_deleted(row, errand.problem_of(row, doubt))
+        match _verdict(shown[number], groups[row], copies):
+            case None:
+                by_content.append(number, row, octets)
+            case FerryError() as doubt:
+                errand.tally.not_deleted(row, errand.problem_of(row, doubt))
+            case Content() as proven:
+                errand.handled(proven.digest)
+                haul.deletable[number] = row
+                errand.tally.verified_again()
     return by_content
+
+
+def _verdict(
+    facts: HeaderFacts | FerryError, candidates: set[Content], copies: dict[Digest, FerryError | None]
+) -> Content | FerryError | None:
+    """Return the content that is proven at both ends, or what speaks against it; None if headers cannot tell."""
+    if isinstance(facts, FerryError):
+        return None
+    content = _shown(facts, candidates)
+    if isinstance(content, FerryError):
+        return content
+    doubt = copies[content.digest]
+    if doubt is None:
+        return content
+    return None if doubt.kind is Kind.UNPROVEN else doubt
 
 
 def _by_unique_id(errand: Errand, contents: dict[MessageRow, Content]) -> dict[MessageRow, set[Content]]:
@@ -54,10 +68,8 @@ def _by_unique_id(errand: Errand, contents: dict[MessageRow, Content]) -> dict[M
     return {row: groups[unique_ids[row] or row] for row in contents}
 
 
-def _shown(facts: HeaderFacts | FerryError, candidates: set[Content]) -> Content | FerryError:
+def _shown(facts: HeaderFacts, candidates: set[Content]) -> Content | FerryError:
     """Return the content that the source shows the headers of."""
-    if isinstance(facts, FerryError):
-        return facts
     matches = [content for content in candidates if content.header_digest == facts.digest]
     if not matches:
         return FerryError(Kind.CHANGED, "the source now shows other headers for this message than were copied")

@@ -2,7 +2,8 @@
 
 When a maildrop moved to another host, or its server renumbered, everything looks new. TOP n 0 costs a line and a header
 where RETR costs the message. A known message is recognised at most once, only where octets and header digest are
-equal, the headers have something that tells messages apart, and all that it could be has one and the same content.
+equal, the headers have something that tells messages apart, all that it could be has one and the same content, and
+no more messages are like it than are known.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from migrator.digest import HeaderFacts
 from migrator.errors import FerryError, Kind
 from migrator.ledger.maildrops import Candidate, MaildropLedger
 from migrator.model import MessageNumber, MessageRow
@@ -41,15 +41,11 @@ def _pairs(
     waiting: defaultdict[_Key, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         waiting[candidate.octets, candidate.header_digest].append(candidate)
+    shown: defaultdict[_Key, list[MessageNumber]] = defaultdict(list)
     for number, facts in session.top(asked):
-        if isinstance(facts, FerryError) or not facts.is_identifying:
-            continue
-        if (row := _taken(waiting, asked[number], facts)) is not None:
-            yield number, row
-
-
-def _taken(waiting: defaultdict[_Key, list[Candidate]], octets: int, facts: HeaderFacts) -> MessageRow | None:
-    rows = waiting.get((octets, facts.digest))
-    if not rows or len({candidate.digest for candidate in rows}) > 1:
-        return None
-    return rows.pop(0).row
+        if not isinstance(facts, FerryError) and facts.is_identifying:
+            shown[asked[number], facts.digest].append(number)
+    for key, numbers in shown.items():
+        known = waiting.get(key, [])
+        if len(numbers) <= len(known) and len({candidate.digest for candidate in known}) == 1:
+            yield from zip(numbers, (candidate.row for candidate in known), strict=False)

@@ -140,8 +140,9 @@ class MaildropLedger:
     def _number_the_repeated(self, sql: sqlite3.Connection) -> None:
         """Give messages that share unique-id and octets their ordinals: 0, 1, 2 in the order of the listing.
 
-        Where there are more or fewer of them than are known, nothing tells which are new: then none is matched
-        (ordinal -1), all are retrieved, and their digests tell. The same holds where there is no unique-id.
+        Where there are more or fewer of them than are known, or where not all known ones are home, nothing tells which
+        are new: then none is matched (ordinal -1), all are retrieved, and their digests tell. The same holds where
+        there is no unique-id.
         """
         sql.execute("update temp.listing set ordinal = -1 where unique_id = x''")
         repeated = sql.execute(
@@ -149,8 +150,8 @@ class MaildropLedger:
             " group by unique_id, octets having count(*) > 1"
         ).fetchall()
         for unique_id, octets, count in repeated:
-            (known,) = sql.execute(
-                "select count(*) from messages"
+            known, at_home = sql.execute(
+                "select count(*), count(copied_at) from messages"
                 " where maildrop_id = ? and unique_id = ? and announced = ? and gone_at is null",
                 (self._id, unique_id, octets),
             ).fetchone()
@@ -158,13 +159,19 @@ class MaildropLedger:
                 "update temp.listing set ordinal = case when ? then o.place else -1 end from"
                 " (select number, row_number() over (order by number) - 1 as place from temp.listing"
                 "  where unique_id = ? and octets = ?) as o where o.number = listing.number",
-                (known in (0, count), unique_id, octets),
+                (known == 0 or known == at_home == count, unique_id, octets),
             )
 
     def unknown(self, sizes: Collection[int]) -> dict[MessageNumber, int]:
-        """Return number and octets of the listed messages of these sizes that no known message matches."""
+        """Return number and octets of the listed messages of these sizes that no known message matches.
+
+        Those of a repeated unique-id are left out: only their content can tell them apart.
+        """
         with self._connection.reading() as sql:
-            rows = sql.execute("select number, octets from temp.listing where message_id is null order by number")
+            rows = sql.execute(
+                "select number, octets from temp.listing where message_id is null"
+                " and (ordinal >= 0 or unique_id = x'') order by number"
+            )
             return {number: octets for number, octets in rows if octets in sizes}
 
     def candidates(self) -> Iterator[Candidate]:

@@ -94,7 +94,17 @@ def test_matching_changes_nothing_that_lasts(book: Book, tmp_path: Path) -> None
 
 def test_as_many_repeated_ids_as_known_are_the_known_ones(book: Book) -> None:
     book.note([(b"same", 10)] * 3 + [(b"same", 20)])
+    book.store(1, 2, 3)
+    book.copied((1, 1), (2, 2), (3, 3))
     assert book.match([(b"same", 10)] * 3 + [(b"same", 20)]) == 0
+
+
+def test_repeated_ids_of_which_one_is_not_home_are_all_unknown_and_only_content_can_tell(book: Book) -> None:
+    book.note([(b"same", 10)] * 3)
+    book.store(1, 2)
+    book.copied((1, 1), (2, 2))
+    assert book.match([(b"same", 10)] * 3) == 3
+    assert book.drop.unknown({10}) == {}
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
