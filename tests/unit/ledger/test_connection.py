@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from migrator.errors import FerryError, Kind
+from migrator.ledger import FILE_NAME, Ledger
+from migrator.ledger.connection import VERSION
+from migrator.ledger.schema import m001_initial
+from tests.faults import fill_disk, small_disk
+from tests.unit.shelf import simple
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / FILE_NAME
+
+
+def put_first_release(path: Path) -> None:
+    """Leave a ledger as the first release did, with an account in it."""
+    with closing(sqlite3.connect(path)) as sql, sql:
+        db = Database(sql)
+        m001_initial(db)
+        sql.execute("create table _sqlite_migrations (migration_set text, name text, applied_at text)")
+        sql.execute("insert into _sqlite_migrations values ('mailferry', 'm001_initial', '2026-11-01')")
+        sql.execute("insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')")
+        sql.execute("pragma user_version = 1")
+
+
+def version_of(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as sql:
+        return int(sql.execute("pragma user_version").fetchone()[0])
+
+
+def test_a_new_ledger_is_private_and_survives_a_power_cut(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "state"
+    with closing(Ledger.open(folder)) as ledger, ledger._connection.reading() as sql:  # noqa: SLF001  # its settings
+        assert sql.execute("pragma journal_mode").fetchone() == ("wal",)
+        assert sql.execute("pragma synchronous").fetchone() == (2,)
+        assert sql.execute("pragma foreign_keys").fetchone() == (1,)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / FILE_NAME).stat().st_mode) == 0o600
+
+
+def test_a_ledger_of_an_earlier_release_is_migrated_with_all_it_knows(path: Path) -> None:
+    put_first_release(path)
+    with closing(Ledger.open(path.parent)) as ledger:
+        ledger.notes.noted("topic", "name", {"a": 1})
+        assert ledger.integrity_problems() == []
+    assert version_of(path) == VERSION
+    with closing(sqlite3.connect(path)) as sql:
+        assert sql.execute("select account from maildrops").fetchall() == [("alice",)]
+
+
+def test_a_dry_look_at_an_earlier_ledger_migrates_nothing(path: Path) -> None:
+    put_first_release(path)
+    before = path.read_bytes()
+    with closing(Ledger.open_dry(path.parent)) as ledger, closing(ledger.another()) as other:
+        assert other.notes.facts("topic") == {}
+    assert path.read_bytes() == before
+    assert version_of(path) == 1
+
+
+def test_a_ledger_of_a_later_release_is_refused_and_left_alone(path: Path) -> None:
+    Ledger.open(path.parent).close()
+    with closing(sqlite3.connect(path)) as sql, sql:
+        sql.execute(f"pragma user_version = {VERSION + 1}")
+    for opening in (Ledger.open, Ledger.open_dry):
+        with pytest.raises(FerryError, match="newer mailferry"):
+            opening(path.parent)
+    assert version_of(path) == VERSION + 1
+
+
+def test_a_damaged_ledger_is_one_line_with_a_cure(path: Path) -> None:
+    path.write_bytes(b"this is no database " * 500)
+    with pytest.raises(FerryError) as caught:
+        Ledger.open(path.parent)
+    assert caught.value.kind is Kind.INTERNAL
+    assert str(path) in str(caught.value)
+    assert "run again" in str(caught.value)
+
+
+def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+        connection = ledger._connection  # noqa: SLF001  # the test looks behind the curtain
+        with pytest.raises(FerryError, match="break its rules"), connection.transaction() as sql:
+            sql.executemany("insert into destinations (identity, kind) values ('x', ?)", [("mbox",), ("no kind",)])
+        with connection.reading() as sql:
+            assert sql.execute("select count(*) from destinations").fetchone() == (0,)
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, 1_000_000), closing(Ledger.open(folder)) as ledger:
+        filler = fill_disk(folder)
+        with pytest.raises(FerryError) as caught:
+            ledger.copies("x" * 500_000, "mbox")
+        assert caught.value.kind is Kind.DISK_FULL
+        filler.unlink()
+        ledger.copies("another", "mbox")
+
+
+def test_a_copy_of_the_ledger_is_whole_and_private(path: Path, tmp_path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+        ledger.maildrop("alice", "h", 995, "u")
+        ledger.copy_to(tmp_path / "copy")
+    assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o600
+    with closing(sqlite3.connect(tmp_path / "copy")) as sql:
+        assert sql.execute("select account from maildrops").fetchall() == [("alice",)]
+
+
+def test_what_a_server_taught_is_remembered_by_host_and_port(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+        ledger.server_learned("Pop.Example.Org", 995, {"habits": {"shows_part": True}})
+        assert ledger.server_facts("pop.example.org", 995) == {"habits": {"shows_part": True}}
+        assert ledger.server_facts("pop.example.org", 110) == {}
+
+
+def test_a_content_that_is_nowhere_is_found_nowhere(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+        assert ledger.copies("shelf", "maildir").find([simple(1).digest]) == {}
