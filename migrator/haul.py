@@ -24,6 +24,7 @@ from migrator.spool import OctetBudget, SpoolFile
 from migrator.transfer import Carrier
 
 BATCH_MESSAGES = 500
+"""A batch is at least as long, in messages; longer if every destination takes more at once: it costs five fsyncs."""
 BATCH_OCTETS = 8 * 1024 * 1024
 BUDGET_OCTETS = 24 * 1024 * 1024
 _ARCHIVE_BATCH = 200
@@ -43,6 +44,8 @@ class Haul:
         self._changed_before = changed_before
         self._budget = OctetBudget(BUDGET_OCTETS)
         self._delivery = Delivery(errand.carriers, self._budget, errand.unusable)
+        at_once = min(carrier.destination.limits.messages for carrier in errand.carriers)
+        self._batch_messages = max(BATCH_MESSAGES, at_once)
         self._on_the_way: dict[MessageNumber, Wanted] = {}
         self._arrived: list[Parcel] = []  # not known to be in step
         self._batch: list[Parcel] = []
@@ -118,7 +121,6 @@ class Haul:
         """Take what comes. A stop drops the line: what is still in flight is not waited for."""
         for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
             self._take(event)
-            self._record_finished()
             if self._errand.is_stopped:
                 return
 
@@ -156,10 +158,12 @@ class Haul:
                 self._batch.extend(self._arrived)
                 self._batch_octets += sum(parcel.message.octets for parcel in self._arrived)
                 self._arrived.clear()
-                if len(self._batch) >= BATCH_MESSAGES or self._batch_octets >= BATCH_OCTETS:
+                self._record_finished()
+                if len(self._batch) >= self._batch_messages or self._batch_octets >= BATCH_OCTETS:
                     self._send_batch()
             case Blocked():
-                self._send_batch()
+                if self._delivery.is_idle:  # else what is under way makes room, and this batch may still grow
+                    self._send_batch()
                 self._wait()
 
     def _arrive(self, event: Retrieved) -> None:

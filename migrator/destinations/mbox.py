@@ -103,7 +103,7 @@ class MboxDestination:
 
     kind = "mbox"
     required_proof = Proof.EXACT
-    limits = BatchLimits(messages=500, octets=32 << 20)
+    limits = BatchLimits(messages=2_000, octets=32 << 20)
 
     def __init__(
         self,
