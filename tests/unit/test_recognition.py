@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.rig import Rig
+from tests.servers.pop3 import Maildrop, Pop3Server
+from tests.servers.pop3_faults import ChangingUniqueIds, InSessions, Unsupported
+
+
+def letter(number: int, body: bytes = b"text") -> bytes:
+    return b"Message-ID: <%d@example.org>\r\nSubject: %d\r\n\r\n%b\r\n" % (number, number, body)
+
+
+def test_only_unknown_mail_of_a_known_size_is_asked_for_its_headers(tmp_path: Path) -> None:
+    maildrop = Maildrop([letter(1), letter(2)])
+    with Pop3Server(maildrop) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        maildrop.add(letter(3, b"of another size"))
+        rig.migrate()
+        assert server.counts()["TOP"] == 0
+        first = maildrop.stored()[0]
+        maildrop.remove(first)
+        maildrop.add(first.content, b"renumbered")
+        maildrop.add(letter(4, b"of another size"))
+        report = rig.migrate()
+        assert (report.known, report.copied, server.counts()["TOP"]) == (3, 1, 1)
+
+
+def test_equal_headers_over_other_bodies_are_not_recognised(tmp_path: Path) -> None:
+    twins = [letter(1, b"one"), letter(1, b"two")]
+    with Pop3Server(Maildrop(twins), faults=[ChangingUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().copied == 2
+        report = rig.migrate()
+        assert (report.known, report.duplicates) == (0, 2)
+        assert sorted(rig.stored()) == sorted(twins)
+
+
+def test_of_more_like_it_than_are_known_none_is_recognised(tmp_path: Path) -> None:
+    maildrop = Maildrop([letter(1, b"one")])
+    with Pop3Server(maildrop, faults=[ChangingUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().copied == 1
+        maildrop.add(letter(1, b"two"))
+        assert rig.migrate().copied == 1
+        assert rig.stored() == [letter(1, b"one"), letter(1, b"two")]
+
+
+def test_equal_messages_are_each_recognised_once(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop([letter(1)] * 3), faults=[ChangingUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        before = server.counts()["RETR"]
+        assert rig.migrate().known == 3
+        assert server.counts()["RETR"] == before
+
+
+def test_a_server_that_loses_top_costs_retrieving_and_nothing_else(tmp_path: Path) -> None:
+    faults = [ChangingUniqueIds(), InSessions(Unsupported("TOP"), first=3)]
+    with Pop3Server(Maildrop([letter(n) for n in range(5)]), faults=faults) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().copied == 5
+        report = rig.migrate()
+        assert (report.status, report.duplicates) == ("ok", 5)
+        assert len(rig.stored()) == 5
