@@ -17,6 +17,7 @@ from migrator.words import counted, plain, size, span
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from jobs.alerts import Disk
     from jobs.snapshot import AccountView
@@ -113,6 +114,8 @@ def run(arguments: Namespace, screen: Screen) -> int:
             _show(status, screen, is_brief=is_brief)
         if is_brief:
             screen.result(_total(statuses))
+        if any(status.view and status.view.state.first_seen for status in statuses):
+            _show_worker(config.state_dir, screen)
         for disk in disks:
             _show_disk(disk, screen)
     return DONE
@@ -195,6 +198,8 @@ def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
         screen.result(f"  the oldest message that is not safe was first seen {_ago(numbers.oldest_unsafe)}")
     if status.view:
         _show_view(status.view, screen)
+        if status.view.state.first_seen and status.next_run is not None:
+            screen.result(f"  next run by mailferry run: {_next(status.next_run)}")
     if numbers.failed:
         screen.result(f"  {counted(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
 
@@ -224,6 +229,18 @@ def _show_view(view: AccountView, screen: Screen) -> None:
         screen.result(f"  {screen.styled(copies, Style.BAD)} wrong or gone: run mailferry verify {view.name}")
     if view.verified_at:
         screen.result(f"  its archive was last verified in full {_ago(view.verified_at)}")
+
+
+def _show_worker(state_dir: Path, screen: Screen) -> None:
+    """Say how the worker is, to whoever has one."""
+    from jobs.health import Verdict, read
+
+    health = read(state_dir, time.time())
+    if health.verdict is Verdict.UNHEALTHY:
+        problem = screen.styled("; ".join(health.reasons), Style.BAD)
+        screen.result(f"mailferry run: {problem}")
+    else:
+        screen.result(plain(f"mailferry run is up (working now: {health.summary})"))
 
 
 def _show_disk(disk: Disk, screen: Screen) -> None:
@@ -259,6 +276,14 @@ def _moment(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
+def _next(due: float) -> str:
+    now = time.time()
+    return f"in {span(due - now)} ({_minute(due)})" if due > now else f"due since {_minute(due)}"
+
+
 def _ago(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC).astimezone()
-    return f"{span(max(time.time() - seconds, 0.0))} ago ({moment:%Y-%m-%d %H:%M})"
+    return f"{span(max(time.time() - seconds, 0.0))} ago ({_minute(seconds)})"
+
+
+def _minute(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"

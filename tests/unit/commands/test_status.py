@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from pathlib import Path
 
+from jobs.health import Health, Verdict, write
+from jobs.queue import TOPIC
+from jobs.state import AccountState
+from migrator.ledger import Ledger
 from tests.servers.pop3 import Pop3Server
 from tests.unit.commands.conftest import Ferry, account
 
@@ -79,4 +85,21 @@ def test_of_many_accounts_the_quiet_ones_get_one_line(
     assert "user0: no run so far; this starts one: mailferry migrate user0" in lines
     assert "13 accounts: 1 is well, 12 want a look (-v says more of all)" in lines
     assert len(ferry("status", "-v").out.splitlines()) > len(lines)
+    assert url
+
+
+def test_whoever_has_a_worker_is_told_how_it_is_and_when_it_runs_next(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    assert ferry("migrate").code == 0
+    assert "mailferry run" not in ferry("status").out
+    with closing(Ledger.open(tmp_path / "state")) as ledger:
+        state = AccountState(first_seen=time.time(), next_due=time.time() + 930)
+        ledger.notes.noted(TOPIC, "alice", state.as_fact())
+    lines = ferry("status").out.splitlines()
+    assert any(line.startswith("  next run by mailferry run: in 15 min (") for line in lines)
+    assert "mailferry run: no worker is running on this state_dir" in lines
+    write(Health(Verdict.OK, (), "0 of 1 accounts, 0 errors"), tmp_path / "state", time.time())
+    assert "mailferry run is up (working now: 0 of 1 accounts, 0 errors)" in ferry("status").out.splitlines()
     assert url
