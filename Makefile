@@ -47,6 +47,7 @@ format: setup ## lays the code out
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+# Beside it: python -m benchmarks.search (200,000 messages), python -m benchmarks.many_accounts (docs/performance.md).
 bench: setup ## figures: memory, speed beside other programs
 	$(BIN)/python -m benchmarks
 
