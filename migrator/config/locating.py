@@ -17,7 +17,8 @@ def find_config(explicit: Path | None = None) -> Path:
     """
     if explicit is not None:
         if not explicit.is_file():
-            raise ConfigError([f"{explicit}: there is no such file"])
+            why = "this is no ordinary file" if explicit.exists() else "there is no such file"
+            raise ConfigError([f"{explicit}: {why}"])
         return explicit
     places = usual_places()
     for place in places:

@@ -272,14 +272,14 @@ class Reading:
             for destination in account.destinations:
                 if isinstance(destination, MboxDestination | MaildirDestination):
                     self._folder(account.name, destination, state_dir, kinds)
-            if len(set(account.destinations)) < len(account.destinations):
+            if len(set(map(_place, account.destinations))) < len(account.destinations):
                 self.problems.append(self.top.say(f'account "{account.name}" has the same destination twice'))
 
     def _folder(
         self, account: str, destination: MboxDestination | MaildirDestination, state_dir: Path, kinds: dict[Path, str]
     ) -> None:
-        path = destination.path
-        if state_dir == path or path in state_dir.parents:
+        path, real_state_dir = destination.path.resolve(), state_dir.resolve()  # a symbolic link hides nothing
+        if real_state_dir == path or path in real_state_dir.parents:
             reason = f'state_dir {state_dir} lies in the archive folder {path} of account "{account}"; keep them apart'
             self.problems.append(self.top.say(reason, "state_dir"))
         if kinds.setdefault(path, destination.type) != destination.type:
@@ -293,3 +293,10 @@ class Reading:
             self.warnings.append(
                 f"{path}: others may read it, and it holds a password; make it yours alone: chmod 600 {path}"
             )
+
+
+def _place(destination: Destination) -> Destination:
+    """Return a destination by the folder it really is, whatever symbolic links lead there."""
+    if isinstance(destination, MboxDestination | MaildirDestination):
+        return destination.model_copy(update={"path": destination.path.resolve()})
+    return destination

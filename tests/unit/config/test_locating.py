@@ -30,6 +30,11 @@ def test_this_folder_comes_before_the_users(tmp_path: Path) -> None:
     assert find_config() == Path("config.toml")
 
 
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r": this is no ordinary file"):
+        find_config(tmp_path)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no\.toml: there is no such file"):
         find_config(tmp_path / "no.toml")

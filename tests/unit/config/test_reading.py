@@ -287,3 +287,12 @@ def test_a_config_shows_no_password(tmp_path: Path) -> None:
 def test_an_accounts_file_name_is_safe(tmp_path: Path, name: str, file_name: str) -> None:
     account = read(tmp_path, WHOLE).accounts[0].model_copy(update={"name": name})
     assert account.file_name == file_name
+
+
+def test_symbolic_links_hide_neither_the_state_in_an_archive_nor_a_folder_named_twice(tmp_path: Path) -> None:
+    (tmp_path / "archive" / "alice").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("archive")
+    [problem] = problems(tmp_path, f'state_dir = "link/alice/state"\n{WHOLE}')
+    assert "lies in the archive folder" in problem
+    [problem] = problems(tmp_path, WHOLE + ARCHIVE.replace("archive/", "link/"))
+    assert 'account "alice" has the same destination twice' in problem

@@ -113,7 +113,8 @@ def test_no_secret_is_shown_in_a_problem(tmp_path: Path, more: str) -> None:
 
 def test_what_the_example_shows_commented_out_is_understood(tmp_path: Path) -> None:
     example = (Path(__file__).parents[3] / "config.example.toml").read_text()
-    block = example[example.index("# [limits]") : example.index("[[accounts]]")]
+    start = example.index("# [limits]")
+    block = example[start : example.index("# ------", start)]
     config = read(tmp_path, "\n".join(line.removeprefix("# ") for line in block.splitlines()))
     assert config.notify is not None
     assert config.notify.smtp is not None
