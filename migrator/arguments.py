@@ -222,10 +222,16 @@ def _show(command: argparse.ArgumentParser) -> None:
 def _export(command: argparse.ArgumentParser) -> None:
     _accounts(command)
     place = "a folder, a .mbox file or a .zip file"
-    command.add_argument("--to", dest="path", type=Path, metavar="PATH", required=True, help=place)
+    command.add_argument("--to", dest="path", type=_place, metavar="PATH", required=True, help=place)
     command.add_argument("--format", choices=("mbox", "maildir", "eml"), required=True, help="what to write")
     _query(command)
     _json(command)
+
+
+def _place(written: str) -> Path:
+    if written in ("", "-"):
+        raise argparse.ArgumentTypeError("must be a file or folder; stdout cannot hold what is exported")
+    return Path(written)
 
 
 def _query(command: argparse.ArgumentParser) -> None:

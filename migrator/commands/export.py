@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from migrator.archive.exporting import Exported, Form, export, parts
@@ -69,4 +70,5 @@ def _show(done: Exported, screen: Screen) -> None:
     failed = f", {len(done.failed):,} could not be" if done.failed else ""
     screen.result(f"{counted(done.written, 'message')} written{was_there}{failed}")
     if done.manifest is not None:
-        screen.result(f"check them with: cd {done.manifest.parent} && sha256sum -c {done.manifest.name}")
+        folder, name = quote(str(done.manifest.parent.absolute())), quote(done.manifest.name)
+        screen.result(f"check them with: cd {folder} && sha256sum -c {name}")

@@ -204,3 +204,17 @@ def test_the_manifest_keeps_what_an_earlier_export_wrote(full: Office, tmp_path:
     assert is_whole(tmp_path / "out/SHA256SUMS")
     next((tmp_path / "out").glob("*.eml")).unlink()
     assert not is_whole(tmp_path / "out/SHA256SUMS")
+
+
+def test_stdout_is_no_place_to_export_to(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert office.call("export", "--to", "-", "--format", "mbox") == 2
+    assert "stdout cannot hold what is exported" in capsys.readouterr().err
+
+
+def test_the_command_that_checks_an_export_can_be_pasted(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.bring([mail()])
+    assert office.call("export", "--to", str(tmp_path / "out of here"), "--format", "eml") == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("check them with: ")
+    assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0
