@@ -295,7 +295,8 @@ class Protocol:
     def _challenge(self, line: bytes, behind: int) -> Challenge:
         verb, _ = self._due[0]
         if self.state is not State.EXCHANGE or not line.startswith(b"+"):
-            raise out_of_step(f"this is no reply to {verb}", line.strip(), self.secrets)
+            hint = "; is it a POP3 server? check host and port" if self.state is State.GREETING else ""
+            raise out_of_step(f"this is no reply to {verb}{hint}", line.strip(), self.secrets)
         self.state = next_state(self.state, verb, Outcome.CHALLENGE)
         self._position = behind
         return Challenge(line[1:].strip())

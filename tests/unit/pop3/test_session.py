@@ -304,3 +304,8 @@ def test_replies_that_complete_are_progress_however_short_they_are() -> None:
     for verb, argument in ((Verb.USER, b"a"), (Verb.PASS, b"b"), *[(Verb.NOOP, b"")] * 37):
         conversation.ask(verb, argument)
     assert line.now > 100
+
+
+def test_a_server_of_another_kind_is_asked_about() -> None:
+    with pytest.raises(OutOfStepError, match=r"is it a POP3 server\? check host and port"):
+        opened(Maildrop(MAIL), greeting=b"* OK IMAP4rev1 ready\r\n")
