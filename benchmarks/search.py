@@ -42,7 +42,7 @@ QUERIES = (
     Asked("from:person17", "from:person17"),
     Asked("from:person17 date:2024-05", "from:person17 date:2024-05"),
     Asked("budget has:attachment", "budget tag:attachment"),
-    Asked("subject:contract -from:person3 after:2023", "subject:contract not from:person3 date:2023.."),
+    Asked("subject:contract -from:person3 after:2023", "subject:contract date:2023.. not from:person3"),
     Asked("(holiday or travel) date:2020..2022", "(holiday or travel) date:2020..2022"),
     Asked("market* or report*", "market* or report*"),
     Asked("会議", "会議"),
