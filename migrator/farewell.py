@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
 
 from migrator.digest import HeaderFacts
 from migrator.errand import Errand
 from migrator.errors import Advice, FerryError, Kind
 from migrator.haul import Haul
-from migrator.model import Content, Digest, MessageNumber, MessageRow, UniqueId
+from migrator.model import Content, Digest, MessageNumber, MessageRow
 from migrator.plan import Column
 from migrator.pop3.session import Session
 
@@ -27,9 +26,8 @@ def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) 
         if error.kind is not Kind.REFUSED:
             raise
         return due
-    contents = errand.maildrop.contents(list(rows.values()))
-    copies = haul.prove_copies([content.digest for content in contents.values()])
-    groups = _by_unique_id(errand, contents)
+    groups = errand.maildrop.contents_sharing_unique_id(list(rows.values()))
+    copies = haul.prove_copies(list({content.digest for group in groups.values() for content in group}))
     by_content = Column()
     for number, row, octets in due:
         match _verdict(shown[number], groups[row], copies):
@@ -57,15 +55,6 @@ def _verdict(
     if doubt is None:
         return content
     return None if doubt.kind is Kind.UNPROVEN else doubt
-
-
-def _by_unique_id(errand: Errand, contents: dict[MessageRow, Content]) -> dict[MessageRow, set[Content]]:
-    """Return, for each message, what may stand under its unique-id: more than itself where a server repeats it."""
-    unique_ids = errand.maildrop.unique_ids(list(contents))
-    groups: defaultdict[UniqueId | MessageRow, set[Content]] = defaultdict(set)
-    for row, content in contents.items():
-        groups[unique_ids[row] or row].add(content)
-    return {row: groups[unique_ids[row] or row] for row in contents}
 
 
 def _shown(facts: HeaderFacts, candidates: set[Content]) -> Content | FerryError:

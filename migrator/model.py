@@ -170,8 +170,7 @@ class KnownMessage(NamedTuple):
 
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
     a verified copy at every destination of the account. ``failure`` is the kind of its last problem, or ``""``, after
-    so many ``attempts``. ``shares_unique_id`` says that another message of the listing has the same unique-id. Times
-    are seconds since the epoch.
+    so many ``attempts``. Times are seconds since the epoch.
     """
 
     number: MessageNumber
@@ -186,7 +185,6 @@ class KnownMessage(NamedTuple):
     attempts: int
     failed_at: float | None
     is_accepted: bool
-    shares_unique_id: bool
 
 
 @dataclass(frozen=True, slots=True)

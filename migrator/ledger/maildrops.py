@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -258,8 +259,6 @@ class MaildropLedger:
         marks = ", ".join("?" * len(destination_ids))
         with self._connection.reading() as sql:
             (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
-            repeated = sql.execute("select unique_id from temp.listing group by unique_id having count(*) > 1")
-            shared = {unique_id for (unique_id,) in repeated}
             rows = sql.execute(
                 "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(c.id, 0), c.digest,"
                 " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
@@ -272,7 +271,7 @@ class MaildropLedger:
                 (base, *destination_ids, len(destination_ids)),
             )
             for row in rows:
-                yield KnownMessage._make((*row, row[1] in shared))
+                yield KnownMessage._make(row)
 
     def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, Content]:
         """Return what these messages turned out to be; one that was never retrieved is left out."""
@@ -283,6 +282,22 @@ class MaildropLedger:
                 (json.dumps(rows),),
             )
             return {row: Content(*content) for row, *content in contents}
+
+    def contents_sharing_unique_id(self, rows: Sequence[MessageRow]) -> dict[MessageRow, set[Content]]:
+        """Return, for each message, what may stand under its unique-id: more than itself where a server repeats it."""
+        groups: defaultdict[MessageRow, set[Content]] = defaultdict(set)
+        with self._connection.reading() as sql:
+            shared = sql.execute(
+                "select m.id, c.digest, c.header_digest, c.message_id from json_each(?) as wanted"
+                " cross join messages m on m.id = wanted.value"
+                " cross join messages s on s.gone_at is null and s.maildrop_id = m.maildrop_id"
+                " and s.unique_id = m.unique_id and (s.id = m.id or m.unique_id != x'')"
+                " join contents c on c.id = s.content_id",
+                (json.dumps(rows),),
+            )
+            for row, *content in shared:
+                groups[row].add(Content(*content))
+        return dict(groups)
 
     def unique_ids(self, rows: Sequence[MessageRow]) -> dict[MessageRow, UniqueId]:
         """Return the unique-ids of these messages."""

@@ -40,7 +40,6 @@ def message(
         attempts=attempts,
         failed_at=failed_at,
         is_accepted=is_accepted,
-        shares_unique_id=False,
     )
 
 

@@ -26,7 +26,6 @@ def listed(row: int, *, is_proven: bool = False, octets: int = 10) -> KnownMessa
         attempts=0,
         failed_at=None,
         is_accepted=False,
-        shares_unique_id=False,
     )
 
 
