@@ -139,7 +139,11 @@ def test_the_worker_is_asked_how_it_is_and_backed_up_while_it_works(tmp_path: Pa
     assert ferry(config, "healthcheck").returncode == 1
     with tarfile.open(backup) as tar:
         assert sorted(tar.getnames()) == ["config.toml", "ledger.sqlite3"]
-        tar.extractall(tmp_path / "restored", filter="data")
+        (tmp_path / "restored").mkdir()
+        for member in tar:
+            content = tar.extractfile(member)
+            assert content is not None
+            (tmp_path / "restored" / member.name).write_bytes(content.read())
     assert server.password not in (tmp_path / "restored" / "config.toml").read_text()
     restored = Ledger.open(tmp_path / "restored")
     assert restored.history.numbers("alice").safe == len(MESSAGES)
