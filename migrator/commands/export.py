@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrator.archive.exporting import Exported, Form, export, parts
 from migrator.commands import DONE, NOT_ALL_DONE
-from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.opening import configuration, existing_ledger, tell_unknown_folders
 from migrator.commands.search import every
 from migrator.commands.selecting import wanted_by
 from migrator.errors import ConfigError
@@ -43,6 +43,7 @@ def _exported(config: Config, arguments: Namespace, screen: Screen) -> Exported:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
     told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} exported so far"))
     with closing(ledger), shelves_of(config, ledger) as shelves:
+        tell_unknown_folders(config, ledger, screen)
         wanted = wanted_by(arguments.query, config, ledger, screen)
         planned = parts(arguments.path, Form(arguments.format), accounts, shelves, ledger.archive, wanted)
         return export(arguments.path, planned, shelves, told=told)

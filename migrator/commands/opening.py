@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ledger import FILE_NAME, Ledger
+from migrator.words import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from migrator.config import Account, Config
+    from migrator.config import Account, Config, Destination
     from migrator.screen import Screen
 
 
@@ -65,16 +66,34 @@ def read_ledger(config: Config, screen: Screen) -> Ledger | None:
     """
     ledger = existing_ledger(config.state_dir)
     if ledger is None:
-        if holding := _folders_with_files(config):
+        if holding := _with_files(place for account in config.accounts for place in account.destinations):
             what = f"there is no ledger in {config.state_dir}, but something in {holding[0]}"
             raise FerryError(Kind.ARCHIVE, what, cure="if that is your archive, mailferry rebuild-ledger reads it")
         screen.note("Nothing has been archived yet.")
+        return None
+    tell_unknown_folders(config, ledger, screen)
     return ledger
 
 
-def _folders_with_files(config: Config) -> list[Path]:
+def tell_unknown_folders(config: Config, ledger: Ledger, screen: Screen) -> None:
+    """Say which folders hold something that a command about the archive will pass over."""
+    for folder in unknown_folders(config, config.accounts, ledger):
+        cure = "if that is an archive that was moved there, mailferry rebuild-ledger reads it"
+        screen.problem(plain(f"the ledger knows nothing of what is in {folder}; {cure}"))
+
+
+def unknown_folders(config: Config, accounts: Sequence[Account], ledger: Ledger) -> list[Path]:
+    """Return folders of these accounts that hold something, of which the ledger has never heard."""
+    from migrator.ends import destination_of
+
+    known = ledger.archive.known_destinations()
+    places = [place for account in accounts for place in account.destinations]
+    unknown = [place for place in places if destination_of(place, config.state_dir).identity not in known]
+    return _with_files(unknown)
+
+
+def _with_files(places: Iterable[Destination]) -> list[Path]:
     from migrator.config import ImapDestination
 
-    places = [place for account in config.accounts for place in account.destinations]
-    folders = [place.path for place in places if not isinstance(place, ImapDestination)]
+    folders = dict.fromkeys(place.path for place in places if not isinstance(place, ImapDestination))
     return [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]

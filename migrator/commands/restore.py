@@ -12,7 +12,7 @@ from migrator.archive.restoring import Grouping, Restored, Restorer
 from migrator.archive.shelves import belonging
 from migrator.bringing import Everywhere
 from migrator.commands import DONE, NOT_ALL_DONE
-from migrator.commands.opening import configuration, existing_ledger
+from migrator.commands.opening import configuration, existing_ledger, tell_unknown_folders
 from migrator.commands.search import every
 from migrator.commands.selecting import wanted_by
 from migrator.config import Destination, ImapDestination, MboxDestination
@@ -48,6 +48,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
         shelves_of(config, ledger) as shelves,
         closing(_Folders(target, config, ledger)) as folders,
     ):
+        tell_unknown_folders(config, ledger, screen)
         wanted = wanted_by(arguments.query, config, ledger, screen)
         restorer = Restorer(shelves, folders.bring, Grouping(arguments.by), told=told)
         for account in accounts:

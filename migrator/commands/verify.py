@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from migrator.archive.query import Calendar, Dated, QueryError, parse
 from migrator.archive.verify import Check, Damage, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
-from migrator.commands.opening import configuration, read_ledger
+from migrator.commands.opening import configuration, read_ledger, unknown_folders
 from migrator.errors import ConfigError
 from migrator.report import shown_unique_id
 from migrator.shelving import shelves_of
@@ -20,7 +20,7 @@ from migrator.words import counted, plain, size, span
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from migrator.config import Config
+    from migrator.config import Account, Config
     from migrator.screen import Screen
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -30,13 +30,14 @@ def run(arguments: Namespace, screen: Screen) -> int:
     """Check the copies asked for and name what is damaged."""
     since = _since(arguments.since)
     config = configuration(arguments, screen)
-    names = tuple(account.name for account in config.select(arguments.accounts))
+    accounts = config.select(arguments.accounts)
+    names = tuple(account.name for account in accounts)
     began = time.monotonic()
-    verdict = _verdict(config, Selection(names, arguments.sample, since), screen)
+    verdict, is_all_known = _verdict(config, accounts, Selection(names, arguments.sample, since), screen)
     if screen.is_json:
         screen.document(_as_json(verdict))
     _show(verdict, time.monotonic() - began, arguments, screen)
-    return DONE if verdict.is_ok else NOT_ALL_DONE
+    return DONE if verdict.is_ok and is_all_known else NOT_ALL_DONE
 
 
 def _since(written: str | None) -> float | None:
@@ -51,12 +52,14 @@ def _since(written: str | None) -> float | None:
     return float(query.start)
 
 
-def _verdict(config: Config, selection: Selection, screen: Screen) -> Verdict:
+def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, screen: Screen) -> tuple[Verdict, bool]:
+    """Return what was found, and whether there is no folder of these accounts that the ledger does not know."""
     ledger = read_ledger(config, screen)
     if ledger is None:
-        return Verdict()
+        return Verdict(), True
     with closing(ledger), shelves_of(config, ledger) as shelves:
-        return Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
+        is_all_known = not unknown_folders(config, accounts, ledger)
+        return Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection), is_all_known
 
 
 def _teller(screen: Screen) -> Callable[[int, int], None]:

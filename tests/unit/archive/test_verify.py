@@ -315,3 +315,19 @@ def test_where_nothing_is_archived_nothing_is_wrong(
 ) -> None:
     assert office.call(*command) == 0
     assert "Nothing has been archived yet." in capsys.readouterr().err
+
+
+def test_an_archive_that_was_moved_is_not_an_archive_without_damage(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.bring([mail()])
+    (office.root / "archive").rename(office.root / "elsewhere")
+    office.config_path.write_text(office.config_path.read_text().replace("archive/alice", "elsewhere/alice"))
+    assert office.call("verify") == 1
+    said = capsys.readouterr().err
+    assert f"the ledger knows nothing of what is in {office.root}/elsewhere/alice; if that is an archive" in said
+    office.call("export", "--to", str(office.root / "out"), "--format", "eml")
+    assert "the ledger knows nothing" in capsys.readouterr().err
+    assert office.call("rebuild-ledger") == 0
+    code, report = verified(office, capsys)
+    assert (code, report["checked"], report["ok"]) == (0, 1, 1)
