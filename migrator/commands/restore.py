@@ -17,7 +17,7 @@ from migrator.commands.search import every
 from migrator.commands.selecting import wanted_by
 from migrator.config import Destination, ImapDestination, MboxDestination
 from migrator.ends import destination_of
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, FerryError, Kind
 from migrator.shelving import shelves_of
 from migrator.transfer import Carrier
 from migrator.words import alike, counted, plain, size
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TELL_EVERY = 1_000
 _OPEN_AT_ONCE = 4
+_UNREACHABLE = frozenset({Kind.CONNECT, Kind.TLS, Kind.AUTH})
 
 
 def run(arguments: Namespace, screen: Screen) -> int:
@@ -68,7 +69,10 @@ def _target(arguments: Namespace, screen: Screen) -> Destination:
     if isinstance(target, MboxDestination):
         raise ConfigError(["--to: restores go to IMAP or a Maildir; `mailferry export` writes mbox files"])
     if isinstance(target, ImapDestination) and isinstance(target.password, TextSecret | EnvironmentSecret):
-        screen.keep_secret([target.password.reveal()])
+        try:
+            screen.keep_secret([target.password.reveal()])
+        except FerryError as error:
+            raise ConfigError([f"--to: {error}"]) from error
     return target
 
 
@@ -80,15 +84,25 @@ class _Folders:
         self._state_dir = config.state_dir
         self._ledger = ledger
         self._open: dict[str, tuple[Carrier, Everywhere]] = {}
+        self._unreachable: FerryError | None = None
 
     def bring(self, name: str, batch: Sequence[Message]) -> list[Outcome]:
-        """Bring a batch into the folder of this name below the target, or into the target itself."""
+        """Bring a batch into the folder of this name below the target, or into the target itself.
+
+        A server that could not be reached for one folder is not asked for the next.
+        """
+        if self._unreachable is not None:
+            return [self._unreachable] * len(batch)
         opened = self._open.pop(name, None) or self._opened(name)
         self._open[name] = opened  # the one used last stands last
         while len(self._open) > _OPEN_AT_ONCE:
             oldest = next(iter(self._open))
             self._open.pop(oldest)[0].destination.close()
-        return opened[1].bring(batch)
+        outcomes = opened[1].bring(batch)
+        first = outcomes[0] if outcomes else None
+        if isinstance(first, FerryError) and first.kind in _UNREACHABLE and all(one is first for one in outcomes):
+            self._unreachable = first
+        return outcomes
 
     def _opened(self, name: str) -> tuple[Carrier, Everywhere]:
         destination = destination_of(_below(self._target, name), self._state_dir)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import socket
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -100,3 +102,39 @@ def test_a_damaged_copy_is_never_restored(full: Office, tmp_path: Path, capsys: 
 def test_an_mbox_is_no_target(full: Office, tmp_path: Path) -> None:
     assert full.call("restore", "--to", f"mbox:{tmp_path}/x") == 2
     assert full.call("restore", "--to", "nonsense") == 2
+
+
+def knocks(office: Office, grouping: str) -> int:
+    """Return how often a restore knocks at a server that lets nobody in."""
+    knocked = 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def turn_away() -> None:
+            nonlocal knocked
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+                knocked += 1
+
+        thread = Thread(target=turn_away)
+        thread.start()
+        url = f"imap://u@127.0.0.1:{server.getsockname()[1]}/A?tls=none"
+        assert office.call("restore", "--to", url, "--to-password-env", "PW", "--by", grouping) == 1
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    return knocked
+
+
+@pytest.mark.slow  # both runs wait between their tries
+def test_a_server_that_cannot_be_reached_is_asked_for_one_folder_only(
+    full: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "secret")
+    assert knocks(full, "month") == knocks(full, "none") > 0
+
+
+def test_a_password_that_is_not_there_is_wrong_usage(full: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert full.call("restore", "--to", "imaps://u@h/A", "--to-password-env", "NO_SUCH_VARIABLE") == 2
+    assert "--to: the environment variable NO_SUCH_VARIABLE is not set" in capsys.readouterr().err
