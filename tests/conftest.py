@@ -33,6 +33,15 @@ settings.load_profile("mailferry")
 PrivateImap = Cyrus | Courier
 
 
+@pytest.fixture(autouse=True)
+def umask_as_before() -> Iterator[None]:
+    """Undo what the command line sets for its process: a later server's files must be readable by its own user."""
+    before = os.umask(0o077)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def start_dovecot() -> Iterator[StartDovecot]:
     """Start a Dovecot with the arguments of ``Dovecot``; it stops with the test. Left out where there is none."""
