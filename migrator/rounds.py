@@ -39,6 +39,9 @@ def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float 
 
 SIZE_TRUST_BOUND = 20
 
+LONGEST_PART = 5_000
+"""A longer listing is taken to be the whole maildrop: Gmail shows some 250 messages at a time, and nobody thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -69,7 +72,7 @@ class Habits:
         """Say whether more may show up after a session that listed so many and brought some of them home."""
         if self.shows_part:
             return True
-        return logins < MAX_LOGINS and listed > 2 * self.complete_up_to
+        return logins < MAX_LOGINS and 2 * self.complete_up_to < listed <= LONGEST_PART
 
     def after_another_session(self, listed_before: int, *, showed_new: bool) -> Habits:
         """Return what is known after looking again."""

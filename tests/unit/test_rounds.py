@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from migrator.errors import Advice, FerryError, Kind
-from migrator.rounds import MAX_LOGINS, SIZE_TRUST_BOUND, Habits, pause_before_retry
+from migrator.rounds import LONGEST_PART, MAX_LOGINS, SIZE_TRUST_BOUND, Habits, pause_before_retry
 
 GIVES_UP = {Kind.AUTH, Kind.TLS, Kind.REFUSED, Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.QUOTA, Kind.INTERNAL}
 TRIES_AGAIN = {
@@ -88,6 +88,12 @@ def test_a_listing_of_known_length_is_not_looked_at_twice() -> None:
     assert not looked.wants_another_session(20, 1)
     assert looked.wants_another_session(21, 1)
     assert looked.after_another_session(5, showed_new=False).complete_up_to == 10
+
+
+def test_a_listing_longer_than_any_part_is_the_whole() -> None:
+    assert Habits().wants_another_session(LONGEST_PART, 1)
+    assert not Habits().wants_another_session(LONGEST_PART + 1, 1)
+    assert Habits(shows_part=True).wants_another_session(LONGEST_PART + 1, 1)
 
 
 def test_a_server_that_shows_parts_is_looked_at_until_nothing_new_shows() -> None:
