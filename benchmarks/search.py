@@ -135,7 +135,7 @@ def _mailferry(folder: Path) -> Program:
 
 
 def _theirs(folder: Path) -> dict[str, str]:
-    # Without the second Xapian takes a run of Chinese or Japanese for one word, and finds next to nothing.
+    # The second has Xapian take Chinese and Japanese apart.
     return {"NOTMUCH_CONFIG": str(folder / "notmuch-config"), "XAPIAN_CJK_NGRAM": "1"}
 
 
