@@ -42,7 +42,8 @@ class Haul:
         self._tally = errand.tally
         self._ledger = errand.maildrop
         self._changed_before = changed_before
-        self._budget = OctetBudget(BUDGET_OCTETS)
+        # Where retrieving deletes, each message is made durable before the next one is asked for.
+        self._budget = OctetBudget(1 if session.retrieving_deletes else BUDGET_OCTETS)
         self._delivery = Delivery(errand.carriers, self._budget, errand.unusable)
         at_once = min(carrier.destination.limits.messages for carrier in errand.carriers)
         self._batch_messages = max(BATCH_MESSAGES, at_once)

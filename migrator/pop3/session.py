@@ -85,7 +85,12 @@ class Session:
     @property
     def is_pipelined(self) -> bool:
         """Whether commands are sent ahead in this session."""
-        return self.capabilities.pipelining and not self.facts.lock_step
+        return self.capabilities.pipelining and not self.facts.lock_step and not self.retrieving_deletes
+
+    @property
+    def retrieving_deletes(self) -> bool:
+        """Whether the server says that what was retrieved is gone with this session (RFC 2449, section 6.7)."""
+        return self.capabilities.expire == "0"
 
     def stat(self) -> Stat:
         """Ask how much the maildrop shows; deleted messages do not count."""

@@ -358,7 +358,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "deletes on RETR": Scenario(
         "deletes each message as soon as it was retrieved",
-        "stores durably before reading on; loses nothing",
+        "copies them; where it says so (`EXPIRE 0`), each is durable before the next is asked for",
         lambda: [DeletesOnRetr()],
         deleted=None,
     ),

@@ -10,7 +10,8 @@ from migrator.errors import FerryError, Kind
 from migrator.report import Status
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.servers.pop3_faults import Changes, CutShort, WrongSizes
+from tests.servers.pop3_faults import Changes, CutShort, DeletesOnRetr, DropInsideRetr, WrongSizes
+from tests.servers.pop3_session import Fault, Session
 from tests.unit.shelf import Shelf
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
@@ -95,3 +96,19 @@ def test_a_large_message_goes_through_the_spool_and_leaves_nothing_there(tmp_pat
         assert rig.migrate().copied == 6
         assert large in shelf.stored.values()
     assert list((rig.state / "spool").iterdir()) == []
+
+
+class SaysThatRetrievingDeletes(Fault):
+    """Announces that no message may be left (RFC 2449, section 6.7)."""
+
+    def capabilities(self, session: Session, offered: list[bytes]) -> list[bytes]:
+        return [*offered, b"EXPIRE 0"]
+
+
+def test_where_retrieving_deletes_each_message_is_durable_before_the_next_is_asked_for(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    faults = [SaysThatRetrievingDeletes(), DropInsideRetr(4, 10, times=1), DeletesOnRetr()]
+    with Pop3Server(Maildrop(LETTERS), faults=faults) as server:
+        rig_of(tmp_path, server, shelf).migrate()
+        assert sorted([*shelf.stored.values(), *server.maildrop.left()]) == LETTERS
