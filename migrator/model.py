@@ -80,6 +80,18 @@ class PiecedBody:
 
 
 @dataclass(frozen=True, slots=True)
+class LinesBody:
+    """A message held in memory with LF line ends, as folders want it; ``octets`` counts each of them as CRLF."""
+
+    lines: bytes
+    octets: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message at once."""
+        yield self.lines.replace(b"\n", b"\r\n")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message in canonical form with what identifies it, ready to be stored anywhere.
 

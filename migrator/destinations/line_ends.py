@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from migrator.digest import lf_lines
+from migrator.model import Body, LinesBody
+
 
 def to_lf(message: bytes) -> bytes:
     """Return a message in canonical form with each CRLF turned into LF."""
-    lines = message.translate(None, b"\r")
-    # Equal only if every LF had its one CR and there was no other: then nothing but line ends was touched. The two
-    # steps and the comparison take a third of the time of replace.
-    return lines if lines.replace(b"\n", b"\r\n") == message else message.replace(b"\r\n", b"\n")
+    lines = lf_lines(message)
+    return message.replace(b"\r\n", b"\n") if lines is None else lines
+
+
+def lines_of(body: Body) -> bytes:
+    """Return ``to_lf`` of a whole message."""
+    return body.lines if isinstance(body, LinesBody) else to_lf(b"".join(body.chunks()))
+
+
+def beginning_of(body: Body, limit: int) -> bytes:
+    """Return the beginning of a message in canonical form, at least its header if that is within ``limit``."""
+    if isinstance(body, LinesBody):
+        end = body.lines.find(b"\n\n", 0, limit)
+        return to_crlf(body.lines[: end + 2 if end >= 0 else limit])
+    return next(iter(body.chunks()), b"")
 
 
 def to_crlf(content: bytes) -> bytes:

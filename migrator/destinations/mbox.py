@@ -44,6 +44,7 @@ from migrator.destinations.files import (
     storage_error,
     sync_folder,
 )
+from migrator.destinations.line_ends import beginning_of
 from migrator.destinations.mbox_records import Appender, RecordReader
 from migrator.destinations.mbox_recovery import Recovery, recognition_of
 from migrator.destinations.volumes import (
@@ -380,5 +381,4 @@ class MboxDestination:
 
 
 def _frame(message: Message, date: bytes) -> bytes:
-    beginning = next(iter(message.body.chunks()), b"")
-    return mboxrd.frame(mboxrd.envelope_sender(beginning), date)
+    return mboxrd.frame(mboxrd.envelope_sender(beginning_of(message.body, mboxrd.SENDER_SEARCH_LIMIT)), date)

@@ -16,6 +16,7 @@ from typing import Self
 
 from migrator.destinations import mboxrd
 from migrator.destinations.files import Device, Step, drop_cache, read_range, storage_error, write_all
+from migrator.destinations.line_ends import lines_of
 from migrator.destinations.mbox_recovery import STREAM_ABOVE, pieces_of
 from migrator.destinations.volumes import OpenVolume
 from migrator.errors import FerryError, Kind
@@ -44,7 +45,7 @@ class Appender:
         begin = self._end
         self._put(frame)
         if message.octets <= STREAM_ABOVE:
-            self._put(mboxrd.encode(b"".join(message.body.chunks())))
+            self._put(mboxrd.quote(lines_of(message.body)))
         else:
             for piece in mboxrd.encoded(message.body.chunks()):
                 self._put(piece)

@@ -29,7 +29,9 @@ FRAME_LIMIT = 4096
 
 UNKNOWN_SENDER = b"MAILER-DAEMON"
 
-_SENDER_SEARCH_LIMIT = 64 * 1024
+SENDER_SEARCH_LIMIT = 64 * 1024
+"""How far into a message its sender is looked for."""
+
 _LF = 0x0A
 _QUOTE = 0x3E
 _FROM = re.compile(b"From ")  # finds a literal in a third of the time that bytes.find takes
@@ -47,7 +49,12 @@ _ADDRESS = re.compile(rb"(?<!%b)%b++@(?:%b|[:\[\]])+" % (_WORD, _WORD, _WORD))
 
 def encode(message: bytes) -> bytes:
     """Return the content of a record for a message in canonical form."""
-    return _quoted(to_lf(message), at_line_start=True)
+    return quote(to_lf(message))
+
+
+def quote(lines: bytes) -> bytes:
+    """Return the content of a record for a message whose line ends are LF already."""
+    return _quoted(lines, at_line_start=True)
 
 
 def decode(content: bytes) -> bytes:
@@ -157,8 +164,8 @@ def envelope_sender(beginning: bytes) -> bytes:
     It is the address of Return-Path (RFC 5321, section 4.4; an empty one means the mail system itself), else that of
     From or Sender, else ``MAILER-DAEMON``.
     """
-    end = beginning.find(b"\r\n\r\n", 0, _SENDER_SEARCH_LIMIT)
-    headers = b"\r\n" + beginning[: end if end >= 0 else _SENDER_SEARCH_LIMIT]
+    end = beginning.find(b"\r\n\r\n", 0, SENDER_SEARCH_LIMIT)
+    headers = b"\r\n" + beginning[: end if end >= 0 else SENDER_SEARCH_LIMIT]
     names = headers.lower()
     return_path = _value(headers, names, b"\r\nreturn-path:")
     if return_path is not None and return_path.strip(b" \t") == b"<>":

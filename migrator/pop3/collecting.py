@@ -11,8 +11,8 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import Protocol
 
-from migrator.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts
-from migrator.model import Body, Digest, MemoryBody, Message, PiecedBody
+from migrator.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts, lf_lines
+from migrator.model import Body, Digest, LinesBody, MemoryBody, Message, PiecedBody
 
 MEMORY_LIMIT = 16 * 1024 * 1024
 """Messages of up to this many octets are held in memory."""
@@ -30,9 +30,11 @@ class Spool(Protocol):
 
 def small_message(received: bytes) -> Message:
     """Make a message of content that is at hand as a whole."""
-    content = canonical(received)
+    lines = lf_lines(received)
+    content = canonical(received) if lines is None else received
+    body = MemoryBody(content) if lines is None else LinesBody(lines, len(content))
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, MemoryBody(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, body)
 
 
 class Collector:
