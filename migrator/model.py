@@ -64,22 +64,6 @@ class MemoryBody:
 
 
 @dataclass(frozen=True, slots=True)
-class PiecedBody:
-    """A message held in memory in the pieces it came in."""
-
-    pieces: tuple[bytes, ...]
-
-    @property
-    def octets(self) -> int:
-        """The length of the message in bytes."""
-        return sum(map(len, self.pieces))
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the pieces."""
-        return iter(self.pieces)
-
-
-@dataclass(frozen=True, slots=True)
 class LinesBody:
     """A message held in memory with LF line ends, as folders want it; ``octets`` counts each of them as CRLF."""
 
@@ -89,6 +73,23 @@ class LinesBody:
     def chunks(self) -> Iterator[bytes]:
         """Yield the whole message at once."""
         yield self.lines.replace(b"\n", b"\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class PiecedBody:
+    """A message held in memory in the pieces it came in, none of which ends between CR and LF."""
+
+    pieces: tuple[MemoryBody | LinesBody, ...]
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes."""
+        return sum(piece.octets for piece in self.pieces)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the pieces."""
+        for piece in self.pieces:
+            yield from piece.chunks()
 
 
 @dataclass(frozen=True, slots=True)

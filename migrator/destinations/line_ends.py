@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from migrator.digest import lf_lines
-from migrator.model import Body, LinesBody
+from migrator.model import Body, LinesBody, PiecedBody
 
 
 def to_lf(message: bytes) -> bytes:
@@ -20,6 +20,15 @@ def to_lf(message: bytes) -> bytes:
 def lines_of(body: Body) -> bytes:
     """Return ``to_lf`` of a whole message."""
     return body.lines if isinstance(body, LinesBody) else to_lf(b"".join(body.chunks()))
+
+
+def pieces_of_lines(body: Body) -> Iterator[bytes]:
+    """Yield ``to_lf`` of a message, piece by piece."""
+    if isinstance(body, PiecedBody):
+        for piece in body.pieces:
+            yield piece.lines if isinstance(piece, LinesBody) else to_lf(piece.content)
+    else:
+        yield from pieces_to_lf(body.chunks())
 
 
 def beginning_of(body: Body, limit: int) -> bytes:

@@ -48,7 +48,7 @@ from migrator.destinations.files import (
     sync_folder,
     write_all,
 )
-from migrator.destinations.line_ends import lines_of, pieces_to_lf
+from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.destinations.maildir_reading import MessageFiles, found_in
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, Locator, MaildirLocator, Message, Proof
@@ -331,4 +331,4 @@ def _lf_pieces(message: Message) -> Iterator[bytes]:
     if message.octets <= _IN_MEMORY:
         yield lines_of(message.body)
     else:
-        yield from pieces_to_lf(message.body.chunks())
+        yield from pieces_of_lines(message.body)

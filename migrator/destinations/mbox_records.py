@@ -16,7 +16,7 @@ from typing import Self
 
 from migrator.destinations import mboxrd
 from migrator.destinations.files import Device, Step, drop_cache, read_range, storage_error, write_all
-from migrator.destinations.line_ends import lines_of
+from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.destinations.mbox_recovery import STREAM_ABOVE, pieces_of
 from migrator.destinations.volumes import OpenVolume
 from migrator.errors import FerryError, Kind
@@ -47,7 +47,7 @@ class Appender:
         if message.octets <= STREAM_ABOVE:
             self._put(mboxrd.quote(lines_of(message.body)))
         else:
-            for piece in mboxrd.encoded(message.body.chunks()):
+            for piece in mboxrd.quoted(pieces_of_lines(message.body)):
                 self._put(piece)
         self._put(b"\n")
         self.locators.append(MboxLocator(self._volume.name, begin, self._end - begin, zlib.crc32(frame)))

@@ -67,8 +67,13 @@ def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
     At most five bytes are held back from one piece to the next.
     """
+    return quoted(pieces_to_lf(pieces))
+
+
+def quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what ``encoded`` does, for a message whose line ends are LF already."""
     held, at_line_start = b"", True
-    for piece in pieces_to_lf(pieces):
+    for piece in pieces:
         text, held = _without_ending(held + piece, _PARTIAL_FROM)
         yield _quoted(text, at_line_start=at_line_start)
         at_line_start = _is_at_line_start(text, before=at_line_start)

@@ -30,11 +30,18 @@ class Spool(Protocol):
 
 def small_message(received: bytes) -> Message:
     """Make a message of content that is at hand as a whole."""
-    lines = lf_lines(received)
-    content = canonical(received) if lines is None else received
-    body = MemoryBody(content) if lines is None else LinesBody(lines, len(content))
+    content, body = _held(received)
     facts = header_facts(header_block(content))
     return Message(digest_of(content), facts.digest, facts.message_id, body)
+
+
+def _held(received: bytes) -> tuple[bytes, MemoryBody | LinesBody]:
+    """Return the canonical form, and what to keep of it."""
+    lines = lf_lines(received)
+    if lines is not None:
+        return received, LinesBody(lines, len(received))
+    content = canonical(received)
+    return content, MemoryBody(content)
 
 
 class Collector:
@@ -47,7 +54,7 @@ class Collector:
         self.received = 0
         self.beginning = b""
         self._open_spool = open_spool
-        self._pieces: list[bytes] = []
+        self._pieces: list[MemoryBody | LinesBody] = []
         self._head = b""
         self._spool: Spool | None = None
         self._hash = sha256()
@@ -57,20 +64,22 @@ class Collector:
         if len(self.beginning) < 4:
             self.beginning = (self.beginning + piece)[:4]
         self.received += len(piece)
-        piece = canonical(piece)
-        self._hash.update(piece)
         if self._spool is not None:
-            self._spool.write(piece)
-            return
-        self._pieces.append(piece)
-        if self.received > MEMORY_LIMIT:
+            content = canonical(piece)
+            self._spool.write(content)
+        else:
+            content, held = _held(piece)
+            self._pieces.append(held)
+        self._hash.update(content)
+        if self.received > MEMORY_LIMIT and self._pieces:
             self._move_to_spool()
 
     def _move_to_spool(self) -> None:
         self._head = _beginning_of(self._pieces)
         self._spool = self._open_spool()
         for piece in self._pieces:
-            self._spool.write(piece)
+            for chunk in piece.chunks():
+                self._spool.write(chunk)
         self._pieces.clear()
 
     def message(self) -> Message:
@@ -80,7 +89,8 @@ class Collector:
         return Message(Digest(self._hash.digest()), facts.digest, facts.message_id, body)
 
 
-def _beginning_of(pieces: list[bytes]) -> bytes:
+def _beginning_of(pieces: list[MemoryBody | LinesBody]) -> bytes:
     """Return as much of a message as its headers may take, or a little more."""
-    octets = accumulate((len(piece) for piece in pieces), initial=0)
-    return b"".join(piece for piece, before in zip(pieces, octets, strict=False) if before < HEADER_LIMIT)
+    octets = accumulate((piece.octets for piece in pieces), initial=0)
+    first = [piece for piece, before in zip(pieces, octets, strict=False) if before < HEADER_LIMIT]
+    return b"".join(chunk for piece in first for chunk in piece.chunks())

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.destinations.line_ends import beginning_of, lines_of, to_crlf, to_lf
-from migrator.digest import digest_of, lf_lines
-from migrator.model import LinesBody, MemoryBody
-from migrator.pop3.collecting import small_message
+from migrator.destinations.line_ends import beginning_of, lines_of, pieces_of_lines, to_crlf, to_lf
+from migrator.digest import canonical, digest_of, lf_lines
+from migrator.model import LinesBody, MemoryBody, PiecedBody
+from migrator.pop3.collecting import Collector, small_message
+from tests.unit.pop3.scripted import MemorySpool
 
 EVEN = [
     b"",
@@ -50,3 +51,16 @@ def test_the_beginning_holds_the_header(header: bytes) -> None:
 def test_the_beginning_of_an_endless_header_is_bounded() -> None:
     body = small_message(b"x: y\r\n" * 1_000).body
     assert len(beginning_of(body, 100)) < 200
+
+
+@pytest.mark.parametrize("piece", [*EVEN, *UNEVEN])
+def test_a_message_in_pieces_gives_the_lines_of_the_whole(piece: bytes) -> None:
+    collector = Collector(MemorySpool)
+    pieces = [b"a: b\r\n\r\n", piece.removesuffix(b"\r"), b"between\r\n", piece.replace(b"\r\n", b"\n"), b".\r\n"]
+    for part in pieces:
+        collector.add(part)
+    body = collector.message().body
+    whole = canonical(b"".join(pieces))
+    assert isinstance(body, PiecedBody)
+    assert (body.octets, b"".join(body.chunks())) == (len(whole), whole)
+    assert b"".join(pieces_of_lines(body)) == b"".join(pieces_of_lines(MemoryBody(whole))) == to_lf(whole)
