@@ -48,8 +48,9 @@ format: setup ## lays the code out
 	$(BIN)/ruff format .
 
 # Beside it: python -m benchmarks.search (200,000 messages), python -m benchmarks.many_accounts (docs/performance.md).
-bench: setup ## figures: memory, speed beside other programs
-	$(BIN)/python -m benchmarks
+bench: setup ## figures beside other programs, in half an hour: make bench CASES="small office" DELAYS="0 20"
+	benchmarks/prepare
+	$(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(DELAYS),--delays $(DELAYS))
 
 fuzz: setup ## every parser against hostile bytes, for a long time
 	$(BIN)/python -m tests.fuzz

@@ -69,7 +69,7 @@ class Yard:
         """Return a maildrop with the first messages of a corpus, made when it is first asked for."""
         name = f"{corpus}-{messages}"
         if name not in self._stocks:
-            self._in_a_process(_deliver, self._dovecot, name, corpus, messages)
+            self.in_a_process(_deliver, self._dovecot, name, corpus, messages)
             self._warm(name)
         return self._counted(name)
 
@@ -77,7 +77,7 @@ class Yard:
         """Return maildrops that share the first messages of the small corpus evenly between them."""
         names = [f"account-{place:03}" for place in range(accounts)]
         if names[0] not in self._stocks:
-            self._in_a_process(_deliver_shares, self._dovecot, names, messages // accounts)
+            self.in_a_process(_deliver_shares, self._dovecot, names, messages // accounts)
             for name in names:
                 self._warm(name)
         return [self._counted(name) for name in names]
@@ -132,7 +132,8 @@ class Yard:
         session.stat()
         session.quit()
 
-    def _in_a_process(self, target: object, *arguments: object) -> None:
+    def in_a_process(self, target: object, *arguments: object) -> None:
+        """Call a function in a process of its own, which may grow without this one growing."""
         process = multiprocessing.get_context("fork").Process(target=target, args=arguments)  # type: ignore[arg-type]
         process.start()
         process.join()
