@@ -54,10 +54,6 @@ def _repeated(yard: Yard, source: Place, state: Path, repeats: int) -> Iterator[
             yield run(mailferry(Job(source, folder)), folder / "log", _LIMIT)
 
 
-def _digest(name: str) -> bytes:
-    return sha256(name.encode()).digest()
-
-
 def _fill(folder: Path, size: int) -> None:
     """Make a ledger of messages that are elsewhere, by what a run would have told it."""
     from migrator.destinations import MboxAnchor, VolumeRecord, VolumeState
