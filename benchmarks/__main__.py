@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,6 +29,7 @@ STANDING: dict[str, Callable[[Yard, int], None]] = {
 def main() -> None:
     """Do what was asked for, print each result when it is there, and say what was left out."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers end and files go
     line = best_line()
     print(f"{platform.machine()}, Python {platform.python_version()}; long lines by {line.name}\n", flush=True)
     absent = sorted({p.name for case in CASES for p in (*case.programs, *case.slow) if not p.is_there})
