@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Command
+from tests.servers.process import give_to, unprivileged_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,17 @@ def fetchmail(job: Job) -> Command:
 
 
 def getmail(job: Job) -> Command:
-    """Into one mbox (mboxrd)."""
+    """Into one mbox (mboxrd), which it refuses to write as root."""
     source = job.source
     target = job.folder / "archive"
     target.touch(mode=0o600)
+    user = unprivileged_user()
+    give_to(user, job.folder, target)
     config = job.folder / "getmailrc"
     config.write_text(
         f"[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {source.port}\n"
         f"username = {source.user}\npassword = {source.password}\n"
-        f"[destination]\ntype = Mboxrd\npath = {target}\nuser = root\n"
+        f"[destination]\ntype = Mboxrd\npath = {target}\n{f'user = {user}' if user else ''}\n"
         f"[options]\nread_all = true\ndelete = {'true' if job.deletes else 'false'}\nverbose = 0\n"
         "delivered_to = false\nreceived = false\n"
     )
