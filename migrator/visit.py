@@ -157,7 +157,7 @@ class Visit:
 
     def _match(self, session: Session, listing: Listing) -> None:
         """Hold the listing against what is known, by unique-id and octets, then by headers where ids changed."""
-        if self._ledger.match(listing).unknown:
+        if self._ledger.match(listing):
             recognise(session, self._ledger)
 
     def _known(self) -> Iterator[KnownMessage]:

@@ -72,15 +72,6 @@ and maildrop_id in (select o.id from maildrops o join maildrops d on o.account =
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """How a listing compares with what is known: all its messages, those not known, known ones that it lacks."""
-
-    listed: int
-    unknown: int
-    absent: int
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A message known from before whose bytes may now be listed under another unique-id."""
 
@@ -117,8 +108,8 @@ class MaildropLedger:
                 (key, count, until, self._id),
             )
 
-    def match(self, listing: Iterable[ListedMessage]) -> Matched:
-        """Hold a listing against the messages known to be there; changes nothing that lasts."""
+    def match(self, listing: Iterable[ListedMessage]) -> int:
+        """Hold a listing against what is known; returns how many are not. Changes nothing that lasts."""
         with self._connection.scratch() as sql:
             sql.execute(_LISTING_TABLE)
             sql.execute("delete from temp.listing")
@@ -132,11 +123,8 @@ class MaildropLedger:
                 " and m.ordinal = listing.ordinal and m.gone_at is null) where ordinal >= 0",
                 (self._id,),
             )
-            listed, unknown = sql.execute("select count(*), count(*) - count(message_id) from temp.listing").fetchone()
-            (present,) = sql.execute(
-                "select count(*) from messages where maildrop_id = ? and gone_at is null", (self._id,)
-            ).fetchone()
-        return Matched(listed, unknown, present - (listed - unknown))
+            (unknown,) = sql.execute("select count(*) from temp.listing where message_id is null").fetchone()
+        return int(unknown)
 
     def _number_the_repeated(self, sql: sqlite3.Connection) -> None:
         """Give messages that share unique-id and octets their ordinals: 0, 1, 2 in the order of the listing.

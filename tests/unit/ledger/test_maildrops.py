@@ -40,7 +40,7 @@ class Book:
     def match(self, lines: Lines) -> int:
         """Hold a listing against what is known; returns how many are unknown."""
         listing = [ListedMessage(MessageNumber(n), UniqueId(uid), size) for n, (uid, size) in enumerate(lines, 1)]
-        return self.drop.match(listing).unknown
+        return self.drop.match(listing)
 
     def note(self, lines: Lines, now: float = 1.0) -> list[MessageRow]:
         self.match(lines)
