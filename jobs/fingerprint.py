@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -62,12 +63,9 @@ def _revealed(secret: Secret) -> str:
 
 def _written(value: object) -> str:
     """Write a configured value so that equal ones look equal. The result holds secrets: it is only ever hashed."""
-    if isinstance(value, Secret):
-        fields = [f"{name}={_written(getattr(value, name))}" for name in sorted(_field_names(value))]
-        return f"{type(value).__name__}({', '.join(fields)})"
-    model_fields: Mapping[str, object] | None = getattr(type(value), "model_fields", None)
-    if model_fields is not None:
-        inner = [f"{name}={_written(getattr(value, name))}" for name in model_fields]
+    names = _field_names(value)
+    if names is not None:
+        inner = [f"{name}={_written(getattr(value, name))}" for name in names]
         return f"{type(value).__name__}({', '.join(inner)})"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(_written, value))}]"
@@ -76,5 +74,10 @@ def _written(value: object) -> str:
     return repr(value)
 
 
-def _field_names(secret: Secret) -> list[str]:
-    return [name for name in getattr(type(secret), "__dataclass_fields__", {}) if not name.startswith("_")]
+def _field_names(value: object) -> list[str] | None:
+    if isinstance(value, Secret):
+        return sorted(name for name in getattr(type(value), "__dataclass_fields__", {}) if not name.startswith("_"))
+    if is_dataclass(value):
+        return [field.name for field in fields(value)]
+    tables: Mapping[str, object] | None = getattr(type(value), "model_fields", None)
+    return None if tables is None else list(tables)

@@ -1,12 +1,14 @@
 """The configuration as types: one frozen model per table of the file; docs/configuration is the same in prose.
 
-A table is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``.
+A table is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``. ``Account``
+and ``Config`` are what was read: put together from tables that have been checked, they check nothing themselves.
 What only the scheduled worker reads is in ``worker``, what tables are made of in ``table``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -132,7 +134,8 @@ DESTINATIONS: dict[str, type[Destination]] = {
 }
 
 
-class Account(Table):
+@dataclass(frozen=True, slots=True)
+class Account:
     """One maildrop, where its mail goes, and when."""
 
     name: str
@@ -152,22 +155,23 @@ class Account(Table):
         return tuple(server.password for server in servers)
 
 
-class Config(Table):
+@dataclass(frozen=True, slots=True)
+class Config:
     """A whole configuration. ``path`` is its file, None when it came from URLs; ``warnings`` are lines for a person.
 
     ``files`` are all that it was read from: ``path`` and the ``accounts_file``.
     """
 
+    state_dir: Path
+    accounts: tuple[Account, ...]
     path: Path | None = None
     files: tuple[Path, ...] = ()
-    state_dir: Path
-    schedule: Schedule = Schedule()
-    verify: VerifySchedule = VerifySchedule()
-    limits: LimitsTable = LimitsTable()
+    schedule: Schedule = field(default_factory=Schedule)
+    verify: VerifySchedule = field(default_factory=VerifySchedule)
+    limits: LimitsTable = field(default_factory=LimitsTable)
     metrics: Metrics | None = None
     notify: Notify | None = None
     pings: Pings | None = None
-    accounts: tuple[Account, ...]
     warnings: tuple[str, ...] = ()
 
     def select(self, names: Sequence[str]) -> tuple[Account, ...]:

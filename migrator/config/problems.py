@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from migrator.config.values import shown
@@ -53,6 +52,8 @@ class Place:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """Return what to add to a line about an unknown word: the nearest known one, or all of them."""
+    from difflib import get_close_matches
+
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(sorted(known))}"
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from migrator.config import bulk, passwords, values
+from migrator.config import passwords, values
 from migrator.config.model import (
     DESTINATIONS,
     Account,
@@ -205,6 +205,8 @@ class Reading:
         path = self.context.path(written)
         self.files.append(path)
         try:
+            from migrator.config import bulk
+
             sheet = list(bulk.rows(_text(path)))
         except ConfigError as error:
             self.problems += error.problems

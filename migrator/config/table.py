@@ -75,7 +75,13 @@ SecretValue = Annotated[Secret, PlainValidator(_password)]
 class Table(BaseModel):
     """A table of the file: unknown keys and wrong types are errors, and nothing changes once it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # most files have few of the tables
+    )
 
     @classmethod
     def key_names(cls) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -285,7 +286,7 @@ def test_a_config_shows_no_password(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "file_name"), [("a@b.c", "a@b.c"), ("..", "%2E."), ("a/b", "a%2Fb"), ("ü", "%C3%BC")])
 def test_an_accounts_file_name_is_safe(tmp_path: Path, name: str, file_name: str) -> None:
-    account = read(tmp_path, WHOLE).accounts[0].model_copy(update={"name": name})
+    account = replace(read(tmp_path, WHOLE).accounts[0], name=name)
     assert account.file_name == file_name
 
 

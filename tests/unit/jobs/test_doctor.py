@@ -112,7 +112,7 @@ def test_open_permissions_are_found(well: Patient) -> None:
 
 
 def test_who_tells_nobody_is_hinted_at_it(well: Patient) -> None:
-    silent = replace(well, config=well.config.model_copy(update={"notify": None}))
+    silent = replace(well, config=replace(well.config, notify=None))
     assert [finding.subject for finding in findings(silent)] == ["notifications"]
 
 
