@@ -1,18 +1,24 @@
-"""From the configuration to the two ends of an account: its source and its destinations."""
+"""From the configuration to the two ends of an account: its source and its destinations.
+
+What an end is made of is imported once there is one: a search needs no POP3, and an mbox archive no IMAP.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
-from migrator.destinations import Destination
-from migrator.errand import Job
-from migrator.plan import Policy
-from migrator.pop3.session import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from migrator.destinations import Destination
+    from migrator.errand import Job
+    from migrator.plan import Policy
+    from migrator.pop3.session import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class Limits:
 
 def job_of(account: config.Account, state_dir: Path, limits: Limits | None = None) -> Job:
     """Return the work of one account; connects to nothing yet."""
+    from migrator.errand import Job
+
     return Job(
         name=account.name,
         source=source_of(account),
@@ -37,6 +45,8 @@ def job_of(account: config.Account, state_dir: Path, limits: Limits | None = Non
 
 def source_of(account: config.Account) -> Source:
     """Return where an account's mail is."""
+    from migrator.pop3.session import Source
+
     source = account.source
     return Source(
         host=source.host,
@@ -51,6 +61,8 @@ def source_of(account: config.Account) -> Source:
 
 def policy_of(source: config.Source, limits: Limits) -> Policy:
     """Return what may happen to an account's mail."""
+    from migrator.plan import Policy
+
     return Policy(
         leave_on_server=source.leave_on_server,
         source_proof=source.proof_before_delete,
@@ -63,7 +75,7 @@ def policy_of(source: config.Source, limits: Limits) -> Policy:
 def destination_of(
     place: config.Destination, state_dir: Path, step: Callable[[str], None] = lambda _name: None
 ) -> Destination:
-    """Return a destination, whose module is imported only now; connects to nothing yet."""
+    """Return a destination; connects to nothing yet."""
     match place:
         case config.MboxDestination():
             from migrator.destinations.mbox import MboxDestination
