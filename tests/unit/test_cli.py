@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -131,6 +132,12 @@ def test_completion_is_printed(shell: str, capsys: pytest.CaptureFixture[str]) -
         main(["--completion", shell])
     assert end.value.code == 0
     assert "quarantine" in capsys.readouterr().out
+
+
+def test_a_command_runs_with_the_collector_on(tmp_path: Path) -> None:
+    assert main(["status", "-c", str(tmp_path / "missing.toml")]) == 2
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
