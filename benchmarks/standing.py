@@ -86,7 +86,8 @@ def _fill(folder: Path, size: int) -> None:
                     Digest(sha256(b"%d" % n).digest()),
                     HeaderDigest(sha256(b"h%d" % n).digest()),
                     b"",
-                    LinesBody(b"", 0),
+                    0,
+                    LinesBody(b""),
                 )
                 for n in part
             ]

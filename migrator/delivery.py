@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from migrator.errors import FerryError
 from migrator.model import Message, MessageNumber, MessageRow
@@ -20,8 +19,7 @@ from migrator.transfer import Brought, Carrier, Outcome
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A message of this run on its way. ``charged`` is what it holds of the budget; ``number`` is the session's."""
 
     number: MessageNumber
@@ -30,8 +28,7 @@ class Parcel:
     charged: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """One parcel's end: an outcome per destination, in the order of the carriers."""
 
     parcel: Parcel

@@ -21,6 +21,8 @@ SERVER_HEADERS = frozenset(
     {b"status", b"x-status", b"x-uid", b"x-uidl", b"x-imapbase", b"x-imap", b"x-keywords", b"content-length"}
 )
 
+_STRETCH = 32 * 1024  # what is shorter is not worth a second look
+
 # Each begins with a plain line feed, for which the engine has a fast search (20 times as fast as ``(?:^|\n)``): they
 # are used on a block with a line feed put before it.
 _SERVER_HEADER = re.compile(rb"\n(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
@@ -115,8 +117,31 @@ def lf_lines(text: bytes) -> bytes | None:
 
     The two steps and the comparison take a third of the time of replacing CRLF.
     """
+    if (lines := _even_lf_lines(text)) is not None:
+        return lines
     lines = text.translate(None, b"\r")
     return lines if lines.replace(b"\n", b"\r\n") == text else None
+
+
+def _even_lf_lines(text: bytes) -> bytes | None:
+    """Return ``lf_lines`` of what looks like one stretch of base64, in a seventh of the time; None for all else.
+
+    Its lines are of one length: a CR and an LF stand wherever that says, and once these are cut out none is left.
+    """
+    if len(text) < _STRETCH:
+        return None
+    first = text.find(b"\n")
+    distance = text.find(b"\n", first + 1) - first
+    if first < 1 or distance < 2:
+        return None
+    crs, lfs = text[first - 1 :: distance], text[first::distance]
+    if not crs.count(b"\r") == len(crs) == len(lfs) == lfs.count(b"\n"):
+        return None
+    lines = bytearray(text)
+    del lines[first - 1 :: distance]
+    rest = lines[:]
+    del rest[first - 1 :: distance - 1]
+    return bytes(lines) if b"\r" not in lines and b"\n" not in rest else None
 
 
 def canonical(received: bytes) -> bytes:
@@ -124,22 +149,6 @@ def canonical(received: bytes) -> bytes:
 
     A last line without a line end stays as it is: POP3 cannot deliver one.
     """
-    if _has_even_lines(received) or received.count(b"\n") == received.count(b"\r\n"):
+    if _even_lf_lines(received) is not None or received.count(b"\n") == received.count(b"\r\n"):
         return received
     return re.sub(rb"(?<!\r)\n", b"\r\n", received)
-
-
-def _has_even_lines(received: bytes) -> bool:
-    """Prove, for what looks like one stretch of base64, that each LF follows a CR: in a third of the time of counting.
-
-    Lines of one length have their ends at equal distances; if that accounts for every LF, there is no other.
-    """
-    if len(received) < 65536:
-        return False
-    first = received.find(b"\n")
-    distance = received.find(b"\n", first + 1) - first
-    if first < 1 or distance < 2:
-        return False
-    ends = received[first::distance]
-    before = received[first - 1 :: distance][: len(ends)]
-    return ends.count(b"\n") == len(ends) == received.count(b"\n") and before.count(b"\r") == len(ends)

@@ -71,7 +71,7 @@ def read_archived(source: Carrier, contents: Sequence[Content], spool_dir: Path)
             continue
         body = _kept(stored, spool_dir)
         if digest_of_body(body) == content.digest:
-            messages.append(Message(content.digest, content.header_digest, content.message_id, body))
+            messages.append(Message(content.digest, content.header_digest, content.message_id, body.octets, body))
     return messages
 
 

@@ -7,7 +7,6 @@ recorded in the ledger by this thread, in order; what is then proven everywhere 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from migrator.delivery import Delivered, Delivery, Parcel
@@ -231,7 +230,7 @@ class Haul:
         if recorded is None or recorded.digest == parcel.message.digest:
             return parcel
         if self._is_as_stored(recorded.digest, parcel.message.body):
-            return replace(parcel, message=replace(parcel.message, digest=recorded.digest))
+            return parcel._replace(message=parcel.message._replace(digest=recorded.digest, is_as_digested=False))
         error = FerryError(
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",

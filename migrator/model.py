@@ -63,12 +63,15 @@ class MemoryBody:
         yield self.content
 
 
-@dataclass(frozen=True, slots=True)
-class LinesBody:
-    """A message held in memory with LF line ends, as folders want it; ``octets`` counts each of them as CRLF."""
+class LinesBody(NamedTuple):
+    """A message held in memory with LF line ends, as folders have it; each of them stands for a CRLF."""
 
     lines: bytes
-    octets: int
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes; it takes a pass over the lines to know it."""
+        return len(self.lines) + self.lines.count(b"\n")
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the whole message at once."""
@@ -92,26 +95,23 @@ class PiecedBody:
             yield from piece.chunks()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message in canonical form with what identifies it, ready to be stored anywhere.
 
     ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
+    ``octets`` is the length in bytes of the canonical form. ``is_as_digested`` promises that ``body`` holds in memory
+    the very bytes of which ``digest`` was taken, so that what equals them has that digest.
     """
 
     digest: Digest
     header_digest: HeaderDigest
     message_id: bytes
+    octets: int
     body: Body
-
-    @property
-    def octets(self) -> int:
-        """The length in bytes of the canonical form."""
-        return self.body.octets
+    is_as_digested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MboxLocator:
+class MboxLocator(NamedTuple):
     """Where a copy stands in an mbox folder: the whole record, From_ line and closing blank line included.
 
     ``frame_crc`` is the CRC-32 of the From_ line with its line feed, so that damage to it is seen too.
@@ -123,15 +123,13 @@ class MboxLocator:
     frame_crc: int
 
 
-@dataclass(frozen=True, slots=True)
-class MaildirLocator:
+class MaildirLocator(NamedTuple):
     """Where a copy stands in a Maildir: the unique part of its file name, before ``:2,``."""
 
     base_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ImapLocator:
+class ImapLocator(NamedTuple):
     """Where a copy stands on an IMAP server; valid only under this UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
 
     uid_validity: int

@@ -6,15 +6,16 @@ leads to nothing worse than work done again (docs/architecture.md, "What is dura
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from typing import NamedTuple
 
 from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.destinations.line_ends import StoredBody, are_equal
 from migrator.digest import digest_of_body
 from migrator.errors import FerryError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged, reaches
-from migrator.model import Body, CopyState, Digest, ImapLocator, Message, Proof, StoredCopy
+from migrator.model import Body, Digest, ImapLocator, LinesBody, Locator, Message, Proof, StoredCopy
 
 _READ_CHUNK = 2_000
 
@@ -29,12 +30,23 @@ class Brought(Enum):
 Outcome = Brought | FerryError
 
 
-@dataclass(frozen=True, slots=True)
-class _ToProve:
+class _ToProve(NamedTuple):
     """A copy to be read back, with the message it should equal; ``original`` is None where it is not at hand."""
 
-    copy: StoredCopy
+    copy_id: int
+    digest: Digest
+    locator: Locator
+    proof: Proof
     original: Message | None
+
+
+def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[_ToProve]:
+    """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
+    return [
+        _ToProve(copy.copy_id, copy.digest, copy.locator, copy.proof, wanted.get(copy.digest))
+        for copy in copies
+        if copy.locator is not None
+    ]
 
 
 class Carrier:
@@ -74,13 +86,11 @@ class Carrier:
         """
         wanted = {message.digest: message for message in batch}
         outcomes: dict[Digest, Outcome] = {}
-        to_prove: list[_ToProve] = []
         for part in self._parts(list(wanted.values())):
             fresh, present = self._store_missing(part, outcomes)
-            to_prove = [_ToProve(copy, wanted[copy.digest]) for copy in (*present, *fresh)]
-            proven = self._prove(to_prove)
-            outcomes |= {copy.digest: _as_outcome(proven[copy.digest], Brought.DUPLICATE) for copy in present}
-            outcomes |= {copy.digest: _as_outcome(proven[copy.digest], Brought.COPIED) for copy in fresh}
+            proven = self._prove([*_known(present, wanted), *fresh])
+            outcomes |= {copy.digest: proven[copy.digest] or Brought.DUPLICATE for copy in present}
+            outcomes |= {copy.digest: proven[copy.digest] or Brought.COPIED for copy in fresh}
         return self._for_each(batch, outcomes)
 
     def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
@@ -89,7 +99,7 @@ class Carrier:
         ``unproven`` means that only the original can tell, because the server changed what it stored.
         """
         found = self.copies.find(digests)
-        proven = self._prove([_ToProve(copy, None) for copy in found.values()])
+        proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
         return {digest: proven.get(digest, absent) for digest in digests}
 
@@ -126,7 +136,7 @@ class Carrier:
 
     def _store_missing(
         self, messages: Sequence[Message], outcomes: dict[Digest, Outcome]
-    ) -> tuple[list[StoredCopy], list[StoredCopy]]:
+    ) -> tuple[list[_ToProve], list[StoredCopy]]:
         """Store what is not there; returns the copies made now and those that were there. Refusals go to outcomes."""
         with self.destination.exclusive():
             self._recover()
@@ -140,56 +150,59 @@ class Carrier:
             self._step("copies.intended")
             stored = self.destination.store(missing)
             self._step("copies.written")
-            made: list[StoredCopy] = []
+            made: list[_ToProve] = []
             for message, outcome in zip(missing, stored.outcomes, strict=True):
+                digest = message.digest
                 if isinstance(outcome, FerryError):
-                    outcomes[message.digest] = outcome
+                    outcomes[digest] = outcome
                 else:
-                    number = numbers[message.digest]
-                    copy = StoredCopy(
-                        number, message.digest, message.octets, CopyState.STORED, outcome, Proof.NONE, "", None
-                    )
-                    made.append(copy)
-            self.copies.stored([(copy.copy_id, copy.locator) for copy in made if copy.locator], stored.volumes)
+                    made.append(_ToProve(numbers[digest], digest, outcome, Proof.NONE, message))
+            self.copies.stored([(copy.copy_id, copy.locator) for copy in made], stored.volumes)
             self._step("copies.stored")
         return made, list(present.values())
 
     def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""
-        located = [(item, item.copy.locator) for item in copies if item.copy.locator is not None]
         verdicts: dict[Digest, FerryError | None] = {}
         judged: list[Judged] = []
-        bodies = self.destination.read([locator for _, locator in located])
-        for (item, _), body in zip(located, bodies, strict=True):
-            if self._needs_original(item, body):
-                verdicts[item.copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
+        bodies = self.destination.read([copy.locator for copy in copies])
+        for copy, body in zip(copies, bodies, strict=True):
+            if self._needs_original(copy, body):
+                verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
                 continue
-            proof, reason = self._compare(item, body)
-            judged.append(Judged(item.copy.copy_id, proof, reason))
+            proof, reason = self._compare(copy, body)
+            judged.append(Judged(copy.copy_id, proof, reason))
             is_proven = reaches(proof, self.destination.required_proof)
-            verdicts[item.copy.digest] = None if is_proven else self._unproven(body, proof, reason)
+            verdicts[copy.digest] = None if is_proven else self._unproven(body, proof, reason)
         self._step("copies.read-back")
         if judged:
             self.copies.judged(judged, self.destination.required_proof, self._clock())
         self._step("copies.judged")
         return verdicts
 
-    def _needs_original(self, item: _ToProve, body: Body | FerryError) -> bool:
+    def _needs_original(self, copy: _ToProve, body: Body | FerryError) -> bool:
         """Say whether a copy that its server changed is to be proven, and its original is not at hand."""
-        was_changed = item.copy.proof in {Proof.CANONICAL, Proof.SEMANTIC}
-        return was_changed and item.original is None and not isinstance(body, FerryError)
+        was_changed = copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
+        return was_changed and copy.original is None and not isinstance(body, FerryError)
 
-    def _compare(self, item: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
+    def _compare(self, copy: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
+        """Hold what was read back against the original's bytes while these are in memory, else against its digest."""
         if isinstance(body, FerryError):
             return Proof.NONE, body.message
-        if digest_of_body(body) == item.copy.digest:
+        original = copy.original
+        if self._is_equal(original, body) or digest_of_body(body) == copy.digest:
             return Proof.EXACT, ""
-        if not isinstance(item.copy.locator, ImapLocator) or item.original is None:
+        if not isinstance(copy.locator, ImapLocator) or original is None:
             return Proof.NONE, "the stored bytes differ from what was received"
         from migrator.proof import prove  # only for copies that a server altered
 
-        finding = prove(item.original.body, body)
+        finding = prove(original.body, body)
         return finding.proof, finding.differences
+
+    def _is_equal(self, original: Message | None, body: Body) -> bool:
+        """Compare with the original, where that is quicker than hashing: both have LF line ends."""
+        is_from_folder = isinstance(body, LinesBody | StoredBody)
+        return is_from_folder and original is not None and original.is_as_digested and are_equal(original.body, body)
 
     def _unproven(self, body: Body | FerryError, proof: Proof, reason: str) -> FerryError:
         if isinstance(body, FerryError):
@@ -227,7 +240,7 @@ class Carrier:
         damaged = 0
         for start in range(0, len(copies), _READ_CHUNK):
             part = copies[start : start + _READ_CHUNK]
-            damaged += sum(error is not None for error in self._prove([_ToProve(copy, None) for copy in part]).values())
+            damaged += sum(error is not None for error in self._prove(_known(part, {})).values())
         if damaged:
             problem = (
                 f"{record.name} in {self.destination.label} was changed by another program:"
@@ -236,7 +249,3 @@ class Carrier:
             self.copies.volume_changed(record, problem)
         else:
             self.copies.volume_accepted(record)
-
-
-def _as_outcome(verdict: FerryError | None, success: Brought) -> Outcome:
-    return success if verdict is None else verdict

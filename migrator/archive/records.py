@@ -135,7 +135,7 @@ def message_of(body: Stretch | Body) -> Message:
         kept = Stretch(body.handle, body.begin, body.end, body.decode, octets)
     else:
         kept = body
-    return Message(Digest(state.digest()), facts.digest, facts.message_id, kept)
+    return Message(Digest(state.digest()), facts.digest, facts.message_id, octets, kept)
 
 
 # --------------------------------------------------------------------------------------------- borders

@@ -5,7 +5,8 @@ The canonical form has no LF without its CR, so turning every CRLF into LF and e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from migrator.digest import lf_lines
 from migrator.model import Body, LinesBody, PiecedBody
@@ -24,18 +25,61 @@ def lines_of(body: Body) -> bytes:
 
 def pieces_of_lines(body: Body) -> Iterator[bytes]:
     """Yield ``to_lf`` of a message, piece by piece."""
-    if isinstance(body, PiecedBody):
-        for piece in body.pieces:
-            yield piece.lines if isinstance(piece, LinesBody) else to_lf(piece.content)
-    else:
-        yield from pieces_to_lf(body.chunks())
+    match body:
+        case LinesBody(lines):
+            yield lines
+        case PiecedBody(pieces):
+            for piece in pieces:
+                yield piece.lines if isinstance(piece, LinesBody) else to_lf(piece.content)
+        case StoredBody():
+            yield from body.lines()
+        case _:
+            yield from pieces_to_lf(body.chunks())
+
+
+def are_equal(one: Body, other: Body) -> bool:
+    """Say whether two messages are equal byte for byte; their LF forms are, exactly then."""
+    if isinstance(one, LinesBody) and isinstance(other, LinesBody):
+        return one.lines == other.lines
+    return _flow_equal(pieces_of_lines(one), pieces_of_lines(other))
+
+
+def _flow_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
+    """Compare what comes in pieces, however each side is cut."""
+    ours = theirs = b""
+    while True:
+        ours = ours or next((piece for piece in one if piece), b"")
+        theirs = theirs or next((piece for piece in other if piece), b"")
+        length = min(len(ours), len(theirs))
+        if not length or ours[:length] != theirs[:length]:
+            return ours == theirs
+        ours, theirs = ours[length:], theirs[length:]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """A long message in a folder, read while it is consumed; good while its file is open.
+
+    ``lines`` yields it with LF line ends, in pieces of about a megabyte, each time from its beginning.
+    """
+
+    lines: Callable[[], Iterator[bytes]]
+
+    @property
+    def octets(self) -> int:
+        """The length of the canonical form; it takes a pass over the file to know it."""
+        return sum(map(len, self.chunks()))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in pieces of about a megabyte."""
+        return map(to_crlf, self.lines())
 
 
 def beginning_of(body: Body, limit: int) -> bytes:
-    """Return the beginning of a message in canonical form, at least its header if that is within ``limit``."""
+    """Return the beginning of a message with CRLF or LF, at least its header if that is within ``limit``."""
     if isinstance(body, LinesBody):
         end = body.lines.find(b"\n\n", 0, limit)
-        return to_crlf(body.lines[: end + 2 if end >= 0 else limit])
+        return body.lines[: end + 2 if end >= 0 else limit]
     return next(iter(body.chunks()), b"")
 
 

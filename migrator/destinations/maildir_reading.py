@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from migrator.destinations import Found
 from migrator.destinations.files import Device, drop_cache, read_range, storage_error
-from migrator.destinations.identify import found_at, found_in_pieces
-from migrator.destinations.line_ends import to_crlf
+from migrator.destinations.identify import found_in_pieces
+from migrator.destinations.line_ends import StoredBody
 from migrator.errors import FerryError, Kind
-from migrator.model import Body, Locator, MaildirLocator, MemoryBody
+from migrator.model import Body, LinesBody, Locator, MaildirLocator
 
 _IN_MEMORY = 1 << 20
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
@@ -94,34 +94,20 @@ def _body(handle: int, doing: str) -> Body | FerryError:
         size = os.fstat(handle).st_size
         drop_cache(handle, 0, size)
         if size > _IN_MEMORY:
-            return FileBody(handle, size, doing)
-        return MemoryBody(to_crlf(read_range(handle, 0, size)))
+            return StoredBody(partial(_lines, handle, size, doing))
+        return LinesBody(read_range(handle, 0, size))
     except OSError as error:
         return storage_error(error, doing)
 
 
-@dataclass(frozen=True, slots=True)
-class FileBody:
-    """The canonical form of a long message, read while it is consumed; good while its file is open."""
-
-    handle: int
-    size: int
-    doing: str
-
-    @property
-    def octets(self) -> int:
-        """The length of the canonical form; it takes a pass over the file to know it."""
-        return sum(map(len, self.chunks()))
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of about a megabyte."""
-        offset = 0
-        try:
-            while offset < self.size and (piece := read_range(self.handle, offset, _IN_MEMORY)):
-                yield to_crlf(piece)
-                offset += len(piece)
-        except OSError as error:
-            raise storage_error(error, self.doing) from error
+def _lines(handle: int, size: int, doing: str) -> Iterator[bytes]:
+    offset = 0
+    try:
+        while offset < size and (piece := read_range(handle, offset, _IN_MEMORY)):
+            yield piece
+            offset += len(piece)
+    except OSError as error:
+        raise storage_error(error, doing) from error
 
 
 def found_in(path: Path, device: Device) -> Found | None:
@@ -135,8 +121,6 @@ def found_in(path: Path, device: Device) -> Found | None:
         if isinstance(body, FerryError):
             raise body
         locator = MaildirLocator(base_of(path.name))
-        return (
-            found_at(locator, body.content) if isinstance(body, MemoryBody) else found_in_pieces(locator, body.chunks())
-        )
+        return found_in_pieces(locator, body.chunks())
     finally:
         os.close(handle)

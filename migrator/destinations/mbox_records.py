@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from migrator.destinations import mboxrd
 from migrator.destinations.files import Device, Step, drop_cache, read_range, storage_error, write_all
-from migrator.destinations.line_ends import lines_of, pieces_of_lines
+from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
 from migrator.destinations.mbox_recovery import STREAM_ABOVE, pieces_of
 from migrator.destinations.volumes import OpenVolume
 from migrator.errors import FerryError, Kind
-from migrator.model import Body, Locator, MboxLocator, MemoryBody, Message
+from migrator.model import Body, LinesBody, Locator, MboxLocator, Message
 
-_READ_SIZE = 4 * STREAM_ABOVE
+_READ_SIZE = 256 * 1024
 
 
 class Appender:
@@ -137,7 +137,7 @@ class RecordReader:
         frame_end = record.find(b"\n") + 1
         if damage := _damage(record[:frame_end], record[-1:], len(record), locator):
             return self._mismatch(locator, damage)
-        return MemoryBody(mboxrd.decode(record[frame_end:-1]))
+        return LinesBody(mboxrd.unquote(record[frame_end:-1]))
 
     def _large(self, handle: int, locator: MboxLocator) -> Body | FerryError:
         end = locator.offset + locator.length
@@ -151,7 +151,13 @@ class RecordReader:
             return storage_error(error, f"reading the copy at byte {locator.offset} of {self._folder / locator.volume}")
         if damage := _damage(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
             return self._mismatch(locator, damage)
-        return _RecordBody(handle, locator.offset + frame_end, end - 1, f"reading {self._folder / locator.volume}")
+        return StoredBody(partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume))
+
+    def _lines(self, handle: int, begin: int, end: int, volume: str) -> Iterator[bytes]:
+        try:
+            yield from mboxrd.unquoted(pieces_of(handle, begin, end))
+        except OSError as error:
+            raise storage_error(error, f"reading {self._folder / volume}") from error
 
     def _mismatch(self, locator: MboxLocator, damage: str) -> FerryError:
         path = self._folder / locator.volume
@@ -160,28 +166,6 @@ class RecordReader:
             f"the copy at byte {locator.offset} of {path} is damaged: {damage}",
             cure="bring the volume back from a backup; the message stays at its source if it is still there",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _RecordBody:
-    """The canonical form of a long record, decoded while it is read; good until its reader is closed."""
-
-    handle: int
-    begin: int
-    end: int
-    doing: str
-
-    @property
-    def octets(self) -> int:
-        """The length of the canonical form; it takes a pass over the record to know it."""
-        return sum(map(len, self.chunks()))
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of about a megabyte."""
-        try:
-            yield from mboxrd.decoded(pieces_of(self.handle, self.begin, self.end))
-        except OSError as error:
-            raise storage_error(error, self.doing) from error
 
 
 def _damage(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:

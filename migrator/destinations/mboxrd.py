@@ -38,7 +38,10 @@ _FROM = re.compile(b"From ")  # finds a literal in a third of the time that byte
 _QUOTED_FROM = re.compile(b">From ")
 _PARTIAL_FROM = (b"From", b"Fro", b"Fr", b"F")
 _PARTIAL_QUOTED_FROM = (b">From", b">Fro", b">Fr", b">F", b">")
-_FOLD = re.compile(rb"\r\n(?=[ \t])")
+_HEADER_END = re.compile(rb"\n\r?\n")
+_RETURN_PATH, _FROM_HEADER, _SENDER_HEADER = (
+    re.compile(rb"\n%b:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % name, re.I) for name in (b"return-path", b"from", b"sender")
+)
 _WORD = rb"[!#-'*+\--9=?A-Z^-~]"  # printable ASCII without what has a meaning in an address list
 # Begins at a word's first byte and never gives back: a hostile header of 64 kB costs no more than reading it.
 _ADDRESS = re.compile(rb"(?<!%b)%b++@(?:%b|[:\[\]])+" % (_WORD, _WORD, _WORD))
@@ -59,7 +62,12 @@ def quote(lines: bytes) -> bytes:
 
 def decode(content: bytes) -> bytes:
     """Return the canonical form of a record's content; undoes ``encode``."""
-    return to_crlf(_unquoted(content, at_line_start=True))
+    return to_crlf(unquote(content))
+
+
+def unquote(content: bytes) -> bytes:
+    """Return the lines of a record's content; undoes ``quote``."""
+    return _unquoted(content, at_line_start=True)
 
 
 def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -82,10 +90,15 @@ def quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the canonical form of content that comes in pieces; however it is cut, the bytes are the same."""
+    return map(to_crlf, unquoted(pieces))
+
+
+def unquoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what ``unquote`` returns, of content that comes in pieces."""
     held, at_line_start = b"", True
     for piece in pieces:
         text, held = _without_ending(held + piece, _PARTIAL_QUOTED_FROM)
-        yield to_crlf(_unquoted(text, at_line_start=at_line_start))
+        yield _unquoted(text, at_line_start=at_line_start)
         at_line_start = _is_at_line_start(text, before=at_line_start)
     yield held
 
@@ -164,34 +177,21 @@ def timestamp(archived: datetime) -> bytes:
 
 
 def envelope_sender(beginning: bytes) -> bytes:
-    """Say who sent a message, given its beginning in canonical form: a word without spaces, in printable ASCII.
+    """Say who sent a message, given its beginning with CRLF or LF: a word without spaces, in printable ASCII.
 
     It is the address of Return-Path (RFC 5321, section 4.4; an empty one means the mail system itself), else that of
     From or Sender, else ``MAILER-DAEMON``.
     """
-    end = beginning.find(b"\r\n\r\n", 0, SENDER_SEARCH_LIMIT)
-    headers = b"\r\n" + beginning[: end if end >= 0 else SENDER_SEARCH_LIMIT]
-    names = headers.lower()
-    return_path = _value(headers, names, b"\r\nreturn-path:")
-    if return_path is not None and return_path.strip(b" \t") == b"<>":
-        return UNKNOWN_SENDER
-    for value in (return_path, _value(headers, names, b"\r\nfrom:"), _value(headers, names, b"\r\nsender:")):
-        address = _address(value) if value else b""
-        if address:
+    header = b"\n" + beginning[:SENDER_SEARCH_LIMIT]
+    if end := _HEADER_END.search(header):
+        header = header[: end.start()]
+    for name in (_RETURN_PATH, _FROM_HEADER, _SENDER_HEADER):
+        found = name.search(header)
+        if found and (address := _address(found[1])):
             return address
+        if found and name is _RETURN_PATH and found[1].strip() == b"<>":
+            break
     return UNKNOWN_SENDER
-
-
-def _value(headers: bytes, names: bytes, name: bytes) -> bytes | None:
-    """Return the unfolded value of the first header of this name, which stands in ``names`` in lower case."""
-    at = names.find(name)
-    if at < 0:
-        return None
-    begin = at + len(name)
-    end = headers.find(b"\r\n", begin)
-    while end >= 0 and headers[end + 2 : end + 3] in (b" ", b"\t"):
-        end = headers.find(b"\r\n", end + 2)
-    return _FOLD.sub(b"", headers[begin : end if end >= 0 else None])
 
 
 def _address(value: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from itertools import accumulate
 from typing import Protocol
 
 from migrator.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts, lf_lines
@@ -32,14 +31,14 @@ def small_message(received: bytes) -> Message:
     """Make a message of content that is at hand as a whole."""
     content, body = _held(received)
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, body)
+    return Message(digest_of(content), facts.digest, facts.message_id, len(content), body, is_as_digested=True)
 
 
 def _held(received: bytes) -> tuple[bytes, MemoryBody | LinesBody]:
     """Return the canonical form, and what to keep of it."""
     lines = lf_lines(received)
     if lines is not None:
-        return received, LinesBody(lines, len(received))
+        return received, LinesBody(lines)
     content = canonical(received)
     return content, MemoryBody(content)
 
@@ -58,6 +57,7 @@ class Collector:
         self._head = b""
         self._spool: Spool | None = None
         self._hash = sha256()
+        self._octets = 0
 
     def add(self, piece: bytes) -> None:
         """Take the next piece; once there is too much for memory it goes to the spool."""
@@ -71,6 +71,7 @@ class Collector:
             content, held = _held(piece)
             self._pieces.append(held)
         self._hash.update(content)
+        self._octets += len(content)
         if self.received > MEMORY_LIMIT and self._pieces:
             self._move_to_spool()
 
@@ -85,12 +86,18 @@ class Collector:
     def message(self) -> Message:
         """Return the message made of all pieces."""
         facts = header_facts(header_block(self._head or _beginning_of(self._pieces)))
-        body = self._spool.body() if self._spool else PiecedBody(tuple(self._pieces))
-        return Message(Digest(self._hash.digest()), facts.digest, facts.message_id, body)
+        digest = Digest(self._hash.digest())
+        if self._spool is not None:
+            return Message(digest, facts.digest, facts.message_id, self._octets, self._spool.body())
+        body = PiecedBody(tuple(self._pieces))
+        return Message(digest, facts.digest, facts.message_id, self._octets, body, is_as_digested=True)
 
 
 def _beginning_of(pieces: list[MemoryBody | LinesBody]) -> bytes:
     """Return as much of a message as its headers may take, or a little more."""
-    octets = accumulate((piece.octets for piece in pieces), initial=0)
-    first = [piece for piece, before in zip(pieces, octets, strict=False) if before < HEADER_LIMIT]
-    return b"".join(chunk for piece in first for chunk in piece.chunks())
+    beginning = b""
+    for piece in pieces:
+        beginning += b"".join(piece.chunks())
+        if len(beginning) >= HEADER_LIMIT:
+            break
+    return beginning

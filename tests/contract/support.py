@@ -31,7 +31,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 def message(content: bytes, body: Body | None = None) -> Message:
     """Make a message of its canonical form; ``body`` gives the same bytes in another way."""
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, body or MemoryBody(content))
+    held = body or MemoryBody(content)
+    return Message(digest_of(content), facts.digest, facts.message_id, len(content), held)
 
 
 def simple(number: int, size: int = 100) -> Message:

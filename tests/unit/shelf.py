@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, MaildirAnchor, Recollection, Stored
+from migrator.destinations.line_ends import to_lf
 from migrator.digest import digest_of, header_block, header_facts
 from migrator.errors import FerryError, Kind
-from migrator.model import Body, Digest, Locator, MaildirLocator, MemoryBody, Message, Proof
+from migrator.model import Body, Digest, LinesBody, Locator, MaildirLocator, MemoryBody, Message, Proof
+from migrator.pop3.collecting import small_message
 
 
 def message(content: bytes) -> Message:
     """Make a message of its canonical form."""
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, MemoryBody(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, len(content), MemoryBody(content))
 
 
 def simple(number: int) -> Message:
-    """Make one of many different messages."""
-    return message(b"Message-ID: <%d@example.org>\r\n\r\nmessage %d\r\n" % (number, number))
+    """Make one of many different messages, as it is received."""
+    return small_message(b"Message-ID: <%d@example.org>\r\n\r\nmessage %d\r\n" % (number, number))
 
 
 class CrashError(Exception):
@@ -93,7 +95,7 @@ class Shelf:
         for locator in locators:
             assert isinstance(locator, MaildirLocator)
             content = self.stored.get(locator.base_name)
-            yield FerryError(Kind.MISMATCH, "it is gone") if content is None else MemoryBody(content)
+            yield FerryError(Kind.MISMATCH, "it is gone") if content is None else LinesBody(to_lf(content))
 
     def probe(self) -> dict[str, object]:
         return {}

@@ -5,10 +5,11 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from migrator.digest import canonical, header_block, header_facts
+from migrator.digest import canonical, header_block, header_facts, lf_lines
 
 BASE64 = (b"A" * 76 + b"\r\n") * 1000
 BARE_LF = re.compile(rb"(?<!\r)\n")
+LONE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 
 
 @given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"bc"])).map(b"".join))
@@ -28,6 +29,12 @@ def test_even_lines_hide_no_bare_lf(length: int, at: int, inserted: bytes, remov
     even = (b"A" * length + b"\r\n") * (80_000 // length)
     received = even[:at] + inserted + even[at + removed :]
     assert canonical(received) == BARE_LF.sub(b"\r\n", received)
+    lines = lf_lines(received)
+    if lines is None:
+        assert LONE.search(received)
+    else:
+        assert b"\r" not in lines
+        assert lines.replace(b"\n", b"\r\n") == received
 
 
 @pytest.mark.parametrize(

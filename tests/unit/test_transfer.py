@@ -9,7 +9,7 @@ import pytest
 from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
-from migrator.model import CopyState
+from migrator.model import CopyState, Message
 from migrator.transfer import Brought, Carrier
 from tests.unit.shelf import CrashError, Shelf, message, simple
 
@@ -108,15 +108,31 @@ def test_a_copy_that_was_stored_but_never_read_back_is_proven_later(ledger: Ledg
     assert len(shelf.stored) == 1
 
 
-def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(ledger: Ledger, shelf: Shelf) -> None:
-    shelf.alters = {ONE.digest}
+@pytest.mark.parametrize("one", [ONE, message(b"Subject: not as received\r\n")], ids=["compared", "hashed"])
+def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
+    ledger: Ledger, shelf: Shelf, one: Message
+) -> None:
+    shelf.alters = {one.digest}
     for _ in range(3):
-        [outcome] = carrier(ledger, shelf).bring([ONE])
+        [outcome] = carrier(ledger, shelf).bring([one])
         assert isinstance(outcome, FerryError)
         assert outcome.kind is Kind.MISMATCH
     assert len(shelf.stored) == 1
     copies = ledger.copies(shelf.identity, shelf.kind)
-    assert copies.find([ONE.digest])[ONE.digest].state is CopyState.MISMATCH
+    assert copies.find([one.digest])[one.digest].state is CopyState.MISMATCH
+
+
+def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, shelf: Shelf) -> None:
+    other = ONE._replace(digest=TWO.digest, is_as_digested=False)
+    [outcome] = carrier(ledger, shelf).bring([other])
+    assert isinstance(outcome, FerryError)
+    assert outcome.kind is Kind.MISMATCH
+
+
+def test_what_the_source_changed_proves_the_copy_of_what_was_recorded(ledger: Ledger, shelf: Shelf) -> None:
+    carrier(ledger, shelf).bring([ONE])
+    as_shown_now = TWO._replace(digest=ONE.digest, is_as_digested=False)
+    assert carrier(ledger, shelf).bring([as_shown_now]) == [Brought.DUPLICATE]
 
 
 def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: Shelf) -> None:

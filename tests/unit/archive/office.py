@@ -26,7 +26,7 @@ Places = dict[str, Sequence[str]]
 
 def message_of(content: bytes) -> Message:
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, MemoryBody(content))
+    return Message(digest_of(content), facts.digest, facts.message_id, len(content), MemoryBody(content))
 
 
 def mail(subject: str = "hello", body: str = "text", sender: str = "alice@example.org", **headers: str) -> bytes:

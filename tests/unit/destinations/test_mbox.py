@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -351,7 +350,7 @@ def test_a_message_that_cannot_be_read_while_storing_undoes_the_batch(
             yield self.content
             raise FerryError(Kind.INTERNAL, "the spool is gone")
 
-    broken = replace(simple(2), body=Broken(b"x" * 2_000_000))
+    broken = simple(2)._replace(octets=2_000_000, body=Broken(b"x" * 2_000_000))
     mbox = open_mbox()
     store(mbox, memory, [simple(1)])
     before = (folder / "2026-11-001.mbox").read_bytes()
