@@ -19,6 +19,7 @@ from migrator import net
 from migrator.config import Notify, Smtp
 from migrator.errors import FerryError, Kind, printable
 from migrator.secrets import Secret
+from migrator.tls import TlsMode
 
 TIMEOUT = 30.0
 
@@ -76,12 +77,12 @@ class SmtpChannel:
 
     def _connected(self) -> smtplib.SMTP:
         host, port, tls = self.settings.host, self.settings.port, self.settings.tls_settings
-        if tls.mode is net.TlsMode.IMPLICIT:
+        if tls.mode is TlsMode.IMPLICIT:
             context = net.ssl_context(tls)
             encrypted = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=context)
             return self._pinned(encrypted)
         server = smtplib.SMTP(host, port, timeout=TIMEOUT)
-        if tls.mode is net.TlsMode.STARTTLS:
+        if tls.mode is TlsMode.STARTTLS:
             server.starttls(context=net.ssl_context(tls))
             return self._pinned(server)
         return server

@@ -13,19 +13,16 @@ A certificate is always verified: against the system's authorities, or ``ca_file
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import select
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import sha256
-from pathlib import Path
 
 from migrator.certificates import described, expected
 from migrator.errors import FerryError, Kind
+from migrator.tls import TlsSettings
 
 CONNECT_TIMEOUT = 20.0
 """Seconds that a connection attempt may take, name resolution aside."""
@@ -33,40 +30,7 @@ CONNECT_TIMEOUT = 20.0
 RECEIVE_SIZE = 256 * 1024
 _RECORD_SIZE = 16 * 1024  # the most that one TLS record carries
 
-
-class TlsMode(StrEnum):
-    """When encryption begins; the names are the configuration's."""
-
-    IMPLICIT = "implicit"
-    STARTTLS = "starttls"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """How a connection is encrypted and whom it trusts.
-
-    ``fingerprint`` is the SHA-256 of the server's DER certificate in hex, colons allowed. Alone it replaces the check
-    of chain and name; together with ``ca_file`` both hold.
-    """
-
-    mode: TlsMode = TlsMode.IMPLICIT
-    ca_file: Path | None = None
-    fingerprint: str | None = None
-
-
 Clock = Callable[[], float]
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` is this machine by name or address, without asking any name server."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def connect(host: str, port: int, *, timeout: float = CONNECT_TIMEOUT) -> socket.socket:

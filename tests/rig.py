@@ -22,11 +22,11 @@ from migrator.destinations.mbox import MboxDestination
 from migrator.errand import Job, Surroundings
 from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
-from migrator.net import TlsMode, TlsSettings
 from migrator.plan import Policy
 from migrator.policy import DeleteWhenVerified, Keep
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
+from migrator.tls import TlsMode, TlsSettings
 
 
 class Server(Protocol):

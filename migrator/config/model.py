@@ -35,9 +35,9 @@ from migrator.config.table import (
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
 from migrator.errors import ConfigError
 from migrator.model import Proof
-from migrator.net import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof
 from migrator.secrets import Secret
+from migrator.tls import TlsMode, TlsSettings, is_loopback
 
 
 class Auth(StrEnum):

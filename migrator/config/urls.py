@@ -31,8 +31,8 @@ from migrator.config.model import (
 from migrator.config.problems import Place, described, nearest
 from migrator.config.table import Context, Table
 from migrator.errors import ConfigError
-from migrator.net import TlsMode
 from migrator.secrets import Secret
+from migrator.tls import TlsMode
 
 _SCHEMES: dict[str, tuple[type[Server], TlsMode]] = {
     "pop3s": (Source, TlsMode.IMPLICIT),

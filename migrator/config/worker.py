@@ -22,8 +22,8 @@ from migrator.config.table import (
     Text,
     context_of,
 )
-from migrator.net import TlsMode, TlsSettings
 from migrator.secrets import Secret, TextSecret
+from migrator.tls import TlsMode, TlsSettings
 
 NEVER = "never"
 

@@ -23,6 +23,7 @@ from migrator.imap.refusals import judge_command, judge_farewell, judge_login
 from migrator.imap.replies import UID_LIMIT, Verdict
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
+from migrator.tls import TlsMode, is_loopback
 
 if TYPE_CHECKING:
     from socket import socket
@@ -81,13 +82,13 @@ class Session:
             words = printable(str(error).encode("utf-8", "replace"))
             raise FerryError(Kind.TEMPORARY, f"{settings.host} turns us away", server_words=words) from error
         self._client = _Client(self._line, settings.timeout)
-        if settings.tls.mode is net.TlsMode.STARTTLS:
+        if settings.tls.mode is TlsMode.STARTTLS:
             self._start_tls(self._line)
 
     def _dial(self) -> socket:
         settings = self.settings
         sock = net.connect(settings.host, settings.port, timeout=settings.timeout)
-        return net.wrap_tls(sock, settings.host, settings.tls) if settings.tls.mode is net.TlsMode.IMPLICIT else sock
+        return net.wrap_tls(sock, settings.host, settings.tls) if settings.tls.mode is TlsMode.IMPLICIT else sock
 
     def _start_tls(self, wire: Wire) -> None:
         verdict, words = wire._simple_command("STARTTLS")  # noqa: SLF001  # imaplib's starttls cannot check pins
@@ -126,8 +127,8 @@ class Session:
 
     def _may_reveal(self) -> bool:
         settings = self.settings
-        is_encrypted = settings.tls.mode is not net.TlsMode.NONE
-        return is_encrypted or settings.allow_plaintext or net.is_loopback(settings.host)
+        is_encrypted = settings.tls.mode is not TlsMode.NONE
+        return is_encrypted or settings.allow_plaintext or is_loopback(settings.host)
 
     def _login_command(self, credentials: sasl.Credentials) -> None:
         """Log in by the command LOGIN: imaplib's own cannot carry what is not ASCII."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from migrator.imap.allowance import Allowances
 from migrator.model import Proof
-from migrator.net import TlsSettings
+from migrator.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)

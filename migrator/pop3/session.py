@@ -17,7 +17,7 @@ from pathlib import Path
 from migrator.digest import HeaderFacts, canonical, header_block, header_facts
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import MessageNumber
-from migrator.net import CONNECT_TIMEOUT, Clock, TlsMode, TlsSettings, is_loopback, open_stream
+from migrator.net import CONNECT_TIMEOUT, Clock, open_stream
 from migrator.pop3.auth import log_in, mechanism_for
 from migrator.pop3.collecting import Spool
 from migrator.pop3.conversation import Conversation
@@ -27,6 +27,7 @@ from migrator.pop3.replies import Capabilities, Stage, Stat, parse_capabilities,
 from migrator.pop3.retrieve import Budget, Retrieval, RetrieveEvent, Wanted
 from migrator.pop3.transport import OpenStream
 from migrator.sasl import Credentials
+from migrator.tls import TlsMode, TlsSettings, is_loopback
 
 CAPA_TIMEOUT = 15.0
 """Seconds for a reply to CAPA: some old servers never give one."""

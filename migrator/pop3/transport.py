@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from migrator.errors import FerryError, Kind
-from migrator.net import Clock, TlsSettings
+from migrator.net import Clock
+from migrator.tls import TlsSettings
 
 
 class ByteStream(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
-from migrator.net import TlsMode, TlsSettings
+from migrator.tls import TlsMode, TlsSettings
 from tests.contract.test_destinations import (
     Place,
     memory,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.model import ImapLocator, Message
-from migrator.net import TlsMode, TlsSettings
+from migrator.tls import TlsMode, TlsSettings
 from tests.contract.support import simple
 
 

@@ -11,7 +11,7 @@ from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError
 from migrator.imap.allowance import Allowances
 from migrator.model import ImapLocator, Message, Proof
-from migrator.net import TlsMode, TlsSettings
+from migrator.tls import TlsMode, TlsSettings
 from tests.contract.support import content_of
 from tests.servers.dovecot import Dovecot
 

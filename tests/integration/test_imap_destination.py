@@ -12,8 +12,8 @@ from migrator.destinations.imap import STEPS
 from migrator.errors import FerryError, Kind
 from migrator.imap.allowance import Allowance, Allowances
 from migrator.model import ImapLocator, Proof
-from migrator.net import TlsMode, TlsSettings
 from migrator.proof import prove
+from migrator.tls import TlsMode, TlsSettings
 from tests.conftest import StartDovecot
 from tests.contract.support import Memory, Pieces, content_of, message, read, recover, simple, store
 from tests.integration.imap_support import Bench, bodies_of, errors_of, locators_of

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from migrator.config import load
 from migrator.ends import Limits, job_of
-from migrator.net import TlsMode
 from migrator.policy import DeleteAfter, SourceProof
+from migrator.tls import TlsMode
 
 CONFIG = """
 state_dir = "state"

@@ -15,15 +15,13 @@ import trustme
 from migrator.errors import Advice, FerryError, Kind
 from migrator.net import (
     Stream,
-    TlsMode,
-    TlsSettings,
     check_pin,
     connect,
-    is_loopback,
     open_stream,
     ssl_context,
     wrap_tls,
 )
+from migrator.tls import TlsMode, TlsSettings
 
 HOST = "localhost"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -365,24 +363,3 @@ def test_a_reset_line_is_a_connect_error() -> None:
         with pytest.raises(FerryError) as caught:
             stream.receive()
         assert caught.value.kind is Kind.CONNECT
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("LOCALHOST.", True),
-        ("pop.localhost", True),
-        ("127.0.0.1", True),
-        ("127.8.9.1", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("localhost.example.org", False),
-        ("127.0.0.1.example.org", False),
-        ("10.0.0.1", False),
-        ("pop.example.org", False),
-        ("", False),
-    ],
-)
-def test_loopback_is_told_by_name_alone(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected

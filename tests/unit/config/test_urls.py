@@ -7,9 +7,9 @@ import pytest
 
 from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls, destination_from_url
 from migrator.errors import ConfigError
-from migrator.net import TlsMode
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
 from migrator.secrets import Secret, TextSecret
+from migrator.tls import TlsMode
 
 
 def password_of(end: End) -> Secret:

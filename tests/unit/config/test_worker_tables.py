@@ -7,8 +7,8 @@ import pytest
 
 from migrator.config import Config, load
 from migrator.errors import ConfigError
-from migrator.net import TlsMode
 from migrator.secrets import EnvironmentSecret
+from migrator.tls import TlsMode
 
 WHOLE = """\
 [[accounts]]

@@ -9,10 +9,11 @@ import pytest
 
 from migrator.errors import FerryError
 from migrator.model import Body, ListedMessage, MemoryBody, MessageNumber, UniqueId
-from migrator.net import Clock, TlsMode, TlsSettings
+from migrator.net import Clock
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.pop3.transport import OpenStream, Saying, ScriptedStream
+from migrator.tls import TlsMode, TlsSettings
 
 CAPA = ("TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES")
 PASSWORD = "pass-word-1"

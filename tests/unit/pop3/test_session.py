@@ -5,11 +5,11 @@ import pytest
 from migrator.digest import HeaderFacts, header_block, header_facts
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import MessageNumber
-from migrator.net import TlsMode, TlsSettings
 from migrator.pop3.conversation import Conversation
 from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.session import ServerFacts, Session
 from migrator.pop3.transport import HANG_UP, Saying
+from migrator.tls import TlsMode, TlsSettings
 from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, opened, refused, sample
 
 MAIL = [sample(number) for number in range(1, 21)]
