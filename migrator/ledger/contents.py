@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
 from migrator.model import Digest
 
-_AT_ONCE = 500
+THE_CONTENTS = "json_each(?) as place cross join contents c on c.digest = substr(?, place.value, 32)"
+"""The known ones of many contents, in their order, as a table to select from; ``places`` makes its two values.
+
+One statement for all takes half the time of one for each, and other threads are not held up between them.
+"""
+
+
+def places(digests: Sequence[Digest]) -> tuple[str, bytes]:
+    """Return what ``THE_CONTENTS`` stands for: the digests end to end, and where each of them begins."""
+    return json.dumps(list(range(1, 32 * len(digests), 32))), b"".join(digests)
 
 
 def note_contents(sql: sqlite3.Connection, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
@@ -17,11 +27,14 @@ def note_contents(sql: sqlite3.Connection, contents: Iterable[tuple[Digest, byte
     )
 
 
-def content_ids_of(sql: sqlite3.Connection, digests: Sequence[Digest]) -> dict[Digest, int]:
-    """Return the numbers of these contents, as far as they have one."""
-    found: dict[Digest, int] = {}
-    for start in range(0, len(digests), _AT_ONCE):
-        chunk = digests[start : start + _AT_ONCE]
-        marks = ", ".join("?" * len(chunk))  # hundreds in one statement take a third of the time of one by one
-        found.update(sql.execute(f"select digest, id from contents where digest in ({marks})", chunk).fetchall())
-    return found
+def number_contents(sql: sqlite3.Connection, contents: Sequence[tuple[Digest, bytes, int, bytes]]) -> list[int]:
+    """Give each digest that has none a number, as ``note_contents`` does, and return the numbers of all, in order."""
+    (last,) = sql.execute("select coalesce(max(id), 0) from contents").fetchone()
+    numbers = list(range(last + 1, last + 1 + len(contents)))
+    noted = sql.executemany(
+        "insert or ignore into contents (id, digest, header_digest, octets, message_id) values (?, ?, ?, ?, ?)",
+        [(number, *content) for number, content in zip(numbers, contents, strict=True)],
+    )
+    if noted.rowcount == len(contents):  # all are new, as is usual
+        return numbers
+    return [number for (number,) in sql.execute(f"select c.id from {THE_CONTENTS}", places([c[0] for c in contents]))]

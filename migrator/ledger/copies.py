@@ -26,7 +26,7 @@ from migrator.destinations import (
     VolumeState,
 )
 from migrator.ledger.connection import Connection
-from migrator.ledger.contents import content_ids_of, note_contents
+from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
 from migrator.model import (
     CopyState,
     Digest,
@@ -41,11 +41,25 @@ from migrator.model import (
 
 _CHUNK = 2_000
 
-_COPY = (
-    "select k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
+_COPY_COLUMNS = (
+    "k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
     " k.uid_validity, k.uid, k.proof, k.reason, k.verified_at"
-    " from copies k join contents c on c.id = k.content_id left join volumes v on v.id = k.volume_id"
 )
+_COPY = (
+    f"select {_COPY_COLUMNS} from copies k join contents c on c.id = k.content_id"
+    " left join volumes v on v.id = k.volume_id"
+)
+_COPIES_OF_THE_CONTENTS = (
+    f"select {_COPY_COLUMNS} from {THE_CONTENTS} cross join copies k on k.content_id = c.id"
+    " left join volumes v on v.id = k.volume_id where k.destination_id = ? and k.state != 'intended'"
+)
+
+_PLACE: dict[type[Locator], tuple[str, ...]] = {
+    MboxLocator: ("volume_id", "offset", "length", "frame_crc"),
+    MaildirLocator: ("base_name",),
+    ImapLocator: ("uid_validity", "uid"),
+}
+"""The columns that say where a copy stands; those of other kinds are null."""
 
 _ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
     anchor.__name__: anchor for anchor in (MboxAnchor, MaildirAnchor, ImapAnchor)
@@ -104,16 +118,9 @@ class CopiesLedger:
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, StoredCopy]:
         """Return the copies that are known of these contents; INTENDED ones cannot be trusted and are left out."""
-        found: dict[Digest, StoredCopy] = {}
         with self._connection.reading() as sql:
-            for digest, content_id in content_ids_of(sql, digests).items():
-                row = sql.execute(
-                    _COPY + " where k.destination_id = ? and k.content_id = ? and k.state != 'intended'",
-                    (self.destination_id, content_id),
-                ).fetchone()
-                if row:
-                    found[digest] = _stored_copy(row)
-        return found
+            rows = sql.execute(_COPIES_OF_THE_CONTENTS, (*places(digests), self.destination_id))
+            return {copy.digest: copy for copy in map(_stored_copy, rows)}
 
     def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> dict[Digest, int]:
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
@@ -126,30 +133,30 @@ class CopiesLedger:
                 "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
                 (self.destination_id, text, now),
             ).lastrowid
-            note_contents(sql, ((m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages))
-            content_ids = content_ids_of(sql, [m.digest for m, _ in messages])
+            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
-            numbers = {m.digest: last + place for place, (m, _) in enumerate(messages, 1)}
-            sql.executemany(
-                "insert into copies (id, destination_id, content_id, state, intent_id, recognition)"
-                " values (?, ?, ?, 'intended', ?, ?)",
-                [
-                    (numbers[m.digest], self.destination_id, content_ids[m.digest], intent_id, sign or None)
-                    for m, sign in messages
-                ],
+            sql.execute(
+                "insert into copies (id, destination_id, content_id, state, intent_id)"
+                " select ? + key, ?, value, 'intended', ? from json_each(?)",
+                (last + 1, self.destination_id, intent_id, json.dumps(contents)),
             )
-            return numbers
+            sql.executemany(
+                "update copies set recognition = ? where id = ?",
+                [(sign, number) for number, (_, sign) in enumerate(messages, last + 1) if sign],
+            )
+            return {m.digest: number for number, (m, _) in enumerate(messages, last + 1)}
 
-    def stored(self, copies: Iterable[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
+    def stored(self, copies: Sequence[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
         """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
-            sql.executemany(
-                "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, base_name = ?,"
-                " uid_validity = ?, uid = ?, intent_id = null, recognition = null, state = 'stored' where id = ?",
-                [(*_columns(locator, volume_ids), copy_id) for copy_id, locator in copies],
-            )
+            for kind, columns in _PLACE.items():
+                place = ", ".join(f"{column} = ?" for column in columns)
+                sql.executemany(
+                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored' where id = ?",
+                    [(*_place(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
+                )
             self._drop_intents(sql)
 
     def judged(self, copies: Sequence[Judged], required: Proof, now: float) -> None:
@@ -174,16 +181,19 @@ class CopiesLedger:
             remaining = iter(copies)
             while chunk := list(islice(remaining, _CHUNK)):
                 note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
-                sql.executemany(
-                    "insert into copies (destination_id, content_id, state, volume_id, offset, length, frame_crc,"
-                    " base_name, uid_validity, uid)"
-                    " select ?, id, 'stored', ?, ?, ?, ?, ?, ?, ? from contents where digest = ? and true"
-                    " on conflict do update set volume_id = excluded.volume_id, offset = excluded.offset,"
-                    " length = excluded.length, frame_crc = excluded.frame_crc, base_name = excluded.base_name,"
-                    " uid_validity = excluded.uid_validity, uid = excluded.uid, state = 'stored'"
-                    " where copies.state = 'intended'",
-                    [(self.destination_id, *_columns(f.locator, volume_ids), f.digest) for f in chunk],
-                )
+                for kind, columns in _PLACE.items():
+                    sql.executemany(
+                        f"insert into copies (destination_id, content_id, state, {', '.join(columns)})"
+                        f" select ?, id, 'stored', {', '.join('?' * len(columns))} from contents"
+                        " where digest = ? and true on conflict do update set"
+                        f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
+                        " where copies.state = 'intended'",
+                        [
+                            (self.destination_id, *_place(f.locator, volume_ids), f.digest)
+                            for f in chunk
+                            if isinstance(f.locator, kind)
+                        ],
+                    )
 
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
@@ -268,14 +278,14 @@ def _anchor(text: str) -> Anchor:
     return _ANCHORS[fields.pop("type")](**fields)
 
 
-def _columns(locator: Locator, volume_ids: dict[str, int]) -> tuple[int | str | None, ...]:
+def _place(locator: Locator, volume_ids: dict[str, int]) -> tuple[int | str, ...]:
     match locator:
         case MboxLocator(volume, offset, length, frame_crc):
-            return (volume_ids[volume], offset, length, frame_crc, None, None, None)
+            return (volume_ids[volume], offset, length, frame_crc)
         case MaildirLocator(base_name):
-            return (None, None, None, None, base_name, None, None)
+            return (base_name,)
         case ImapLocator(uid_validity, uid):
-            return (None, None, None, None, None, uid_validity, uid)
+            return (uid_validity, uid)
 
 
 def _stored_copy(row: tuple[Any, ...]) -> StoredCopy:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from migrator.ledger.connection import Connection
-from migrator.ledger.contents import content_ids_of
 from migrator.ledger.history import log_deletions
 from migrator.model import (
     Content,
@@ -335,11 +334,13 @@ class MaildropLedger:
         ``copied_at``, from which "N days" counts, stays where the message already had this content.
         """
         with self._connection.transaction() as sql:
-            content_ids = content_ids_of(sql, [digest for _, digest in messages])
-            sql.executemany(
-                "update messages set copied_at = case when content_id = ?1 then coalesce(copied_at, ?2) else ?2 end,"
-                " content_id = ?1, state = 'copied' where id = ?3",
-                [(content_ids[digest], now, row) for row, digest in messages],
+            sql.execute(
+                "update messages set state = 'copied', content_id = found.content,"
+                " copied_at = case when content_id = found.content then coalesce(copied_at, ?1) else ?1 end"
+                " from (select wanted.value as row, c.id as content from json_each(?2) as wanted"
+                "  left join contents c on c.digest = substr(?3, 32 * wanted.key + 1, 32)) as found"
+                " where messages.id = found.row",
+                (now, json.dumps([row for row, _ in messages]), b"".join(digest for _, digest in messages)),
             )
             if sql.execute("select 1 from problems limit 1").fetchone():
                 sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])

@@ -21,15 +21,38 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / FILE_NAME
 
 
+_KNOWN = (
+    "insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')",
+    "insert into destinations values (1, '/archive', 'mbox'), (2, 'imap://h', 'imap')",
+    "insert into volumes values (1, 1, '2026-11.mbox', 20, x'', '', 'open', '')",
+    "insert into contents values (1, zeroblob(32), x'', 10, x''), (2, randomblob(32), x'aa', 11, x'3c3e')",
+    "insert into intents values (4, 2, '{}', 1.5)",
+    "insert into copies values (7, 1, 1, 'verified', null, null, 1, 0, 20, 3, null, null, null, 'exact', '', 3.0)",
+    "insert into copies values (8, 2, 1, 'stored', null, null, null, null, null, null, null, 9, 5, 'none', 'why', null)",
+    "insert into copies values (9, 2, 2, 'intended', 4, x'01', null, null, null, null, null, null, null, 'none', '', null)",
+    "insert into messages values (3, 1, x'61', 10, 0, 'copied', 1, 1.0, 2.0, null)",
+    "insert into messages values (4, 1, x'62', 11, 1, 'quarantined', 2, 1.5, null, null)",
+    "insert into messages values (5, 1, x'62', 11, 0, 'vanished', null, 1.5, null, 4.0)",
+    "insert into problems values (4, 'short', 'text', null, 2, 1.0, 2.0, 3.0)",
+    "insert into deletions values (1, 'alice', 'h', 'u', x'61', 10, zeroblob(32), '[]', 5.0, 'QUIT: +OK')",
+)
+
+
 def put_first_release(path: Path) -> None:
-    """Leave a ledger as the first release did, with an account in it."""
+    """Leave a ledger as the first release did, with something in every table that a migration might touch."""
     with closing(sqlite3.connect(path)) as sql, sql:
         db = Database(sql)
         m001_initial(db)
         sql.execute("create table _sqlite_migrations (migration_set text, name text, applied_at text)")
         sql.execute("insert into _sqlite_migrations values ('mailferry', 'm001_initial', '2026-11-01')")
-        sql.execute("insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')")
+        for statement in _KNOWN:
+            sql.execute(statement)
         sql.execute("pragma user_version = 1")
+
+
+def rows_of(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as sql:
+        return {line for line in sql.iterdump() if line.startswith("INSERT") and "_sqlite_migrations" not in line}
 
 
 def version_of(path: Path) -> int:
@@ -49,12 +72,21 @@ def test_a_new_ledger_is_private_and_survives_a_power_cut(tmp_path: Path) -> Non
 
 def test_a_ledger_of_an_earlier_release_is_migrated_with_all_it_knows(path: Path) -> None:
     put_first_release(path)
+    before = rows_of(path)
     with closing(Ledger.open(path.parent)) as ledger:
+        assert rows_of(path) == before != set()
         ledger.notes.noted("topic", "name", {"a": 1})
         assert ledger.integrity_problems() == []
     assert version_of(path) == VERSION
-    with closing(sqlite3.connect(path)) as sql:
-        assert sql.execute("select account from maildrops").fetchall() == [("alice",)]
+
+
+def test_a_migrated_ledger_refuses_what_a_new_one_refuses(path: Path, tmp_path: Path) -> None:
+    put_first_release(path)
+    Ledger.open(path.parent).close()
+    Ledger.open(tmp_path / "new").close()
+    rules = "select type, name, sql from sqlite_schema where name not like '_sqlite%' order by name"
+    with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(tmp_path / "new" / FILE_NAME)) as new:
+        assert old.execute(rules).fetchall() == new.execute(rules).fetchall()
 
 
 def test_a_dry_look_at_an_earlier_ledger_migrates_nothing(path: Path) -> None:
