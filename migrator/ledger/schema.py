@@ -58,15 +58,16 @@ def m003_cheaper_rules(db: Database) -> None:
     SQLite makes a table in memory for an ``in (...)`` of a constraint, for each row that it checks. And until a message
     has been retrieved nothing is known of its content: it need not stand in the index by content.
     """
-    db.execute("create temp table kept as select * from problems")  # they refer to messages
+    tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made anew
+    for table in tables:
+        db.execute(f"create temp table kept_{table} as select * from {table}")
     db.execute("delete from problems")
-    for name, columns in _CHEAPER_TABLES.items():
-        db.execute(f"create table new_{name} ({columns}) strict")
-        db.execute(f"insert into new_{name} select * from {name}")
-        db.execute(f"drop table {name}")
-        db.execute(f"alter table new_{name} rename to {name}")
-    db.execute("insert into problems select * from kept")
-    db.execute("drop table kept")
+    for table, columns in _CHEAPER_TABLES.items():
+        db.execute(f"drop table {table}")
+        db.execute(f"create table {table} ({columns}) strict")
+    for table in tables:
+        db.execute(f"insert into {table} select * from kept_{table}")
+        db.execute(f"drop table kept_{table}")
     for index in _CHEAPER_INDEXES:
         db.execute(f"create {index}")
     db.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
