@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     import os
     import signal
 
+    # A plug-in of pydantic's would be shown our passwords; and looking for one among all that is installed takes time.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     os.umask(0o077)  # whatever it was: every file is 0600 and every folder 0700, those that libraries make included
     signal.signal(signal.SIGTERM, _interrupt)
     arguments = parser().parse_args(argv)
