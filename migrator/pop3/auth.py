@@ -15,6 +15,8 @@ from migrator.pop3.protocol import Challenge, Reply, Verb
 from migrator.pop3.replies import Capabilities, Stage, apop_timestamp, refusal
 from migrator.sasl import Credentials, Exchange, begin, choose, secrets_of
 
+_MAX_AUTH_LINE = 255
+
 
 def log_in(
     line: Conversation,
@@ -87,19 +89,18 @@ def _apop(line: Conversation, credentials: Credentials, timestamp: bytes) -> Rep
 
 
 def _sasl(line: Conversation, credentials: Credentials, exchange: Exchange) -> Reply:
-    """Hold the exchange in two steps, the initial response always on its own line.
-
-    Microsoft wants XOAUTH2 so, and a large token would not fit the 255 octets of a command (RFC 5034, section 4).
-    """
+    """Hold the exchange: challenges in, responses out, until the server says yes or no."""
     line.expect_silence()
-    line.send(Verb.AUTH, argument=exchange.name.encode())
+    argument = _with_initial_response(exchange)
+    unsaid = exchange.initial if argument is None else None
+    line.send(Verb.AUTH, argument=argument or exchange.name.encode())
     answer = line.reply_or_challenge()
-    is_first = exchange.initial is not None
     responses: list[bytes] = []
     while isinstance(answer, Challenge):
-        challenge = _decoded(answer.text, line.protocol.secrets, is_prompt=is_first)
-        response = exchange.initial if is_first and exchange.initial is not None else exchange.respond(challenge)
-        is_first = False
+        if unsaid is not None:  # the challenge only asks for the initial response; some servers put words there
+            response, unsaid = unsaid, None
+        else:
+            response = exchange.respond(_decoded(answer.text, line.protocol.secrets))
         responses.append(response)
         line.protocol.secrets = secrets_of(credentials, responses)
         answer = line.respond(b64encode(response))
@@ -108,9 +109,19 @@ def _sasl(line: Conversation, credentials: Credentials, exchange: Exchange) -> R
     return _explained(answer, exchange)
 
 
-def _decoded(challenge: bytes, secrets: tuple[bytes, ...], *, is_prompt: bool) -> bytes:
-    if is_prompt:  # it only asks for the initial response; some servers put words there
-        return b""
+def _with_initial_response(exchange: Exchange) -> bytes | None:
+    """Return AUTH's argument with the initial response, which saves a round trip; None where it must wait for a prompt.
+
+    It goes along with SCRAM alone: servers that have it are younger than RFC 5034, which brought the initial response
+    (section 4: the line has at most 255 octets). Older ones may refuse it, and Microsoft wants XOAUTH2 in two steps.
+    """
+    if exchange.initial is None or not exchange.name.startswith("SCRAM-"):
+        return None
+    argument = exchange.name.encode() + b" " + b64encode(exchange.initial)
+    return argument if len(b"AUTH %b\r\n" % argument) <= _MAX_AUTH_LINE else None
+
+
+def _decoded(challenge: bytes, secrets: tuple[bytes, ...]) -> bytes:
     try:
         return b64decode(challenge, validate=True)
     except binascii.Error as error:

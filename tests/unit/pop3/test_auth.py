@@ -126,6 +126,23 @@ def test_plain_waits_for_the_prompt_before_it_says_the_password() -> None:
     assert one.heard[1] == b"AUTH PLAIN\r\n"
 
 
+@pytest.mark.parametrize(("username", "is_sent_along"), [("alice", True), ("a" * 80, True), ("a" * 200, False)])
+def test_scram_says_its_first_part_with_auth_unless_that_makes_a_line_of_more_than_255_octets(
+    username: str, is_sent_along: bool
+) -> None:
+    streams: list[ScriptedStream] = []
+    drop = Maildrop(MAIL, capa=[*CAPA, "SASL SCRAM-SHA-256"], says={"AUTH": [b"-ERR no\r\n"]})
+    with pytest.raises(FerryError):
+        open_session(source(username=username), lambda: PASSWORD, connect=connecting(drop, streams))
+    heard = streams[0].heard
+    command = heard[1].split()
+    assert command[:2] == [b"AUTH", b"SCRAM-SHA-256"]
+    assert len(heard[1]) <= 255
+    assert [b64decode(first)[: len(username) + 5] for first in command[2:]] == (
+        [b"n,,n=" + username.encode()] if is_sent_along else []
+    )
+
+
 def test_login_is_prompted_twice() -> None:
     heard: list[bytes] = []
     prompts = [b"+ " + b64encode(b"Username:") + b"\r\n", b"+ " + b64encode(b"Password:") + b"\r\n"]
