@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import finalize
 
 from migrator.errors import FerryError, Kind
@@ -220,21 +220,20 @@ def _put(values: array[int], number: int, value: int, highest: int, verb: Verb) 
     values[number - 1] = value
 
 
-def take_listing(line: Conversation, *, is_pipelined: bool, spool_dir: Path | None) -> Listing:
-    """Ask STAT, LIST and UIDL, all at once if ``is_pipelined``. A server that refuses UIDL has no unique-ids.
+LISTING: Final = (Verb.STAT, Verb.LIST, Verb.UIDL)
+"""What ``take_listing`` asks, in this order."""
+
+
+def take_listing(line: Conversation, *, is_asked: bool, spool_dir: Path | None) -> Listing:
+    """Hear what the server lists, asking one by one unless all is asked. One that refuses UIDL has no unique-ids.
 
     Raises ``protocol`` for a listing beyond its bounds; then the session is over.
     """
-    verbs = (Verb.STAT, Verb.LIST, Verb.UIDL)
-    line.expect_silence()
-    if is_pipelined:
-        for verb in verbs:
-            line.send(verb)
     digest = sha256()
     stat = Stat(0, 0)
     texts: dict[Verb, Text] = {}
-    for verb in verbs:
-        if not is_pipelined:
+    for verb in LISTING:
+        if not is_asked:
             line.expect_silence()
             line.send(verb)
         if verb is Verb.STAT:

@@ -8,7 +8,7 @@ learned of a server (that it cannot be pipelined, has no CAPA, announces other s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -21,10 +21,10 @@ from migrator.net import CONNECT_TIMEOUT, Clock, open_stream
 from migrator.pop3.auth import log_in, mechanism_for
 from migrator.pop3.collecting import Spool
 from migrator.pop3.conversation import Conversation
-from migrator.pop3.listing import Listing, stat_of, take_listing
+from migrator.pop3.listing import LISTING, Listing, stat_of, take_listing
 from migrator.pop3.protocol import BodyBegins, BodyEnds, BodyPart, OutOfStepError, Reply, Verb, out_of_step
 from migrator.pop3.replies import Capabilities, Stage, Stat, parse_capabilities, refusal
-from migrator.pop3.retrieve import Budget, Retrieval, RetrieveEvent, Wanted
+from migrator.pop3.retrieve import WINDOW_COMMANDS, Budget, Retrieval, RetrieveEvent, Wanted
 from migrator.pop3.transport import OpenStream
 from migrator.sasl import Credentials
 from migrator.tls import TlsMode, TlsSettings, is_loopback
@@ -32,7 +32,7 @@ from migrator.tls import TlsMode, TlsSettings, is_loopback
 CAPA_TIMEOUT = 15.0
 """Seconds for a reply to CAPA: some old servers never give one."""
 
-_BLOCK = 256
+_FIRST_BLOCK = 256
 _TOP_KEPT = 512 * 1024
 _TOP_BOUND = 8 * 1024 * 1024
 
@@ -77,11 +77,14 @@ class Session:
     """
 
     capabilities: Capabilities
+    """What the server announced last; once the session has said something, after the log-in."""
     facts: ServerFacts
     _line: Conversation
     _start: Stat | None = None
     _deleted: set[MessageNumber] = field(default_factory=set)
+    _has_marked: bool = False
     _is_confirmed: bool = False
+    """Whether STAT's numbers fitted what was said before, and nothing was said since."""
 
     @property
     def is_pipelined(self) -> bool:
@@ -98,12 +101,14 @@ class Session:
         with self._talking():
             stat = stat_of(self._line.ask(Verb.STAT), self._line)
         self._start = self._start or (stat if not self._deleted else None)
+        self._is_confirmed = self._is_expected(stat)
         return stat
 
     def listing(self, spool_dir: Path | None = None) -> Listing:
         """Take the listing; what is large of it goes to an unnamed file in ``spool_dir``."""
-        with self._talking():
-            listing = take_listing(self._line, is_pipelined=self.is_pipelined, spool_dir=spool_dir)
+        is_asked = self.is_pipelined
+        with self._talking(ahead=LISTING if is_asked else ()):
+            listing = take_listing(self._line, is_asked=is_asked, spool_dir=spool_dir)
         self._start = self._start or listing.stat
         return listing
 
@@ -133,20 +138,23 @@ class Session:
         """
         self._know_start()
         remaining = iter(numbers)
-        while block := list(islice(remaining, _BLOCK)):
+        size = _FIRST_BLOCK
+        while block := list(islice(remaining, size)):
             with self._talking():
                 answers = [self._header(reply) for reply in self._replies(Verb.TOP, block, b"0")]
             self.check_step()
             if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers):
                 raise FerryError(Kind.REFUSED, "the server has no TOP", scope=Scope.SESSION)
             yield from zip(block, answers, strict=True)
+            size = WINDOW_COMMANDS if self.is_pipelined else _FIRST_BLOCK
 
     def delete(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, FerryError | None]]:
         """Mark messages for deletion and yield each with the refusal, if any. Only ``quit`` makes it real."""
         self._know_start()
-        remaining = iter(numbers)
-        while block := list(islice(remaining, 4 * _BLOCK)):
-            for number, reply in zip(block, self._safely(self._replies(Verb.DELE, block)), strict=True):
+        self._has_marked = True
+        with self._talking():
+            for reply in self._replies(Verb.DELE, numbers):
+                number = MessageNumber(reply.number)
                 if reply.is_ok:
                     self._deleted.add(number)
                 yield number, None if reply.is_ok else self._refused(reply)
@@ -176,11 +184,11 @@ class Session:
         self._deleted.clear()
 
     def quit(self) -> str:
-        """Prove the step once more, make deletions real, and return the server's words.
+        """Make deletions real, once the step is proven behind the last of them, and return the server's words.
 
         Any error means that nothing is known of the deletions: the next listing tells.
         """
-        if self._start is not None and not self._is_confirmed:
+        if (self._has_marked or self.retrieving_deletes) and not self._is_confirmed:
             self.check_step()
         with self._talking():
             reply = self._line.ask(Verb.QUIT)
@@ -205,17 +213,19 @@ class Session:
             return False
         return stat == start if not self._deleted else stat.count == start.count - len(self._deleted)
 
-    def _replies(self, verb: Verb, block: list[MessageNumber], argument: bytes = b"") -> Iterator[Reply]:
-        """Say one command for each number, all ahead if pipelined, and yield the replies in order."""
+    def _replies(self, verb: Verb, numbers: Iterable[MessageNumber], argument: bytes = b"") -> Iterator[Reply]:
+        """Say one command for each number, thousands ahead if pipelined, and yield the replies in order."""
+        window = WINDOW_COMMANDS if self.is_pipelined else 1
+        unsaid = iter(numbers)
         self._line.expect_silence()
-        if self.is_pipelined:
-            for number in block:
-                self._line.send(verb, number, argument)
-        for number in block:
-            if not self.is_pipelined:
-                self._line.expect_silence()
-                self._line.send(verb, number, argument)
+        for number in islice(unsaid, window):
+            self._line.send(verb, number, argument)
+        while self._line.protocol.in_flight:
             yield self._reply_cut_short()
+            for number in islice(unsaid, 1):
+                if not self._line.protocol.in_flight:
+                    self._line.expect_silence()
+                self._line.send(verb, number, argument)
 
     def _reply_cut_short(self) -> Reply:
         """Wait for a reply; of a long one only the beginning is kept."""
@@ -237,24 +247,28 @@ class Session:
         if not reply.is_ok:
             return self._refused(reply)
         if reply.content[:4].upper().startswith((b"+OK", b"-ERR")):
-            raise out_of_step(
-                "a header that begins with a status line", reply.content[:80], self._line.protocol.secrets
-            )
+            what = "a header that begins with a status line"
+            raise out_of_step(what, reply.content[:80], self._line.protocol.secrets)
         return header_facts(header_block(canonical(reply.content)))
 
     def _refused(self, reply: Reply) -> FerryError:
         about = f"{reply.verb} {reply.number}"
         return refusal(Stage.MESSAGE, reply.text, secrets=self._line.protocol.secrets, about=about)
 
-    def _safely(self, replies: Iterator[Reply]) -> Iterator[Reply]:
-        with self._talking():
-            yield from replies
-
     @contextmanager
-    def _talking(self) -> Iterator[None]:
-        """Close the line on any error that leaves the conversation in doubt, and learn from it."""
+    def _talking(self, ahead: Sequence[Verb] = ()) -> Iterator[None]:
+        """Close the line on any error that leaves the conversation in doubt, and learn from it.
+
+        What is said ``ahead`` leaves together with the CAPA that open_session has sent.
+        """
         self._is_confirmed = False
         try:
+            if ahead and not self._line.protocol.in_flight:
+                self._line.expect_silence()
+            for verb in ahead:
+                self._line.send(verb)
+            if self._line.protocol.due == (Verb.CAPA, 0):
+                self.capabilities = _capabilities_of(self._line.short_reply())
             yield
         except FerryError as error:
             if error.kind in _LINE_ENDING or self._line.protocol.in_flight:
@@ -270,11 +284,15 @@ class Session:
         line = self._line
         is_mute = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not line.protocol.is_reply_begun
         is_oddity = isinstance(error, OutOfStepError) or (is_mute and not line.has_proven_pipelining)
-        if self.is_pipelined and line.has_pipelined and is_oddity:
+        if line.has_pipelined and is_oddity:
             self.facts = replace(self.facts, lock_step=True)
 
 
 _LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})
+
+
+def _capabilities_of(reply: Reply) -> Capabilities:
+    return parse_capabilities(reply.content) if reply.is_ok else Capabilities()
 
 
 def open_session(
@@ -286,6 +304,8 @@ def open_session(
     connect: OpenStream = open_stream,
 ) -> Session:
     """Connect, encrypt, ask CAPA, log in, ask CAPA again (Gmail tells more then).
+
+    Where commands may be sent ahead, the second reply is heard together with that to the first command of the session.
 
     A server that hangs or drops the line at CAPA is tried once more without; if that works it is remembered.
     """
@@ -318,6 +338,9 @@ class _Opening:
                 self._start_tls(capabilities)
                 capabilities = self._capabilities()
             self._log_in(password, greeting, capabilities)
+            if capabilities.pipelining and not self._facts.lock_step:
+                self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
+                return Session(capabilities, self._facts, self._line)
             return Session(self._capabilities(), self._facts, self._line)
         except BaseException:
             self._line.hang_up()
@@ -340,7 +363,7 @@ class _Opening:
             if error.kind in {Kind.CONNECT, Kind.TIMEOUT}:
                 raise _CapaFailedError from error
             raise
-        return parse_capabilities(reply.content) if reply.is_ok else Capabilities()
+        return _capabilities_of(reply)
 
     def _start_tls(self, capabilities: Capabilities) -> None:
         if capabilities.is_known and "STLS" not in capabilities:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import pytest
 
 from migrator.digest import HeaderFacts, header_block, header_facts
@@ -25,6 +27,42 @@ def test_capabilities_are_asked_before_and_after_the_login() -> None:
     assert one.heard == [b"CAPA\r\n", b"USER alice\r\n", b"PASS pass-word-1\r\n", b"CAPA\r\n"]
     assert one.session.capabilities.pipelining
     assert one.session.facts == ServerFacts()
+
+
+def test_the_second_capa_and_the_listing_take_one_round_trip() -> None:
+    drop = Maildrop(MAIL)
+    owed: list[bytes] = []
+
+    def answering_late(line: bytes) -> Iterator[Saying]:
+        """Say nothing to any of the four before all have been heard."""
+        if not line.startswith((b"CAPA", b"STAT", b"LIST", b"UIDL")):
+            yield from drop(line)
+            return
+        owed.append(line)
+        if len(owed) in {1, 5}:
+            for one in owed[1:] or owed:
+                yield from drop(one)
+
+    one = opened(answering_late)
+    assert one.session.listing().count == 20
+    assert owed[1:] == [b"CAPA\r\n", b"STAT\r\n", b"LIST\r\n", b"UIDL\r\n"]
+
+
+@pytest.mark.parametrize("before", [CAPA, CAPA[:2]])
+@pytest.mark.parametrize("after", [[*CAPA, "EXPIRE 0"], CAPA, CAPA[:2]])
+@FACTS
+def test_what_capa_says_after_the_login_counts(before: Sequence[str], after: Sequence[str], facts: ServerFacts) -> None:
+    drop = Maildrop(MAIL, capa=before)
+
+    def telling_more(line: bytes) -> Iterator[Saying]:
+        if line.startswith(b"PASS"):
+            drop.capa = after
+        return drop(line)
+
+    session = opened(telling_more, facts).session
+    assert session.listing().count == 20
+    assert session.retrieving_deletes is ("EXPIRE 0" in after)
+    assert session.is_pipelined is (after == CAPA and not facts.lock_step)
 
 
 @pytest.mark.parametrize("answer", [[b""], [HANG_UP]])
@@ -109,6 +147,51 @@ def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) ->
     assert one.session.quit() == "fine"
     assert one.heard[-2:] == [b"STAT\r\n", b"QUIT\r\n"]
     assert one.is_closed
+
+
+@FACTS
+def test_one_fitting_stat_behind_the_last_dele_is_enough(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    one.session.listing()
+    list(one.session.delete(one.numbers(1, 2)))
+    one.session.stat()
+    one.session.quit()
+    assert one.heard[-3:] == [b"DELE 2\r\n", b"STAT\r\n", b"QUIT\r\n"]
+
+
+@FACTS
+def test_a_stat_before_the_last_dele_does_not_spare_that_behind_it(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    list(one.session.delete(one.numbers(1)))
+    one.session.stat()
+    list(one.session.delete(one.numbers(2)))
+    one.session.quit()
+    assert one.heard[-3:] == [b"DELE 2\r\n", b"STAT\r\n", b"QUIT\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("capa", "end"),
+    [(CAPA, [b"UIDL\r\n", b"QUIT\r\n"]), ([*CAPA, "EXPIRE 0"], [b"UIDL\r\n", b"STAT\r\n", b"QUIT\r\n"])],
+)
+def test_quit_needs_no_proof_unless_it_deletes(capa: Sequence[str], end: list[bytes]) -> None:
+    one = opened(Maildrop(MAIL, capa=capa))
+    one.session.listing()
+    one.session.quit()
+    assert one.heard[-len(end) :] == end
+
+
+@pytest.mark.parametrize("window", [1, 3, 100])
+@FACTS
+def test_deletions_are_answered_in_order_however_many_are_in_flight(
+    window: int, facts: ServerFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.pop3.session.WINDOW_COMMANDS", window)
+    one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), facts)
+    numbers = one.numbers(*range(20, 0, -1))
+    told = list(one.session.delete(numbers))
+    assert [number for number, _ in told] == numbers
+    assert [number for number, error in told if error] == [7]
+    one.session.quit()
 
 
 class _Refusal:
@@ -238,6 +321,16 @@ def test_top_yields_nothing_that_is_not_known_to_be_in_step() -> None:
     with pytest.raises(FerryError):
         next(told)
     assert one.session.facts.lock_step
+
+
+def test_top_of_many_yields_nothing_behind_the_last_fitting_stat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migrator.pop3.session._FIRST_BLOCK", 2)
+    monkeypatch.setattr("migrator.pop3.session.WINDOW_COMMANDS", 3)
+    one = opened(Maildrop(MAIL, before={"TOP 7 0": b"+OK\r\nSubject: stray\r\n\r\n.\r\n"}))
+    shown: list[int] = []
+    with pytest.raises(FerryError):
+        shown.extend(number for number, _ in one.session.top(one.numbers(*range(1, 11))))
+    assert shown == [1, 2, 3, 4, 5]
 
 
 def test_a_server_without_top_says_so_and_the_session_goes_on() -> None:
