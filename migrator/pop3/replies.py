@@ -81,12 +81,21 @@ def whole_body(buffer: bytes, start: int, *, is_bare_lf: bool) -> tuple[bytes, i
     does LF.LF end a reply.
     """
     mark = _LF_DOT if is_bare_lf else _CRLF_DOT
-    first = start - len(mark) + 1
-    at = buffer.find(mark, first)
-    if not is_bare_lf and buffer[at + 3 : at + 5] == b"\r\n" and at >= 0:  # nearly every message: nothing is stuffed
+    at = buffer.find(mark, start - 1) if is_bare_lf else _crlf_dot(buffer, start)
+    if not is_bare_lf and at >= 0 and buffer.startswith(b"\r\n", at + 3):  # nearly every message: nothing is stuffed
         return buffer[start : at + 2], at + 5
     parts, _, end = _unstuffed(buffer, start, at, mark)
     return (b"".join(parts), end) if end >= 0 else None
+
+
+# Looks for the dot first, which is rarer than CR and LF: half the time that ``bytes.find`` takes.
+_DOT_BEHIND_CRLF = re.compile(rb"\.(?<=\r\n\.)")
+
+
+def _crlf_dot(buffer: bytes, start: int) -> int:
+    """Return where CRLF and a dot stand, the dot at ``start`` or behind; -1 if nowhere."""
+    found = _DOT_BEHIND_CRLF.search(buffer, start)
+    return found.end() - 3 if found else -1
 
 
 def _unstuffed(data: bytes, begin: int, at: int, mark: bytes) -> tuple[list[bytes], int, int]:
