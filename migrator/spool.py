@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migrator.errors import FerryError, Kind
 
-_CHUNK = 1024 * 1024
+_CHUNK = 120 * 1024  # see migrator.destinations.files.PIECE
 
 
 class OctetBudget:
@@ -71,7 +71,7 @@ class SpoolFile:
         return self._octets
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of at most 1 MiB; several readers do not disturb one another."""
+        """Yield the message in pieces of bounded size; several readers do not disturb one another."""
         position = 0
         while chunk := os.pread(self._handle, _CHUNK, position):
             yield chunk

@@ -29,6 +29,11 @@ _NO_LOCKS_HERE = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 _ONE_KIND_OF_LOCK = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p"})
 
 
+PIECE = 120 * 1024
+"""How many bytes to read or write at once: less than what malloc takes from the system anew each time (128 KiB in
+glibc), at the price of a page fault for every four kilobytes."""
+
+
 def no_step(_name: str) -> None:
     """Do nothing at a durable step."""
 
@@ -43,7 +48,7 @@ class Device:
     write: Callable[[int, bytes | memoryview], int] = os.write
     fsync: Callable[[int], None] = os.fsync
     truncate: Callable[[int, int], None] = os.ftruncate
-    write_size: int = 1 << 20
+    write_size: int = PIECE
 
 
 @dataclass(frozen=True, slots=True)

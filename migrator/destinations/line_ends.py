@@ -20,7 +20,7 @@ def to_lf(message: bytes) -> bytes:
 
 def lines_of(body: Body) -> bytes:
     """Return ``to_lf`` of a whole message."""
-    return body.lines if isinstance(body, LinesBody) else to_lf(b"".join(body.chunks()))
+    return body.lines if isinstance(body, LinesBody) else b"".join(pieces_of_lines(body))
 
 
 def pieces_of_lines(body: Body) -> Iterator[bytes]:
@@ -60,7 +60,7 @@ def _flow_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
 class StoredBody:
     """A long message in a folder, read while it is consumed; good while its file is open.
 
-    ``lines`` yields it with LF line ends, in pieces of about a megabyte, each time from its beginning.
+    ``lines`` yields it with LF line ends, in pieces of bounded size, each time from its beginning.
     """
 
     lines: Callable[[], Iterator[bytes]]
@@ -71,7 +71,7 @@ class StoredBody:
         return sum(map(len, self.chunks()))
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of about a megabyte."""
+        """Yield the message in pieces of bounded size."""
         return map(to_crlf, self.lines())
 
 

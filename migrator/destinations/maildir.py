@@ -36,6 +36,7 @@ from migrator.destinations import (
     VolumeState,
 )
 from migrator.destinations.files import (
+    PIECE,
     Device,
     Patience,
     Step,
@@ -67,7 +68,6 @@ STEPS = (
 
 RECORD_NAME = "maildir"
 
-_IN_MEMORY = 1 << 20
 _TELL_EVERY = 5_000
 _SLACK = 3_600 * 10**9  # some file systems keep a file's change time when it is renamed: what is told twice is harmless
 _OURS = re.compile(r"\d+\.F[0-9a-f]{12}Q\d+\.")
@@ -328,7 +328,7 @@ def _is_newcomer(entry: os.DirEntry[str], since: int) -> bool:
 
 
 def _lf_pieces(message: Message) -> Iterator[bytes]:
-    if message.octets <= _IN_MEMORY:
+    if message.octets <= PIECE:
         yield lines_of(message.body)
     else:
         yield from pieces_of_lines(message.body)

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from migrator.destinations import Found
-from migrator.destinations.files import Device, drop_cache, read_range, storage_error
+from migrator.destinations.files import PIECE, Device, drop_cache, read_range, storage_error
 from migrator.destinations.identify import found_in_pieces
 from migrator.destinations.line_ends import StoredBody
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MaildirLocator
 
-_IN_MEMORY = 1 << 20
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
 
 
@@ -93,7 +92,7 @@ def _body(handle: int, doing: str) -> Body | FerryError:
     try:
         size = os.fstat(handle).st_size
         drop_cache(handle, 0, size)
-        if size > _IN_MEMORY:
+        if size > PIECE:
             return StoredBody(partial(_lines, handle, size, doing))
         return LinesBody(read_range(handle, 0, size))
     except OSError as error:
@@ -103,7 +102,7 @@ def _body(handle: int, doing: str) -> Body | FerryError:
 def _lines(handle: int, size: int, doing: str) -> Iterator[bytes]:
     offset = 0
     try:
-        while offset < size and (piece := read_range(handle, offset, _IN_MEMORY)):
+        while offset < size and (piece := read_range(handle, offset, PIECE)):
             yield piece
             offset += len(piece)
     except OSError as error:

@@ -1,7 +1,6 @@
 """Records of an mbox volume: appending them in few writes, and reading them back from the device.
 
-Both keep memory flat: small messages are gathered into writes and reads of about a megabyte, large ones pass through
-in pieces. A record's frame is checked at every reading: its From_ line by CRC-32, its closing line feed, its length.
+Both keep memory flat: small messages are gathered into few writes and reads, large ones pass through in pieces. A record's frame is checked at every reading: its From_ line by CRC-32, its closing line feed, its length.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from migrator.destinations import mboxrd
-from migrator.destinations.files import Device, Step, drop_cache, read_range, storage_error, write_all
+from migrator.destinations.files import PIECE, Device, Step, drop_cache, read_range, storage_error, write_all
 from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
-from migrator.destinations.mbox_recovery import STREAM_ABOVE, pieces_of
+from migrator.destinations.mbox_recovery import pieces_of
 from migrator.destinations.volumes import OpenVolume
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MboxLocator, Message
-
-_READ_SIZE = 256 * 1024
 
 
 class Appender:
@@ -44,7 +41,7 @@ class Appender:
         """Append a message under its From_ line."""
         begin = self._end
         self._put(frame)
-        if message.octets <= STREAM_ABOVE:
+        if message.octets <= PIECE:
             self._put(mboxrd.quote(lines_of(message.body)))
         else:
             for piece in mboxrd.quoted(pieces_of_lines(message.body)):
@@ -93,7 +90,7 @@ class RecordReader:
             handle = self._opened(run[0].volume)
             if isinstance(handle, FerryError):
                 yield from (handle for _ in run)
-            elif run[0].length > STREAM_ABOVE:
+            elif run[0].length > PIECE:
                 yield self._large(handle, run[0])
             else:
                 yield from self._small(handle, run)
@@ -180,18 +177,18 @@ def _damage(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> 
 
 
 def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
-    """Group records that stand side by side, up to a few megabytes; a long one stands alone."""
+    """Group records that stand side by side, as many as one read takes; a long one stands alone."""
     run: list[MboxLocator] = []
     end, room = -1, 0
     for locator in locators:
         if not isinstance(locator, MboxLocator):
             raise TypeError(f"not a place in an mbox folder: {locator}")
-        is_next = locator.offset == end and locator.length <= min(room, STREAM_ABOVE)
+        is_next = locator.offset == end and locator.length <= room
         if run and not (is_next and locator.volume == run[0].volume):
             yield run
             run = []
         if not run:
-            room = _READ_SIZE if locator.length <= STREAM_ABOVE else 0
+            room = PIECE
         run.append(locator)
         end = locator.offset + locator.length
         room -= locator.length

@@ -32,6 +32,7 @@ from migrator.destinations import (
     mboxrd,
 )
 from migrator.destinations.files import (
+    PIECE,
     Device,
     Patience,
     Step,
@@ -318,7 +319,7 @@ def _found(volume: OpenVolume, span: Span) -> Found:
 
 
 def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of bounded size; ends early where the file does."""
-    while begin < end and (piece := read_range(handle, begin, min(STREAM_ABOVE, end - begin))):
+    """Yield a range of a file in pieces of at most ``PIECE``; ends early where the file does."""
+    while begin < end and (piece := read_range(handle, begin, min(PIECE, end - begin))):
         yield piece
         begin += len(piece)
