@@ -1,6 +1,7 @@
 """Records of an mbox volume: appending them in few writes, and reading them back from the device.
 
-Both keep memory flat: small messages are gathered into few writes and reads, large ones pass through in pieces. A record's frame is checked at every reading: its From_ line by CRC-32, its closing line feed, its length.
+Both keep memory flat: small messages are gathered into few writes and reads, large ones pass through in pieces. A
+record's frame is checked at every reading: its From_ line by CRC-32, its closing line feed, its length.
 """
 
 from __future__ import annotations
