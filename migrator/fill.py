@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.digest import digest_of_body
 from migrator.errand import Errand
 from migrator.errors import FerryError
-from migrator.model import Body, Content, Digest, MemoryBody, Message
+from migrator.model import Body, Content, Digest, LinesBody, Message
 from migrator.spool import SpoolFile
 from migrator.transfer import Carrier, Outcome
 
@@ -77,9 +78,10 @@ def read_archived(source: Carrier, contents: Sequence[Content], spool_dir: Path)
 
 def _kept(stored: Body, spool_dir: Path) -> Body:
     """Keep a body beyond its turn: in memory, or in the spool if it is large."""
-    if stored.octets <= _MEMORY_LIMIT:
-        return MemoryBody(b"".join(stored.chunks()))
+    octets = stored.octets
+    if octets <= _MEMORY_LIMIT:
+        return LinesBody(lines_of(stored))
     spool = SpoolFile(spool_dir)
-    for chunk in stored.chunks():
-        spool.write(chunk)
-    return spool
+    for lines in pieces_of_lines(stored):
+        spool.write(lines)
+    return spool.body(octets)

@@ -5,6 +5,7 @@ Pure: no input or output, no clock. Everything else speaks in these terms.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,21 +79,34 @@ class LinesBody(NamedTuple):
         yield self.lines.replace(b"\n", b"\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class PiecedBody:
-    """A message held in memory in the pieces it came in, none of which ends between CR and LF."""
+class LinedBody(ABC):
+    """A message kept with LF line ends, in pieces: held in memory, in a spool file, or in a folder."""
 
-    pieces: tuple[MemoryBody | LinesBody, ...]
+    __slots__ = ()
+
+    @abstractmethod
+    def lines(self) -> Iterator[bytes]:
+        """Yield the message with LF line ends, in pieces of bounded size; each call starts anew."""
 
     @property
     def octets(self) -> int:
-        """The length of the message in bytes."""
-        return sum(piece.octets for piece in self.pieces)
+        """The length of the message in canonical form; it takes a pass over it to know it."""
+        return sum(len(piece) + piece.count(b"\n") for piece in self.lines())
 
     def chunks(self) -> Iterator[bytes]:
+        """Yield the message in canonical form, in pieces of bounded size."""
+        return (piece.replace(b"\n", b"\r\n") for piece in self.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class PiecedBody(LinedBody):
+    """A message held in memory in the pieces it came in."""
+
+    pieces: tuple[bytes, ...]
+
+    def lines(self) -> Iterator[bytes]:
         """Yield the pieces."""
-        for piece in self.pieces:
-            yield from piece.chunks()
+        return iter(self.pieces)
 
 
 class Message(NamedTuple):

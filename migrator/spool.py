@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
+from migrator.model import LinedBody
 
 _CHUNK = 120 * 1024  # see migrator.destinations.files.PIECE
 
@@ -40,8 +41,11 @@ class OctetBudget:
             self._taken -= octets
 
 
-class SpoolFile:
-    """A large message, written piece by piece into a nameless file, which is gone when nobody holds it any more."""
+class SpoolFile(LinedBody):
+    """A large message, written piece by piece into a nameless file, which is gone when nobody holds it any more.
+
+    The file has LF line ends, as folders have them; a piece may not end between CR and LF.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open a file in ``folder``, on whose disk the message must fit; raises ``disk-full``."""
@@ -53,25 +57,25 @@ class SpoolFile:
                 self._handle = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._handle)
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, lines: bytes) -> None:
         """Add bytes at the end; raises ``disk-full``."""
-        view = memoryview(chunk)
+        view = memoryview(lines)
         while view:
             with _disk_errors(self._folder):
                 view = view[os.write(self._handle, view) :]
-        self._octets += len(chunk)
 
-    def body(self) -> SpoolFile:
-        """Return what was written, as a body."""
+    def body(self, octets: int) -> SpoolFile:
+        """Return what was written, as a body of so many octets in canonical form."""
+        self._octets = octets
         return self
 
     @property
     def octets(self) -> int:
-        """The length of the message in bytes."""
+        """The length of the message in canonical form, as ``body`` was told it."""
         return self._octets
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of bounded size; several readers do not disturb one another."""
+    def lines(self) -> Iterator[bytes]:
+        """Yield what was written; several readers do not disturb one another."""
         position = 0
         while chunk := os.pread(self._handle, _CHUNK, position):
             yield chunk

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator.digest import lf_lines
-from migrator.model import Body, LinesBody, PiecedBody
+from migrator.model import Body, LinedBody, LinesBody
 
 
 def to_lf(message: bytes) -> bytes:
@@ -28,10 +28,7 @@ def pieces_of_lines(body: Body) -> Iterator[bytes]:
     match body:
         case LinesBody(lines):
             yield lines
-        case PiecedBody(pieces):
-            for piece in pieces:
-                yield piece.lines if isinstance(piece, LinesBody) else to_lf(piece.content)
-        case StoredBody():
+        case LinedBody():
             yield from body.lines()
         case _:
             yield from pieces_to_lf(body.chunks())
@@ -57,22 +54,14 @@ def _flow_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredBody:
-    """A long message in a folder, read while it is consumed; good while its file is open.
+class StoredBody(LinedBody):
+    """A long message in a folder, read from its file while it is consumed; good while that is open."""
 
-    ``lines`` yields it with LF line ends, in pieces of bounded size, each time from its beginning.
-    """
+    read: Callable[[], Iterator[bytes]]
 
-    lines: Callable[[], Iterator[bytes]]
-
-    @property
-    def octets(self) -> int:
-        """The length of the canonical form; it takes a pass over the file to know it."""
-        return sum(map(len, self.chunks()))
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the message in pieces of bounded size."""
-        return map(to_crlf, self.lines())
+    def lines(self) -> Iterator[bytes]:
+        """Yield what the file has now."""
+        return self.read()
 
 
 def beginning_of(body: Body, limit: int) -> bytes:

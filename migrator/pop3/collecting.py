@@ -11,36 +11,37 @@ from hashlib import sha256
 from typing import Protocol
 
 from migrator.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts, lf_lines
-from migrator.model import Body, Digest, LinesBody, MemoryBody, Message, PiecedBody
+from migrator.model import Body, Digest, LinesBody, Message, PiecedBody
 
 MEMORY_LIMIT = 16 * 1024 * 1024
 """Messages of up to this many octets are held in memory."""
 
 
 class Spool(Protocol):
-    """Takes a large message piece by piece and gives it back as a body."""
+    """Takes a large message piece by piece, with LF line ends, and gives it back as a body."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, lines: bytes) -> None:
         """Append a piece."""
 
-    def body(self) -> Body:
-        """Return everything written, as often as it is asked for."""
+    def body(self, octets: int) -> Body:
+        """Return everything written, as often as it is asked for; it makes so many octets in canonical form."""
 
 
 def small_message(received: bytes) -> Message:
     """Make a message of content that is at hand as a whole."""
-    content, body = _held(received)
+    content, lines = _in_both_forms(received)
     facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, len(content), body, is_as_digested=True)
+    digest = digest_of(content)
+    return Message(digest, facts.digest, facts.message_id, len(content), LinesBody(lines), is_as_digested=True)
 
 
-def _held(received: bytes) -> tuple[bytes, MemoryBody | LinesBody]:
-    """Return the canonical form, and what to keep of it."""
+def _in_both_forms(received: bytes) -> tuple[bytes, bytes]:
+    """Return the canonical form, of which the digest is taken, and the same with each CRLF turned into LF, to keep."""
     lines = lf_lines(received)
     if lines is not None:
-        return received, LinesBody(lines)
+        return received, lines
     content = canonical(received)
-    return content, MemoryBody(content)
+    return content, content.replace(b"\r\n", b"\n")
 
 
 class Collector:
@@ -53,7 +54,7 @@ class Collector:
         self.received = 0
         self.beginning = b""
         self._open_spool = open_spool
-        self._pieces: list[MemoryBody | LinesBody] = []
+        self._pieces: list[bytes] = []
         self._head = b""
         self._spool: Spool | None = None
         self._hash = sha256()
@@ -64,40 +65,29 @@ class Collector:
         if len(self.beginning) < 4:
             self.beginning = (self.beginning + piece)[:4]
         self.received += len(piece)
-        if self._spool is not None:
-            content = canonical(piece)
-            self._spool.write(content)
-        else:
-            content, held = _held(piece)
-            self._pieces.append(held)
+        content, lines = _in_both_forms(piece)
         self._hash.update(content)
         self._octets += len(content)
-        if self.received > MEMORY_LIMIT and self._pieces:
+        if len(self._head) < HEADER_LIMIT:
+            self._head += content
+        if self._spool is not None:
+            self._spool.write(lines)
+            return
+        self._pieces.append(lines)
+        if self.received > MEMORY_LIMIT:
             self._move_to_spool()
 
     def _move_to_spool(self) -> None:
-        self._head = _beginning_of(self._pieces)
         self._spool = self._open_spool()
-        for piece in self._pieces:
-            for chunk in piece.chunks():
-                self._spool.write(chunk)
+        for lines in self._pieces:
+            self._spool.write(lines)
         self._pieces.clear()
 
     def message(self) -> Message:
         """Return the message made of all pieces."""
-        facts = header_facts(header_block(self._head or _beginning_of(self._pieces)))
-        digest = Digest(self._hash.digest())
-        if self._spool is not None:
-            return Message(digest, facts.digest, facts.message_id, self._octets, self._spool.body())
-        body = PiecedBody(tuple(self._pieces))
-        return Message(digest, facts.digest, facts.message_id, self._octets, body, is_as_digested=True)
-
-
-def _beginning_of(pieces: list[MemoryBody | LinesBody]) -> bytes:
-    """Return as much of a message as its headers may take, or a little more."""
-    beginning = b""
-    for piece in pieces:
-        beginning += b"".join(piece.chunks())
-        if len(beginning) >= HEADER_LIMIT:
-            break
-    return beginning
+        facts = header_facts(header_block(self._head))
+        body = self._spool.body(self._octets) if self._spool else PiecedBody(tuple(self._pieces))
+        is_in_memory = self._spool is None
+        return Message(
+            Digest(self._hash.digest()), facts.digest, facts.message_id, self._octets, body, is_as_digested=is_in_memory
+        )

@@ -30,13 +30,15 @@ def test_a_message_larger_than_the_budget_passes_alone() -> None:
 def test_a_spool_file_gives_back_what_was_written_to_several_readers_at_once(tmp_path: Path) -> None:
     spool = SpoolFile(tmp_path / "new")
     spool.write(b"a" * 1_500_000)
-    spool.write(b"b" * 10)
-    assert spool.octets == 1_500_010
-    first, second = spool.chunks(), spool.chunks()
+    spool.write(b"b\rc\r\n" * 10)
+    body = spool.body(1_500_060)
+    first, second = body.chunks(), body.chunks()
     assert next(first) == next(second)
-    whole = b"".join(spool.body().chunks())
-    assert whole == b"a" * 1_500_000 + b"b" * 10
-    assert max(len(chunk) for chunk in spool.chunks()) <= 1024 * 1024
+    whole = b"".join(body.chunks())
+    assert whole == b"a" * 1_500_000 + b"b\rc\r\r\n" * 10
+    assert body.octets == len(whole)
+    assert b"".join(body.lines()) == b"a" * 1_500_000 + b"b\rc\r\n" * 10
+    assert max(len(chunk) for chunk in body.chunks()) <= 1024 * 1024
 
 
 def open_files() -> int:

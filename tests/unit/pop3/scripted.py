@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from migrator.errors import FerryError
-from migrator.model import Body, ListedMessage, MemoryBody, MessageNumber, UniqueId
+from migrator.model import Body, ListedMessage, MessageNumber, PiecedBody, UniqueId
 from migrator.net import Clock
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
@@ -103,11 +103,13 @@ class MemorySpool:
 
     pieces: list[bytes] = field(default_factory=list)
 
-    def write(self, chunk: bytes) -> None:
-        self.pieces.append(chunk)
+    def write(self, lines: bytes) -> None:
+        self.pieces.append(lines)
 
-    def body(self) -> Body:
-        return MemoryBody(b"".join(self.pieces))
+    def body(self, octets: int) -> Body:
+        body = PiecedBody(tuple(self.pieces))
+        assert body.octets == octets
+        return body
 
 
 def source(**changes: object) -> Source:
