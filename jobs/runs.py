@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 
 from jobs.fingerprint import Fingerprints
@@ -65,7 +64,7 @@ class Runs:
             self._pulse.beat(account.name)
 
         around = Surroundings(stop=stop, progress=Beating(self._pulse), step=step)
-        with closing(self._ledger.another()) as own:
+        with self._ledger.lent() as own:
             return run_recorded(job_of(account, self.config.state_dir), own, around)
 
     def fingerprint(self, name: str) -> str:

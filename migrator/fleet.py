@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
-from migrator.errand import Job, Surroundings
+from migrator.errand import Errand, Job, Surroundings
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
@@ -32,7 +31,7 @@ def run_accounts(
         maildrops[job.source.host.lower(), job.source.port, job.source.username].append(job)
 
     def run(turns: Sequence[Job]) -> list[AccountReport]:
-        with closing(ledger.another()) as own:
+        with ledger.lent() as own:
             return [run_recorded(job, own, around, is_dry=is_dry) for job in turns]
 
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="account") as pool:
@@ -43,10 +42,13 @@ def run_accounts(
 def run_recorded(job: Job, ledger: Ledger, around: Surroundings, *, is_dry: bool = False) -> AccountReport:
     """Run one account and keep its report in the history. Whatever happens ends in the report."""
     try:
-        run = 0 if is_dry else ledger.history.run_started(job.name, around.clock())
-        report = run_account(job, ledger, around, is_dry=is_dry)
-        if not is_dry:
-            ledger.history.run_ended(run, report, around.clock())
+        if is_dry:
+            return run_account(Errand(job, ledger, around), is_dry=True)
+        with ledger.together():
+            run = ledger.history.run_started(job.name, around.clock())
+            errand = Errand(job, ledger, around)
+        report = run_account(errand)
+        ledger.history.run_ended(run, report, around.clock())
     except FerryError as error:  # the ledger itself
         return _failed(job, error)
     except Exception as error:  # noqa: BLE001  # one account's bug must not end the others; the report names it

@@ -10,10 +10,9 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from migrator.errand import Errand, Job, Surroundings
+from migrator.errand import Errand
 from migrator.errors import FerryError
 from migrator.fill import fill_new_destinations
-from migrator.ledger import Ledger
 from migrator.locks import account_lock
 from migrator.model import MessageRow
 from migrator.pop3.retrieve import RetrieveBrokenError
@@ -23,21 +22,18 @@ from migrator.transfer import Carrier
 from migrator.visit import Visit
 
 
-def run_account(
-    job: Job, ledger: Ledger, surroundings: Surroundings | None = None, *, is_dry: bool = False
-) -> AccountReport:
+def run_account(errand: Errand, *, is_dry: bool = False) -> AccountReport:
     """Copy what is new, prove every copy, delete at the source what the policy allows; report all of it.
 
     What a server, a disk or a person may do ends in the report, not in an exception. In a dry run nothing changes
     anywhere, no RETR is sent, and the report says what would be deleted.
     """
     began = time.monotonic()
-    errand = Errand(job, ledger, surroundings or Surroundings())
     try:
         if is_dry:
             Visit(errand).look()
         else:
-            with account_lock(job.state_dir, job.name):
+            with account_lock(errand.job.state_dir, errand.job.name):
                 Rounds(errand).work()
     except FerryError as error:
         errand.tally.trouble(error)

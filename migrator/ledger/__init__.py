@@ -2,12 +2,14 @@
 
 Every SQL statement of mailferry is in this package. Its public methods say facts (``copies stored``, ``listing
 noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/architecture
-the states). Times are seconds since the epoch, given by the caller.
+the states); inside ``together`` several are one. Times are seconds since the epoch, given by the caller.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ class Ledger:
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
         self.notes = ScheduleNotes(connection)
+        self._idle: list[Ledger] = []
 
     @classmethod
     def open(cls, state_dir: Path) -> Ledger:
@@ -48,6 +51,29 @@ class Ledger:
         """Open the same ledger once more for another run of this process; the writers of both queue."""
         before = self._connection
         return Ledger(Connection(before.path, writers=before.writers, is_dry=self._is_dry), is_dry=self._is_dry)
+
+    @contextmanager
+    def lent(self) -> Iterator[Ledger]:
+        """Lend a run another opening of this ledger; the next run gets it again, with its statements prepared."""
+        try:
+            own = self._idle.pop()
+        except IndexError:
+            own = self.another()
+        try:
+            yield own
+        finally:
+            own.rest()
+            self._idle.append(own)
+
+    def rest(self) -> None:
+        """Give back the memory that only makes reading again quick."""
+        self._connection.rest()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that is said inside: durable on leaving, all of it or nothing."""
+        with self._connection.transaction():
+            yield
 
     def maildrop(self, account: str, host: str, port: int, username: str) -> MaildropLedger:
         """Return what is known of a source, which gets a row if it is new."""
@@ -102,4 +128,6 @@ class Ledger:
 
     def close(self) -> None:
         """Close the database; what was committed stays."""
+        for idle in self._idle:
+            idle.close()
         self._connection.close()

@@ -24,6 +24,9 @@ BUSY_SECONDS = 60.0
 CACHE_KIB = 8 * 1024
 """Page cache of one connection: the price in memory for random look-ups by digest staying fast."""
 
+LOG_PAGES = 4_000
+"""How long the write-ahead log grows (16 MiB): the longer, the fewer times is a page of digests written back."""
+
 
 class Connection:
     """An open ledger database; safe to share between the threads of one run."""
@@ -50,8 +53,12 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all of it durably or nothing of it."""
+        """Write all of it durably or nothing of it; inside another transaction, as a part of that one."""
         with self._guard, self.writers, self.mapped():
+            is_part = self.sql.in_transaction
+            if is_part:
+                yield self.sql
+                return
             self.sql.execute("begin immediate")
             try:
                 yield self.sql
@@ -89,6 +96,11 @@ class Connection:
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
+    def rest(self) -> None:
+        """Give back the memory of the page cache."""
+        with self.reading() as sql:
+            sql.execute("pragma shrink_memory")
+
     def close(self) -> None:
         """Close the database; what was committed stays."""
         with self._guard:
@@ -101,6 +113,7 @@ def _open(path: Path, write_lock: threading.RLock) -> sqlite3.Connection:
         path.chmod(0o600)  # whatever the umask
     sql = _connected(str(path))
     sql.execute("pragma synchronous = full")
+    sql.execute(f"pragma wal_autocheckpoint = {LOG_PAGES}")
     if sql.execute("pragma user_version").fetchone()[0] != VERSION:
         with write_lock:
             sql.execute("pragma journal_mode = wal")

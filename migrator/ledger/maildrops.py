@@ -28,6 +28,7 @@ from migrator.model import (
 )
 
 _CHUNK = 10_000
+_PAGE = 2_000
 
 _LISTING_TABLE = """
 create temp table if not exists listing (
@@ -241,24 +242,29 @@ class MaildropLedger:
     def listed(self, destination_ids: Sequence[int]) -> Iterator[KnownMessage]:
         """Yield every message of the listing, in the order of their numbers.
 
-        Before ``note`` an unknown message has the row that ``note`` would give it. Must be exhausted.
+        Before ``note`` an unknown message has the row that ``note`` would give it. Memory stays flat.
         """
         marks = ", ".join("?" * len(destination_ids))
-        with self._connection.reading() as sql:
-            (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
-            rows = sql.execute(
-                "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(c.id, 0), c.digest,"
-                " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
-                f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
-                " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), coalesce(p.attempts, 0), p.last_at,"
-                " p.accepted_at is not null"
-                " from temp.listing l left join messages m on m.id = l.message_id"
-                " left join contents c on c.id = coalesce(m.content_id, l.content_id)"
-                " left join problems p on p.message_id = m.id order by l.number",
-                (base, *destination_ids, len(destination_ids)),
-            )
-            for row in rows:
-                yield KnownMessage._make(row)
+        query = (
+            "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(c.id, 0), c.digest,"
+            " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
+            f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
+            " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), coalesce(p.attempts, 0), p.last_at,"
+            " p.accepted_at is not null"
+            " from temp.listing l left join messages m on m.id = l.message_id"
+            " left join contents c on c.id = coalesce(m.content_id, l.content_id)"
+            " left join problems p on p.message_id = m.id where l.number > ? order by l.number limit ?"
+        )
+        last = 0
+        while True:
+            with self._connection.reading() as sql:
+                (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
+                values = (base, *destination_ids, len(destination_ids), last, _PAGE)
+                rows = sql.execute(query, values).fetchall()
+            yield from map(KnownMessage._make, rows)
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1][0]
 
     def contents(self, rows: Sequence[MessageRow]) -> dict[MessageRow, Content]:
         """Return what these messages turned out to be; one that was never retrieved is left out."""

@@ -126,6 +126,42 @@ def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
             assert sql.execute("select count(*) from destinations").fetchone() == (0,)
 
 
+def test_what_is_said_together_is_one_transaction(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger, closing(ledger.another()) as reader:
+        with ledger.together():
+            ledger.history.run_started("alice", 1.0)
+            ledger.maildrop("alice", "h", 995, "u")
+            assert reader.history.last_runs("alice") == []
+        assert len(reader.history.last_runs("alice")) == 1
+
+
+def test_what_is_said_together_is_undone_together(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+
+        def begin_badly() -> None:
+            with ledger.together():
+                ledger.history.run_started("alice", 1.0)
+                ledger.copies("shelf", "no kind")
+
+        with pytest.raises(FerryError, match="break its rules"):
+            begin_badly()
+        assert ledger.history.last_runs("alice") == []
+        ledger.history.run_started("alice", 2.0)
+        assert [run.started_at for run in ledger.history.last_runs("alice")] == [2.0]
+
+
+def test_runs_side_by_side_are_lent_different_openings_and_the_next_run_one_of_them(path: Path) -> None:
+    with closing(Ledger.open(path.parent)) as ledger:
+        with ledger.lent() as first, ledger.lent() as second:
+            assert len({first, second, ledger}) == 3
+        with ledger.lent() as third:
+            assert third in {first, second}
+            third.history.run_started("alice", 1.0)
+        assert len(ledger.history.last_runs("alice")) == 1
+    with pytest.raises(FerryError):  # closed with the ledger that lent it
+        third.history.last_runs("alice")
+
+
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     folder = tmp_path / "disk"
     folder.mkdir()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,16 @@ def test_what_was_listed_is_known_by_unique_id_and_octets(book: Book) -> None:
     assert book.match([(b"a", 10), (b"b", 20)]) == 0
     assert book.match([(b"b", 20), (b"a", 10)]) == 0
     assert book.match([(b"a", 11), (b"b", 20), (b"c", 30)]) == 2
+
+
+def test_a_long_listing_comes_whole_and_holds_up_no_other_thread_meanwhile(book: Book) -> None:
+    lines = [(b"%d" % number, number) for number in range(1, 4_502)]
+    book.note(lines)
+    listed = book.drop.listed([book.copies.destination_id])
+    first = next(listed)
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(book.drop.unique_ids, [first.row]).result(60) == {first.row: b"1"}
+    assert [first.octets, *(message.octets for message in listed)] == [octets for _, octets in lines]
 
 
 def test_a_message_keeps_its_row_wherever_it_stands(book: Book) -> None:
