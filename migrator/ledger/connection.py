@@ -155,13 +155,14 @@ def _migrate(sql: sqlite3.Connection, path: Path) -> None:
             f"the ledger {path} was written by a newer mailferry (its version is {version}, this program's {VERSION})",
             cure="install the newer mailferry again",
         )
-    from sqlite_utils import Database  # takes a fifth of the program's start, and a ledger is made once
-
-    from migrator.ledger.schema import migrations
+    from migrator.ledger import schema  # a ledger is made once
 
     sql.execute("begin immediate")  # two programs may find the same new ledger
     try:
-        migrations.apply(Database(sql, recursive_triggers=False, execute_plugins=False))
+        if sql.execute("select 1 from sqlite_schema").fetchone():
+            schema.migrate(sql)
+        else:
+            schema.create(sql)
         sql.execute(f"pragma user_version = {VERSION}")
         sql.execute("commit")
     except BaseException:

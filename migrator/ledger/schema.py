@@ -7,10 +7,21 @@ fails here even if the program asked for it. A migration, once released, is neve
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
+from collections.abc import Callable
+from datetime import UTC, datetime
+from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
-migrations = Migrations("mailferry")
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_Migration = Callable[[Connection], None]
+
+_SET = "mailferry"
+_ACCOUNT_OF_MIGRATIONS = (  # as sqlite-utils keeps it
+    "create table _sqlite_migrations (id integer primary key, migration_set text, name text, applied_at text)",
+    "create unique index idx__sqlite_migrations_migration_set_name on _sqlite_migrations (migration_set, name)",
+)
 
 _LEGAL_COPY_MOVES = {
     "intended": ("stored", "verified"),
@@ -28,19 +39,44 @@ _LEGAL_MESSAGE_MOVES = {
 }
 
 
-@migrations()
-def m001_initial(db: Database) -> None:
+def create(sql: Connection) -> None:
+    """Make a new ledger: apply every migration, and keep account of it as ``migrate`` does, without its library."""
+    for statement in _ACCOUNT_OF_MIGRATIONS:
+        sql.execute(statement)
+    for migration in MIGRATIONS:
+        migration(sql)
+        sql.execute(
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values (?, ?, ?)",
+            (_SET, migration.__name__, str(datetime.now(UTC))),
+        )
+
+
+def migrate(sql: Connection) -> None:
+    """Bring a ledger of an earlier release up to date."""
+    from sqlite_utils import Database  # takes a fifth of the program's start, and most ledgers never need it
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations(_SET)
+    for migration in MIGRATIONS:
+        migrations(name=migration.__name__)(_applied_by(migration))
+    migrations.apply(Database(sql, recursive_triggers=False, execute_plugins=False))
+
+
+def _applied_by(migration: _Migration) -> Callable[[Database], None]:
+    return lambda db: migration(db.conn)
+
+
+def m001_initial(sql: Connection) -> None:
     """Create everything that the first release needs."""
     for statement in (*_TABLES, *_INDEXES, *_APPEND_ONLY):
-        db.execute(statement)
-    db.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
-    db.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+        sql.execute(statement)
+    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
 
 
-@migrations()
-def m002_worker_notes(db: Database) -> None:
+def m002_worker_notes(sql: Connection) -> None:
     """Give the scheduled worker a place for what it must not forget, and a quick way to count deletions."""
-    db.execute(
+    sql.execute(
         """create table worker_notes (
             topic text not null,
             name text not null,
@@ -48,11 +84,10 @@ def m002_worker_notes(db: Database) -> None:
             primary key (topic, name)
         ) strict, without rowid"""
     )
-    db.execute("create index deletions_by_account on deletions (account)")
+    sql.execute("create index deletions_by_account on deletions (account)")
 
 
-@migrations()
-def m003_cheaper_rules(db: Database) -> None:
+def m003_cheaper_rules(sql: Connection) -> None:
     """Say the same rules in a way that costs a message half: every copy and every message passes them several times.
 
     SQLite makes a table in memory for an ``in (...)`` of a constraint, for each row that it checks. And until a message
@@ -60,18 +95,21 @@ def m003_cheaper_rules(db: Database) -> None:
     """
     tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made anew
     for table in tables:
-        db.execute(f"create temp table kept_{table} as select * from {table}")
-    db.execute("delete from problems")
+        sql.execute(f"create temp table kept_{table} as select * from {table}")
+    sql.execute("delete from problems")
     for table, columns in _CHEAPER_TABLES.items():
-        db.execute(f"drop table {table}")
-        db.execute(f"create table {table} ({columns}) strict")
+        sql.execute(f"drop table {table}")
+        sql.execute(f"create table {table} ({columns}) strict")
     for table in tables:
-        db.execute(f"insert into {table} select * from kept_{table}")
-        db.execute(f"drop table kept_{table}")
+        sql.execute(f"insert into {table} select * from kept_{table}")
+        sql.execute(f"drop table kept_{table}")
     for index in _CHEAPER_INDEXES:
-        db.execute(f"create {index}")
-    db.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
-    db.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+        sql.execute(f"create {index}")
+    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+
+
+MIGRATIONS: tuple[_Migration, ...] = (m001_initial, m002_worker_notes, m003_cheaper_rules)
 
 
 def _one_of(column: str, *values: str) -> str:

@@ -6,12 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from migrator.errors import FerryError, Kind
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.connection import VERSION
-from migrator.ledger.schema import m001_initial
+from migrator.ledger.schema import m001_initial, migrate
 from tests.faults import fill_disk, small_disk
 from tests.unit.shelf import simple
 
@@ -41,8 +40,7 @@ _KNOWN = (
 def put_first_release(path: Path) -> None:
     """Leave a ledger as the first release did, with something in every table that a migration might touch."""
     with closing(sqlite3.connect(path)) as sql, sql:
-        db = Database(sql)
-        m001_initial(db)
+        m001_initial(sql)
         sql.execute("create table _sqlite_migrations (migration_set text, name text, applied_at text)")
         sql.execute("insert into _sqlite_migrations values ('mailferry', 'm001_initial', '2026-11-01')")
         for statement in _KNOWN:
@@ -84,9 +82,17 @@ def test_a_migrated_ledger_refuses_what_a_new_one_refuses(path: Path, tmp_path: 
     put_first_release(path)
     Ledger.open(path.parent).close()
     Ledger.open(tmp_path / "new").close()
-    rules = "select type, name, sql from sqlite_schema where name not like '_sqlite%' order by name"
+    rules = "select type, name, sql from sqlite_schema where tbl_name != '_sqlite_migrations' order by name"
     with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(tmp_path / "new" / FILE_NAME)) as new:
         assert old.execute(rules).fetchall() == new.execute(rules).fetchall()
+
+
+def test_nothing_is_left_to_migrate_in_a_new_ledger(path: Path) -> None:
+    Ledger.open(path.parent).close()
+    with closing(sqlite3.connect(path)) as sql:
+        before = list(sql.iterdump())
+        migrate(sql)
+        assert list(sql.iterdump()) == before
 
 
 def test_a_dry_look_at_an_earlier_ledger_migrates_nothing(path: Path) -> None:
