@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
+from operator import lt
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Final
@@ -76,27 +76,25 @@ class Text:
         last = piece.rfind(b"\n")
         self._open_line = len(piece) - last - 1 if last >= 0 else self._open_line + len(piece)
 
-    def numbered_lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield offset, message number and the rest of every line. Raises ``protocol`` for a line without a number."""
-        for offset, line in self._lines_from(0):
-            number, _, rest = line.lstrip(b" \t").partition(b" ")
-            if not (number.isdigit() and len(number) < 16):
-                raise out_of_step("a line of its listing has no message number", line)
-            yield offset, int(number), rest.lstrip(b" \t")
+    def columns(self) -> Iterator[tuple[list[int], list[bytes]]]:
+        """Yield message numbers and what stands behind each, thousands at a time.
 
-    def _lines_from(self, offset: int) -> Iterator[tuple[int, bytes]]:
-        """Yield offset and content of every line that is not empty; other readers may move the file meanwhile."""
+        Raises ``protocol`` for a line without a number.
+        """
+        for block in self.whole_lines():
+            yield _two_words_each(block) or _whatever_words(block)
+
+    def whole_lines(self) -> Iterator[bytes]:
+        """Yield the text in blocks that end with a line end; other readers may move the file meanwhile."""
         rest = b""
-        read_to = offset
+        read_to = 0
         while block := self.read(read_to, _BLOCK):
             read_to += len(block)
-            *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                if stripped := line.rstrip(b"\r"):
-                    yield offset, stripped
-                offset += len(line) + 1
+            lines, line_end, rest = (rest + block).rpartition(b"\n")
+            if line_end:
+                yield lines + line_end
         if rest:
-            yield offset, rest
+            yield rest + b"\n"
 
     def read(self, offset: int, octets: int) -> bytes:
         """Return up to ``octets`` bytes from ``offset`` on."""
@@ -108,12 +106,35 @@ class Text:
         self._file.close()
 
 
-@dataclass(slots=True)
-class _Places:
-    """Where each message's line stands in UIDL's text, by number, and whether the lines are in that order."""
+def _two_words_each(block: bytes) -> tuple[list[int], list[bytes]] | None:
+    """Split lines that are a number and a word, as nearly all are; None if one is not, or has other white space.
 
-    offsets: array[int]
-    is_ordered: bool
+    Splitting all at once and putting it together again takes a third of the time of splitting line by line.
+    """
+    words = block.split()
+    lines = block.count(b"\n")
+    if len(words) != 2 * lines or b"%b %b\r\n" * lines % tuple(words) != block:
+        return None
+    numbers = _as_numbers(words[::2])
+    return (numbers, words[1::2]) if numbers else None
+
+
+def _whatever_words(block: bytes) -> tuple[list[int], list[bytes]]:
+    found = [_entry_of(line) for line in block.split(b"\n") if line.rstrip(b"\r")]
+    return [int(number) for number, _ in found], [behind for _, behind in found]
+
+
+def _as_numbers(words: list[bytes]) -> list[int] | None:
+    """Return what these decimal numbers are, None if one is none or may not fit 64 bits."""
+    return list(map(int, words)) if b"".join(words).isdigit() and max(map(len, words)) < 19 else None
+
+
+def _entry_of(line: bytes) -> tuple[bytes, bytes]:
+    """Return a line's message number, in digits, and what stands behind it. Raises ``protocol`` if it has none."""
+    number, _, behind = line.rstrip(b"\r").lstrip(b" \t").partition(b" ")
+    if not (number.isdigit() and len(number) < 16):
+        raise out_of_step("a line of its listing has no message number", line)
+    return number, behind.lstrip(b" \t")
 
 
 class Listing:
@@ -130,7 +151,7 @@ class Listing:
         self._size_text = sizes
         self._id_text = unique_ids
         self._sizes: array[int] | None = None
-        self._places: _Places | None = None
+        self._id_offsets: array[int] | None = None
 
     @property
     def count(self) -> int:
@@ -173,38 +194,57 @@ class Listing:
         """Yield number and unique-id in the order of numbers."""
         if self._id_text is None:
             return
-        if self._places is None:
-            self._places = _places_by_number(self._id_text, highest)
-        if self._places.is_ordered:
-            for _, number, unique_id in self._id_text.numbered_lines():
-                yield number, unique_id
-            return
-        for index, offset in enumerate(self._places.offsets):
+        if self._id_offsets is None:
+            is_ordered = _is_ordered(self._id_text)
+            self._id_offsets = array("Q") if is_ordered else _offsets_by_number(self._id_text, highest)
+        if not self._id_offsets:
+            for numbers, unique_ids in self._id_text.columns():
+                yield from zip(numbers, unique_ids, strict=True)
+        for index, offset in enumerate(self._id_offsets):
             if offset != _MISSING:
-                line = self._id_text.read(offset, MAX_LINE + 2).partition(b"\n")[0].rstrip(b"\r")
-                yield index + 1, line.lstrip(b" \t").partition(b" ")[2].lstrip(b" \t")
+                line = self._id_text.read(offset, MAX_LINE + 2).partition(b"\n")[0]
+                yield index + 1, _entry_of(line)[1]
 
 
 def _sizes_by_number(text: Text, highest: int) -> array[int]:
     sizes = array("Q")
-    for _, number, rest in text.numbered_lines():
-        octets = rest.partition(b" ")[0].rstrip()
-        if not (octets.isdigit() and len(octets) < 19):
-            raise out_of_step("LIST gives no size for a message", b"%d %s" % (number, rest))
-        _put(sizes, number, int(octets), highest, Verb.LIST)
+    for numbers, behind in text.columns():
+        octets = _as_numbers(behind) or [_octets_of(words) for words in behind]
+        following = range(len(sizes) + 1, len(sizes) + 1 + len(numbers))
+        if numbers == list(following) and following.stop <= highest + 1:
+            sizes.extend(octets)
+            continue
+        for number, size in zip(numbers, octets, strict=True):
+            _put(sizes, number, size, highest, Verb.LIST)
     return sizes
 
 
-def _places_by_number(text: Text, highest: int) -> _Places:
-    """Note where every unique-id stands; one for a message that LIST does not name is of no use."""
-    places = _Places(array("Q"), is_ordered=True)
+def _octets_of(words: bytes) -> int:
+    octets = words.partition(b" ")[0].rstrip()
+    if not (octets.isdigit() and len(octets) < 19):
+        raise out_of_step("LIST gives no size for a message", words)
+    return int(octets)
+
+
+def _is_ordered(text: Text) -> bool:
     before = 0
-    for offset, number, _ in text.numbered_lines():
-        places.is_ordered = places.is_ordered and before < number
-        before = number
-        if 0 < number <= highest:
-            _put(places.offsets, number, offset, highest, Verb.UIDL)
-    return places
+    for numbers, _ in text.columns():
+        if not all(map(lt, [before, *numbers], numbers)):
+            return False
+        before = numbers[-1] if numbers else before
+    return True
+
+
+def _offsets_by_number(text: Text, highest: int) -> array[int]:
+    """Note where every unique-id stands; one for a message that LIST does not name is of no use."""
+    offsets = array("Q")
+    offset = 0
+    for block in text.whole_lines():
+        for line in block.split(b"\n")[:-1]:
+            if line.rstrip(b"\r") and 0 < (number := int(_entry_of(line)[0])) <= highest:
+                _put(offsets, number, offset, highest, Verb.UIDL)
+            offset += len(line) + 1
+    return offsets
 
 
 def _put(values: array[int], number: int, value: int, highest: int, verb: Verb) -> None:

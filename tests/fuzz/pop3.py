@@ -165,12 +165,12 @@ def listing(data: bytes) -> None:
         assert isinstance(_lines(slices.of(content)), str)
 
 
-def _lines(pieces: Iterable[bytes]) -> list[tuple[int, int, bytes]] | str:
+def _lines(pieces: Iterable[bytes]) -> list[tuple[int, bytes]] | str:
     text = Text(allowed=200, spool_dir=None)
     try:
         for piece in pieces:
             text.write(piece)
-        return list(text.numbered_lines())
+        return [entry for numbers, behind in text.columns() for entry in zip(numbers, behind, strict=True)]
     except FerryError as error:
         return str(error.kind)
     finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -184,9 +185,31 @@ def test_a_large_listing_goes_to_the_folder_it_was_given(tmp_path: Path) -> None
     for _ in range(200):
         text.write(line * 100)
     assert text.octets == 200 * 100 * len(line)
-    assert sum(1 for _ in text.numbered_lines()) == 20_000
+    assert sum(len(numbers) for numbers, _ in text.columns()) == 20_000
     assert list(tmp_path.iterdir()) == []  # it has no name
     text.close()
+
+
+_ORDINARY = st.builds(b"%d %b".__mod__, st.tuples(st.integers(0, 10**14), st.binary(min_size=1, max_size=4)))
+_LINE = (
+    st.sampled_from([b"", b"7", b"7 ", b"7 7", b"7 a b", b" 7  a", b"7\ta", b"7 a\x0b", b"007 0", b"x 1"]) | _ORDINARY
+)
+
+
+@given(st.lists(_LINE.filter(lambda line: not set(b"\r\n") & set(line))), st.sampled_from([b"\r\n", b"\n", b"\r\r\n"]))
+def test_many_lines_are_read_as_each_one_would_be(lines: list[bytes], line_end: bytes) -> None:
+    found = [re.fullmatch(rb"[ \t]*(\d{1,15})(?: [ \t]*(.*))?", line, re.S) for line in lines if line]
+    text = Text(entries_allowed(Stat(0, 0)), None)
+    try:
+        text.write(b"1 1" + line_end + b"".join(line + line_end for line in lines))
+        read = [entry for numbers, behind in text.columns() for entry in zip(numbers, behind, strict=True)]
+    except FerryError:
+        assert None in found
+    else:
+        assert read == [(1, b"1"), *((int(one[1]), one[2] or b"") for one in found if one)]
+        assert None not in found
+    finally:
+        text.close()
 
 
 def test_a_closed_listing_is_gone() -> None:
