@@ -83,6 +83,7 @@ def storage_error(error: OSError, doing: str) -> FerryError:
         errno.EROFS: "the file system is mounted read-only: mount it for writing",
         errno.EACCES: "give the user that runs mailferry the right to read and write there",
         errno.EPERM: "give the user that runs mailferry the right to read and write there",
+        errno.ENOTDIR: "the path must be that of a folder: name another one, or move the file away",
         errno.EIO: "the disk reports errors: look at the system's log and at the disk's health",
     }
     cure = cures.get(error.errno or 0, "look at the file system; the next run tries again")

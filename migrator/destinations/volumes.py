@@ -26,6 +26,7 @@ from migrator.destinations.files import (
     make_folder,
     read_range,
     stamp_of,
+    storage_error,
     sync_folder,
 )
 
@@ -101,6 +102,8 @@ def names_on_disk(folder: Path) -> list[str]:
             return sorted(entry.name for entry in entries if entry.name.endswith(".mbox"))
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise storage_error(error, f"looking at the archive {folder}") from error
 
 
 def regular_file(path: Path) -> os.stat_result | None:

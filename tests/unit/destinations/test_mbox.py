@@ -136,6 +136,19 @@ def test_an_independent_reading_finds_the_messages(open_mbox: Open, folder: Path
 # --------------------------------------------------------------------------------------------- volumes
 
 
+def test_a_file_in_the_place_of_the_folder_is_an_error_that_says_so(
+    open_mbox: Open, folder: Path, memory: Memory
+) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_bytes(b"From somebody's mbox\n")
+    for attempt in (lambda: store(open_mbox(), memory, [simple(1)]), lambda: open_mbox().probe()):
+        with pytest.raises(FerryError, match="Not a directory") as caught:
+            attempt()
+        assert caught.value.kind is Kind.ARCHIVE
+        assert "folder" in caught.value.cure
+    assert folder.read_bytes() == b"From somebody's mbox\n"
+
+
 def test_a_new_month_begins_a_new_volume(open_mbox: Open, folder: Path, memory: Memory) -> None:
     times = [datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)]
     for number, now in enumerate(times):
