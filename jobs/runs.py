@@ -11,6 +11,7 @@ from jobs.policy import Outcome, outcome_of
 from jobs.queue import Job
 from jobs.worker import Pulse
 from migrator import config
+from migrator.apart import Porters
 from migrator.ends import job_of
 from migrator.errand import Surroundings
 from migrator.fleet import run_recorded
@@ -50,6 +51,7 @@ class Runs:
         self._ledger = ledger
         self._fingerprints = fingerprints
         self._pulse = pulse
+        self._porters = Porters()
         self._run = run or self._run_recorded
         self.config = configuration
 
@@ -63,7 +65,7 @@ class Runs:
         def step(_name: str) -> None:
             self._pulse.beat(account.name)
 
-        around = Surroundings(stop=stop, progress=Beating(self._pulse), step=step)
+        around = Surroundings(stop=stop, progress=Beating(self._pulse), step=step, bringer=self._porters.lent)
         with self._ledger.lent() as own:
             return run_recorded(job_of(account, self.config.state_dir), own, around)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
@@ -73,20 +74,27 @@ def policy_of(source: config.Source, limits: Limits) -> Policy:
 
 
 def destination_of(
-    place: config.Destination, state_dir: Path, step: Callable[[str], None] = lambda _name: None
+    place: config.Destination, state_dir: Path, step: Callable[[str], None] | None = None
 ) -> Destination:
-    """Return a destination; connects to nothing yet."""
+    """Return a destination; connects to nothing yet. ``step`` is told the name of each durable step."""
+    from migrator.destinations.files import no_step
+
+    step = step or no_step
     match place:
         case config.MboxDestination():
             from migrator.destinations.mbox import MboxDestination
 
             return MboxDestination(
-                place.path, state_dir=state_dir, clock=_utc_now, volume_limit=place.volume_size, step=step
+                place.path,
+                state_dir=state_dir,
+                clock=partial(datetime.now, UTC),
+                volume_limit=place.volume_size,
+                step=step,
             )
         case config.MaildirDestination():
             from migrator.destinations.maildir import MaildirDestination
 
-            return MaildirDestination(place.path, state_dir=state_dir, clock=_utc_now, step=step)
+            return MaildirDestination(place.path, state_dir=state_dir, clock=partial(datetime.now, UTC), step=step)
         case config.ImapDestination():
             from migrator.destinations.imap import ImapDestination, ImapSettings
 
@@ -114,7 +122,3 @@ def label_of(place: config.Destination) -> str:
     if isinstance(place, config.ImapDestination):
         return f"{place.folder} of {place.username} at {place.host}"
     return f"{place.type} {place.path}"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from migrator.apart import Bringer
 from migrator.destinations import Destination
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
@@ -41,6 +43,8 @@ class Surroundings:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Silent)
     step: Callable[[str], None] = lambda _name: None
+    bringer: Callable[[Carrier, int], AbstractContextManager[Bringer]] = lambda carrier, _: nullcontext(carrier)
+    """Who is to bring so many messages to a carrier's destination: the carrier, or a porter (``migrator.apart``)."""
     open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
 
 

@@ -7,7 +7,9 @@ these at the seam where they appear, and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -105,11 +107,19 @@ class FerryError(Exception):
         self.advice = advice or usual_advice
         self.wait = wait
 
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], FerryError], tuple[dict[str, Any]]]:
+        """Travel between processes with all that is known; a subclass arrives as a plain one."""
+        return _arrived, (vars(self),)
+
     def __str__(self) -> str:
         """Say it in one line: what happened, the server's words, the cure."""
         words = f' (the server said: "{self.server_words}")' if self.server_words else ""
         cure = f"; {self.cure}" if self.cure else ""
         return f"{self.message}{words}{cure}"
+
+
+def _arrived(facts: dict[str, Any]) -> FerryError:
+    return FerryError(**facts)
 
 
 class ConfigError(Exception):

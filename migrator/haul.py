@@ -7,6 +7,7 @@ recorded in the ledger by this thread, in order; what is then proven everywhere 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 
 from migrator.delivery import Delivered, Delivery, Parcel
@@ -23,7 +24,6 @@ from migrator.spool import OctetBudget, SpoolFile
 from migrator.transfer import Carrier
 
 BATCH_MESSAGES = 500
-"""A batch is at least as long, in messages; longer if every destination takes more at once: it costs five fsyncs."""
 BATCH_OCTETS = 8 * 1024 * 1024
 BUDGET_OCTETS = 24 * 1024 * 1024
 _ARCHIVE_BATCH = 200
@@ -34,8 +34,8 @@ KEEP_ALIVE_SECONDS = 20.0
 class Haul:
     """What one session brings home."""
 
-    def __init__(self, errand: Errand, session: Session, changed_before: set[MessageRow]) -> None:
-        """Prepare; ``changed_before`` are messages that were found changed by an earlier run too."""
+    def __init__(self, errand: Errand, session: Session, changed_before: set[MessageRow], messages: int) -> None:
+        """Prepare for so many messages; ``changed_before`` were found changed by an earlier run too."""
         self._errand = errand
         self._session = session
         self._tally = errand.tally
@@ -43,9 +43,9 @@ class Haul:
         self._changed_before = changed_before
         # Where retrieving deletes, each message is made durable before the next one is asked for.
         self._budget = OctetBudget(1 if session.retrieving_deletes else BUDGET_OCTETS)
-        self._delivery = Delivery(errand.carriers, self._budget, errand.unusable)
-        at_once = min(carrier.destination.limits.messages for carrier in errand.carriers)
-        self._batch_messages = max(BATCH_MESSAGES, at_once)
+        self._bringers = ExitStack()
+        bringers = [self._bringers.enter_context(errand.around.bringer(one, messages)) for one in errand.carriers]
+        self._delivery = Delivery(errand.carriers, self._budget, errand.unusable, bringers)
         self._on_the_way: dict[MessageNumber, Wanted] = {}
         self._arrived: list[Parcel] = []  # not known to be in step
         self._batch: list[Parcel] = []
@@ -135,6 +135,7 @@ class Haul:
     def close(self) -> None:
         """End the threads, when they are done with what they have."""
         self._delivery.close()
+        self._bringers.close()
 
     def _sent(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
         for message in wanted:
@@ -159,11 +160,10 @@ class Haul:
                 self._batch_octets += sum(parcel.message.octets for parcel in self._arrived)
                 self._arrived.clear()
                 self._record_finished()
-                if len(self._batch) >= self._batch_messages or self._batch_octets >= BATCH_OCTETS:
+                if len(self._batch) >= BATCH_MESSAGES or self._batch_octets >= BATCH_OCTETS:
                     self._send_batch()
             case Blocked():
-                if self._delivery.is_idle:  # else what is under way makes room, and this batch may still grow
-                    self._send_batch()
+                self._send_batch()
                 self._wait()
 
     def _arrive(self, event: Retrieved) -> None:

@@ -97,7 +97,7 @@ class Visit:
         self._errand.around.step("listing.noted")
         handled_before = self._errand.contents_handled
         plan = self._plan(self._tally.counted(self._known()))
-        with closing(Haul(self._errand, session, self._changed_before)) as haul:
+        with closing(Haul(self._errand, session, self._changed_before, plan.messages)) as haul:
             self._work(session, plan, haul)
         self.has_found_new = self._errand.contents_handled > handled_before
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):

@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from migrator.apart import Porters
 from migrator.destinations import Destination
 from migrator.destinations.mbox import MboxDestination
 from migrator.errand import Job, Surroundings
@@ -58,6 +59,7 @@ class Rig:
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda _name: None
     destinations: Callable[[Rig], Sequence[Destination]] | None = None
+    porters: Porters | None = None
 
     @property
     def archive(self) -> Path:
@@ -80,6 +82,8 @@ class Rig:
     def migrate(self, *, is_dry: bool = False) -> AccountReport:
         """Run once in this process; the report adds up, whatever else it says."""
         around = Surroundings(clock=self.clock, step=self.step)
+        if self.porters:
+            around = replace(around, bringer=self.porters.lent)
         with closing(Ledger.open_dry(self.state) if is_dry else Ledger.open(self.state)) as ledger:
             report = run_accounts([self.job()], ledger, around, is_dry=is_dry)[0]
         assert report.listed == report.known + report.new, report
@@ -109,7 +113,10 @@ def mboxrd(content: bytes) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a child process is to do: one run, dying at the ``count``-th time of a step."""
+    """What a child process is to do: one run, dying at the ``count``-th time of a step.
+
+    With ``apart`` a porter does the storing, and it is the porter that dies if the step is one of the archive's.
+    """
 
     folder: str
     port: int
@@ -118,6 +125,7 @@ class Orders:
     delete: bool = True
     step: str = ""
     count: int = 1
+    apart: bool = False
 
 
 def child(orders: Orders) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrator.apart import Porters
 from migrator.commands import DONE, INTERRUPTED, NOT_ALL_DONE
 from migrator.commands.opening import configuration, keep_secrets, ledger_in, with_passwords
 from migrator.commands.stopping import stopping
@@ -36,7 +37,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     with stopping(screen) as stop:
         try:
             with _ledger(config.state_dir, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
-                around = Surroundings(stop=stop, progress=progress)
+                around = Surroundings(stop=stop, progress=progress, bringer=Porters().lent)
                 reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
         except FerryError as error:  # the ledger, without which no account can be worked
             reports = [AccountReport(job.name, Status.FAILED, problems=[Problem.of(error)]) for job in jobs]

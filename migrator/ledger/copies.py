@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from migrator.destinations import (
@@ -82,6 +83,11 @@ class CopiesLedger:
         """Stand for a destination that the ledger has given a number."""
         self._connection = connection
         self.destination_id = destination_id
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the database is."""
+        return self._connection.path
 
     def recollection(self) -> Recollection:
         """Return what a destination needs to know to find what happened since."""

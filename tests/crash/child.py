@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from migrator.apart import Porters
+from migrator.destinations import Destination
+from migrator.destinations.mbox import MboxDestination
+from tests.crash.dying import Dying, is_porter
 from tests.rig import At, Orders, Rig, deleting, keeping
 
 
 def main() -> None:
     sys.stdin.readline()  # until our parent knows our process number
     orders = Orders(**json.loads(sys.argv[1]))
-    seen: Counter[str] = Counter()
-
-    def step(name: str) -> None:
-        seen[name] += 1
-        if (name, seen[name]) == (orders.step, orders.count):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user, step=step)
+    rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user)
+    rig.step = Dying(orders.step, orders.count)
+    if orders.apart:
+        rig.porters, rig.destinations = Porters(worth_it=1), partial(archive_of_a_porter, orders)
     report = (deleting(rig) if orders.delete else keeping(rig)).migrate()
     sys.stdout.write(json.dumps(report.as_json()))
+
+
+def archive_of_a_porter(orders: Orders, rig: Rig) -> list[Destination]:
+    """Return an archive that can be handed to another process, and dies there only."""
+    dying = Dying(orders.step, orders.count, where=is_porter)
+    return [MboxDestination(rig.archive, state_dir=rig.state, clock=partial(datetime.now, UTC), step=dying)]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections import Counter, deque
@@ -103,16 +104,48 @@ def test_the_clean_run_passes_the_steps_of_its_archive(tmp_path: Path) -> None:
     }
 
 
+PORTERS_STEPS = [
+    "mbox.folder-created",
+    "mbox.volume-created",
+    "mbox.directory-synced",
+    "mbox.appending",
+    "mbox.appended",
+    "mbox.fsynced",
+]
+
+
+@pytest.mark.parametrize("step", PORTERS_STEPS)
+def test_where_a_porter_dies_the_run_goes_on_without_it(tmp_path: Path, step: str) -> None:
+    with Pop3Server(Maildrop(MESSAGES)) as server:
+        process = start(Orders(str(tmp_path), server.port, server.password, step=step, apart=True))
+        said, _ = process.communicate("go\n", timeout=60.0)
+        assert process.returncode == 0
+        report = json.loads(said)
+        assert (report["status"], report["verified"], report["deleted"]) == ("ok", len(MESSAGES), len(MESSAGES))
+        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), step)
+
+
+@pytest.mark.parametrize("step", ["listing.noted", "messages.copied", "deletion.requested"])
+def test_a_kill_beside_a_porter_loses_and_doubles_nothing(tmp_path: Path, step: str) -> None:
+    with Pop3Server(Maildrop(MESSAGES)) as server:
+        orders = Orders(str(tmp_path), server.port, server.password, step=step, apart=True)
+        assert child(orders).returncode == -signal.SIGKILL
+        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), step)
+
+
 COMMANDS = ["GREETING", "CAPA", "USER", "STAT", "LIST", "UIDL", "RETR", "DELE", "QUIT"]
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["alone", "with a porter"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("verb", [*COMMANDS, "AUTH"])
-def test_a_kill_at_any_command_loses_and_doubles_nothing(tmp_path: Path, verb: str, when: str) -> None:
+def test_a_kill_at_any_command_loses_and_doubles_nothing(
+    tmp_path: Path, verb: str, when: str, apart: bool
+) -> None:  # pytest's
     fault = KillClient(verb, when=when, times=1)
     auth = ("USER",) if verb == "USER" else ("PLAIN",)
     with Pop3Server(Maildrop(MESSAGES), faults=[fault], auth=auth) as server:
-        with start(Orders(str(tmp_path), server.port, server.password)) as process:
+        with start(Orders(str(tmp_path), server.port, server.password, apart=apart)) as process:
             fault.pid = process.pid
             assert process.stdin is not None
             process.stdin.write("go\n")
