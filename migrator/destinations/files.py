@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import stat
 import struct
@@ -161,14 +160,15 @@ def read_range(handle: int, offset: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def drop_cache(handle: int, offset: int, length: int) -> None:
-    """Make the next read of a range come from the device, where the system allows it. What is not synced stays."""
+def drop_cache(handle: int) -> None:
+    """Make the next reads of a file come from the device, where the system allows it. What is not synced stays.
+
+    The whole file's: of a part, Linux drops only the large folios that lie in it altogether, which may be none.
+    """
     if not hasattr(os, "posix_fadvise"):
         return
-    start = offset - offset % mmap.PAGESIZE  # only whole pages are dropped
-    end = offset + length + mmap.PAGESIZE - 1
     try:
-        os.posix_fadvise(handle, start, end - end % mmap.PAGESIZE - start, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError:
         return  # advice that a file system does not take costs nothing but the cache's being asked
 

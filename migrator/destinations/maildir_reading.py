@@ -91,7 +91,7 @@ def _open(path: Path) -> int | None:
 def _body(handle: int, doing: str) -> Body | FerryError:
     try:
         size = os.fstat(handle).st_size
-        drop_cache(handle, 0, size)
+        drop_cache(handle)
         if size > PIECE:
             return StoredBody(partial(_lines, handle, size, doing))
         return LinesBody(read_range(handle, 0, size))

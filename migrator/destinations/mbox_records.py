@@ -69,7 +69,7 @@ class Appender:
 
 
 class RecordReader:
-    """Reads records through fresh handles, dropping the page cache for what is about to be read."""
+    """Reads records through fresh handles, once the page cache of their volumes has been dropped."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -104,16 +104,17 @@ class RecordReader:
     def _open(self, volume: str) -> int | FerryError:
         path = self._folder / volume
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
         except OSError as error:
             return storage_error(error, f"opening the volume {path}")
+        drop_cache(handle)
+        return handle
 
     def _small(self, handle: int, run: Sequence[MboxLocator]) -> Iterator[Body | FerryError]:
         """Read records that stand side by side at once, and cut them apart."""
         start, end = run[0].offset, run[-1].offset + run[-1].length
-        drop_cache(handle, start, end - start)
         try:
             data = read_range(handle, start, end - start)
         except OSError as error:
@@ -139,7 +140,6 @@ class RecordReader:
 
     def _large(self, handle: int, locator: MboxLocator) -> Body | FerryError:
         end = locator.offset + locator.length
-        drop_cache(handle, locator.offset, locator.length)
         try:
             beginning = read_range(handle, locator.offset, mboxrd.FRAME_LIMIT)
             closing = read_range(handle, end - 1, 1)

@@ -178,7 +178,7 @@ class Recovery:
 
     def _appended(self, volume: OpenVolume, known: VolumeRecord) -> Iterator[Finding]:
         """Tell the records from the known end on, and then the volume's new end."""
-        self._make_durable(volume, known)
+        self._make_durable(volume)
         evidence = self._evidence_of(volume.name)
         end, told = volume.end, 0
         is_border = volume.end == known.end or ends_at_border(volume.handle, volume.end)
@@ -207,14 +207,14 @@ class Recovery:
         record = volume.record(end=end, state=state)
         yield VolumeTouched(record) if _is_another_file(known.stamp, record.stamp) else VolumeSeen(record)
 
-    def _make_durable(self, volume: OpenVolume, known: VolumeRecord) -> None:
+    def _make_durable(self, volume: OpenVolume) -> None:
         try:
             self.device.fsync(volume.handle)
             sync_folder(self.folder, self.device)  # a process killed right after creating the volume did not come to it
         except OSError as error:
             self.distrusted.add(volume.name)
             raise storage_error(error, f"making {self.folder / volume.name} durable") from error
-        drop_cache(volume.handle, known.end, volume.end - known.end)
+        drop_cache(volume.handle)
 
     # -------------------------------------------------------------------------------------- torn tails
 
