@@ -25,7 +25,7 @@ from migrator.transfer import Carrier
 
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
-BUDGET_OCTETS = 24 * 1024 * 1024
+BUDGET_OCTETS = 40 * 1024 * 1024
 _ARCHIVE_BATCH = 200
 KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
