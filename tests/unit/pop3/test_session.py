@@ -75,6 +75,28 @@ def test_a_server_that_cannot_bear_capa_is_tried_again_without_and_remembered(an
     assert not one.session.is_pipelined
 
 
+@pytest.mark.parametrize("answer", [b"", HANG_UP])
+def test_a_server_that_cannot_bear_capa_behind_the_login_is_known_after_one_session(answer: Saying) -> None:
+    drop = Maildrop(MAIL)
+    is_logged_in = False
+
+    def script(line: bytes) -> Iterator[Saying]:
+        nonlocal is_logged_in
+        if line == b"CAPA\r\n" and is_logged_in:
+            return iter([answer])
+        is_logged_in = line.startswith(b"PASS") or (is_logged_in and not line.startswith(b"USER"))
+        return drop(line)
+
+    first = opened(script)
+    with pytest.raises(FerryError):
+        first.session.listing()
+    assert first.is_closed
+    is_logged_in = False
+    second = opened(script, first.session.facts)
+    assert second.session.facts.no_capa
+    assert second.session.listing().count == 20
+
+
 def test_a_server_without_capa_is_served_in_lock_step() -> None:
     one = opened(Maildrop(MAIL, says={"CAPA": [b"-ERR what?\r\n"]}))
     assert len(one.streams) == 1
