@@ -13,20 +13,20 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
-from typing import IO, Protocol
+from typing import IO, NamedTuple, Protocol
 
 from migrator.errors import FerryError
 from migrator.model import LinesBody, Message, PiecedBody
-from migrator.porter import LENGTH
+from migrator.porter import LENGTH, packed
 from migrator.transfer import Carrier, Outcome
 
 WORTH_IT = 4_000
-"""A run of fewer messages is over before a process of its own has paid for its start."""
+"""Fewer messages are brought home before a process of their own has paid for its start."""
 
-_AT_ONCE = 1  # a run has two sides, and most machines few cores
+_SIDES = 2  # of a run: a machine with fewer cores has none to spare
 _PIPE_OCTETS = 1 << 20
 _BUFFERS = 512  # of one writev; the system allows 1,024
 _GRACE = 60.0
@@ -41,46 +41,81 @@ class Bringer(Protocol):
 
 
 class Porters:
-    """Lends a run a porter, if it is worth one and none is lent already."""
+    """Shares one porter among the runs of this process, as long as there are any with enough to do."""
 
     def __init__(self, worth_it: int = WORTH_IT) -> None:
-        """Start nothing yet; a run of so many messages is worth a porter."""
+        """Start nothing yet; so many messages, of all runs together, are worth a porter."""
         self._worth_it = worth_it
-        self._free = threading.Semaphore(_AT_ONCE)
+        self._guard = threading.Lock()
+        self._runs = 0
+        self._messages = 0
+        self._porter: _Porter | None = None
+        self._at_work = threading.Lock()
 
     @contextmanager
     def lent(self, carrier: Carrier, messages: int) -> Iterator[Bringer]:
-        """Yield who is to bring so many messages to the carrier's destination: a porter, or the carrier itself."""
-        is_worth_it = messages >= self._worth_it and carrier.destination.kind != "imap" and (os.cpu_count() or 1) > 1
-        if not is_worth_it or not self._free.acquire(blocking=False):
+        """Yield who is to bring so many messages to a destination: the carrier, and the porter whenever it is free."""
+        if carrier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
             yield carrier
             return
+        self._begin(messages)
         try:
-            with _started(carrier) as porter:
-                yield porter
+            yield _Shared(carrier, self)
         finally:
-            self._free.release()
+            self._end()
+
+    def _begin(self, messages: int) -> None:
+        with self._guard:
+            self._runs += 1
+            self._messages += messages
+            if self._porter is None and self._messages >= self._worth_it:
+                with suppress(OSError):  # the system gives no process: it is done here, then
+                    self._porter = _Porter()
+
+    def _end(self) -> None:
+        with self._guard:
+            self._runs -= 1
+            if not self._runs:
+                self._messages = 0
+                self._dismiss()
+
+    def _dismiss(self) -> None:
+        if self._porter:
+            self._porter.dismiss()
+        self._porter = None
+
+    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Let the porter bring a batch if it has nothing else to do.
+
+        What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
+        half done is found like that of any writer that died.
+        """
+        if all(message.is_as_digested for message in batch) and self._at_work.acquire(blocking=False):
+            try:
+                if self._porter:
+                    return self._porter.bring(carrier, batch)
+            except (BrokenPipeError, EOFError):
+                with self._guard:
+                    self._dismiss()
+            finally:
+                self._at_work.release()
+        return carrier.bring(batch)
 
 
-@contextmanager
-def _started(carrier: Carrier) -> Iterator[Bringer]:
-    """Yield a porter, or the carrier itself where the system gives no process."""
-    try:
-        porter = _Porter(carrier)
-    except OSError:
-        yield carrier
-        return
-    try:
-        yield porter
-    finally:
-        porter.dismiss()
+class _Shared(NamedTuple):
+    """Brings by the porter when it is free."""
+
+    carrier: Carrier
+    porters: Porters
+
+    def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return self.porters.bring(self.carrier, batch)
 
 
 class _Porter:
     """A running porter and its pipes."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
+    def __init__(self) -> None:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         path = os.pathsep.join(folder for folder in sys.path if folder)
         self._process = subprocess.Popen(
@@ -92,41 +127,24 @@ class _Porter:
             start_new_session=True,  # Ctrl-C is for us: we tell it when to end
             pipesize=_PIPE_OCTETS,
         )
-        copies = carrier.copies
-        with suppress(BrokenPipeError):  # it is dead already: ``bring`` will see it too
-            self._send(pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id)), [])
 
-    def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Let the porter bring a batch.
-
-        What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
-        half done is found like that of any writer that died.
-        """
-        if self._process.returncode is None and all(message.is_as_digested for message in batch):
-            try:
-                return self._carried(batch)
-            except (BrokenPipeError, EOFError):
-                self.dismiss()
-        return self._carrier.bring(batch)
-
-    def _carried(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
         held = [_pieces(message) for message in batch]
         about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
-        self._send(pickle.dumps(about), (piece for pieces in held for piece in pieces))
-        answer: Sequence[Outcome] | FerryError = pickle.loads(self._received())  # noqa: S301  # of our own
+        copies = carrier.copies
+        request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
+        self._send(chain((LENGTH.pack(len(request)), request), *held))
+        received = packed(_pipe(self._process.stdout))
+        answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
         if isinstance(answer, FerryError):
             raise answer
         return answer
 
-    def _send(self, packed: bytes, content: Iterable[bytes]) -> None:
+    def _send(self, content: Iterator[bytes]) -> None:
         handle = _pipe(self._process.stdin).fileno()
-        remaining = chain((LENGTH.pack(len(packed)), packed), content)
-        while buffers := list(islice(remaining, _BUFFERS)):
+        while buffers := list(islice(content, _BUFFERS)):
             _write(handle, buffers)
-
-    def _received(self) -> bytes:
-        stdout = _pipe(self._process.stdout)
-        return _exactly(stdout, *LENGTH.unpack(_exactly(stdout, LENGTH.size)))
 
     def dismiss(self) -> None:
         """Let the porter go: it ends when it has nothing more to read."""
@@ -157,13 +175,6 @@ def _write(handle: int, buffers: Sequence[bytes]) -> None:
         rest = memoryview(b"".join(buffers))[written:]
         while rest:
             rest = rest[os.write(handle, rest) :]
-
-
-def _exactly(pipe: IO[bytes], octets: int) -> bytes:
-    content = pipe.read(octets)
-    if len(content) < octets:
-        raise EOFError
-    return content
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +24,9 @@ from migrator.errors import Advice, FerryError, Kind, Scope
 from migrator.ledger import Ledger
 from migrator.model import CopyState, Message
 from migrator.pop3.collecting import Collector, small_message
+from migrator.porter import LENGTH
 from migrator.spool import SpoolFile
-from migrator.transfer import Brought, Carrier
+from migrator.transfer import Brought, Carrier, Outcome
 from tests.rig import mboxrd
 from tests.unit.shelf import Shelf, simple
 
@@ -58,9 +61,13 @@ def in_pieces(folder: Path, size: int) -> Message:
     return collector.message()
 
 
+def children() -> list[int]:
+    return [int(child) for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()]
+
+
 def the_only_child() -> int:
-    [child] = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return int(child)
+    [child] = children()
+    return child
 
 
 @contextmanager
@@ -77,9 +84,9 @@ def end_of(process: int) -> Iterator[None]:
 def test_a_porter_stores_proves_and_records_like_the_carrier_itself(carrier: Carrier, tmp_path: Path) -> None:
     batch = [simple(1), simple(2), simple(1), in_pieces(tmp_path, 1_000_000), small_message(b"")]
     with Porters(worth_it=1).lent(carrier, 5) as porter:
-        assert porter is not carrier
         assert porter.bring(batch) == [*[Brought.COPIED] * 2, Brought.DUPLICATE, *[Brought.COPIED] * 2]
         assert porter.bring([simple(2), simple(3)]) == [Brought.DUPLICATE, Brought.COPIED]
+        assert children()
     wanted = [content(message) for message in (simple(1), simple(2), batch[3], batch[4], simple(3))]
     assert stored(tmp_path) == wanted
     found = carrier.copies.find([message.digest for message in batch])
@@ -134,27 +141,40 @@ def test_the_carrier_takes_over_where_the_porter_has_died(carrier: Carrier, tmp_
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
+@pytest.mark.parametrize("program", ["/no/such/program", "/bin/false"])
 def test_the_carrier_takes_over_where_no_porter_can_start(
-    carrier: Carrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    carrier: Carrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "no such program"))
-    with Porters(worth_it=1).lent(carrier, 1) as bringer:
-        assert bringer is carrier
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", program)
     with Porters(worth_it=1).lent(carrier, 1) as porter:
         assert porter.bring([simple(1)]) == [Brought.COPIED]
+    assert stored(tmp_path) == [content(simple(1))]
 
 
 def test_a_signal_to_the_group_ends_no_porter(carrier: Carrier) -> None:
     with Porters(worth_it=1).lent(carrier, 2) as porter:
         assert porter.bring([simple(1)]) == [Brought.COPIED]
         child = the_only_child()
-        with end_of(child):
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                os.kill(child, number)
-            assert porter.bring([simple(2)]) == [Brought.COPIED]
-            assert the_only_child() == child
-            porter.dismiss()  # type: ignore[attr-defined]  # which it does at the end of the block in any case
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(child, number)
+        assert porter.bring([simple(2)]) == [Brought.COPIED]
+        assert the_only_child() == child
+
+
+@pytest.mark.parametrize("cut", [1, 20, 1_000])
+def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Carrier, tmp_path: Path, cut: int) -> None:
+    one, other = simple(1), small_message(b"x" * 2_000)
+    lines = [b"".join(message.body.chunks()).replace(b"\r\n", b"\n") for message in (one, other)]
+    about = [(*message[:4], [len(text)]) for message, text in zip((one, other), lines, strict=True)]
+    copies = carrier.copies
+    request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
+    whole = LENGTH.pack(len(request)) + request + b"".join(lines)
+    command = [sys.executable, "-m", "migrator.porter"]
+    porter = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
+    assert (porter.returncode, porter.stdout, porter.stderr) == (0, b"", b"")
+    assert stored(tmp_path) == []
+    assert subprocess.run(command, input=whole, capture_output=True, check=False).stdout
+    assert stored(tmp_path) == [content(one), content(other)]
 
 
 def test_a_porter_knows_no_secret_of_the_environment(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,13 +207,40 @@ def test_a_porter_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
     assert parent.returncode == -signal.SIGKILL
 
 
-def test_one_porter_is_lent_at_a_time_and_none_for_little_or_to_a_mailbox(carrier: Carrier, ledger: Ledger) -> None:
-    porters = Porters(worth_it=10)
+def test_few_messages_and_mailboxes_get_no_porter(carrier: Carrier, ledger: Ledger) -> None:
     mailbox = Carrier(Shelf("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
+    porters = Porters(worth_it=10)
     with porters.lent(carrier, 9) as one, porters.lent(mailbox, 10) as two:
-        assert (one, two) == (carrier, mailbox)
-    with porters.lent(carrier, 10) as three, porters.lent(carrier, 10) as four:
-        assert three is not carrier
-        assert four is carrier
-    with porters.lent(carrier, 10) as five:
-        assert five is not carrier
+        assert one.bring([simple(1)]) == [Brought.COPIED]
+        assert two is mailbox
+        assert not children()
+
+
+def test_small_runs_together_get_one_and_it_goes_with_the_last(carrier: Carrier, tmp_path: Path) -> None:
+    porters = Porters(worth_it=10)
+    with porters.lent(carrier, 5) as one:
+        with porters.lent(carrier, 5) as two:
+            assert two.bring([simple(1)]) == [Brought.COPIED]
+            child = the_only_child()
+        assert one.bring([simple(2)]) == [Brought.COPIED]
+        assert the_only_child() == child
+    assert not children()
+    with porters.lent(carrier, 9) as three:
+        assert three.bring([simple(3)]) == [Brought.COPIED]
+        assert not children()
+    assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
+
+
+def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, carrier: Carrier) -> None:
+    porters = Porters(worth_it=1)
+    places = [MboxDestination(tmp_path / name, state_dir=tmp_path / "state", clock=NOW) for name in "abc"]
+    carriers = [Carrier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]
+
+    def bring(carrier: Carrier) -> Sequence[Outcome]:
+        with porters.lent(carrier, 30) as bringer:
+            return [outcome for number in range(30) for outcome in bringer.bring([simple(number)])]
+
+    with ThreadPoolExecutor() as threads:
+        outcomes = list(threads.map(bring, carriers))
+    assert outcomes == [[Brought.COPIED] * 30] * 3
+    assert not children()
