@@ -171,7 +171,7 @@ def log_deletions(sql: sqlite3.Connection, rows: Sequence[int], confirmed_by: st
 
     Part of the caller's transaction.
     """
-    sql.executemany(
+    sql.execute(
         "insert into deletions"
         " (account, host, username, unique_id, announced, digest, copies, deleted_at, confirmed_by)"
         " select d.account, d.host, d.username, m.unique_id, m.announced, c.digest,"
@@ -179,7 +179,7 @@ def log_deletions(sql: sqlite3.Connection, rows: Sequence[int], confirmed_by: st
         " 'length', k.length, 'file', k.base_name, 'uid_validity', k.uid_validity, 'uid', k.uid))"
         " from destinations t cross join copies k on k.destination_id = t.id and k.content_id = m.content_id"
         " left join volumes v on v.id = k.volume_id where k.state = 'verified'), ?, ?"
-        " from messages m join maildrops d on d.id = m.maildrop_id join contents c on c.id = m.content_id"
-        " where m.id = ?",
-        [(now, confirmed_by, row) for row in rows],
+        " from json_each(?) as wanted cross join messages m on m.id = wanted.value"
+        " join maildrops d on d.id = m.maildrop_id join contents c on c.id = m.content_id",
+        (now, confirmed_by, json.dumps(rows)),
     )

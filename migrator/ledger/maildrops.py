@@ -354,12 +354,16 @@ class MaildropLedger:
     def deletion_requested(self, rows: Sequence[MessageRow]) -> None:
         """Make it durable that DELE is about to be sent for these messages."""
         with self._connection.transaction() as sql:
-            sql.executemany("update messages set state = 'delete-requested' where id = ?", [(row,) for row in rows])
+            sql.execute(
+                "update messages set state = 'delete-requested' where id in (select value from json_each(?))",
+                (json.dumps(rows),),
+            )
 
     def deleted(self, rows: Sequence[MessageRow], quit_reply: str, now: float) -> None:
         """Note that the source's reply to QUIT confirmed these deletions; the log keeps where the copies are."""
         with self._connection.transaction() as sql:
             log_deletions(sql, rows, f"QUIT: {quit_reply}", now)
-            sql.executemany(
-                "update messages set state = 'deleted', gone_at = ? where id = ?", [(now, row) for row in rows]
+            sql.execute(
+                "update messages set state = 'deleted', gone_at = ? where id in (select value from json_each(?))",
+                (now, json.dumps(rows)),
             )
