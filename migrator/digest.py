@@ -8,8 +8,8 @@ header block up to the first empty line, without the headers that servers add or
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from migrator.model import Body, Digest, HeaderDigest
 
@@ -30,8 +30,7 @@ _MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)",
 _IDENTIFYING = re.compile(rb"\n(?:message-id|received|date)[ \t]*:", re.I)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFacts:
+class HeaderFacts(NamedTuple):
     """What a header block says: its digest, its Message-ID (``b""`` without one), and whether it can identify.
 
     ``is_identifying`` means that it has a Message-ID, Received or Date header, so that an equal header digest is
@@ -55,8 +54,9 @@ def header_facts(block: bytes) -> HeaderFacts:
     """Return what identifies a header block as ``header_block`` gives it."""
     lines = b"\n" + block
     found = _MESSAGE_ID.search(lines)
+    is_own = _SERVER_HEADER.search(lines) is None
     return HeaderFacts(
-        digest=HeaderDigest(sha256(_without_server_headers(block)).digest()),
+        digest=HeaderDigest(sha256(block if is_own else _without_server_headers(block)).digest()),
         message_id=found[1].strip() if found else b"",
         is_identifying=found is not None or _IDENTIFYING.search(lines) is not None,
     )

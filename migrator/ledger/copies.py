@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from migrator.destinations import (
     Anchor,
@@ -67,8 +67,7 @@ _ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """The outcome of reading a copy back: how well it is proven, and what differs if it is not equal."""
 
     copy_id: int
