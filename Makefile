@@ -22,6 +22,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q migrator jobs  # as pip does for what is not editable: else each start may compile it all
 	@touch $@
 
 demo: setup ## migrates a few hundred sample messages into ./demo/archive, and shows what happened
@@ -50,6 +51,7 @@ format: setup ## lays the code out
 # Beside it: python -m benchmarks.search (200,000 messages), python -m benchmarks.many_accounts (docs/performance.md).
 bench: setup ## figures beside other programs, in half an hour: make bench CASES="small office" DELAYS="0 20"
 	benchmarks/prepare
+	$(BIN)/python -m compileall -q migrator jobs
 	$(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(DELAYS),--delays $(DELAYS))
 
 fuzz: setup ## every parser against hostile bytes, for a long time

@@ -28,8 +28,7 @@ MessageRow = NewType("MessageRow", int)
 """The ledger's number for one message that was seen at a source."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMessage:
+class ListedMessage(NamedTuple):
     """One line of LIST joined with one line of UIDL. ``octets`` is what LIST announced: a hint, not a size."""
 
     number: MessageNumber
