@@ -103,6 +103,8 @@ def sync_folder(folder: Path, device: Device) -> None:
 
 def make_folder(folder: Path, device: Device) -> bool:
     """Create a folder (0700) with its parents, durably; False if it was there already."""
+    if folder.is_dir():
+        return False
     missing = [folder, *folder.parents]
     missing = missing[: next((i for i, parent in enumerate(missing) if parent.exists()), len(missing))]
     for new in reversed(missing):
