@@ -18,7 +18,7 @@ from migrator.plan import Policy
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
 from migrator.rounds import Habits
-from migrator.spool import RowSet
+from migrator.spool import ALONE_OCTETS, RowSet
 from migrator.tally import Tally
 from migrator.transfer import Carrier
 
@@ -45,6 +45,8 @@ class Surroundings:
     step: Callable[[str], None] = lambda _name: None
     bringer: Callable[[Carrier, int], AbstractContextManager[Bringer]] = lambda carrier, _: nullcontext(carrier)
     """Who is to bring so many messages to a carrier's destination: the carrier, or a porter (``migrator.apart``)."""
+    octets_at_once: int = ALONE_OCTETS
+    """What a run may hold in memory, on its way or waiting to be stored."""
     open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
 
 
@@ -97,8 +99,10 @@ class Errand:
         return Problem.of(error, unique_id=self.maildrop.unique_ids([row]).get(row), destination=destination)
 
     def remember(self) -> None:
-        """Keep what was learned of the server."""
+        """Keep what was learned of the server, and take over what other runs have learned since this one began."""
         source = self.job.source
+        known = self.ledger.server_facts(source.host, source.port)
+        self.habits = self.habits.with_those_seen_by(Habits(**known.get("habits", {})))
         learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "habits": asdict(self.habits)}
-        if learned != self.ledger.server_facts(source.host, source.port):
+        if learned != known:
             self.ledger.server_learned(source.host, source.port, learned)

@@ -79,3 +79,11 @@ class Habits:
         if showed_new:
             return replace(self, shows_part=True)
         return replace(self, complete_up_to=max(self.complete_up_to, listed_before))
+
+    def with_those_seen_by(self, others: Habits) -> Habits:
+        """Return what is known together with what other runs found out about the same server meanwhile."""
+        return replace(
+            self,
+            shows_part=self.shows_part or others.shows_part,
+            complete_up_to=max(self.complete_up_to, others.complete_up_to),
+        )

@@ -82,6 +82,7 @@ class Rounds:
             try:
                 visit.make()
             except FerryError as error:
+                self._errand.remember()
                 if previous is not None and previous.has_finished and not visit.has_listing and not self._errand.broken:
                     return  # it was only to see whether there is more
                 fault, faults = error, faults + 1
@@ -97,14 +98,13 @@ class Rounds:
             else:
                 if previous is not None and fault is None:
                     self._learn_view(previous, visit)
+                self._errand.remember()
                 if not self._wants_another(visit, logins):
                     return
                 if fault is not None and logins >= MAX_LOGINS:
                     self._give_up(fault)
                     return
                 previous = visit
-            finally:
-                self._errand.remember()
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
         if previous.has_finished:

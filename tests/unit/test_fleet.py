@@ -9,11 +9,12 @@ from threading import Event
 import pytest
 
 from migrator.destinations.mbox import MboxDestination
-from migrator.errand import Job, Surroundings
+from migrator.errand import Errand, Job, Surroundings
 from migrator.errors import Kind
 from migrator.fleet import AT_ONCE, run_accounts
 from migrator.ledger import Ledger
 from migrator.report import Status
+from migrator.run import run_account
 from tests.rig import Rig
 from tests.servers.pop3 import Command, Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import ExclusiveAccess
@@ -61,6 +62,16 @@ def test_accounts_of_one_maildrop_follow_one_another(tmp_path: Path, ledger: Led
         reports = run_accounts(jobs, ledger)
         assert [report.status for report in reports] == [Status.OK] * 3
         assert len(server.logins) <= 3 * 2
+
+
+def test_what_another_run_has_learned_meanwhile_saves_a_second_look_and_is_kept(tmp_path: Path, ledger: Ledger) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        begun_first = Errand(job(tmp_path, server, "first"), ledger, Surroundings())
+        run_accounts([job(tmp_path, server, "second")], ledger)
+        assert len(server.logins) == 2
+        assert run_account(begun_first).copied == 3
+        assert len(server.logins) == 3
+        assert ledger.server_facts(server.host, server.port)["habits"]["complete_up_to"] == 3
 
 
 def test_a_slow_account_holds_up_no_other_of_another_server(tmp_path: Path, ledger: Ledger) -> None:

@@ -100,3 +100,10 @@ def test_a_server_that_shows_parts_is_looked_at_until_nothing_new_shows() -> Non
     partial = Habits().after_another_session(10, showed_new=True)
     assert partial.shows_part
     assert partial.wants_another_session(10, logins=99)
+
+
+def test_what_runs_side_by_side_find_out_adds_up() -> None:
+    mine = Habits(complete_up_to=30, size_trust=5)
+    seen = mine.with_those_seen_by(Habits(shows_part=True, complete_up_to=20, size_trust=-9))
+    assert seen == Habits(shows_part=True, complete_up_to=30, size_trust=5)
+    assert mine.with_those_seen_by(Habits(complete_up_to=40)).complete_up_to == 40
