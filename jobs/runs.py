@@ -17,6 +17,7 @@ from migrator.errand import Surroundings
 from migrator.fleet import run_recorded
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
+from migrator.spool import SHARED_OCTETS
 
 Run = Callable[[config.Account, threading.Event], AccountReport]
 
@@ -65,7 +66,13 @@ class Runs:
         def step(_name: str) -> None:
             self._pulse.beat(account.name)
 
-        around = Surroundings(stop=stop, progress=Beating(self._pulse), step=step, bringer=self._porters.lent)
+        around = Surroundings(
+            stop=stop,
+            progress=Beating(self._pulse),
+            step=step,
+            bringer=self._porters.lent,
+            octets_at_once=SHARED_OCTETS,
+        )
         with self._ledger.lent() as own:
             return run_recorded(job_of(account, self.config.state_dir), own, around)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from migrator.errand import Errand, Job, Surroundings
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
 from migrator.run import run_account
+from migrator.spool import SHARED_OCTETS
 from migrator.tally import Tally
 
 AT_ONCE = 8
@@ -29,6 +31,9 @@ def run_accounts(
     maildrops: defaultdict[tuple[str, int, str], list[Job]] = defaultdict(list)
     for job in jobs:
         maildrops[job.source.host.lower(), job.source.port, job.source.username].append(job)
+
+    if len(maildrops) > 1:
+        around = replace(around, octets_at_once=SHARED_OCTETS)
 
     def run(turns: Sequence[Job]) -> list[AccountReport]:
         with ledger.lent() as own:

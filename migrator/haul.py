@@ -25,7 +25,6 @@ from migrator.transfer import Carrier
 
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
-BUDGET_OCTETS = 40 * 1024 * 1024
 _ARCHIVE_BATCH = 200
 KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
@@ -42,7 +41,7 @@ class Haul:
         self._ledger = errand.maildrop
         self._changed_before = changed_before
         # Where retrieving deletes, each message is made durable before the next one is asked for.
-        self._budget = OctetBudget(1 if session.retrieving_deletes else BUDGET_OCTETS)
+        self._budget = OctetBudget(1 if session.retrieving_deletes else errand.around.octets_at_once)
         self._bringers = ExitStack()
         bringers = [self._bringers.enter_context(errand.around.bringer(one, messages)) for one in errand.carriers]
         self._delivery = Delivery(errand.carriers, self._budget, errand.unusable, bringers)

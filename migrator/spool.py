@@ -15,6 +15,12 @@ from migrator.model import LinedBody
 _CHUNK = 120 * 1024  # see migrator.destinations.files.PIECE
 
 
+ALONE_OCTETS = 40 * 1024 * 1024
+"""What may be on its way in the only run of a process: four messages of 10 MB, so that none is waited for."""
+SHARED_OCTETS = 24 * 1024 * 1024
+"""What may be on its way in each of several runs."""
+
+
 class OctetBudget:
     """Octets on their way: announced, received or being stored. Shared by the reader and the writers of one run."""
 

@@ -31,7 +31,7 @@ def rig_of(folder: Path, server: Pop3Server, *shelves: Shelf) -> Rig:
 
 def test_where_no_destination_takes_anything_the_source_is_not_read_in_vain(tmp_path: Path, shelf: Shelf) -> None:
     shelf.fails_with = FerryError(Kind.DISK_FULL, "no room")
-    many = [b"Subject: %d\r\n\r\n%b\r\n" % (n, b"x" * 100_000) for n in range(400)]
+    many = [b"Subject: %d\r\n\r\n%b\r\n" % (n, b"x" * 100_000) for n in range(800)]
     with Pop3Server(Maildrop(many)) as server:
         report = deleting(rig_of(tmp_path, server, shelf)).migrate()
         assert (report.status, report.copied, report.deleted) == (Status.PARTIAL, 0, 0)
