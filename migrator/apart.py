@@ -119,7 +119,7 @@ class _Porter:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         path = os.pathsep.join(folder for folder in sys.path if folder)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "migrator.porter"],
+            [sys.executable, "-P", "-m", "migrator.porter"],  # -P: nothing from the folder it is started in
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what goes wrong there goes wrong here next, and is reported

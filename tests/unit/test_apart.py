@@ -169,7 +169,7 @@ def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Carri
     copies = carrier.copies
     request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
     whole = LENGTH.pack(len(request)) + request + b"".join(lines)
-    command = [sys.executable, "-m", "migrator.porter"]
+    command = [sys.executable, "-P", "-m", "migrator.porter"]
     porter = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
     assert (porter.returncode, porter.stdout, porter.stderr) == (0, b"", b"")
     assert stored(tmp_path) == []
@@ -181,6 +181,17 @@ def test_a_porter_knows_no_secret_of_the_environment(carrier: Carrier, monkeypat
     monkeypatch.setenv("ALICE_PASSWORD", "open sesame")
     with Porters(worth_it=1).lent(carrier, 1):
         assert b"open sesame" not in Path(f"/proc/{the_only_child()}/environ").read_bytes()
+
+
+def test_a_porter_takes_no_code_from_the_folder_it_is_started_in(
+    carrier: Carrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    with Porters(worth_it=1).lent(carrier, 1) as porter:
+        child = the_only_child()
+        assert porter.bring([simple(1)]) == [Brought.COPIED]
+        assert the_only_child() == child
 
 
 _PARENT = """
