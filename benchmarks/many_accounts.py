@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.servers.dovecot import Dovecot, why_missing
@@ -62,12 +63,23 @@ def _configuration(folder: Path, server: Dovecot, users: list[str], at_once: int
     return config
 
 
-def _measured(folder: Path, config: Path, server: Dovecot, users: list[str], messages: int) -> int:
-    log = folder / "worker.log"
+@contextmanager
+def _running(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a worker that logs there, and see that it ends."""
     command = [sys.executable, "-m", "migrator", "run", "-c", str(config), "--log-json"]
-    began = time.monotonic()
     with log.open("wb") as stderr:
         worker = subprocess.Popen(command, stderr=stderr, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    try:
+        yield worker
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+            worker.wait()
+
+
+def _measured(folder: Path, config: Path, server: Dovecot, users: list[str], messages: int) -> int:
+    log = folder / "worker.log"
+    began = time.monotonic()
     most_parser = 0
 
     def finished() -> list[dict[str, object]]:
@@ -76,7 +88,7 @@ def _measured(folder: Path, config: Path, server: Dovecot, users: list[str], mes
         lines = log.read_text().splitlines()
         return [event for event in _events(lines) if event.get("event") == "worker.run.finished"]
 
-    try:
+    with _running(config, log) as worker:
         _until(worker, lambda: bool(_events(log.read_text().splitlines())))
         started = time.monotonic() - began
         _until(worker, lambda: len(finished()) >= len(users))
@@ -89,10 +101,6 @@ def _measured(folder: Path, config: Path, server: Dovecot, users: list[str], mes
         worker.send_signal(signal.SIGTERM)
         code = worker.wait(PATIENCE)
         ended = time.monotonic() - ending
-    finally:
-        if worker.poll() is None:
-            worker.kill()
-            worker.wait()
     done = finished()
     failed = [event for event in done if event["status"] != "ok"]
     copied = sum(int(str(event["copied"])) for event in done)

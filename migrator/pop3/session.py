@@ -306,7 +306,6 @@ def open_session(
     """Connect, encrypt, ask CAPA, log in, ask CAPA again (Gmail tells more then).
 
     Where commands may be sent ahead, the second reply is heard together with that to the first command of the session.
-
     A server that hangs or drops the line at CAPA is tried once more without; if that works it is remembered.
     """
     try:
