@@ -9,28 +9,21 @@ found by the next; when this process dies, it ends with the batch it is at. No p
 from __future__ import annotations
 
 import os
-import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
-from typing import IO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from migrator.errors import FerryError
-from migrator.model import LinesBody, Message, PiecedBody
-from migrator.porter import LENGTH, packed
+from migrator.model import Message
 from migrator.transfer import Carrier, Outcome
+
+if TYPE_CHECKING:
+    from migrator.porter import Porter
 
 WORTH_IT = 4_000
 """Fewer messages are brought home before a process of their own has paid for its start."""
 
 _SIDES = 2  # of a run: a machine with fewer cores has none to spare
-_PIPE_OCTETS = 1 << 20
-_BUFFERS = 512  # of one writev; the system allows 1,024
-_GRACE = 60.0
-_INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "TZ")
 
 
 class Bringer(Protocol):
@@ -49,7 +42,7 @@ class Porters:
         self._guard = threading.Lock()
         self._runs = 0
         self._messages = 0
-        self._porter: _Porter | None = None
+        self._porter: Porter | None = None
         self._at_work = threading.Lock()
 
     @contextmanager
@@ -69,8 +62,10 @@ class Porters:
             self._runs += 1
             self._messages += messages
             if self._porter is None and self._messages >= self._worth_it:
+                from migrator.porter import Porter  # few runs need one
+
                 with suppress(OSError):  # the system gives no process: it is done here, then
-                    self._porter = _Porter()
+                    self._porter = Porter()
 
     def _end(self) -> None:
         with self._guard:
@@ -110,74 +105,3 @@ class _Shared(NamedTuple):
 
     def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return self.porters.bring(self.carrier, batch)
-
-
-class _Porter:
-    """A running porter and its pipes."""
-
-    def __init__(self) -> None:
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        path = os.pathsep.join(folder for folder in sys.path if folder)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "migrator.porter"],  # -P: nothing from the folder it is started in
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # what goes wrong there goes wrong here next, and is reported
-            env={**inherited, "PYTHONPATH": path},  # and no secret of ours
-            start_new_session=True,  # Ctrl-C is for us: we tell it when to end
-            pipesize=_PIPE_OCTETS,
-        )
-
-    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
-        held = [_pieces(message) for message in batch]
-        about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
-        copies = carrier.copies
-        request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
-        self._send(chain((LENGTH.pack(len(request)), request), *held))
-        received = packed(_pipe(self._process.stdout))
-        answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
-        if isinstance(answer, FerryError):
-            raise answer
-        return answer
-
-    def _send(self, content: Iterator[bytes]) -> None:
-        handle = _pipe(self._process.stdin).fileno()
-        while buffers := list(islice(content, _BUFFERS)):
-            _write(handle, buffers)
-
-    def dismiss(self) -> None:
-        """Let the porter go: it ends when it has nothing more to read."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                _pipe(pipe).close()
-        try:
-            self._process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-def _pieces(message: Message) -> Sequence[bytes]:
-    """Return a message that is in memory in its pieces, with LF line ends."""
-    match message.body:
-        case LinesBody(lines):
-            return (lines,)
-        case PiecedBody(pieces):
-            return pieces
-        case body:
-            raise TypeError(f"not in memory: {body}")
-
-
-def _write(handle: int, buffers: Sequence[bytes]) -> None:
-    written = os.writev(handle, buffers)
-    if written < sum(map(len, buffers)):  # a signal came in between
-        rest = memoryview(b"".join(buffers))[written:]
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:  # cannot be: both are pipes
-        raise AssertionError
-    return pipe

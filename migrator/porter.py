@@ -1,23 +1,29 @@
-"""A carrier in a process of its own: reads batches on stdin, brings them, and gives the outcomes on stdout.
+"""A carrier in a process of its own, both ends of it: ``Porter`` hands batches over, ``main`` brings them.
 
-Started as ``python -m migrator.porter``, only by ``migrator.apart``. It trusts its stdin, which nobody else holds: a
-length and a pickle at a time (what to carry to, and what each message of a batch is), and the messages' bytes behind
-it, with LF line ends. It ends when stdin does, and never in the middle of a batch, whatever signal comes.
+The process is ``python -m migrator.porter``, and only ``migrator.apart`` wants one. It trusts its stdin, which nobody
+else holds: a length and a pickle at a time (what to carry to, and what each message of a batch is), and the messages'
+bytes behind it, with LF line ends. It ends when stdin does, and never in the middle of a batch, whatever signal comes.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import signal
 import struct
+import subprocess
+import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from migrator.destinations.files import PIECE
+from migrator.destinations.files import PIECE, Device, write_all
+from migrator.destinations.line_ends import pieces_of_lines
 from migrator.errors import FerryError
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
@@ -26,6 +32,70 @@ from migrator.transfer import Carrier, Outcome
 
 LENGTH = struct.Struct("!Q")
 """What goes before each pickle."""
+
+_PIPE_OCTETS = 1 << 20
+_BUFFERS = 512  # of one writev; the system allows 1,024
+_GRACE = 60.0
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "TZ")
+
+
+class Porter:
+    """A running porter and its pipes."""
+
+    def __init__(self) -> None:
+        """Start it. Raises ``OSError`` where the system gives no process."""
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        path = os.pathsep.join(folder for folder in sys.path if folder)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "migrator.porter"],  # -P: nothing from the folder it is started in
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what goes wrong there goes wrong here next, and is reported
+            env={**inherited, "PYTHONPATH": path},  # and no secret of ours
+            start_new_session=True,  # Ctrl-C is for us: we tell it when to end
+            pipesize=_PIPE_OCTETS,
+        )
+
+    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
+        held = [list(pieces_of_lines(message.body)) for message in batch]
+        about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
+        copies = carrier.copies
+        request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
+        self._send(chain((LENGTH.pack(len(request)), request), *held))
+        received = packed(_pipe(self._process.stdout))
+        answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
+        if isinstance(answer, FerryError):
+            raise answer
+        return answer
+
+    def _send(self, content: Iterator[bytes]) -> None:
+        handle = _pipe(self._process.stdin).fileno()
+        while buffers := list(islice(content, _BUFFERS)):
+            _write(handle, buffers)
+
+    def dismiss(self) -> None:
+        """Let the porter go: it ends when it has nothing more to read."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                _pipe(pipe).close()
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _write(handle: int, buffers: Sequence[bytes]) -> None:
+    written = os.writev(handle, buffers)
+    if written < sum(map(len, buffers)):  # a signal came in between
+        write_all(handle, b"".join(buffers)[written:], Device())
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:  # cannot be: both are pipes
+        raise AssertionError
+    return pipe
 
 
 def main() -> None:

@@ -9,11 +9,9 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from migrator.destinations.files import PIECE
 from migrator.errors import FerryError, Kind
 from migrator.model import LinedBody
-
-_CHUNK = 120 * 1024  # see migrator.destinations.files.PIECE
-
 
 ALONE_OCTETS = 40 * 1024 * 1024
 """What may be on its way in the only run of a process: four messages of 10 MB, so that none is waited for."""
@@ -83,7 +81,7 @@ class SpoolFile(LinedBody):
     def lines(self) -> Iterator[bytes]:
         """Yield what was written; several readers do not disturb one another."""
         position = 0
-        while chunk := os.pread(self._handle, _CHUNK, position):
+        while chunk := os.pread(self._handle, PIECE, position):
             yield chunk
             position += len(chunk)
 

@@ -162,6 +162,13 @@ def read_range(handle: int, offset: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
+def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
+    """Yield a range of a file in pieces of at most ``PIECE``; ends early where the file does."""
+    while begin < end and (piece := read_range(handle, begin, min(PIECE, end - begin))):
+        yield piece
+        begin += len(piece)
+
+
 def drop_cache(handle: int) -> None:
     """Make the next reads of a file come from the device, where the system allows it. What is not synced stays.
 

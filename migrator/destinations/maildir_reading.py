@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from migrator.destinations import Found
-from migrator.destinations.files import PIECE, Device, drop_cache, read_range, storage_error
+from migrator.destinations.files import PIECE, Device, drop_cache, pieces_of, read_range, storage_error
 from migrator.destinations.identify import found_in_pieces
 from migrator.destinations.line_ends import StoredBody
 from migrator.errors import FerryError, Kind
@@ -100,11 +100,8 @@ def _body(handle: int, doing: str) -> Body | FerryError:
 
 
 def _lines(handle: int, size: int, doing: str) -> Iterator[bytes]:
-    offset = 0
     try:
-        while offset < size and (piece := read_range(handle, offset, PIECE)):
-            yield piece
-            offset += len(piece)
+        yield from pieces_of(handle, 0, size)
     except OSError as error:
         raise storage_error(error, doing) from error
 

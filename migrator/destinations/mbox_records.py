@@ -15,9 +15,17 @@ from types import TracebackType
 from typing import Self
 
 from migrator.destinations import mboxrd
-from migrator.destinations.files import PIECE, Device, Step, drop_cache, read_range, storage_error, write_all
+from migrator.destinations.files import (
+    PIECE,
+    Device,
+    Step,
+    drop_cache,
+    pieces_of,
+    read_range,
+    storage_error,
+    write_all,
+)
 from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
-from migrator.destinations.mbox_recovery import pieces_of
 from migrator.destinations.volumes import OpenVolume
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MboxLocator, Message

@@ -32,13 +32,13 @@ from migrator.destinations import (
     mboxrd,
 )
 from migrator.destinations.files import (
-    PIECE,
     Device,
     Patience,
     Step,
     create_file,
     drop_cache,
     make_folder,
+    pieces_of,
     read_range,
     stamp_of,
     storage_error,
@@ -316,10 +316,3 @@ def _found(volume: OpenVolume, span: Span) -> Found:
         return found_at(locator, mboxrd.decode(beginning[frame_end : span.length - 1]))
     pieces = pieces_of(volume.handle, span.offset + frame_end, span.end - 1)
     return found_in_pieces(locator, mboxrd.decoded(pieces))
-
-
-def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of at most ``PIECE``; ends early where the file does."""
-    while begin < end and (piece := read_range(handle, begin, min(PIECE, end - begin))):
-        yield piece
-        begin += len(piece)

@@ -26,6 +26,7 @@ EVERYWHERE = (
     "migrator.config.bulk",
     "migrator.demo",
     "migrator.imap",
+    "migrator.porter",
     "prometheus_client",
     "resiliparse",
     "rich",
