@@ -60,6 +60,7 @@ def _fill(folder: Path, size: int) -> None:
     from migrator.ledger import Ledger
     from migrator.ledger.copies import Judged
     from migrator.model import (
+        CopyState,
         Digest,
         HeaderDigest,
         LinesBody,
@@ -94,7 +95,7 @@ def _fill(folder: Path, size: int) -> None:
             ids = copies.intended(MboxAnchor("1.mbox", start), [(message, b"\0\0\0\0") for message in messages], 1.0)
             places = [(ids[m.digest], MboxLocator("1.mbox", n, 1, 0)) for n, m in zip(part, messages, strict=True)]
             copies.stored(places, [VolumeRecord("1.mbox", part.stop, b"", "", VolumeState.OPEN)])
-            copies.judged([Judged(copy_id, Proof.EXACT) for copy_id, _ in places], Proof.EXACT, 1.0)
+            copies.judged([Judged(copy_id, CopyState.VERIFIED, Proof.EXACT) for copy_id, _ in places], 1.0)
             maildrop.copied([(rows[n], m.digest) for n, m in zip(part, messages, strict=True)], 1.0)
 
 

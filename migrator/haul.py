@@ -229,7 +229,7 @@ class Haul:
         if recorded is None or recorded.digest == parcel.message.digest:
             return parcel
         if self._is_as_stored(recorded.digest, parcel.message.body):
-            return parcel._replace(message=parcel.message._replace(digest=recorded.digest, is_as_digested=False))
+            return parcel._replace(message=parcel.message._replace(digest=recorded.digest))
         error = FerryError(
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",

@@ -27,6 +27,17 @@ class DeleteAfter:
 LeaveOnServer = Keep | DeleteWhenVerified | DeleteAfter
 
 
+class WhenCopyIsGone(StrEnum):
+    """What holds of a proven copy that a person took out of a destination."""
+
+    KEEP = "keep"
+    """The source keeps its message, which counts as dealt with; it is told once."""
+    RESTORE = "restore"
+    """It is stored again."""
+    ACCEPT = "accept"
+    """It counts as stored."""
+
+
 class SourceProof(StrEnum):
     """How the source proves that it still holds what an earlier session copied, before that is deleted there."""
 

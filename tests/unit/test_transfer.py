@@ -119,11 +119,11 @@ def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
         assert outcome.kind is Kind.MISMATCH
     assert len(shelf.stored) == 1
     copies = ledger.copies(shelf.identity, shelf.kind)
-    assert copies.find([one.digest])[one.digest].state is CopyState.MISMATCH
+    assert copies.find([one.digest])[one.digest].state is CopyState.DAMAGED
 
 
 def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, shelf: Shelf) -> None:
-    other = ONE._replace(digest=TWO.digest, is_as_digested=False)
+    other = ONE._replace(digest=TWO.digest)
     [outcome] = carrier(ledger, shelf).bring([other])
     assert isinstance(outcome, FerryError)
     assert outcome.kind is Kind.MISMATCH
@@ -131,7 +131,7 @@ def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, s
 
 def test_what_the_source_changed_proves_the_copy_of_what_was_recorded(ledger: Ledger, shelf: Shelf) -> None:
     carrier(ledger, shelf).bring([ONE])
-    as_shown_now = TWO._replace(digest=ONE.digest, is_as_digested=False)
+    as_shown_now = TWO._replace(digest=ONE.digest)
     assert carrier(ledger, shelf).bring([as_shown_now]) == [Brought.DUPLICATE]
 
 

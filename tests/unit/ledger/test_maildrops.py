@@ -15,6 +15,7 @@ from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.model import (
+    CopyState,
     Digest,
     KnownMessage,
     ListedMessage,
@@ -57,7 +58,7 @@ class Book:
         self.copies.stored(
             [(ids[message.digest], MaildirLocator(f"f{n}")) for n, message in zip(numbers, messages, strict=True)], []
         )
-        self.copies.judged([Judged(copy_id, Proof.EXACT) for copy_id in ids.values()], Proof.EXACT, 1.0)
+        self.copies.judged([Judged(copy_id, CopyState.VERIFIED, Proof.EXACT) for copy_id in ids.values()], 1.0)
 
     def copied(self, *pairs: tuple[int, int], now: float = 2.0) -> None:
         """Note that the message of this row (first) has the content of this number (second), proven."""
@@ -146,7 +147,7 @@ def test_a_mismatch_proves_nothing_any_more(book: Book) -> None:
     book.store(1)
     book.copied((1, 1))
     copy = book.copies.find([simple(1).digest])[simple(1).digest]
-    book.copies.judged([Judged(copy.copy_id, Proof.NONE, "differs")], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "differs")], 3.0)
     assert [message.is_proven for message in book.listed()] == [False]
 
 
@@ -244,9 +245,9 @@ def test_a_mismatch_unsettles_every_listing(book: Book) -> None:
     book.store(1)
     book.drop.listing_settled(b"print", 7, until=100.0)
     copy = book.copies.find([simple(1).digest])[simple(1).digest]
-    book.copies.judged([Judged(copy.copy_id, Proof.EXACT)], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT)], 3.0)
     assert book.drop.settled(b"print", 99.0) == 7
-    book.copies.judged([Judged(copy.copy_id, Proof.NONE, "differs")], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "differs")], 3.0)
     assert book.drop.settled(b"print", 99.0) is None
 
 
