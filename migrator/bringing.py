@@ -1,13 +1,18 @@
-"""One batch into several destinations, one after the other, for what comes from files and not from a maildrop."""
+"""Batches of what comes from files and not from a run: into several destinations, or in place of damaged copies."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from migrator.archive.importing import Outcome, Way
-from migrator.errors import FerryError
-from migrator.model import Message
+from migrator.archive.shelves import Shelf
+from migrator.errors import FerryError, Kind
+from migrator.model import CopyState, Digest, Message
+from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
+
+_AT_ONCE = 2_000
 
 
 class Everywhere:
@@ -37,3 +42,34 @@ def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:
     if failed is not None:
         return failed
     return Way.COPIED if Brought.COPIED in outcomes else Way.DUPLICATE
+
+
+class Mender:
+    """Reads damaged copies again, and stores messages in their place; what a person lost of a folder, too."""
+
+    def __init__(self) -> None:
+        """Begin with no destination."""
+        self._carriers: dict[str, Carrier] = {}
+
+    def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
+        """Adopt what happened in a destination, then read its damaged copies; returns what cannot be read just now."""
+        carrier = self._carrier(shelf)
+        carrier.inspect()
+        damaged = [copy.digest for copy in shelf.copies.in_doubt(CopyState.DAMAGED)]
+        unread: dict[Digest, FerryError] = {}
+        for start in range(0, len(damaged), _AT_ONCE):
+            verdicts = carrier.reprove(damaged[start : start + _AT_ONCE])
+            unread |= {digest: error for digest, error in verdicts.items() if error and error.kind is not Kind.MISMATCH}
+        return {} if shelf.is_local else unread
+
+    def bring(self, shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
+        """Store messages in place of copies that are damaged still, or gone."""
+        return [_together([outcome]) for outcome in self._carrier(shelf).bring(messages)]
+
+    def _carrier(self, shelf: Shelf) -> Carrier:
+        if shelf.is_local:
+            shelf.destination.when_copy_is_gone = WhenCopyIsGone.RESTORE
+        identity = shelf.destination.identity
+        if identity not in self._carriers:
+            self._carriers[identity] = Carrier(shelf.destination, shelf.copies, clock=time.time, replaces_damaged=True)
+        return self._carriers[identity]

@@ -66,12 +66,17 @@ class Carrier:
         *,
         clock: Callable[[], float],
         step: Callable[[str], None] = lambda _name: None,
+        replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge."""
+        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        """
         self.destination = destination
         self.copies = copies
         self._clock = clock
         self._step = step
+        self._replaces_damaged = replaces_damaged
 
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
@@ -202,14 +207,22 @@ class Carrier:
         """Return the copies there are, found by content where the ledger does not know them or has them as gone."""
         digests = [message.digest for message in messages]
         present = self.copies.find(digests)
-        unknown = [m for m in messages if m.digest not in present or present[m.digest].state is CopyState.GONE]
+        if self._replaces_damaged and (damaged := [c for c in present.values() if c.state is CopyState.DAMAGED]):
+            self._prove(_known(damaged, {message.digest: message for message in messages}))
+            present = self.copies.find(digests)
+        unknown = [m for m in messages if m.digest not in present or not self._is_standing(present[m.digest])]
         if unknown and (found := list(self.destination.find(unknown, self.copies))):
             self.copies.found(found, [])
             self._step("copies.found")
             present = self.copies.find(digests)
-        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
-            return {digest: copy for digest, copy in present.items() if copy.state is not CopyState.GONE}
-        return present
+        return {digest: copy for digest, copy in present.items() if not self._is_to_be_replaced(copy)}
+
+    def _is_standing(self, copy: StoredCopy) -> bool:
+        return copy.state is not CopyState.GONE and not (self._replaces_damaged and copy.state is CopyState.DAMAGED)
+
+    def _is_to_be_replaced(self, copy: StoredCopy) -> bool:
+        is_restored = self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+        return not self._is_standing(copy) and (is_restored or copy.state is not CopyState.GONE)
 
     def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""

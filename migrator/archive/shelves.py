@@ -40,6 +40,15 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A destination that could not be read as a whole; nothing is recorded of its copies."""
+
+    accounts: tuple[str, ...]
+    destination: str
+    error: FerryError
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     shelf: Shelf
     copy: StoredCopy

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.archive.shelves import Shelf, Shelves
+from migrator.archive.shelves import Shelf, Shelves, Unreachable
 from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.errors import FerryError, Kind
 from migrator.judging import judge
@@ -49,15 +49,6 @@ class Damage:
             "message_id": shown_unique_id(self.message_id),
             "reason": self.reason,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """A destination that could not be read as a whole; nothing is recorded of its copies."""
-
-    accounts: tuple[str, ...]
-    destination: str
-    error: FerryError
 
 
 @dataclass(slots=True)

@@ -122,12 +122,6 @@ class ArchiveLedger:
                 )
         return found
 
-    def forget_copies(self, copy_ids: Sequence[int]) -> None:
-        """Forget damaged copies, whose contents are about to be stored anew."""
-        with self._connection.transaction() as sql:
-            sql.executemany("delete from copies where id = ?", [(copy_id,) for copy_id in copy_ids])
-            sql.execute("update maildrops set settled_key = null")
-
     def forget_destination(self, destination_id: int) -> None:
         """Forget every copy and volume of a destination, which is about to be looked through from its beginning."""
         with self._connection.transaction() as sql:
@@ -137,9 +131,8 @@ class ArchiveLedger:
 
     def forget_volume(self, destination_id: int, name: str) -> None:
         """Forget a volume that is gone and in which nothing is known to stand any more."""
+        mine = "(select id from volumes where destination_id = ? and name = ?)"
         with self._connection.transaction() as sql:
-            sql.execute(
-                "delete from volumes where destination_id = ? and name = ?"
-                " and not exists (select 1 from copies where volume_id = volumes.id)",
-                (destination_id, name),
-            )
+            if sql.execute(f"select 1 from copies where volume_id = {mine}", (destination_id, name)).fetchone() is None:
+                sql.execute(f"delete from remains where volume_id = {mine}", (destination_id, name))
+                sql.execute("delete from volumes where destination_id = ? and name = ?", (destination_id, name))

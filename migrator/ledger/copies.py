@@ -179,8 +179,8 @@ class CopiesLedger:
 
     def _damaged(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> dict[Digest, int]:
         """Return the numbers of the copies of these contents that are DAMAGED."""
-        damaged = f"from copies k where k.destination_id = ? and k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')}"
-        if sql.execute(f"select 1 {damaged} limit 1", (self.destination_id,)).fetchone() is None:
+        any_damaged = f"select 1 from copies where destination_id = ? and state = 'damaged' and {IN_DOUBT} limit 1"
+        if sql.execute(any_damaged, (self.destination_id,)).fetchone() is None:
             return {}
         rows = sql.execute(
             f"select c.digest, k.id from {THE_CONTENTS} join copies k on k.content_id = c.id"
