@@ -29,6 +29,7 @@ from migrator.config.problems import Place, described, nearest
 from migrator.config.table import Context, Table
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
 from migrator.errors import ConfigError
+from migrator.model import mailbox_identity
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 Raw = Mapping[str, object]
@@ -297,8 +298,8 @@ class Reading:
             )
 
 
-def _place(destination: Destination) -> Destination:
-    """Return a destination by the folder it really is, whatever symbolic links lead there."""
+def _place(destination: Destination) -> str:
+    """Return what a destination really is, whatever symbolic links lead there, however its mailbox is spelled."""
     if isinstance(destination, MboxDestination | MaildirDestination):
-        return destination.model_copy(update={"path": destination.path.resolve()})
-    return destination
+        return f"{destination.type}:{destination.path.resolve()}"
+    return mailbox_identity(destination.username, destination.host, destination.folder)

@@ -93,6 +93,7 @@ class MaildirDestination:
 
     kind = "maildir"
     when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
