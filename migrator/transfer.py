@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.comparing import compared
+from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.judging import judge
@@ -31,6 +32,12 @@ class Brought(Enum):
 
 
 Outcome = Brought | FerryError
+
+
+_CHANGED_CURE = (
+    "`mailferry repair` stores again what is missing and closes the volume; or bring back the file as it was, which is"
+    " found by itself"
+)
 
 
 class _ToProve(NamedTuple):
@@ -78,14 +85,15 @@ class Carrier:
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
 
-        What happened there since this program last looked is adopted, and what was never read back is read now. A
-        mailbox is not bothered for this: it is opened when there is something to bring.
+        What happened there since this program last looked is adopted, and what was never read back is read now; so is
+        what was damaged, for it may have been brought back. A mailbox is not bothered for this: it is opened when there
+        is something to bring.
         """
         if self.destination.kind == "imap":
             return []
         with self.destination.exclusive():
             self._recover()
-        unread = self.copies.to_be_read_back()
+        unread = [*self.copies.to_be_read_back(), *self.copies.damaged_to_be_read_again()]
         for start in range(0, len(unread), _READ_CHUNK):
             self._prove(_known(unread[start : start + _READ_CHUNK], {}))
         return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
@@ -234,7 +242,7 @@ class Carrier:
                 continue
             read = body if isinstance(body, FerryError) else self._compare(copy, body)
             judgement = judge(copy.copy_id, copy.locator, copy.state, read, self.destination.required_proof)
-            if judgement is not None:
+            if judgement is not None and not judgement.state is copy.state is CopyState.DAMAGED:
                 judged.append(judgement)
             verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
@@ -294,27 +302,28 @@ class Carrier:
                 case VolumeSeen(record):
                     self.copies.found(found, [record])
                     found = []
-                case VolumeTouched(record):
-                    self._look_again(record)
+                case VolumeTouched(record, problem):
+                    self._compare_volume(record, found, problem)
+                    found = []
                 case VolumeChanged(record, error):
                     self.copies.volume_changed(record, str(error))
+                case Vanished(base_names):
+                    self._refuse_if_emptied()
+                    self.copies.vanished(base_names, "it is no longer in the Maildir")
+                case _ as never:
+                    assert_never(never)
         if found:
             self.copies.found(found, [])
         if recollection.intents:
             self.copies.intents_resolved()
 
-    def _look_again(self, record: VolumeRecord) -> None:
-        """Read all copies of a volume that somebody touched; it stays in use only if every one is equal."""
-        copies = self.copies.copies_in(record.name)
-        damaged = 0
-        for start in range(0, len(copies), _READ_CHUNK):
-            part = copies[start : start + _READ_CHUNK]
-            damaged += sum(error is not None for error in self._prove(_known(part, {})).values())
-        if damaged:
-            problem = (
-                f"{record.name} in {self.destination.label} was changed by another program:"
-                f" {damaged} of its {len(copies)} messages are damaged; see `mailferry verify`"
-            )
-            self.copies.volume_changed(record, problem)
-        else:
-            self.copies.volume_accepted(record)
+    def _compare_volume(self, record: VolumeRecord, found: Sequence[Found], problem: str) -> None:
+        """Note what stands in a volume that somebody touched; it stays in use only if every copy is at its place."""
+        known = self.copies.records_in(record.name)
+        comparison = compared(known, found)
+        if comparison.is_as_known and not problem:
+            self.copies.volume_accepted(record, [*comparison.healed, *comparison.strangers])
+            return
+        what = problem or f"the volume {record.name} in {self.destination.label} was changed by another program"
+        counts = f"{len(comparison.lost):,} of its {len(known):,} messages are damaged or missing, the others are known"
+        self.copies.volume_reread(record, comparison, f"{what}: {counts}; {_CHANGED_CURE}")

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.errors import Advice, FerryError, Kind
+from migrator.errors import Advice, AwayError, FerryError, Kind
 
 Step = Callable[[str], None]
 """Called with the name of each durable step that has just been taken; tests end the process there."""
@@ -87,6 +87,17 @@ def storage_error(error: OSError, doing: str) -> FerryError:
     }
     cure = cures.get(error.errno or 0, "look at the file system; the next run tries again")
     return FerryError(Kind.ARCHIVE, f"{doing} failed: {error.strerror}", cure=cure, advice=Advice.LATER)
+
+
+def away_error(archive: str, known: int = 0) -> AwayError:
+    """Say that an archive in which something is known to stand is not there as a whole."""
+    what = f"{known:,} messages are" if known > 1 else "mail is"
+    return AwayError(
+        f"{archive} is not there, and {what} known to be in it: is its disk mounted?"
+        " Nothing is stored there until it is back",
+        cure="mount it, which is all that is needed; if it has another path now, `mailferry moved OLD NEW`; if it is"
+        " lost for good, create the folder and run `mailferry repair`, which stores again what it can",
+    )
 
 
 # ------------------------------------------------------------------------------------ folders and files

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from migrator.comparing import Compared, KnownRecord
 from migrator.destinations import (
     Anchor,
     Found,
@@ -311,10 +312,89 @@ class CopiesLedger(PlacesLedger):
             )
             sql.execute("update maildrops set settled_key = null")
 
-    def volume_accepted(self, record: VolumeRecord) -> None:
-        """Note that a volume is right as it stands now."""
+    def volume_accepted(self, record: VolumeRecord, found: Iterable[Found] = ()) -> None:
+        """Note that a volume is right as it stands now, with what was found in it."""
+        self.found(found, [record])
+
+    def copies_known(self) -> int:
+        """Return how many copies are known to stand here, whatever they were last found to be worth."""
+        with self._connection.reading() as sql:
+            (count,) = sql.execute(
+                "select count(*) from copies where destination_id = ? and state != 'intended' and state != 'gone'",
+                (self.destination_id,),
+            ).fetchone()
+        return int(count)
+
+    def base_names(self) -> Iterator[str]:
+        """Yield the base names under which copies are known to stand in a Maildir."""
+        last = ""
+        while True:
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    "select base_name from copies where destination_id = ? and base_name > ? and state != 'gone'"
+                    " order by base_name limit ?",
+                    (self.destination_id, last, 50_000),
+                ).fetchall()
+            if not rows:
+                return
+            yield from (name for (name,) in rows)
+            (last,) = rows[-1]
+
+    def vanished(self, base_names: Sequence[str], reason: str) -> None:
+        """Note that messages of a Maildir are there no more: GONE."""
         with self._connection.transaction() as sql:
-            self._note_volumes(sql, [record])
+            sql.executemany(
+                "update copies set state = 'gone', proof = 'none', reason = ?"
+                " where destination_id = ? and base_name = ? and state != 'gone'",
+                [(reason, self.destination_id, name) for name in base_names],
+            )
+            sql.execute("update maildrops set settled_key = null")
+
+    def damaged_to_be_read_again(self) -> list[StoredCopy]:
+        """Return the DAMAGED copies, in archive order; a changed volume is read as a whole when it looks otherwise."""
+        return self._some_copies(
+            f"k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')} and v.state is not 'changed'"
+        )
+
+    def records_in(self, volume: str) -> list[KnownRecord]:
+        """Return the copies that are known to stand in a volume with what their contents can be told by."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"
+                " from volumes v join copies k on k.volume_id = v.id join contents c on c.id = k.content_id"
+                " where v.destination_id = ? and v.name = ? order by k.offset",
+                (self.destination_id, volume),
+            )
+            return [
+                KnownRecord(copy_id, digest, header_digest, message_id, CopyState(state), MboxLocator(*place))
+                for copy_id, digest, header_digest, message_id, state, *place in rows
+            ]
+
+    def volume_reread(self, record: VolumeRecord, compared: Compared, problem: str) -> None:
+        """Note what a volume holds that is not as it was known: CHANGED, with every copy where it stands now.
+
+        Its stamp of when it was right is forgotten: it does not describe any more what is known of it.
+        """
+        with self._connection.transaction() as sql:
+            self.volume_changed(replace(record, changed_stamp=record.stamp), problem)
+            sql.execute(
+                "update volumes set stamp = '' where destination_id = ? and name = ?",
+                (self.destination_id, record.name),
+            )
+            self._place_again(sql, [*compared.moved, *compared.healed])
+            self.found(compared.strangers, [])
+            sql.executemany(
+                "update copies set state = 'damaged', proof = 'none', reason = ? where id = ?",
+                [(f"{record.name} no longer holds it", copy.copy_id) for copy in compared.lost],
+            )
+
+    def _place_again(self, sql: sqlite3.Connection, found: Iterable[Found]) -> None:
+        volume_ids = self._volume_ids(sql)
+        sql.executemany(
+            "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, state = 'stored'"
+            " where destination_id = ? and content_id = (select id from contents where digest = ?)",
+            [(*_place(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
+        )
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""

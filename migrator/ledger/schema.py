@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
+from migrator.destinations.maildir_names import base_of
 from migrator.ledger.copies import IN_DOUBT
 from migrator.model import mailbox_identity
 
@@ -138,8 +139,15 @@ def m004_evidence(sql: Connection) -> None:
     sql.execute("drop table kept_copies")
     for statement in _EVIDENCE:
         sql.execute(statement)
+    _name_files_alike(sql)
     sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
     _spell_mailboxes_alike(sql)
+
+
+def _name_files_alike(sql: Connection) -> None:
+    """Know the files of Maildirs by what no mail program appends to their names."""
+    named = sql.execute("select id, base_name from copies where base_name like '%,%'").fetchall()
+    sql.executemany("update copies set base_name = ? where id = ?", [(base_of(name), number) for number, name in named])
 
 
 def _spell_mailboxes_alike(sql: Connection) -> None:
@@ -404,6 +412,8 @@ _EVIDENCE = (
     "alter table maildrops add column clock_doubted_at real",
     # The stamp under which a changed volume was last found changed.
     "alter table volumes add column changed_stamp text not null default ''",
+    # Whatever it describes, it is looked at again: an earlier release kept the stamp of what it found changed.
+    "update volumes set stamp = '' where state = 'changed'",
     # Up to where a mailbox was looked through, and what stands there without being known as a copy.
     "alter table destinations add column uid_validity integer",
     "alter table destinations add column uid_next integer",
