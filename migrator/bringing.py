@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from migrator.archive.importing import Outcome, Way
 from migrator.archive.shelves import Shelf
-from migrator.errors import FerryError, Kind
+from migrator.errors import AwayError, FerryError, Kind
+from migrator.ledger.archive import ArchiveLedger
 from migrator.model import CopyState, Digest, Message
 from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
@@ -47,14 +49,24 @@ def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:
 class Mender:
     """Reads damaged copies again, and stores messages in their place; what a person lost of a folder, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: ArchiveLedger) -> None:
         """Begin with no destination."""
+        self._ledger = ledger
         self._carriers: dict[str, Carrier] = {}
 
     def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
-        """Adopt what happened in a destination, then read its damaged copies; returns what cannot be read just now."""
+        """Adopt what happened in a destination, then read its damaged copies; returns what cannot be read just now.
+
+        An archive of which nothing is there is away, and that is raised, unless a person has made its folder anew.
+        """
         carrier = self._carrier(shelf)
-        carrier.inspect()
+        try:
+            carrier.inspect()
+        except AwayError:
+            if not shelf.is_local or not Path(shelf.destination.identity.partition(":")[2]).is_dir():
+                raise
+            self._ledger.lost_for_good(shelf.copies.destination_id)
+            return {}
         damaged = [copy.digest for copy in shelf.copies.in_doubt(CopyState.DAMAGED)]
         unread: dict[Digest, FerryError] = {}
         for start in range(0, len(damaged), _AT_ONCE):

@@ -7,13 +7,14 @@ leads to nothing worse than work done again (docs/architecture.md, "What is dura
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
 from migrator.comparing import compared
 from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
-from migrator.errors import FerryError, GoneError, Kind
+from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.judging import judge
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
@@ -215,7 +216,8 @@ class Carrier:
         digests = [message.digest for message in messages]
         present = self.copies.find(digests)
         if self._replaces_damaged and (damaged := [c for c in present.values() if c.state is CopyState.DAMAGED]):
-            self._prove(_known(damaged, {message.digest: message for message in messages}))
+            with suppress(AwayError):  # nothing at all is there, and it is to be stored again all the same
+                self._prove(_known(damaged, {message.digest: message for message in messages}))
             present = self.copies.find(digests)
         unknown = [m for m in messages if m.digest not in present or not self._is_standing(present[m.digest])]
         if unknown and (found := list(self.destination.find(unknown, self.copies))):

@@ -50,7 +50,7 @@ def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Re
         for account in accounts:
             stack.enter_context(account_lock(config.state_dir, account.name))
         shelves = stack.enter_context(shelves_of(config, ledger))
-        return Repair(shelves, ledger.archive, Mender(), fetch).make(list(by_name))
+        return Repair(shelves, ledger.archive, Mender(ledger.archive), fetch).make(list(by_name))
 
 
 def _as_json(done: Repaired) -> dict[str, object]:

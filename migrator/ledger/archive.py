@@ -1,8 +1,7 @@
 """What the ledger knows of contents, whoever sent them and wherever they stand: the view of search, export and verify.
 
 Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by another
-program, or found by ``rebuild-ledger``) was seen by nobody. Only the methods that say "forget" write: what they forget
-is found again in the archive, or is at hand to be stored anew.
+program, or found by ``rebuild-ledger``) was seen by nobody.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
+from migrator.ledger.relearning import Relearning
 from migrator.model import Digest, UniqueId
 
 _CHUNK = 500
@@ -122,11 +123,23 @@ class ArchiveLedger:
                 )
         return found
 
-    def forget_destination(self, destination_id: int) -> None:
-        """Forget every copy and volume of a destination, which is about to be looked through from its beginning."""
+    def relearning(self, destination_id: int) -> Relearning:
+        """Begin to gather what is found in a folder, with which the ledger is to be brought in line."""
+        return Relearning(self._connection, destination_id)
+
+    def lost_for_good(self, destination_id: int) -> None:
+        """Note that nothing of a folder is there any more, and that a person wants what stood in it stored again."""
         with self._connection.transaction() as sql:
-            for table in ("copies", "intents", "volumes"):
-                sql.execute(f"delete from {table} where destination_id = ?", (destination_id,))
+            sql.execute(
+                "update copies set state = case when base_name is null then 'damaged' else 'gone' end, proof = 'none',"
+                " reason = 'the whole archive is gone' where destination_id = ? and state != 'intended'",
+                (destination_id,),
+            )
+            sql.execute(
+                "update volumes set state = 'changed', problem = name || ' is missing', changed_stamp = ?"
+                " where destination_id = ?",
+                (MISSING, destination_id),
+            )
             sql.execute("update maildrops set settled_key = null")
 
     def forget_volume(self, destination_id: int, name: str) -> None:
