@@ -10,6 +10,7 @@ from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.model import CopyState, Message
+from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
 from tests.unit.shelf import CrashError, Shelf, message, simple
 
@@ -147,9 +148,39 @@ def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: Shel
 def test_a_copy_that_is_gone_is_told_and_not_replaced_in_silence(ledger: Ledger, shelf: Shelf) -> None:
     assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
     shelf.stored.clear()
-    [outcome] = carrier(ledger, shelf).bring([ONE])
-    assert isinstance(outcome, FerryError)
+    for _ in range(2):
+        assert carrier(ledger, shelf).bring([ONE]) == [Brought.TAKEN_OUT]
     assert shelf.stored == {}
+    copies = ledger.copies(shelf.identity, shelf.kind)
+    assert copies.find([ONE.digest])[ONE.digest].state is CopyState.GONE
+
+
+def test_a_copy_that_is_gone_is_stored_again_or_accepted_where_that_is_wished(ledger: Ledger, shelf: Shelf) -> None:
+    assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
+    shelf.stored.clear()
+    shelf.when_copy_is_gone = WhenCopyIsGone.ACCEPT
+    assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
+    assert carrier(ledger, shelf).reprove([ONE.digest]) == {ONE.digest: None}
+    shelf.when_copy_is_gone = WhenCopyIsGone.RESTORE
+    [error] = carrier(ledger, shelf).reprove([ONE.digest]).values()
+    assert error is not None
+    assert error.kind is Kind.UNPROVEN
+    assert [carrier(ledger, shelf).bring([ONE]) for _ in range(2)] == [[Brought.COPIED], [Brought.DUPLICATE]]
+    assert len(shelf.stored) == 1
+
+
+def test_too_many_gone_at_once_are_nobodys_tidying_up(ledger: Ledger, shelf: Shelf) -> None:
+    many = [simple(number) for number in range(20)]
+    carrier(ledger, shelf).bring(many)
+    kept = dict(shelf.stored)
+    for name in list(shelf.stored)[:11]:
+        del shelf.stored[name]
+    with pytest.raises(FerryError, match="11 of the 20") as raised:
+        carrier(ledger, shelf).bring(many)
+    assert raised.value.kind is Kind.ARCHIVE
+    assert 'when_copy_is_gone = "restore"' in raised.value.cure
+    shelf.stored = kept
+    assert carrier(ledger, shelf).bring(many) == [Brought.DUPLICATE] * 20
 
 
 def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:
