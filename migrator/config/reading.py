@@ -261,7 +261,8 @@ class Reading:
             reason = f"{values.shown(kind)} is no kind of destination" if "type" in raw else "is missing"
             self.problems.append(place.say(reason + guess, "type"))
             return None
-        return self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        table = self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        return table.written_at(place) if isinstance(table, ImapDestination) else table
 
     def _with_defaults(self, model: type[AnyTable], raw: Raw, defaults: Raw, place: Place) -> AnyTable | None:
         # allow_plaintext is judged with the account's own host, wherever it was written.

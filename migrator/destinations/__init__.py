@@ -322,8 +322,7 @@ class Destination(Protocol):
     ``identity`` names the same place for ever (an absolute path, or user, host, port and folder); two accounts that
     write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
     ``limits`` is what one call of ``store`` should get. ``when_copy_is_gone`` says what a copy that a person took out
-    counts for. ``setting_place`` says where in the configuration a setting of this destination belongs, or is empty.
-    Every method raises ``FerryError``.
+    counts for. Every method raises ``FerryError``.
     """
 
     kind: str
@@ -332,7 +331,10 @@ class Destination(Protocol):
     required_proof: Proof
     limits: BatchLimits
     when_copy_is_gone: WhenCopyIsGone
-    setting_place: str
+
+    @property
+    def setting_place(self) -> str:
+        """Where in the configuration a setting of this destination belongs, in words; empty where that is not known."""
 
     def recover(self, recollection: Recollection) -> Iterator[Finding]:
         """Tell what is there beyond what is remembered, and mend a torn end that an intent explains.

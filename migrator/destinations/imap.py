@@ -76,7 +76,6 @@ class ImapDestination:
         self.label = f"{settings.folder} of {settings.username} at {settings.host}"
         self.required_proof = Proof(settings.proof)
         self.when_copy_is_gone = settings.when_copy_is_gone
-        self.setting_place = settings.setting_place
         self._state_dir = state_dir
         self._lock: FileLock | None = None
         self._lock_timeout = lock_timeout
@@ -96,6 +95,11 @@ class ImapDestination:
         self._anchor: ImapAnchor | None = None
         self._stop: FerryError | None = None
         self._flags: tuple[bytes, ...] | None = None
+
+    @property
+    def setting_place(self) -> str:
+        """Where in the configuration a setting of this mailbox belongs."""
+        return self.settings.setting_place()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -127,8 +127,9 @@ class Finder:
         return [Relocated(moved[at].copy_id, self.place(uid)) for at, uid in pairs.items()]
 
     def _altered(self, moved: Sequence[Moved], known: KnownPlaces) -> list[Relocated]:
-        keys = {message_key(copy.message_id) for copy in moved}
-        strangers = known.strangers(keys, {(copy.octets, copy.octets) for copy in moved})
+        named = known.strangers({message_key(copy.message_id) for copy in moved}, ())
+        nameless = known.strangers((), {(copy.octets // 2, copy.octets + 2) for copy in moved})
+        strangers = [*named, *nameless] if len(nameless) < MANY else named
         portraits = self.portraits([one.uid for one in strangers], known)
         pairs = pair_altered(moved, portraits)
         return [Relocated(moved[at].copy_id, self.place(uid)) for at, uid in pairs.items()]

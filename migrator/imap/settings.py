@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from migrator.imap.allowance import Allowances
@@ -16,8 +17,8 @@ class ImapSettings:
 
     ``flags`` are system flags (``\Seen``) and ``keywords`` words; both only where the folder keeps them for good.
     ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne. ``allowances`` None means
-    what is known of the provider by its host. ``setting_place`` is where in the configuration a setting of this mailbox
-    belongs, in words.
+    what is known of the provider by its host. ``setting_place`` tells where in the configuration a setting of this
+    mailbox belongs, in words.
     """
 
     host: str
@@ -34,7 +35,7 @@ class ImapSettings:
     seen: bool = False
     allowances: Allowances | None = None
     when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
-    setting_place: str = ""
+    setting_place: Callable[[], str] = str
 
     @property
     def wanted_flags(self) -> tuple[str, ...]:
