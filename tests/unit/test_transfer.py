@@ -10,6 +10,7 @@ from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.model import CopyState, Message
+from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
 from tests.unit.shelf import CrashError, Shelf, message, simple
 
@@ -144,11 +145,41 @@ def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: Shel
     assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
 
 
-def test_a_copy_that_is_gone_is_told_and_not_replaced_in_silence(ledger: Ledger, shelf: Shelf) -> None:
+@pytest.mark.parametrize(
+    ("when", "outcome", "stored"),
+    [
+        (WhenCopyIsGone.KEEP, Brought.TAKEN_OUT, 0),
+        (WhenCopyIsGone.ACCEPT, Brought.DUPLICATE, 0),
+        (WhenCopyIsGone.RESTORE, Brought.COPIED, 1),
+    ],
+)
+def test_a_copy_that_was_taken_out_counts_for_what_its_owner_says(
+    ledger: Ledger, shelf: Shelf, when: WhenCopyIsGone, outcome: Brought, stored: int
+) -> None:
     assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
     shelf.stored.clear()
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.TAKEN_OUT]
-    assert shelf.stored == {}
+    shelf.when_copy_is_gone = when
+    for expected in (outcome, Brought.DUPLICATE if outcome is Brought.COPIED else outcome):
+        assert carrier(ledger, shelf).bring([ONE]) == [expected]
+    assert len(shelf.stored) == stored
+
+
+def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gone(ledger: Ledger, shelf: Shelf) -> None:
+    many = [simple(n) for n in range(12)]
+    carrier(ledger, shelf).bring(many)
+    kept = dict(shelf.stored)
+    shelf.stored.clear()
+    with pytest.raises(FerryError, match="was emptied: 12 of the 12") as caught:
+        carrier(ledger, shelf).bring(many)
+    assert caught.value.kind is Kind.ARCHIVE
+    shelf.stored = kept
+    assert carrier(ledger, shelf).bring(many) == [Brought.DUPLICATE] * 12
+
+
+def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_proven(ledger: Ledger, shelf: Shelf) -> None:
+    flipped = ONE._replace(body=TWO.body)
+    assert isinstance(carrier(ledger, shelf).bring([flipped])[0], FerryError)
+    assert ledger.copies(shelf.identity, shelf.kind).find([ONE.digest])[ONE.digest].state is CopyState.DAMAGED
 
 
 def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:
