@@ -16,7 +16,7 @@ from typing import Protocol
 
 from migrator.archive.importing import BATCH_MESSAGES, BATCH_OCTETS, Outcome, Way
 from migrator.archive.records import message_of
-from migrator.archive.shelves import Shelf, Shelves, Unreachable, belonging
+from migrator.archive.shelves import Shelf, Shelves, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.destinations import VolumeState
 from migrator.destinations.files import Patience
@@ -24,7 +24,6 @@ from migrator.destinations.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.model import CopyState, Digest, MemoryBody, Message, StoredCopy
-from migrator.policy import WhenCopyIsGone
 
 
 class Storing(Protocol):
@@ -125,8 +124,7 @@ class Repair:
     def _missed(self, shelf: Shelf, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
         """Return what is to be stored in place of copies that are damaged, or gone where that is to be mended."""
         damaged = [copy.digest for copy in shelf.copies.in_doubt(CopyState.DAMAGED) if copy.digest not in unread]
-        is_restored = shelf.is_local or shelf.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
-        gone = [copy.digest for copy in shelf.copies.in_doubt(CopyState.GONE)] if is_restored else []
+        gone = [copy.digest for copy in shelf.copies.in_doubt(CopyState.GONE)] if mends_gone(shelf) else []
         return dict.fromkeys([*damaged, *gone], _NO_COPY)
 
     def _fill(self, job: _Job, accounts: Sequence[str]) -> None:

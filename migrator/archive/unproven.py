@@ -52,4 +52,5 @@ def _unproven_in(shelf: Shelf) -> Iterator[Unproven]:
 def _accepting(shelf: Shelf, proof: Proof) -> str:
     if proof is Proof.NONE or reaches(proof, shelf.destination.required_proof):
         return ""
-    return f'proof = "{proof}"'
+    place = shelf.destination.setting_place
+    return f'proof = "{proof}"{place and f" {place}"}'

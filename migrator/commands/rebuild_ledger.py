@@ -53,7 +53,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
             screen.problem(plain(line))
     for away in verdict.unreachable:
         screen.problem(plain(f"{away.destination}: could not be checked: {away.error}"))
-    damaged = verdict.checked - verdict.ok
+    damaged = verdict.harmed
     screen.result(
         f"{counted(verdict.ok, 'copy', 'copies')} proven, {damaged:,} damaged, in {span(time.monotonic() - began)}"
     )

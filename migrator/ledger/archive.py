@@ -6,11 +6,13 @@ program, or found by ``rebuild-ledger``) was seen by nobody.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
+from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.relearning import Relearning
 from migrator.model import Digest, UniqueId
 
@@ -122,6 +124,17 @@ class ArchiveLedger:
                     sql.execute(f"select digest, message_id from contents where digest in ({marks})", part).fetchall()
                 )
         return found
+
+    def accepted(self, digests: Sequence[Digest], accounts: Sequence[str]) -> set[Digest]:
+        """Return those of these contents whose messages a person has accepted as they are, in one of these accounts."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select c.digest from {THE_CONTENTS} where exists (select 1 from messages m join problems p"
+                " on p.message_id = m.id join maildrops d on d.id = m.maildrop_id where m.content_id = c.id"
+                " and p.accepted_at is not null and d.account in (select value from json_each(?)))",
+                (*places(digests), json.dumps(accounts)),
+            )
+            return {digest for (digest,) in rows}
 
     def relearning(self, destination_id: int) -> Relearning:
         """Begin to gather what is found in a folder, with which the ledger is to be brought in line."""
