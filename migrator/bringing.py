@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from migrator.archive.importing import Outcome, Way
-from migrator.archive.shelves import Shelf
+from migrator.archive.shelves import Shelf, mends_gone
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.model import CopyState, Digest, Message
@@ -15,6 +15,8 @@ from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
 
 _AT_ONCE = 2_000
+_JUDGED = frozenset({Kind.MISMATCH, Kind.UNPROVEN})
+"""What a copy is said to be that was read, or is known not to be there."""
 
 
 class Everywhere:
@@ -46,6 +48,11 @@ def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:
     return Way.COPIED if Brought.COPIED in outcomes else Way.DUPLICATE
 
 
+def _is_for_now(error: FerryError, *, is_local: bool) -> bool:
+    """Say whether what could not be read may be well: a server has its moods, and a disk forbids, but does not heal."""
+    return isinstance(error.__cause__, PermissionError) if is_local else error.kind not in _JUDGED
+
+
 class Mender:
     """Reads damaged copies again, and stores messages in their place; what a person lost of a folder, too."""
 
@@ -55,7 +62,7 @@ class Mender:
         self._carriers: dict[str, Carrier] = {}
 
     def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
-        """Adopt what happened in a destination, then read its damaged copies; returns what cannot be read just now.
+        """Adopt what happened in a destination, then read what is to be mended; returns what cannot be read just now.
 
         An archive of which nothing is there is away, and that is raised, unless a person has made its folder anew.
         """
@@ -67,12 +74,13 @@ class Mender:
                 raise
             self._ledger.lost_for_good(shelf.copies.destination_id)
             return {}
-        damaged = [copy.digest for copy in shelf.copies.in_doubt(CopyState.DAMAGED)]
-        unread: dict[Digest, FerryError] = {}
-        for start in range(0, len(damaged), _AT_ONCE):
-            verdicts = carrier.reprove(damaged[start : start + _AT_ONCE])
-            unread |= {digest: error for digest, error in verdicts.items() if error and error.kind is not Kind.MISMATCH}
-        return {} if shelf.is_local else unread
+        states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(shelf) else (CopyState.DAMAGED,)
+        doubtful = [copy.digest for state in states for copy in shelf.copies.in_doubt(state)]
+        errors: dict[Digest, FerryError | None] = {}
+        for start in range(0, len(doubtful), _AT_ONCE):
+            errors |= carrier.reprove(doubtful[start : start + _AT_ONCE])
+        still = {copy.digest for state in states for copy in shelf.copies.in_doubt(state)}
+        return {d: e for d, e in errors.items() if e and d in still and _is_for_now(e, is_local=shelf.is_local)}
 
     def bring(self, shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
         """Store messages in place of copies that are damaged still, or gone."""

@@ -30,7 +30,7 @@ class Storing(Protocol):
     """How copies are read again and stored, all with proof; one destination at a time, raising what concerns it all."""
 
     def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
-        """Bring the ledger in line with a destination; returns what cannot be read just now of the damaged copies.
+        """Bring the ledger in line with a destination; returns what cannot be read just now of what is to be mended.
 
         What is as it should be again is no longer DAMAGED when this returns.
         """
@@ -123,9 +123,9 @@ class Repair:
 
     def _missed(self, shelf: Shelf, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
         """Return what is to be stored in place of copies that are damaged, or gone where that is to be mended."""
-        damaged = [copy.digest for copy in shelf.copies.in_doubt(CopyState.DAMAGED) if copy.digest not in unread]
-        gone = [copy.digest for copy in shelf.copies.in_doubt(CopyState.GONE)] if mends_gone(shelf) else []
-        return dict.fromkeys([*damaged, *gone], _NO_COPY)
+        states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(shelf) else (CopyState.DAMAGED,)
+        missed = [copy.digest for state in states for copy in shelf.copies.in_doubt(state)]
+        return {digest: _NO_COPY for digest in missed if digest not in unread}
 
     def _fill(self, job: _Job, accounts: Sequence[str]) -> None:
         job.refuse(job.shelf.copies.stored_in_vain(list(job.remaining)), "it was stored anew before, and came to harm")
