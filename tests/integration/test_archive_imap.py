@@ -298,3 +298,40 @@ def test_what_was_exported_and_the_archive_itself_are_duplicates(
         report = document(capsys.readouterr().out)
         assert (report["found"], report["copied"], report["duplicates"]) == (3, 0, 3), path
     assert dovecot.mailbox("ann").count() == 3
+
+
+def set_aside(office: Office, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert office.call("quarantine", "--json") == 0
+    messages = document(capsys.readouterr().out)["messages"]
+    assert isinstance(messages, list)
+    return messages
+
+
+def test_a_person_who_accepts_what_the_server_altered_hears_no_more_of_it(
+    served: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert served.call("migrate") == 1
+    [message] = set_aside(served, capsys)
+    assert message["kind"] == "unproven"
+    assert served.call("quarantine", "--accept", str(message["number"])) == 0
+    for _ in range(2):
+        assert served.call("migrate") == 0, capsys.readouterr()
+    assert dovecot.mailbox("ann").count() == 3
+
+
+def test_a_person_who_accepts_what_was_taken_out_hears_no_more_of_it(
+    served: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.config_path.write_text(served.config_path.read_text() + 'proof = "canonical"\n')
+    assert served.call("migrate") == 0
+    expunge(dovecot, "2")
+    assert served.call("verify") == 1
+    [message] = set_aside(served, capsys)
+    assert (message["kind"], message["accepted"]) == ("mismatch", False)
+    assert "no longer in the folder INBOX; the source keeps it" in str(message["message"])
+    assert served.call("quarantine", "--accept", str(message["number"])) == 0
+    assert [one["accepted"] for one in set_aside(served, capsys)] == [True]
+    for command in ("migrate", "verify", "repair", "migrate", "verify"):
+        assert served.call(command) == 0, (command, capsys.readouterr())
+    assert dovecot.mailbox("ann").count() == 2
