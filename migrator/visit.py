@@ -85,13 +85,16 @@ class Visit:
             self._work_through(session, listing)
 
     def _work_through(self, session: Session, listing: Listing) -> None:
-        self.has_listing, self.listed = True, listing.count
+        self.has_listing = True
         key = self._settled_key(listing)
         if (count := self._ledger.settled(key, self._errand.around.clock())) is not None:
             self._tally.settled(count)
             self.has_finished = True
             farewell.delete(self._errand, session, {}, self.listed)
             return
+        self.listed = listing.count
+        if doubt := listing.doubt:
+            self._tally.trouble(doubt)
         self._match(session, listing)
         self._tally.deleted(self._ledger.note(self._errand.around.clock()))
         self._errand.around.step("listing.noted")
@@ -101,7 +104,7 @@ class Visit:
         with closing(Haul(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)) as haul:
             self._work(session, plan, haul, plan.delete if may_delete else Column())
         self.has_found_new = self._errand.contents_handled > handled_before
-        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
+        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul) and not listing.doubt:
             until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
             self._ledger.listing_settled(key, listing.count, until)
 
