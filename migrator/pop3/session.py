@@ -8,7 +8,7 @@ learned of a server (that it cannot be pipelined, has no CAPA, announces other s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -47,7 +47,7 @@ class Session:
     """What the server announced last; once the session has said something, after the log-in."""
     facts: ServerFacts
     _line: Conversation
-    without_top: set[MessageNumber] = field(default_factory=set)
+    without_top: Container[MessageNumber] = ()
     """Messages whose headers are not asked for: the line broke over them before."""
     carried: int = 0
     """How many messages came in step so far, by RETR or TOP."""
@@ -80,7 +80,7 @@ class Session:
         with self._talking():
             stat = stat_of(self._line.ask(Verb.STAT), self._line)
         self._start = self._start or (stat if not self._deleted else None)
-        self._is_confirmed = self._is_expected(stat) and (not self._deleted or stat.count == self._count_to_be())
+        self._is_confirmed = self._is_expected(stat) and (not self._deleted or stat.count in self._counts_to_be())
         return stat
 
     def listing(self, spool_dir: Path | None = None) -> Listing:
@@ -195,14 +195,14 @@ class Session:
 
     def _shown_by_list(self, stat: Stat) -> Marked:
         """Hold LIST against what was listed at first. Twisted, for one, counts and lists what is marked until QUIT."""
-        wanted, secrets = self._count_to_be(), self._line.protocol.secrets
+        mismatch = f"STAT counts {stat.count} messages behind {self.marked} deletions"
         if self._listing is None:
-            raise out_of_step(f"STAT counts {stat.count} messages, not {wanted}", b"", secrets)
+            raise out_of_step(mismatch, b"")
         now = take_list(self._line, stat, None)
         shown = self._listing.shows(now, self._deleted)
         now.close()
         if shown is Marked.SHOWN and stat.count < self._listing.count:
-            raise out_of_step(f"STAT counts {stat.count} messages, not {wanted}", b"", secrets)
+            raise out_of_step(mismatch, b"")
         return shown
 
     def check_step(self) -> None:
@@ -265,10 +265,11 @@ class Session:
             return True
         return stat.octets == start.octets if stat.count == start.count else stat.octets >= start.octets
 
-    def _count_to_be(self) -> int:
-        """Return how many messages there should be behind the deletions of this session."""
-        listed = self._listing.count if self._listing else self._start.count if self._start else 0
-        return listed - len(self._deleted)
+    def _counts_to_be(self) -> set[int]:
+        """Return how many messages there should be behind the deletions of this session, by STAT and by LIST."""
+        at_first = [self._start.count] if self._start else []
+        listed = [self._listing.count] if self._listing else []
+        return {count - self.marked for count in at_first + listed}
 
     @property
     def _window(self) -> int:
