@@ -12,8 +12,8 @@ MAX_LOGINS = 3
 PATIENCE_SECONDS = {Kind.CONNECT: 45.0, Kind.TIMEOUT: 130.0}
 """After so long without progress a failure of that kind is final: a dead server ends an account within 90 seconds."""
 
-PAUSE_AFTER_PROGRESS = 0.2
-"""Seconds before logging in again where the line broke, but brought something: on some lines it always does."""
+PAUSE_WHERE_ALIVE = 0.2
+"""Seconds before logging in again where a session brought something, or broke over one message: the server is well."""
 
 LONGEST_LOGIN_DELAY = 60.0
 

@@ -16,7 +16,7 @@ from migrator.fill import fill_destinations
 from migrator.locks import account_lock
 from migrator.pop3.protocol import BrokenAtError, Verb
 from migrator.report import AccountReport, Problem
-from migrator.rounds import MAX_LOGINS, PAUSE_AFTER_PROGRESS, pause_before_retry
+from migrator.rounds import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
 from migrator.transfer import Carrier
 from migrator.visit import Visit
 
@@ -140,7 +140,8 @@ class Rounds:
             return False
         self._learn_from(visit, error)
         self._fault, self._previous, self._has_all = error, None, is_look
-        self._errand.around.stop.wait(min(pause, PAUSE_AFTER_PROGRESS) if has_moved else pause)
+        is_alive = has_moved or isinstance(error, BrokenAtError)
+        self._errand.around.stop.wait(min(pause, PAUSE_WHERE_ALIVE) if is_alive else pause)
         return True
 
     def _note_achieved(self, visit: Visit) -> bool:

@@ -174,10 +174,16 @@ class Visit:
             yield from held
 
     def _in_turn(self, columns: Sequence[Column]) -> Iterator[Wanted]:
-        """Yield all messages once, beginning where the last sessions did not begin in vain."""
+        """Yield all messages once, beginning where the last sessions did not begin in vain.
+
+        After two in vain it is enough to come to a QUIT: then the first ones wait for the next session.
+        """
         place = beginning(self._idle, sum(map(len, columns)))
         yield from islice(chain(*columns), place, None)
-        yield from islice(chain(*columns), place)
+        if self._idle < 2:
+            yield from islice(chain(*columns), place)
+        elif place:
+            self._has_put_off = True
 
     def _is_worth_trying(self, row: MessageRow) -> bool:
         """Say whether to retrieve a message: in a portion there is no room for what has failed in this run."""
