@@ -85,7 +85,7 @@ class Portion:
         return Portion(min(2 * self.most, _UNLIMITED), patience=self.patience)
 
 
-_MOST_PATIENCE = 16
+_MOST_PATIENCE = 64
 
 SIZE_TRUST_BOUND = 20
 

@@ -109,7 +109,7 @@ class Rounds:
     def _goes_on_after(self, visit: Visit) -> bool:
         """Take in a session that came to its QUIT; says whether to hold another."""
         self._note_achieved(visit)
-        if self._previous is not None and self._fault is None:
+        if self._previous is not None and self._has_all and self._fault is None:
             self._learn_view(self._previous, visit)
         self._errand.remember()
         if not visit.has_finished:
@@ -173,10 +173,7 @@ class Rounds:
             self._errand.portion = self._errand.portion.shortened(length)
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
-        if previous.has_finished:
-            self._errand.habits = self._errand.habits.after_another_session(
-                previous.listed, showed_new=visit.has_found_new
-            )
+        self._errand.habits = self._errand.habits.after_another_session(previous.listed, showed_new=visit.has_found_new)
 
     def _wants_another(self, visit: Visit) -> bool:
         if visit.is_stuck:

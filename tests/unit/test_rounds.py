@@ -141,4 +141,4 @@ def test_a_portion_grows_again_and_each_time_that_was_too_much_more_slowly() -> 
     assert lengths == [10, 10, 20, 20]
     for _ in range(20):
         portion = portion.shortened(10)
-    assert portion.patience == 16
+    assert portion.patience == 64

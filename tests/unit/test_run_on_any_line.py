@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_a_message_set_aside_by_an_earlier_run_costs_the_next_no_deletion(tmp_pa
         assert len(server.logins) - logins == 2
 
 
+def test_a_suspect_that_comes_at_last_does_not_look_like_mail_that_was_hidden(tmp_path: Path) -> None:
+    maildrop = Maildrop(letters(9))
+    with Pop3Server(maildrop, faults=[AtMessages("RETR", [4], DropInside("RETR", after=40))]) as server:
+        rig = Rig(tmp_path, server)
+        assert rig.migrate().failed == 1
+    with Pop3Server(maildrop) as server:
+        rig.server = server
+        assert rig.migrate().copied == 1
+        with closing(Ledger.open(rig.state)) as ledger:
+            assert not ledger.server_facts("127.0.0.1", server.port).get("habits", {}).get("shows_part")
+
+
 @pytest.mark.parametrize("fault", [DropBefore("TOP"), Stall("TOP"), Stall("TOP", after=60), TopGivesAll()])
 @pytest.mark.parametrize("ids", [ChangingUniqueIds(), NoUniqueIds()])
 @pytest.mark.parametrize("keys", [[3], [2, 3, 5]])
@@ -197,10 +210,9 @@ def test_a_dele_that_breaks_the_line_is_reported_alone_and_may_be_laid_to_rest(t
         rig = deleting(Rig(tmp_path, server))
         assert deletes_all_but(rig.migrate(), key)
         assert "quarantine --accept" in rig.migrate().problems[0].message
-        ledger = Ledger.open(rig.state)
-        [aside] = ledger.history.set_aside([rig.user])
-        ledger.history.accept(aside.row, 0.0)
-        ledger.close()
+        with closing(Ledger.open(rig.state)) as ledger:
+            [aside] = ledger.history.set_aside([rig.user])
+            ledger.history.accept(aside.row, 0.0)
         deletions = server.counts()["DELE"]
         report = rig.migrate()
         assert (report.status, report.problems) == (Status.OK, [])
