@@ -71,6 +71,7 @@ def _fill(folder: Path, size: int) -> None:
         Proof,
         UniqueId,
     )
+    from migrator.policy import WhenCopyIsGone
 
     folder.mkdir()
     with closing(Ledger.open(folder)) as ledger:
@@ -79,7 +80,7 @@ def _fill(folder: Path, size: int) -> None:
         numbers = range(1, size + 1)
         maildrop.match(ListedMessage(MessageNumber(n), UniqueId(b"%016x" % n), 5_000) for n in numbers)
         maildrop.note(1.0)
-        rows = [known.row for known in maildrop.listed([copies.destination_id])]
+        rows = [known.row for known in maildrop.listed({copies.destination_id: WhenCopyIsGone.KEEP})]
         for start in range(0, size, _CHUNK):
             part = range(start, min(start + _CHUNK, size))
             messages = [

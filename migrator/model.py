@@ -212,8 +212,10 @@ class KnownMessage(NamedTuple):
     """One message of a listing with all that is known of it.
 
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
-    a verified copy at every destination of the account. ``failure`` is the kind of its last problem, or ``""``, after
-    so many ``attempts``. Times are seconds since the epoch.
+    a verified copy at every destination of the account (or one that was, and that the configuration lets go);
+    ``is_kept`` that this is so but for copies that a person took out, for which the source keeps the message.
+    ``failure`` is the kind of its last problem, or ``""``, after so many ``attempts``. Times are seconds since the
+    epoch.
     """
 
     number: MessageNumber
@@ -228,6 +230,12 @@ class KnownMessage(NamedTuple):
     attempts: int
     failed_at: float | None
     is_accepted: bool
+    is_kept: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no destination lacks it."""
+        return self.is_proven or self.is_kept
 
 
 @dataclass(frozen=True, slots=True)
