@@ -188,7 +188,7 @@ def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(l
     kinds: list[Kind | None] = []
     for shelf.when_copy_is_gone in (WhenCopyIsGone.KEEP, WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE):
         [error] = carrier(ledger, shelf).reprove([ONE.digest]).values()
-        kinds.append(error and error.kind)
+        kinds.append(None if error is None else error.kind)
     assert kinds == [Kind.MISMATCH, None, Kind.UNPROVEN]
 
 
