@@ -30,6 +30,8 @@ class Maildrop:
         self._lock = Lock()
         self._keys = count(1)
         self._messages: dict[int, StoredMessage] = {}
+        self.retrieved: set[tuple[bytes, bytes, int]] = set()
+        """What any session ever asked for by RETR: unique-id, header and octets, as they were shown."""
         for message in messages:
             self.add(message)
 
