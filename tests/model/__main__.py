@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.model.histories import history_of, play, shrunk
+from tests.model.histories import history_of, play, play_moments, shrunk
 from tests.model.stage import Stage
 
 
@@ -19,7 +19,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first; the others follow it")
     parser.add_argument("--shrink", type=float, default=60.0, help="seconds for making a failing history small")
     parser.add_argument("--stop-after", type=int, default=1_000_000, help="failures (default: never)")
+    parser.add_argument("--moments", action="store_true", help="go on with the state of every moment of each history")
     options = parser.parse_args()
+    how = play_moments if options.moments else play
     broken: Counter[str] = Counter()
     fast = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="mailferry-model-", dir=fast if fast.is_dir() else None) as name:
@@ -27,10 +29,10 @@ def main() -> int:
         (folder / "stage").mkdir()
         with Stage(folder / "stage") as stage:
             for seed in range(options.seed, options.seed + options.histories):
-                failure = play(history_of(seed), stage, folder)
+                failure = how(history_of(seed), stage, folder)
                 if failure is None:
                     continue
-                small = shrunk(failure, stage, folder, seconds=options.shrink)
+                small = shrunk(failure, stage, folder, seconds=options.shrink, how=how)
                 broken[small.law] += 1
                 _print(f"--- history {seed} breaks the law {small.law!r}\n{small}\n")
                 if broken.total() >= options.stop_after:

@@ -54,7 +54,7 @@ def retry(world: World, _: int, __: int) -> None:
 @step(1)
 def accept(world: World, _: int, __: int) -> None:
     for number in _set_aside(world):
-        world.laws.has_accepted = True
+        world.laws.memory.has_accepted = True
         world.command(["quarantine", "--accept", str(number)])
 
 

@@ -52,7 +52,7 @@ def remove(world: World, n: int, _: int) -> None:
 @step(3)
 def scheme(world: World, n: int, _: int) -> None:
     world.unique_ids.scheme = list(SCHEMES)[n % len(SCHEMES)]
-    world.laws.may_report |= {"changed", "ambiguous"}
+    world.laws.memory.may_report |= {"changed", "ambiguous"}
     world.say(f"source: unique-ids are now: {world.unique_ids.scheme}")
 
 
@@ -64,7 +64,7 @@ def take(world: World, n: int, _: int) -> None:
     place = world.place(n)
     if not place.is_away and (content := place.take_one(world.chance)) is not None:
         if place.kind == "maildir":
-            world.laws.may_report |= {"archive", "mismatch"}
+            world.laws.memory.may_report |= {"archive", "mismatch"}
         world.say(f"person: takes {short(content)} out of {place.name}")
 
 
@@ -135,7 +135,7 @@ def foreign(world: World, n: int, m: int) -> None:
     place = world.place(n)
     content = b"Subject: from somebody\r\n\r\nforeign %05d\r\n" % m
     if not place.is_away:
-        world.laws.foreign.add(same(content))
+        world.laws.memory.foreign.add(same(content))
         place.add_foreign(content)
         world.say(f"person: puts a message of her own into {place.name}")
 
@@ -144,7 +144,7 @@ def foreign(world: World, n: int, m: int) -> None:
 def alter(world: World, n: int, _: int) -> None:
     alters = n % 2 == 0
     world.mail.mailboxes.alters = without_bare_returns if alters else unaltered
-    world.laws.may_report |= {"unproven"}
+    world.laws.memory.may_report |= {"unproven"}
     world.say(f"imap: the server {'drops bare CRs' if alters else 'keeps what it gets'} from now on")
 
 
@@ -227,7 +227,7 @@ def policy(world: World, n: int, _: int) -> None:
 def proof(world: World, n: int, _: int) -> None:
     world.settings.proof = ("content", "headers")[n % 2]
     world.server.allows_top_proof = world.settings.proof == "headers"
-    world.laws.may_report |= {"changed", "ambiguous"}
+    world.laws.memory.may_report |= {"changed", "ambiguous"}
     world.say(f'config: proof_before_delete = "{world.settings.proof}"')
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -11,11 +11,12 @@ from random import Random
 
 from tests.model import commands, happenings
 from tests.model.laws import BrokenLawError
+from tests.model.moments import go_on_from, keep_moment
 from tests.model.stage import Stage
 from tests.model.steps import KINDS
 from tests.model.world import World
 
-__all__ = ["Failure", "History", "Step", "commands", "happenings", "history_of", "play", "shrunk"]
+__all__ = ["Failure", "History", "Step", "commands", "happenings", "history_of", "play", "play_moments", "shrunk"]
 
 LENGTHS = (6, 24)
 _PLACES = ("a", "b", "c", "d", "e")
@@ -54,6 +55,9 @@ class Failure:
         return "\n".join([head, *(f"  {line}" for line in self.log), f"  => {self.words}"])
 
 
+Play = Callable[[History, Stage, Path], Failure | None]
+
+
 def history_of(seed: int) -> History:
     """Make the history of a seed."""
     chance = Random(seed)
@@ -79,7 +83,23 @@ def play(history: History, stage: Stage, folder: Path) -> Failure | None:
     return None
 
 
-def shrunk(failure: Failure, stage: Stage, folder: Path, *, seconds: float = 60.0) -> Failure:
+def play_moments(history: History, stage: Stage, folder: Path) -> Failure | None:
+    """Play a history; then, for every moment of it, run with the state of that moment and everything else of now."""
+    world = World(folder / f"history-{next(_FOLDERS)}", stage, history.seed, history.destinations)
+    try:
+        for step in history.steps:
+            KINDS[step.name].action(world, step.n, step.m)
+            keep_moment(world)
+        for moment in range(len(history.steps)):
+            go_on_from(world, moment)
+    except BrokenLawError as error:
+        return Failure(history, error.law, str(error), tuple(world.log))
+    finally:
+        world.close()
+    return None
+
+
+def shrunk(failure: Failure, stage: Stage, folder: Path, *, seconds: float = 60.0, how: Play = play) -> Failure:
     """Return a smaller history that breaks the same law, as small as the time allows."""
     until = time.monotonic() + seconds
     smallest = failure
@@ -89,7 +109,7 @@ def shrunk(failure: Failure, stage: Stage, folder: Path, *, seconds: float = 60.
         for candidate in _smaller(smallest.history):
             if time.monotonic() > until:
                 break
-            found = play(candidate, stage, folder)
+            found = how(candidate, stage, folder)
             if found is not None and found.law == failure.law:
                 smallest, is_smaller = found, True
                 break

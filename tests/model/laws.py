@@ -29,7 +29,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.model.places import ImapPlace, Place, parts, same, short
@@ -64,16 +64,27 @@ class Look:
     removed: int
 
 
+@dataclass(slots=True)
+class Memory:
+    """What has to be remembered to judge: ``may_report`` grows with what the history gives cause for.
+
+    ``foreign`` is other people's mail; ``forgotten`` what stood in IMAP folders when the ledger went that knew it;
+    ``met`` every content that a session was shown under a unique-id and octets.
+    """
+
+    may_report: set[str] = field(default_factory=set)
+    foreign: set[bytes] = field(default_factory=set)
+    has_accepted: bool = False
+    forgotten: dict[str, set[bytes]] = field(default_factory=dict)
+    met: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
+
+
 class Laws:
-    """Judges one world. ``may_report`` grows with what the history gives cause for."""
+    """Judges one world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.may_report: set[str] = set()
-        self.foreign: set[bytes] = set()
-        self.has_accepted = False
-        self._forgotten: dict[str, set[bytes]] = {}
-        self._met: dict[tuple[bytes, int], set[bytes]] = {}
+        self.memory = Memory()
 
     def look(self) -> Look:
         """See what stands everywhere."""
@@ -84,7 +95,7 @@ class Laws:
         """Note that the ledger does not know any more what an IMAP folder holds: nobody can, without it."""
         for place in self._world.places.values():
             if isinstance(place, ImapPlace):
-                self._forgotten[place.name] = {same(one) for one in place.messages()}
+                self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
 
     def judge(self, arguments: Sequence[str], played: Played, before: Look, run: Run | None) -> None:
         """Hold what a command did to the laws."""
@@ -113,7 +124,7 @@ class Laws:
             raise BrokenLawError("sound", f"{arguments[0]}: {said[-600:]}")
 
     def _kept(self, before: Look, after: Look) -> None:
-        known = {same(one) for one in self._world.post.sent} | self.foreign
+        known = {same(one) for one in self._world.post.sent} | self.memory.foreign
         for name, held in before.parts.items():
             lost = sum(held, Counter()) - sum(after.parts[name], Counter())
             if gone := [one for one in lost if one in known]:
@@ -128,7 +139,7 @@ class Laws:
                     raise BrokenLawError("once", f"{_words(more)} stands twice in {name}")
 
     def _known(self, before: Look, after: Look, *, is_killed: bool) -> None:
-        known = {same(one) for one in self._world.post.sent} | self.foreign
+        known = {same(one) for one in self._world.post.sent} | self.memory.foreign
         for name, held in after.parts.items():
             stood = {one for part in before.parts[name] for one in part}
             strange = [one for part in held for one in part if one not in known | stood]
@@ -139,7 +150,7 @@ class Laws:
         server = self._world.server
         if server.violations:
             raise BrokenLawError("deleted", f"on the wire: {server.violations[0]}")
-        if self.has_accepted:
+        if self.memory.has_accepted:
             return
         for removal in server.removed[before.removed :]:
             for place in self._world.configured:
@@ -177,7 +188,7 @@ class Laws:
         return found
 
     def _ok(self, run: Run) -> None:
-        if self.has_accepted:
+        if self.memory.has_accepted:
             return
         world = self._world
         shown = {message.content for message in world.watch.seen} - self._mistaken()
@@ -190,7 +201,7 @@ class Laws:
                     raise BrokenLawError("ok", f"{_words([content])} is not in {place.name} ({origin}; {run.fault})")
 
     def _held(self, place: Place) -> set[bytes]:
-        forgotten = self._forgotten.get(place.name, set())
+        forgotten = self.memory.forgotten.get(place.name, set())
         by_words = {same(one): one for one in self._world.post.sent}
         return {by_words[key] for one in place.messages() if (key := same(one)) in by_words and key not in forgotten}
 
@@ -201,12 +212,12 @@ class Laws:
         return {
             message.content
             for message in self._world.watch.seen
-            if self._met.get((message.unique_id, message.octets), set()) - {message.content}
+            if self.memory.met.get((message.unique_id, message.octets), set()) - {message.content}
         }
 
     def _meet(self) -> None:
         for message in self._world.watch.seen:
-            self._met.setdefault((message.unique_id, message.octets), set()).add(message.content)
+            self.memory.met.setdefault((message.unique_id, message.octets), set()).add(message.content)
 
     def restored(self, played: Played, target: Place) -> None:
         """Hold a restore to its word: what it says is there is there."""
@@ -225,7 +236,7 @@ class Laws:
         if played.code == 0:
             return
         harmed = any(place.was_harmed for place in self._world.places.values())
-        allowed = self.may_report | ({"archive", "mismatch"} if harmed else set())
+        allowed = self.memory.may_report | ({"archive", "mismatch"} if harmed else set())
         if kinds - allowed:
             raise BrokenLawError("calm", f"still {sorted(kinds)} when all is up; {sorted(allowed)} would be expected")
 

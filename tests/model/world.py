@@ -22,6 +22,7 @@ from tests.servers.imap import (
     ImapServer,
 )
 from tests.servers.pop3 import Pop3Server
+from tests.servers.pop3_session import Fault
 
 DAY = 86_400.0
 IMAP_FAULTS: dict[str, Callable[[int], Sequence[ImapFault]]] = {
@@ -130,16 +131,18 @@ class World:
                 server.stop()
             self._imap = []
 
-    def migrate(self, pop3: str, imap: str, *, magnitude: int = 0, dies_at: int = 0) -> Played:
+    def migrate(
+        self, pop3: str, imap: str, *, magnitude: int = 0, dies_at: int = 0, always: Sequence[Fault] = ()
+    ) -> Played:
         """Run once, with faults at the ends and perhaps a violent end."""
-        self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), self.watch)
+        self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, self.watch)
         for server in self._imap:
             server.faults = tuple(IMAP_FAULTS[imap](magnitude))
         words = [f"source: {pop3} ({magnitude})"] * (pop3 != "none") + [f"imap: {imap} ({magnitude})"] * (
             imap != "none"
         )
         if pop3 == "wrong sizes":
-            self.laws.may_report |= {"short", "changed"}
+            self.laws.memory.may_report |= {"short", "changed"}
         run = Run(is_calm=pop3 in CALM and imap == "none", fault=pop3)
         played = self.command(["migrate", "--json"], dies_at=dies_at, note="; ".join(words), run=run)
         self.server.faults = (self.unique_ids, self.watch)
@@ -221,7 +224,7 @@ proof_before_delete = "{settings.proof}"
         if played.code == 0:
             return
         kinds = self.laws.kinds_of(played)
-        if kinds <= self.laws.may_report:
+        if kinds <= self.laws.memory.may_report:
             self.command(["verify", "--json"])
             self.command(["repair"])
             played = [self._calm_run() for _ in range(2)][-1]

@@ -53,6 +53,11 @@ class Maildrop:
         with self._lock:
             self._messages.pop(message.key, None)
 
+    def put_back(self, messages: Iterable[StoredMessage]) -> None:
+        """Let these be what is there, as they were."""
+        with self._lock:
+            self._messages = {message.key: message for message in messages}
+
     def stored(self) -> list[StoredMessage]:
         """What is there now."""
         with self._lock:
