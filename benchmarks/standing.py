@@ -60,6 +60,7 @@ def _fill(folder: Path, size: int) -> None:
     from migrator.ledger import Ledger
     from migrator.ledger.copies import Judged
     from migrator.model import (
+        CopyState,
         Digest,
         HeaderDigest,
         LinesBody,
@@ -70,6 +71,7 @@ def _fill(folder: Path, size: int) -> None:
         Proof,
         UniqueId,
     )
+    from migrator.policy import WhenCopyIsGone
 
     folder.mkdir()
     with closing(Ledger.open(folder)) as ledger:
@@ -78,7 +80,7 @@ def _fill(folder: Path, size: int) -> None:
         numbers = range(1, size + 1)
         maildrop.match(ListedMessage(MessageNumber(n), UniqueId(b"%016x" % n), 5_000) for n in numbers)
         maildrop.note(1.0)
-        rows = [known.row for known in maildrop.listed([copies.destination_id])]
+        rows = [known.row for known in maildrop.listed({copies.destination_id: WhenCopyIsGone.KEEP})]
         for start in range(0, size, _CHUNK):
             part = range(start, min(start + _CHUNK, size))
             messages = [
@@ -94,7 +96,7 @@ def _fill(folder: Path, size: int) -> None:
             ids = copies.intended(MboxAnchor("1.mbox", start), [(message, b"\0\0\0\0") for message in messages], 1.0)
             places = [(ids[m.digest], MboxLocator("1.mbox", n, 1, 0)) for n, m in zip(part, messages, strict=True)]
             copies.stored(places, [VolumeRecord("1.mbox", part.stop, b"", "", VolumeState.OPEN)])
-            copies.judged([Judged(copy_id, Proof.EXACT) for copy_id, _ in places], Proof.EXACT, 1.0)
+            copies.judged([Judged(copy_id, CopyState.VERIFIED, Proof.EXACT) for copy_id, _ in places], 1.0)
             maildrop.copied([(rows[n], m.digest) for n, m in zip(part, messages, strict=True)], 1.0)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from migrator.model import Message
+from migrator.model import LinesBody, Message, PiecedBody
 from migrator.transfer import Carrier, Outcome
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ class Porters:
         What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
         half done is found like that of any writer that died.
         """
-        if all(message.is_as_digested for message in batch) and self._at_work.acquire(blocking=False):
+        is_in_memory = all(isinstance(message.body, LinesBody | PiecedBody) for message in batch)
+        if is_in_memory and self._at_work.acquire(blocking=False):
             try:
                 if self._porter:
                     return self._porter.bring(carrier, batch)

@@ -27,19 +27,13 @@ _STRETCH = 32 * 1024  # what is shorter is not worth a second look
 # are used on a block with a line feed put before it.
 _SERVER_HEADER = re.compile(rb"\n(?:x-(?:status|uidl?|imap(?:base)?|keywords)|status|content-length)[ \t]*:", re.I)
 _MESSAGE_ID = re.compile(rb"\nmessage-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", re.I)
-_IDENTIFYING = re.compile(rb"\n(?:message-id|received|date)[ \t]*:", re.I)
 
 
 class HeaderFacts(NamedTuple):
-    """What a header block says: its digest, its Message-ID (``b""`` without one), and whether it can identify.
-
-    ``is_identifying`` means that it has a Message-ID, Received or Date header, so that an equal header digest is
-    worth something.
-    """
+    """What a header block says: its digest, and its Message-ID (``b""`` without one)."""
 
     digest: HeaderDigest
     message_id: bytes
-    is_identifying: bool
 
 
 def header_block(message: bytes) -> bytes:
@@ -58,7 +52,6 @@ def header_facts(block: bytes) -> HeaderFacts:
     return HeaderFacts(
         digest=HeaderDigest(sha256(block if is_own else _without_server_headers(block)).digest()),
         message_id=found[1].strip() if found else b"",
-        is_identifying=found is not None or _IDENTIFYING.search(lines) is not None,
     )
 
 

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.apart import Bringer
 from migrator.destinations import Destination
-from migrator.errors import FerryError
+from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.model import Digest, MessageRow
 from migrator.plan import Policy
+from migrator.policy import DeleteAfter, Keep, has_clock_jumped
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
 from migrator.rounds import Habits
@@ -58,12 +60,15 @@ class Errand:
         self.job = job
         self.ledger = ledger
         self.around = around
+        self.policy = job.policy
+        """What the owner wants, less what this run must not do."""
         self.tally = Tally(job.name)
         self.maildrop = ledger.maildrop(job.name, job.source.host, job.source.port, job.source.username)
         self.carriers = [
             Carrier(place, ledger.copies(place.identity, place.kind), clock=around.clock, step=around.step)
             for place in job.destinations
         ]
+        self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.carriers}
         learned = ledger.server_facts(job.source.host, job.source.port)
         self.facts = ServerFacts(**learned.get("session", {}))
         self.habits = Habits(**learned.get("habits", {}))
@@ -74,6 +79,27 @@ class Errand:
         """Messages at which the line broke, or the server fell silent, in this run."""
         self.most_messages = 1_000_000_000
         """How many to retrieve in one session at most where it deletes; less after one was cut off."""
+
+    def look_at_the_clock(self, *, is_dry: bool = False) -> None:
+        """Let nothing be deleted by its age in this run where the clock has jumped since the last one, and say so.
+
+        A schedule waits until a person has looked: whoever runs ``migrate`` once more, having been told, has.
+        """
+        now, wish = self.around.clock(), self.job.policy.leave_on_server
+        last_run_at, doubted_at = self.maildrop.clock()
+        if not is_dry:
+            self.maildrop.run_began(now)
+        if not isinstance(wish, DeleteAfter):
+            return
+        has_jumped = has_clock_jumped(last_run_at, now, wish.age)
+        if not has_jumped and (doubted_at is None or not self.job.policy.has_patience):
+            if doubted_at is not None and not is_dry:
+                self.maildrop.clock_doubted(None)
+            return
+        if has_jumped and not is_dry:
+            self.maildrop.clock_doubted(now)
+        self.policy = replace(self.policy, leave_on_server=Keep())
+        self.tally.trouble(_clock_doubt(self.job.name, last_run_at or now, now))
 
     @property
     def spool_dir(self) -> Path:
@@ -106,3 +132,12 @@ class Errand:
         learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "habits": asdict(self.habits)}
         if learned != known:
             self.ledger.server_learned(source.host, source.port, learned)
+
+
+def _clock_doubt(account: str, last_run_at: float, now: float) -> FerryError:
+    before, present = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC" for moment in (last_run_at, now))
+    return FerryError(
+        Kind.TEMPORARY,
+        f"nothing was deleted by its age: the last run began at {before}, and now the clock shows {present}",
+        cure=f"see that the clock is right, then run once more: mailferry migrate {account}",
+    )

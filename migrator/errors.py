@@ -118,6 +118,13 @@ class FerryError(Exception):
         return f"{self.message}{words}{cure}"
 
 
+class GoneError(FerryError):
+    """A copy that was stored is not there any more, in a destination that is well: somebody moved or deleted it."""
+
+    def __init__(self, message: str, *, cure: str = "") -> None:
+        super().__init__(Kind.MISMATCH, message, cure=cure)
+
+
 def _arrived(facts: dict[str, Any]) -> FerryError:
     return FerryError(**facts)
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from migrator.digest import HeaderFacts
 from migrator.errand import Errand
-from migrator.errors import Advice, FerryError, Kind
+from migrator.errors import Advice, FerryError, GoneError, Kind
 from migrator.haul import Haul
 from migrator.model import Content, Digest, MessageNumber, MessageRow
 from migrator.plan import Column
@@ -16,10 +16,12 @@ from migrator.pop3.session import Session
 def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) -> Column:
     """Prove known messages by octets and header digest (TOP n 0), and their copies by reading them again.
 
-    What is proven becomes deletable; what is not is reported. Returns the messages for which only their content
-    can tell, because the server does not show their headers or changed what was stored.
+    What is proven becomes deletable; what is not is reported. Returns the messages for which only their content can
+    tell: no RETR has given it under its present unique-id, or the server does not show its headers or changed what was
+    stored.
     """
-    rows = {message.number: message.row for message in due}
+    retrieved = errand.maildrop.retrieved([message.row for message in due])
+    rows = {message.number: message.row for message in due if message.row in retrieved}
     try:
         shown = dict(session.top(rows))
     except FerryError as error:
@@ -29,16 +31,22 @@ def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) 
     groups = errand.maildrop.contents_sharing_unique_id(list(rows.values()))
     copies = haul.prove_copies(list({content.digest for group in groups.values() for content in group}))
     by_content = Column()
+    proven: list[tuple[MessageNumber, MessageRow]] = []
     for number, row, octets in due:
-        match _verdict(shown[number], groups[row], copies):
+        match _verdict(shown[number], groups[row], copies) if number in rows else None:
             case None:
                 by_content.append(number, row, octets)
+            case GoneError() as gone:
+                errand.tally.noted(gone.message)
             case FerryError() as doubt:
                 errand.tally.not_deleted(row, errand.problem_of(row, doubt))
-            case Content() as proven:
-                errand.handled(proven.digest)
-                haul.deletable[number] = row
+            case Content() as content:
+                errand.handled(content.digest)
                 errand.tally.verified_again()
+                proven.append((number, row))
+    errand.maildrop.headers_read([row for _, row in proven])
+    for number, row in proven:
+        haul.proven_by_headers(number, row)
     return by_content
 
 

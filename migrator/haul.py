@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain
 
+from migrator.deletion_rule import Decision, Evidence, ReadBy, Rules, decide
 from migrator.delivery import Delivered, Delivery, Parcel
 from migrator.digest import same_but_for_server_headers
 from migrator.errand import Errand
 from migrator.errors import FerryError, Kind, Scope
-from migrator.fill import read_archived
-from migrator.model import Body, Content, Digest, Message, MessageNumber, MessageRow
+from migrator.model import Body, Content, Digest, MessageNumber, MessageRow
 from migrator.plan import Column, Wanted
 from migrator.pop3.retrieve import Blocked, InStep, RetrieveBrokenError, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.report import Problem
 from migrator.spool import OctetBudget, SpoolFile
-from migrator.transfer import Carrier
+from migrator.transfer import Brought, Carrier
 
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
-_ARCHIVE_BATCH = 200
 KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
 
@@ -33,7 +32,9 @@ KEEP_ALIVE_SECONDS = 20.0
 class Haul:
     """What one session brings home."""
 
-    def __init__(self, errand: Errand, session: Session, changed_before: set[MessageRow], messages: int) -> None:
+    def __init__(
+        self, errand: Errand, session: Session, changed_before: set[MessageRow], messages: int, *, may_delete: bool
+    ) -> None:
         """Prepare for so many messages; ``changed_before`` were found changed by an earlier run too."""
         self._errand = errand
         self._session = session
@@ -49,7 +50,9 @@ class Haul:
         self._arrived: list[Parcel] = []  # not known to be in step
         self._batch: list[Parcel] = []
         self._batch_octets = 0
-        self._recorded: dict[MessageRow, Content] = {}  # known messages, to be proven: what they were
+        self._rules = Rules(errand.policy.leave_on_server, errand.policy.source_proof, may_delete)
+        self._recorded: dict[MessageRow, Content] = {}  # what earlier sessions retrieved under the same unique-ids
+        self._due: set[MessageRow] = set()  # known messages, proven everywhere, that are to be proven at the source
         self._changed: dict[MessageRow, Problem] = {}
         self._first_read: dict[MessageRow, Digest] = {}  # came with other octets than announced
         self._to_read_again: list[Wanted] = []
@@ -66,44 +69,15 @@ class Haul:
         """Whether no destination can take anything any more."""
         return self._delivery.is_stuck
 
-    def complete(self, known: Column) -> Column:
-        """Bring messages that were retrieved before to where they are not proven, from the account's own folders.
+    def fetch(self, wanted: Iterator[Wanted], incomplete: Column, due: Column) -> None:
+        """Retrieve these messages and see them home.
 
-        Returns those of which no folder has a copy, for the source to give again.
+        The ``incomplete`` ones among them were retrieved before, but some destination lacks them; the ``due`` ones are
+        proven everywhere, and to be deleted if the source still holds the same. Returns when every batch is delivered
+        and recorded. Raises what ended the session; then, too, whatever was in step is delivered and recorded first.
         """
-        left = Column()
-        remaining = iter(known)
-        while (chunk := list(islice(remaining, _ARCHIVE_BATCH))) and not self._errand.is_stopped:
-            contents = self._ledger.contents([message.row for message in chunk])
-            messages = self._from_folders([contents[message.row] for message in chunk])
-            for message in chunk:
-                if (found := messages.get(contents[message.row].digest)) is not None:
-                    self._batch.append(Parcel(message.number, message.row, found, 0))
-                else:
-                    left.append(*message)
-            self._send_batch()
-            self._see_home()
-        return left
-
-    def _from_folders(self, contents: Sequence[Content]) -> dict[Digest, Message]:
-        found: dict[Digest, Message] = {}
-
-        def read(carrier: Carrier) -> list[Message]:
-            lacking = [content for content in contents if content.digest not in found]
-            return read_archived(carrier, lacking, self._errand.spool_dir)
-
-        for place, carrier in enumerate(self._errand.carriers):
-            if carrier.destination.kind != "imap" and place not in self._delivery.broken:
-                found |= {message.digest: message for message in self._delivery.ask(place, read)}
-        return found
-
-    def fetch(self, wanted: Iterator[Wanted], recorded: dict[MessageRow, Content]) -> None:
-        """Retrieve these messages and see them home. ``recorded`` says what the known ones among them were.
-
-        Returns when every batch is delivered and recorded. Raises what ended the session; then, too, whatever was in
-        step is delivered and recorded first.
-        """
-        self._recorded = recorded
+        self._due = {message.row for message in due}
+        self._recorded = self._ledger.contents([message.row for message in chain(incomplete, due)])
         try:
             self._retrieve(wanted)
             if not self._errand.is_stopped:
@@ -203,7 +177,7 @@ class Haul:
         row = self._row_of(error.number)
         if row is None:
             return
-        if row in self._recorded:
+        if row in self._due:
             self._tally.not_deleted(row, self._errand.problem_of(row, error))
         else:
             self._errand.broken[row] = error
@@ -229,7 +203,7 @@ class Haul:
         if recorded is None or recorded.digest == parcel.message.digest:
             return parcel
         if self._is_as_stored(recorded.digest, parcel.message.body):
-            return parcel._replace(message=parcel.message._replace(digest=recorded.digest, is_as_digested=False))
+            return parcel._replace(message=parcel.message._replace(digest=recorded.digest))
         error = FerryError(
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",
@@ -284,21 +258,41 @@ class Haul:
 
     def _record_proven(self, delivered: Delivered, now: float) -> None:
         parcel = delivered.parcel
-        is_known = parcel.row in self._recorded
+        is_due = parcel.row in self._due
         is_changed = parcel.row in self._changed
         self._errand.broken.pop(parcel.row, None)
         self._errand.handled(parcel.message.digest)
-        if is_known and not is_changed:
+        if is_due and not is_changed:
             self._tally.verified_again()
         else:
             self.brought += 1
-            self._tally.brought(parcel.row, parcel.message.octets, was_stored=delivered.is_copied, was_known=is_known)
-        if not is_changed and (is_known or self._errand.job.policy.due(now, now)):
-            self.deletable[parcel.number] = parcel.row
+            self._tally.brought(parcel.row, parcel.message.octets, was_stored=delivered.is_copied)
+        for label in self._taken_out_of(delivered):
+            self._tally.noted(f"a message was taken out of {label}: the source keeps it (when_copy_is_gone)")
+        evidence = Evidence(
+            read_by=ReadBy.RETR,
+            is_as_copied=not is_changed,
+            is_everywhere=Brought.TAKEN_OUT not in delivered.outcomes,
+            proven_at=float("-inf") if is_due else now,
+        )
+        self._note_deletable(parcel.number, parcel.row, evidence, now)
+
+    def _taken_out_of(self, delivered: Delivered) -> list[str]:
+        places = [place for place, outcome in enumerate(delivered.outcomes) if outcome is Brought.TAKEN_OUT]
+        return [self._errand.carriers[place].destination.label for place in places]
+
+    def proven_by_headers(self, number: MessageNumber, row: MessageRow) -> None:
+        """Note a known message of which this session has seen the headers, and whose every copy was read again."""
+        evidence = Evidence(ReadBy.TOP, True, True, float("-inf"), was_retrieved_before=True)  # noqa: FBT003
+        self._note_deletable(number, row, evidence, self._errand.around.clock())
+
+    def _note_deletable(self, number: MessageNumber, row: MessageRow, evidence: Evidence, now: float) -> None:
+        if decide(evidence, self._rules, now) is Decision.DELETE:
+            self.deletable[number] = row
 
     def _record_failed(self, batch: Sequence[Delivered]) -> None:
         """Note messages that are not proven everywhere: what they are, so that no one is retrieved in vain again."""
-        new = [delivered.parcel for delivered in batch if delivered.parcel.row not in self._recorded]
+        new = [delivered.parcel for delivered in batch if delivered.parcel.row not in self._due]
         self._ledger.identified([(parcel.row, parcel.message.digest) for parcel in new])
         unique_ids = self._ledger.unique_ids([delivered.parcel.row for delivered in batch])
         problems: list[tuple[MessageRow, Problem]] = []
@@ -316,7 +310,7 @@ class Haul:
         self._errand.ledger.history.failed(problems, self._errand.around.clock())
 
     def _count_failed(self, row: MessageRow, problem: Problem | None) -> None:
-        if row not in self._recorded:
+        if row not in self._due:
             self._tally.failed(row, problem)
         elif problem is not None:
             self._tally.not_deleted(row, problem)

@@ -112,8 +112,7 @@ class Message(NamedTuple):
     """A message in canonical form with what identifies it, ready to be stored anywhere.
 
     ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
-    ``octets`` is the length in bytes of the canonical form. ``is_as_digested`` promises that ``body`` holds in memory
-    the very bytes of which ``digest`` was taken, so that what equals them has that digest.
+    ``octets`` is the length in bytes of the canonical form.
     """
 
     digest: Digest
@@ -121,7 +120,6 @@ class Message(NamedTuple):
     message_id: bytes
     octets: int
     body: Body
-    is_as_digested: bool = False
 
 
 class MboxLocator(NamedTuple):
@@ -152,6 +150,13 @@ class ImapLocator(NamedTuple):
 Locator = MboxLocator | MaildirLocator | ImapLocator
 
 
+def mailbox_identity(username: str, host: str, folder: str) -> str:
+    """Return what a mailbox is known by: hosts and INBOX have no case, and a port is no other mailbox."""
+    first, delimiter, rest = folder.rstrip("/").partition("/")
+    inbox = "INBOX" if first.upper() == "INBOX" else first
+    return f"imap:{username}@{host.lower()}/{inbox}{delimiter}{rest}"
+
+
 class Proof(StrEnum):
     """How well a copy was proven, best first. Only ``mbox`` and ``maildir`` always reach ``EXACT``."""
 
@@ -162,12 +167,22 @@ class Proof(StrEnum):
 
 
 class CopyState(StrEnum):
-    """The life of one copy (content x destination)."""
+    """The life of one copy (content x destination).
+
+    UNPROVEN, DAMAGED and GONE are judgements on what was read back, and each may become any other when it is read
+    again. Only a DAMAGED copy is stored anew, by ``mailferry repair``; the others wait for a person or a setting.
+    """
 
     INTENDED = "intended"
     STORED = "stored"
+    """It stands there as far as is known, and was not read back yet."""
     VERIFIED = "verified"
-    MISMATCH = "mismatch"
+    UNPROVEN = "unproven"
+    """The server altered it from the start: it falls short of the proof that the configuration requires."""
+    DAMAGED = "damaged"
+    """Something else stands in its place, or nothing can be read there."""
+    GONE = "gone"
+    """It was proven, and somebody took it out of the mailbox."""
 
 
 class MessageState(StrEnum):
@@ -193,8 +208,10 @@ class KnownMessage(NamedTuple):
     """One message of a listing with all that is known of it.
 
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
-    a verified copy at every destination of the account. ``failure`` is the kind of its last problem, or ``""``, after
-    so many ``attempts``. Times are seconds since the epoch.
+    a verified copy at every destination of the account (or one that was, and that the configuration lets go);
+    ``is_kept`` that this is so but for copies that a person took out, for which the source keeps the message.
+    ``failure`` is the kind of its last problem, or ``""``, after so many ``attempts``. Times are seconds since the
+    epoch.
     """
 
     number: MessageNumber
@@ -209,6 +226,12 @@ class KnownMessage(NamedTuple):
     attempts: int
     failed_at: float | None
     is_accepted: bool
+    is_kept: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no destination lacks it."""
+        return self.is_proven or self.is_kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.deletion_rule import is_due
 from migrator.model import KnownMessage, MessageNumber, MessageRow
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
 
@@ -25,7 +26,7 @@ class Step(Enum):
     KEEP = "proven everywhere, and to stay at the source"
     DELETE = "proven everywhere, and due to be deleted once the source proves that it still holds the same"
     RETRIEVE = "new: retrieve it"
-    COMPLETE = "retrieved before, but not proven everywhere: from the account's own archive, else from the source"
+    COMPLETE = "retrieved before, but not proven everywhere: retrieve it again, and see whether it is the same"
     WAIT = "failed before, and to be tried again later"
     SKIP_SIZE = "larger than the owner wants"
     SKIP_ACCEPTED = "a person has accepted that it stays as it is"
@@ -56,15 +57,7 @@ class Policy:
 
     def due(self, copied_at: float, now: float) -> bool:
         """Say whether a message verified at ``copied_at`` is to be deleted at the source by ``now``."""
-        match self.leave_on_server:
-            case Keep():
-                return False
-            case DeleteWhenVerified():
-                return True
-            case DeleteAfter(age):
-                return copied_at + age.total_seconds() <= now
-            case _ as never:
-                assert_never(never)
+        return is_due(self.leave_on_server, copied_at, now)
 
     def next_due(self, copied_at: float) -> float:
         """Return when a message verified at ``copied_at`` falls due; infinity if never."""
@@ -153,6 +146,8 @@ class Plan:
 
 def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
     """Decide for one message."""
+    if message.is_kept:
+        return Step.KEEP
     if message.is_proven:
         return Step.DELETE if policy.due(message.copied_at or now, now) else Step.KEEP
     if message.is_accepted:

@@ -27,6 +27,29 @@ class DeleteAfter:
 LeaveOnServer = Keep | DeleteWhenVerified | DeleteAfter
 
 
+_CLOCK_SLACK = 3_600.0
+"""Seconds by which a clock may be set back without a word: what keeps it right does that."""
+
+
+def has_clock_jumped(last_run_at: float | None, now: float, age: timedelta) -> bool:
+    """Say whether the time since the last run is none by which the age of a message may be told.
+
+    It runs backwards, or is longer than the age itself: then all that is kept would fall due at once.
+    """
+    return last_run_at is not None and not -_CLOCK_SLACK <= now - last_run_at <= age.total_seconds()
+
+
+class WhenCopyIsGone(StrEnum):
+    """What holds of a proven copy that a person took out of a destination."""
+
+    KEEP = "keep"
+    """The source keeps its message, which counts as dealt with; it is told once."""
+    RESTORE = "restore"
+    """It is stored again."""
+    ACCEPT = "accept"
+    """It counts as stored."""
+
+
 class SourceProof(StrEnum):
     """How the source proves that it still holds what an earlier session copied, before that is deleted there."""
 

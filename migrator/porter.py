@@ -136,7 +136,7 @@ def _message(
 ) -> Message:
     pieces = tuple(_exactly(stdin, length) for length in lengths)
     body = LinesBody(*pieces) if len(pieces) == 1 else PiecedBody(pieces)
-    return Message(digest, header_digest, message_id, octets, body, is_as_digested=True)
+    return Message(digest, header_digest, message_id, octets, body)
 
 
 def _brought(carrier: Carrier, batch: list[Message]) -> list[Outcome] | FerryError:

@@ -79,6 +79,8 @@ class AccountReport:
     seconds: float = 0.0
     interrupted: bool = False
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a person may want to know although nothing went wrong."""
     would_delete: list[WouldDelete] | None = None
     first_error: FerryError | None = None
     """The error that decided the status, with its retry advice: what a schedule acts on."""
@@ -107,6 +109,7 @@ class AccountReport:
             "bytes": self.bytes,
             "seconds": round(self.seconds, 3),
             "errors": [problem.as_json() for problem in self.problems],
+            "notes": self.notes,
         }
         if self.would_delete is not None:
             document["would_delete"] = [message.as_json() for message in self.would_delete]

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from migrator.errand import Errand
 from migrator.errors import FerryError
-from migrator.fill import fill_new_destinations
+from migrator.fill import fill_destinations
 from migrator.locks import account_lock
 from migrator.model import MessageRow
 from migrator.pop3.retrieve import RetrieveBrokenError
@@ -31,6 +31,7 @@ def run_account(errand: Errand, *, is_dry: bool = False) -> AccountReport:
     began = time.monotonic()
     try:
         if is_dry:
+            errand.look_at_the_clock(is_dry=True)
             Visit(errand).look()
         else:
             with account_lock(errand.job.state_dir, errand.job.name):
@@ -52,11 +53,13 @@ class Rounds:
     def work(self) -> None:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
         self._errand.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._errand.look_at_the_clock()
         with ExitStack() as stack:
             for place, carrier in enumerate(self._errand.carriers):
                 stack.callback(carrier.destination.close)
                 self._inspect(place, carrier)
-            self._errand.tally.has_filled(fill_new_destinations(self._errand))
+            self._errand.tally.has_filled(fill_destinations(self._errand))
+            self._errand.maildrop.settle(self._errand.destinations, self._errand.around.clock())
             if len(self._errand.unusable) < len(self._errand.carriers):
                 self._hold_sessions()
         self._set_aside_broken()

@@ -72,6 +72,11 @@ def _problem_line(group: Sequence[Problem], *, is_complete: bool) -> str:
     return plain(f"  [{first.kind}] {f'{where}: ' if where else ''}{first.message}")
 
 
+def note_lines(report: AccountReport) -> list[str]:
+    """Return what a person may want to know although nothing went wrong."""
+    return [plain(f"  note: {note}") for note in report.notes]
+
+
 def would_delete_lines(report: AccountReport, *, is_complete: bool = False) -> Iterator[str]:
     """Say what a dry run would delete, message by message."""
     messages = report.would_delete or []

@@ -18,8 +18,14 @@ class Tally:
         self.has_listing = False
         self.would_delete: list[WouldDelete] | None = None
         self._report = AccountReport(name)
+        self._settled = 0
         self._seen = RowSet()
         self._contents = RowSet()
+        # Every row that was counted as listed stands in at most one of the sets below; in none, it remains.
+        self._listed = RowSet()
+        self._known = RowSet()
+        self._copied = RowSet()
+        self._duplicates = RowSet()
         self._failed: dict[MessageRow, Problem | None] = {}
         self._skipped: dict[MessageRow, Problem | None] = {}
         self._not_deleted: dict[MessageRow, Problem] = {}
@@ -35,7 +41,7 @@ class Tally:
     @property
     def handled(self) -> int:
         """How many new messages the run has dealt with so far."""
-        return self._report.copied + self._report.duplicates + len(self._failed)
+        return self._copied.count + self._duplicates.count + len(self._failed)
 
     @property
     def deletions(self) -> int:
@@ -50,18 +56,19 @@ class Tally:
         is_first, self.has_listing = not self.has_listing, True
         for message in listing:
             is_new_row = self._seen.add(message.row)
-            is_new_content = not message.is_proven or self._contents.add(message.content)
+            is_new_content = not message.is_settled or self._contents.add(message.content)
             if is_new_row and (is_first or is_new_content):
-                self._report.listed += 1
-                self._count_proven(message)
+                self._listed.add(message.row)
+                if message.is_settled:
+                    self._count_settled(message)
             yield message
 
-    def _count_proven(self, message: KnownMessage) -> None:
-        if message.is_proven and message.digest in self._filled:
+    def _count_settled(self, message: KnownMessage) -> None:
+        if message.digest in self._filled:
             self._report.filled -= 1
             self.brought(message.row, message.octets, was_stored=True)
         else:
-            self._report.known += message.is_proven
+            self._known.add(message.row)
 
     def has_filled(self, digests: set[Digest]) -> None:
         """Count messages that were copied from one destination to another; one that is then listed counts as copied."""
@@ -74,19 +81,26 @@ class Tally:
         After an earlier session of the run it shows nothing new: what is settled now was counted then.
         """
         if not self.has_listing:
-            self._report.listed = self._report.known = count
+            self._settled = count
         self.has_listing = True
 
-    def brought(self, row: MessageRow, octets: int, *, was_stored: bool, was_known: bool = False) -> None:
-        """Count a new message that every destination now holds proven; ``was_known`` if it took a known one's place."""
-        self._failed.pop(row, None)
-        self._report.known -= was_known
+    def brought(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
+        """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
+        self._take_out(row)
         self._report.verified += 1
         if was_stored:
-            self._report.copied += 1
+            self._copied.add(row)
             self._report.bytes += octets
         else:
-            self._report.duplicates += 1
+            self._duplicates.add(row)
+
+    def _take_out(self, row: MessageRow) -> None:
+        """Make sure that a row is listed, and is counted for nothing else yet."""
+        self._listed.add(row)
+        for rows in (self._known, self._copied, self._duplicates):
+            rows.discard(row)
+        self._failed.pop(row, None)
+        self._skipped.pop(row, None)
 
     def verified_again(self) -> None:
         """Count a known message whose every copy was read again and found equal."""
@@ -94,10 +108,12 @@ class Tally:
 
     def failed(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a new message that could not be brought home; without a problem of its own a general one tells why."""
+        self._take_out(row)
         self._failed[row] = problem
 
     def skipped(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a message that a rule leaves at the source; without a problem a person has accepted it."""
+        self._take_out(row)
         self._skipped[row] = problem
 
     def not_deleted(self, row: MessageRow, problem: Problem) -> None:
@@ -109,6 +125,11 @@ class Tally:
         for row in rows:
             self._report.deleted += 1
             self._not_deleted.pop(row, None)
+
+    def noted(self, note: str) -> None:
+        """Note what a person may want to know although nothing went wrong; the same note is made once."""
+        if note not in self._report.notes:
+            self._report.notes.append(note)
 
     def trouble(self, error: FerryError, destination: str | None = None) -> None:
         """Note what concerns no single message; the same trouble is reported once."""
@@ -125,6 +146,9 @@ class Tally:
     def report(self, seconds: float) -> AccountReport:
         """Add everything up."""
         report = self._report
+        report.listed = self._settled + self._listed.count
+        report.known = self._settled + self._known.count
+        report.copied, report.duplicates = self._copied.count, self._duplicates.count
         report.failed, report.skipped = len(self._failed), len(self._skipped)
         done = report.known + report.copied + report.duplicates + report.failed + report.skipped
         report.remaining = report.listed - done

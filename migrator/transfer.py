@@ -11,23 +11,29 @@ from enum import Enum
 from typing import NamedTuple
 
 from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
-from migrator.destinations.line_ends import StoredBody, are_equal
 from migrator.digest import digest_of_body
-from migrator.errors import FerryError, Kind
-from migrator.ledger.copies import CopiesLedger, Judged, reaches
-from migrator.model import Body, Digest, ImapLocator, LinesBody, Locator, Message, Proof, StoredCopy
+from migrator.errors import FerryError, GoneError, Kind
+from migrator.judging import judge
+from migrator.ledger.copies import CopiesLedger, Judged
+from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
+from migrator.policy import WhenCopyIsGone
 
 _READ_CHUNK = 2_000
 
 
 class Brought(Enum):
-    """How a message came to be in a destination, proven."""
+    """How it stands with a message in a destination that has, or had, a proven copy of it."""
 
     COPIED = "stored now"
     DUPLICATE = "was there already"
+    TAKEN_OUT = "was there, proven, until a person took it out: it stays at its source"
 
 
 Outcome = Brought | FerryError
+
+
+_MANY_GONE = 10
+"""From so many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
 
 
 class _ToProve(NamedTuple):
@@ -36,6 +42,7 @@ class _ToProve(NamedTuple):
     copy_id: int
     digest: Digest
     locator: Locator
+    state: CopyState
     proof: Proof
     original: Message | None
 
@@ -43,7 +50,7 @@ class _ToProve(NamedTuple):
 def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[_ToProve]:
     """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
     return [
-        _ToProve(copy.copy_id, copy.digest, copy.locator, copy.proof, wanted.get(copy.digest))
+        _ToProve(copy.copy_id, copy.digest, copy.locator, copy.state, copy.proof, wanted.get(copy.digest))
         for copy in copies
         if copy.locator is not None
     ]
@@ -69,13 +76,16 @@ class Carrier:
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
 
-        What happened there since this program last looked is adopted. A mailbox is not bothered for this: it is
-        opened when there is something to bring.
+        What happened there since this program last looked is adopted, and what was never read back is read now. A
+        mailbox is not bothered for this: it is opened when there is something to bring.
         """
         if self.destination.kind == "imap":
             return []
         with self.destination.exclusive():
             self._recover()
+        unread = self.copies.to_be_read_back()
+        for start in range(0, len(unread), _READ_CHUNK):
+            self._prove(_known(unread[start : start + _READ_CHUNK], {}))
         return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
 
     def bring(self, batch: Sequence[Message]) -> list[Outcome]:
@@ -87,21 +97,48 @@ class Carrier:
         wanted = {message.digest: message for message in batch}
         outcomes: dict[Digest, Outcome] = {}
         for part in self._parts(list(wanted.values())):
-            fresh, present = self._store_missing(part, outcomes)
-            proven = self._prove([*_known(present, wanted), *fresh])
-            outcomes |= {copy.digest: proven[copy.digest] or Brought.DUPLICATE for copy in present}
-            outcomes |= {copy.digest: proven[copy.digest] or Brought.COPIED for copy in fresh}
+            vanished = self._bring(part, wanted, outcomes)
+            if vanished and self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
+                self._bring(vanished, wanted, outcomes)
         return self._for_each(batch, outcomes)
 
-    def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
-        """Read the stored copies of these contents again; None means it is there and equal.
+    def _bring(
+        self, part: Sequence[Message], wanted: Mapping[Digest, Message], outcomes: dict[Digest, Outcome]
+    ) -> list[Message]:
+        """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
+        fresh, present = self._store_missing(part, outcomes)
+        proven = self._prove([*_known(present, wanted), *fresh])
+        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), Brought.DUPLICATE) for copy in present}
+        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), Brought.COPIED) for copy in fresh}
+        return [wanted[digest] for digest, error in proven.items() if isinstance(error, GoneError)]
 
-        ``unproven`` means that only the original can tell, because the server changed what it stored.
+    def _outcome(self, error: FerryError | None, proven: Brought) -> Outcome:
+        if isinstance(error, GoneError) and self.destination.when_copy_is_gone is not WhenCopyIsGone.RESTORE:
+            is_accepted = self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT
+            return Brought.DUPLICATE if is_accepted else Brought.TAKEN_OUT
+        return error or proven
+
+    def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+        """Read the stored copies of these contents again; None means it is there and equal, or accepted as gone.
+
+        ``unproven`` means that only the original can tell, because the server changed what it stored, or that it is to
+        be stored again. A ``GoneError`` says that a person took the copy out: the source is to keep its message.
         """
         found = self.copies.find(digests)
         proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
-        return {digest: proven.get(digest, absent) for digest in digests}
+        return {digest: self._reproven(proven.get(digest, absent)) for digest in digests}
+
+    def _reproven(self, error: FerryError | None) -> FerryError | None:
+        if not isinstance(error, GoneError):
+            return error
+        match self.destination.when_copy_is_gone:
+            case WhenCopyIsGone.ACCEPT:
+                return None
+            case WhenCopyIsGone.RESTORE:
+                return FerryError(Kind.UNPROVEN, "the copy is gone and is to be stored again")
+            case WhenCopyIsGone.KEEP:
+                return error
 
     def stored_body(self, digest: Digest) -> Body | None:
         """Return what stands here for this content now, None where nothing can be read."""
@@ -140,7 +177,7 @@ class Carrier:
         """Store what is not there; returns the copies made now and those that were there. Refusals go to outcomes."""
         with self.destination.exclusive():
             self._recover()
-            present = self.copies.find([message.digest for message in messages])
+            present = self._present(messages)
             missing = [message for message in messages if message.digest not in present]
             if not missing:
                 return [], list(present.values())
@@ -156,10 +193,23 @@ class Carrier:
                 if isinstance(outcome, FerryError):
                     outcomes[digest] = outcome
                 else:
-                    made.append(_ToProve(numbers[digest], digest, outcome, Proof.NONE, message))
+                    made.append(_ToProve(numbers[digest], digest, outcome, CopyState.STORED, Proof.NONE, message))
             self.copies.stored([(copy.copy_id, copy.locator) for copy in made], stored.volumes)
             self._step("copies.stored")
         return made, list(present.values())
+
+    def _present(self, messages: Sequence[Message]) -> dict[Digest, StoredCopy]:
+        """Return the copies there are, found by content where the ledger does not know them or has them as gone."""
+        digests = [message.digest for message in messages]
+        present = self.copies.find(digests)
+        unknown = [m for m in messages if m.digest not in present or present[m.digest].state is CopyState.GONE]
+        if unknown and (found := list(self.destination.find(unknown, self.copies))):
+            self.copies.found(found, [])
+            self._step("copies.found")
+            present = self.copies.find(digests)
+        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
+            return {digest: copy for digest, copy in present.items() if copy.state is not CopyState.GONE}
+        return present
 
     def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""
@@ -170,27 +220,46 @@ class Carrier:
             if self._needs_original(copy, body):
                 verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
                 continue
-            proof, reason = self._compare(copy, body)
-            judged.append(Judged(copy.copy_id, proof, reason))
-            is_proven = reaches(proof, self.destination.required_proof)
-            verdicts[copy.digest] = None if is_proven else self._unproven(body, proof, reason)
+            read = body if isinstance(body, FerryError) else self._compare(copy, body)
+            judgement = judge(copy.copy_id, copy.locator, copy.state, read, self.destination.required_proof)
+            if judgement is not None:
+                judged.append(judgement)
+            verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
+        if any(isinstance(verdict, GoneError) for verdict in verdicts.values()):
+            self._refuse_if_emptied()
         if judged:
-            self.copies.judged(judged, self.destination.required_proof, self._clock())
+            self.copies.judged(judged, self._clock())
         self._step("copies.judged")
         return verdicts
+
+    def _refuse_if_emptied(self) -> None:
+        """Raise ``archive`` where so much is gone at once that nobody can have meant it; nothing is recorded then."""
+        if self.destination.when_copy_is_gone is not WhenCopyIsGone.KEEP:
+            return
+        places = self.copies.proven_places()
+        gone = self.destination.count_missing(places)
+        if gone >= _MANY_GONE and 2 * gone > len(places):
+            raise FerryError(
+                Kind.ARCHIVE,
+                f"{self.destination.label} was emptied: {gone:,} of the {len(places):,} messages known in it are gone",
+                cure='bring them back, or set when_copy_is_gone = "restore" or "accept" for this destination',
+            )
+
+    def _verdict(self, judged: Judged | None, body: Body | FerryError) -> FerryError | None:
+        if isinstance(body, FerryError):
+            return body
+        return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
     def _needs_original(self, copy: _ToProve, body: Body | FerryError) -> bool:
         """Say whether a copy that its server changed is to be proven, and its original is not at hand."""
         was_changed = copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
         return was_changed and copy.original is None and not isinstance(body, FerryError)
 
-    def _compare(self, copy: _ToProve, body: Body | FerryError) -> tuple[Proof, str]:
-        """Hold what was read back against the original's bytes while these are in memory, else against its digest."""
-        if isinstance(body, FerryError):
-            return Proof.NONE, body.message
+    def _compare(self, copy: _ToProve, body: Body) -> tuple[Proof, str]:
+        """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""
         original = copy.original
-        if self._is_equal(original, body) or digest_of_body(body) == copy.digest:
+        if digest_of_body(body) == copy.digest:
             return Proof.EXACT, ""
         if not isinstance(copy.locator, ImapLocator) or original is None:
             return Proof.NONE, "the stored bytes differ from what was received"
@@ -199,20 +268,13 @@ class Carrier:
         finding = prove(original.body, body)
         return finding.proof, finding.differences
 
-    def _is_equal(self, original: Message | None, body: Body) -> bool:
-        """Compare with the original, where that is quicker than hashing: both have LF line ends."""
-        is_from_folder = isinstance(body, LinesBody | StoredBody)
-        return is_from_folder and original is not None and original.is_as_digested and are_equal(original.body, body)
-
-    def _unproven(self, body: Body | FerryError, proof: Proof, reason: str) -> FerryError:
-        if isinstance(body, FerryError):
-            return body
-        if proof is Proof.NONE:
-            return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {reason}")
+    def _unproven(self, judged: Judged) -> FerryError:
+        if judged.proof is Proof.NONE:
+            return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {judged.reason}")
         return FerryError(
             Kind.UNPROVEN,
-            f"the copy in {self.destination.label} is not equal byte for byte: {reason}",
-            cure=f'proof = "{proof}" would accept it',
+            f"the copy in {self.destination.label} is not equal byte for byte: {judged.reason}",
+            cure=f'proof = "{judged.proof}" would accept it',
         )
 
     def _recover(self) -> None:

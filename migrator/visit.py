@@ -38,7 +38,7 @@ class Visit:
         self._is_second_try = is_second_try
         self._tally = errand.tally
         self._ledger = errand.maildrop
-        self._policy = errand.job.policy.after(errand.tally.handled)
+        self._policy = errand.policy.after(errand.tally.handled)
         self._began = time.monotonic()
         self._changed_before: set[MessageRow] = set()
         self._has_nameless = False
@@ -97,8 +97,9 @@ class Visit:
         self._errand.around.step("listing.noted")
         handled_before = self._errand.contents_handled
         plan = self._plan(self._tally.counted(self._known()))
-        with closing(Haul(self._errand, session, self._changed_before, plan.messages)) as haul:
-            self._work(session, plan, haul)
+        may_delete = self._may_delete(plan)
+        with closing(Haul(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)) as haul:
+            self._work(session, plan, haul, plan.delete if may_delete else Column())
         self.has_found_new = self._errand.contents_handled > handled_before
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
             until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
@@ -106,26 +107,22 @@ class Visit:
 
     def _settled_key(self, listing: Listing) -> bytes:
         """Return what an unchanged listing under an unchanged wish is known by."""
-        wish = repr((self._policy, [carrier.copies.destination_id for carrier in self._errand.carriers]))
+        wish = repr((self._policy, self._errand.destinations))
         return sha256(listing.fingerprint + wish.encode()).digest()
 
-    def _work(self, session: Session, plan: Plan, haul: Haul) -> None:
+    def _work(self, session: Session, plan: Plan, haul: Haul, due: Column) -> None:
         """Bring home what is new, prove what is due, delete it, QUIT."""
-        may_delete = self._may_delete(plan)
-        due = plan.delete if may_delete else Column()
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
                 due = farewell.prove_by_headers(self._errand, session, haul, due)
             self._errand.around.progress.planned(self._tally.name, plan.messages, plan.octets)
-            incomplete = haul.complete(plan.complete)
-            recorded = self._ledger.contents([message.row for message in due])
-            haul.fetch(self._sliced(chain(plan.retrieve, incomplete, due)), recorded)
+            haul.fetch(self._sliced(chain(plan.retrieve, plan.complete, due)), plan.complete, due)
         finally:
             self.brought, self.is_stuck = haul.brought, haul.is_stuck
         if self._errand.is_stopped:
             session.abandon()
             return
-        self.deleted = farewell.delete(self._errand, session, haul.deletable if may_delete else {}, self.listed)
+        self.deleted = farewell.delete(self._errand, session, haul.deletable, self.listed)
         self.has_finished = self._has_taken_all
 
     def _may_delete(self, plan: Plan) -> bool:
@@ -156,12 +153,12 @@ class Visit:
         return is_done and not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)
 
     def _match(self, session: Session, listing: Listing) -> None:
-        """Hold the listing against what is known, by unique-id and octets, then by headers where ids changed."""
-        if self._ledger.match(listing):
+        """Hold the listing against what is known, by unique-id and octets, then by headers where all ids changed."""
+        if self._ledger.match(listing) == listing.count:
             recognise(session, self._ledger)
 
     def _known(self) -> Iterator[KnownMessage]:
-        return self._ledger.listed([carrier.copies.destination_id for carrier in self._errand.carriers])
+        return self._ledger.listed(self._errand.destinations)
 
     def _plan(self, messages: Iterator[KnownMessage]) -> Plan:
         plan = make_plan(self._noted(messages), self._policy, self._errand.around.clock())
@@ -178,7 +175,7 @@ class Visit:
             self._has_nameless |= not message.unique_id
             if message.failure == Kind.CHANGED:
                 self._changed_before.add(message.row)
-            if message.is_accepted and not message.is_proven:
+            if message.is_accepted and not message.is_settled:
                 self._tally.skipped(message.row, None)
             yield message
 

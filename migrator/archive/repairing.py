@@ -80,7 +80,7 @@ class Repair:
         return self._done
 
     def _mend(self, shelf: Shelf, accounts: Sequence[str]) -> None:
-        damaged = {copy.digest: copy for copy in shelf.copies.all_copies() if copy.state is CopyState.MISMATCH}
+        damaged = {copy.digest: copy for copy in shelf.copies.in_doubt(CopyState.DAMAGED)}
         wanted = dict.fromkeys([*damaged, *self._lacking(shelf, accounts)])
         others = self._shelves.only(one for one in self._shelves.all if one is not shelf)
         reasons = dict.fromkeys(wanted, "no other destination holds a good copy")
@@ -146,7 +146,7 @@ class Repair:
             return
         for name, _ in shelf.copies.changed_volumes():
             copies = shelf.copies.copies_in(name)
-            if any(copy.digest in still_damaged or copy.state is CopyState.MISMATCH for copy in copies):
+            if any(copy.digest in still_damaged or copy.state is CopyState.DAMAGED for copy in copies):
                 continue
             self._close(shelf, name, copies)
 

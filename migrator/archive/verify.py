@@ -14,9 +14,10 @@ from itertools import islice
 from migrator.archive.shelves import Shelf, Shelves
 from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.errors import FerryError, Kind
+from migrator.judging import judge
 from migrator.ledger.archive import ArchiveLedger, Sighting
-from migrator.ledger.copies import Judged, reaches
-from migrator.model import Body, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.ledger.copies import Judged
+from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
 from migrator.report import shown_unique_id
 
 _CHUNK = 500
@@ -61,14 +62,17 @@ class Unreachable:
 
 @dataclass(slots=True)
 class Verdict:
-    """What a check found. ``checked = ok`` + damaged copies; ``present`` of the ok ones could only be seen to be there.
+    """What a check found. ``checked = ok + unproven`` + damaged copies.
 
-    That is so for copies that a server altered, which once were proven, and of whose original no copy is at hand.
+    ``unproven`` ones are whole, but their server altered them, and they fall short of the proof required. ``present``
+    of the ok ones could only be seen to be there: that is so for copies that a server altered, which once were proven,
+    and of whose original no copy is at hand.
     """
 
     checked: int = 0
     ok: int = 0
     octets: int = 0
+    unproven: int = 0
     present: int = 0
     damaged: list[Damage] = field(default_factory=list)
     unreachable: list[Unreachable] = field(default_factory=list)
@@ -163,29 +167,37 @@ class Check:
             verdict = self._judge(shelf, copy, body)
             if verdict is not None:
                 judged.append(verdict)
-            if verdict is None or reaches(verdict.proof, shelf.destination.required_proof):
+            if verdict is None or verdict.state is CopyState.VERIFIED:
                 self._verdict.ok += 1
+            elif verdict.state is CopyState.UNPROVEN:
+                self._verdict.unproven += 1
             else:
                 damaged[copy.digest] = copy, verdict.reason
             self._verdict.octets += copy.octets
         if judged:
-            shelf.copies.judged(judged, shelf.destination.required_proof, self._clock())
+            shelf.copies.judged(judged, self._clock())
         self._verdict.damaged += self._named(shelf, damaged, selection)
 
     def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | None:
         """Return what a copy is worth now; None for one that is as it was but cannot be compared."""
-        if isinstance(body, FerryError):
-            return Judged(copy.copy_id, Proof.NONE, body.message)
+        if copy.locator is None:
+            return Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "the ledger knows no place for it")
+        read = body if isinstance(body, FerryError) else self._compared(shelf, copy, body)
+        if read is None:
+            return None
+        return judge(copy.copy_id, copy.locator, copy.state, read, shelf.destination.required_proof)
+
+    def _compared(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | FerryError | None:
         try:
             if digest_of_body(body) == copy.digest:
-                return Judged(copy.copy_id, Proof.EXACT)
+                return Proof.EXACT, ""
             if shelf.is_local or copy.proof not in (Proof.CANONICAL, Proof.SEMANTIC):
-                return Judged(copy.copy_id, Proof.NONE, "the stored bytes differ from what was received")
-            return self._judge_altered(shelf, copy, body)
+                return Proof.NONE, "the stored bytes differ from what was received"
+            return self._compared_with_original(shelf, copy, body)
         except FerryError as error:  # a long body is read while it is consumed
-            return Judged(copy.copy_id, Proof.NONE, error.message)
+            return error
 
-    def _judge_altered(self, shelf: Shelf, copy: StoredCopy, body: Body) -> Judged | None:
+    def _compared_with_original(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | None:
         """Hold a copy that its server had altered from the start against the original, where that is at hand."""
         from migrator.proof import prove
 
@@ -193,9 +205,9 @@ class Check:
         for _, original in others.read([copy.digest]):
             if not isinstance(original, FerryError):
                 finding = prove(original, body)
-                return Judged(copy.copy_id, finding.proof, finding.differences)
+                return finding.proof, finding.differences
         if _message_id(body) != self._ledger.message_ids([copy.digest])[copy.digest]:
-            return Judged(copy.copy_id, Proof.NONE, "another message stands in its place")
+            return Proof.NONE, "another message stands in its place"
         self._verdict.present += 1
         return None
 

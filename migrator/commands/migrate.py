@@ -19,7 +19,7 @@ from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
 from migrator.report import AccountReport, Problem, Status
 from migrator.screen import Screen, Style
-from migrator.summary import account_line, problem_lines, total_line, would_delete_lines
+from migrator.summary import account_line, note_lines, problem_lines, total_line, would_delete_lines
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -69,6 +69,7 @@ def show(reports: Sequence[AccountReport], screen: Screen) -> None:
         for line in (
             *would_delete_lines(report, is_complete=screen.verbosity > 0),
             *problem_lines(report, is_complete=screen.verbosity > 0),
+            *(() if screen.is_quiet else note_lines(report)),
         ):
             screen.result(line)
     if len(reports) > 1 and not screen.is_quiet:

@@ -5,6 +5,8 @@ A destination stores, reads and recovers; it never judges. Whether a copy is a c
 implementation to:
 
 * ``recover`` finds what a crash, or somebody else, left behind, and tells it as findings. It stores nothing.
+* ``find`` looks for messages that stand there though the ledger does not know it: a lost or an older ledger, another
+  spelling of the same place. It is asked before anything is stored.
 * ``exclusive`` keeps every other writer of this program (and, for files, any that honours kernel locks) out from
   the moment ``begin`` is asked until the ledger knows what was stored.
 * ``begin`` says from where on the next copies will stand, so that an intent can be durable before bytes leave.
@@ -17,14 +19,15 @@ implementation to:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from migrator.errors import FerryError
-from migrator.model import Body, Digest, HeaderDigest, Locator, Message, Proof
+from migrator.model import Body, CopyState, Digest, HeaderDigest, Locator, Message, Proof
+from migrator.policy import WhenCopyIsGone
 
 
 class VolumeState(StrEnum):
@@ -50,6 +53,8 @@ class VolumeRecord:
     tail_digest: bytes
     stamp: str
     state: VolumeState = VolumeState.OPEN
+    changed_stamp: str = ""
+    """The stamp under which the volume was last found CHANGED (``missing`` where it was not there)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,17 @@ class Intent:
     messages: tuple[Intended, ...]
 
 
+def _nothing_known() -> KnownPlaces:
+    return NothingKnown()
+
+
 @dataclass(frozen=True, slots=True)
 class Recollection:
     """What the ledger remembers of a destination: its volumes (mbox only) and the intents with no known outcome."""
 
     volumes: tuple[VolumeRecord, ...]
     intents: tuple[Intent, ...]
+    known: KnownPlaces = field(default_factory=_nothing_known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +172,102 @@ class BatchLimits:
     octets: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A message that stands in a mailbox and is not known as a copy.
+
+    ``message_id`` is what its Message-ID is known by: 16 bytes, or ``b""`` without one.
+    """
+
+    uid: int
+    octets: int
+    message_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A copy whose place is of an earlier UIDVALIDITY, with what it can be found again by."""
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+    octets: int
+    proof: Proof
+    state: CopyState
+
+
+class KnownPlaces(Protocol):
+    """What the ledger knows of a place beyond its copies, so that no destination has to look at everything each time.
+
+    ``ledger.copies.CopiesLedger`` is it.
+    """
+
+    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
+        """Return those of a Maildir's base names under which no copy is known, in order."""
+
+    def seen_up_to(self, uid_validity: int) -> int:
+        """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
+
+    def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
+        """Remember what stands in a mailbox below ``uid_next``; what is known as a copy is left out.
+
+        Under a new UIDVALIDITY all that was remembered before is forgotten first.
+        """
+
+    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
+        """Return the remembered strangers with one of these Message-ID keys."""
+
+    def strangers_gone(self, uids: Sequence[int]) -> None:
+        """Forget strangers that are not there any more."""
+
+    def copies_under_other(self, uid_validity: int) -> list[Moved]:
+        """Return the copies whose place is of another UIDVALIDITY than this."""
+
+    def uids_known(self, uid_validity: int) -> int:
+        """Return how many copies are known to stand under this UIDVALIDITY."""
+
+
+class NothingKnown:
+    """A ledger that knows nothing of a place."""
+
+    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
+        """Return all of them."""
+        return list(base_names)
+
+    def seen_up_to(self, uid_validity: int) -> int:
+        """Return the first UID."""
+        del uid_validity
+        return 1
+
+    def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
+        """Remember nothing."""
+
+    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
+        """Return nothing."""
+        del message_ids
+        return []
+
+    def strangers_gone(self, uids: Sequence[int]) -> None:
+        """Forget nothing."""
+
+    def copies_under_other(self, uid_validity: int) -> list[Moved]:
+        """Return nothing."""
+        del uid_validity
+        return []
+
+    def uids_known(self, uid_validity: int) -> int:
+        """Return nothing."""
+        del uid_validity
+        return 0
+
+
 class Destination(Protocol):
     """An archive folder or a mailbox. One object serves one run and is not shared between threads.
 
     ``identity`` names the same place for ever (an absolute path, or user, host, port and folder); two accounts that
     write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
-    ``limits`` is what one call of ``store`` should get. Every method raises ``FerryError``.
+    ``limits`` is what one call of ``store`` should get. ``when_copy_is_gone`` says what a copy that a person took out
+    counts for. Every method raises ``FerryError``.
     """
 
     kind: str
@@ -175,6 +275,7 @@ class Destination(Protocol):
     label: str
     required_proof: Proof
     limits: BatchLimits
+    when_copy_is_gone: WhenCopyIsGone
 
     def recover(self, recollection: Recollection) -> Iterator[Finding]:
         """Tell what is there beyond what is remembered, and mend a torn end that an intent explains.
@@ -185,6 +286,12 @@ class Destination(Protocol):
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep other writers out; waits for a bounded time, then raises ``locked``."""
+
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        """Tell which of these messages stand here although the ledger does not know where; most find nothing.
+
+        Called under ``exclusive`` after ``recover``, with messages of which no copy is known, or one that is GONE.
+        """
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Say where copies of ``messages`` will begin; nothing is written yet. Called under ``exclusive``."""
@@ -200,6 +307,9 @@ class Destination(Protocol):
 
         A copy that is not there or cannot be read yields an error; the others are read all the same.
         """
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        """Say under how many of these places nothing stands at all, without reading what does."""
 
     def probe(self) -> dict[str, object]:
         """Say what this destination offers (for ``check``) without changing anything."""

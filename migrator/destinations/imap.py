@@ -25,6 +25,7 @@ from migrator.destinations import (
     ImapAnchor,
     Intended,
     Intent,
+    KnownPlaces,
     Recollection,
     Stored,
 )
@@ -35,6 +36,7 @@ from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
 from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
 from migrator.imap.settings import ImapSettings
 from migrator.model import Body, ImapLocator, Locator, Message, Proof
+from migrator.policy import WhenCopyIsGone
 
 __all__ = ["STEPS", "ImapDestination", "ImapSettings"]
 
@@ -49,6 +51,7 @@ class ImapDestination:
     """Copies in one folder of one user; connects when it is first needed."""
 
     kind = "imap"
+    when_copy_is_gone = WhenCopyIsGone.KEEP
     limits = BatchLimits(messages=BATCH_MESSAGES, octets=BATCH_OCTETS)
 
     def __init__(
@@ -94,6 +97,11 @@ class ImapDestination:
             yield
         finally:
             lock.release()
+
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        """Tell nothing: ``recover`` has told all that stands here."""
+        del messages, known
+        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> ImapAnchor:
         """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there.
@@ -203,6 +211,10 @@ class ImapDestination:
                     shown |= {ImapLocator(uid_validity, uid): body for uid, body in bodies.items()}
             for locator in group:
                 yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is no place in an IMAP folder")
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        """Say how many of these UIDs the folder does not have any more."""
+        raise AssertionError(locators)
 
     def probe(self) -> dict[str, object]:
         """Say what the server offers, the folder's numbers and the quota. Opens nothing and changes nothing."""

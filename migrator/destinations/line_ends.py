@@ -34,25 +34,6 @@ def pieces_of_lines(body: Body) -> Iterator[bytes]:
             yield from pieces_to_lf(body.chunks())
 
 
-def are_equal(one: Body, other: Body) -> bool:
-    """Say whether two messages are equal byte for byte; their LF forms are, exactly then."""
-    if isinstance(one, LinesBody) and isinstance(other, LinesBody):
-        return one.lines == other.lines
-    return _flow_equal(pieces_of_lines(one), pieces_of_lines(other))
-
-
-def _flow_equal(one: Iterator[bytes], other: Iterator[bytes]) -> bool:
-    """Compare what comes in pieces, however each side is cut."""
-    ours = theirs = b""
-    while True:
-        ours = ours or next((piece for piece in one if piece), b"")
-        theirs = theirs or next((piece for piece in other if piece), b"")
-        length = min(len(ours), len(theirs))
-        if not length or ours[:length] != theirs[:length]:
-            return ours == theirs
-        ours, theirs = ours[length:], theirs[length:]
-
-
 @dataclass(frozen=True, slots=True)
 class StoredBody(LinedBody):
     """A long message in a folder, read from its file while it is consumed; good while that is open."""

@@ -27,6 +27,8 @@ from migrator.destinations import (
     Anchor,
     BatchLimits,
     Finding,
+    Found,
+    KnownPlaces,
     MaildirAnchor,
     Recollection,
     Stored,
@@ -53,6 +55,7 @@ from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.destinations.maildir_reading import MessageFiles, found_in
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, Locator, MaildirLocator, Message, Proof
+from migrator.policy import WhenCopyIsGone
 
 STEPS = (
     "maildir.folder-created",
@@ -89,6 +92,7 @@ class MaildirDestination:
     """
 
     kind = "maildir"
+    when_copy_is_gone = WhenCopyIsGone.KEEP
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
@@ -204,6 +208,11 @@ class MaildirDestination:
 
     # ---------------------------------------------------------------------------------- begin and store
 
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        """Tell nothing: ``recover`` has told all that stands here."""
+        del messages, known
+        return iter(())
+
     def begin(self, messages: Sequence[Message]) -> Anchor:  # noqa: ARG002 - the contract's signature
         """Choose what the names of the next batch begin with; nothing is written yet."""
         if self._record and self._record.state is VolumeState.CHANGED:
@@ -300,6 +309,10 @@ class MaildirDestination:
         consumed, and may raise ``FerryError`` then.
         """
         yield from MessageFiles(self.folder).read(locators)
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        """Say how many of these names no file has any more."""
+        return MessageFiles(self.folder).count_missing(locators)
 
     def probe(self) -> dict[str, object]:
         """Say where the Maildir is, whether it can be written, and how much is and fits there; changes nothing."""

@@ -11,7 +11,7 @@ from migrator.destinations import Found
 from migrator.destinations.files import PIECE, Device, drop_cache, pieces_of, read_range, storage_error
 from migrator.destinations.identify import found_in_pieces
 from migrator.destinations.line_ends import StoredBody
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, GoneError
 from migrator.model import Body, LinesBody, Locator, MaildirLocator
 
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
@@ -73,9 +73,13 @@ class MessageFiles:
                 continue
         return files
 
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        """Say how many of these messages have no file any more, without opening any."""
+        names = self._listed().keys()
+        return sum(isinstance(locator, MaildirLocator) and locator.base_name not in names for locator in locators)
+
     def _gone(self, base: str) -> FerryError:
-        return FerryError(
-            Kind.MISMATCH,
+        return GoneError(
             f"the message {base} is no longer in the Maildir {self._folder}",
             cure="bring it back from a backup; it stays at its source if it is still there",
         )

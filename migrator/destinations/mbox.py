@@ -20,6 +20,8 @@ from migrator.destinations import (
     Anchor,
     BatchLimits,
     Finding,
+    Found,
+    KnownPlaces,
     MboxAnchor,
     Recollection,
     Stored,
@@ -62,6 +64,7 @@ from migrator.destinations.volumes import (
 )
 from migrator.errors import Advice, FerryError, Kind
 from migrator.model import Body, Digest, Locator, Message, Proof
+from migrator.policy import WhenCopyIsGone
 
 STEPS = (
     "mbox.folder-created",
@@ -103,6 +106,7 @@ class MboxDestination:
     """
 
     kind = "mbox"
+    when_copy_is_gone = WhenCopyIsGone.KEEP
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=2_000, octets=32 << 20)
 
@@ -185,6 +189,11 @@ class MboxDestination:
         self._let_go()
 
     # -------------------------------------------------------------------------------------------- begin
+
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        """Tell nothing: ``recover`` has told all that stands here."""
+        del messages, known
+        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Choose the volume, lock it, and say where it ends now; a volume still to be created begins at 0."""
@@ -372,6 +381,11 @@ class MboxDestination:
         """
         with RecordReader(self.folder) as reader:
             yield from reader.read(locators)
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        """Return 0: nobody takes a message out of a volume without changing it, which ``recover`` tells."""
+        del locators
+        return 0
 
     def probe(self) -> dict[str, object]:
         """Say where the archive is, whether it can be written, and how much is and fits there; changes nothing."""

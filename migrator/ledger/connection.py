@@ -15,7 +15,7 @@ from pathlib import Path
 
 from migrator.errors import FerryError, Kind, Scope
 
-VERSION = 3
+VERSION = 4
 """``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
 
 BUSY_SECONDS = 60.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,7 +22,9 @@ from migrator.destinations import (
     Intent,
     MaildirAnchor,
     MboxAnchor,
+    Moved,
     Recollection,
+    Stranger,
     VolumeRecord,
     VolumeState,
 )
@@ -41,6 +43,9 @@ from migrator.model import (
 )
 
 _CHUNK = 2_000
+
+IN_DOUBT = "(state = 'unproven' or state = 'damaged' or state = 'gone')"
+"""What an index has: a query that says it word for word goes through few rows."""
 
 _COPY_COLUMNS = (
     "k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
@@ -68,9 +73,10 @@ _ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
 
 
 class Judged(NamedTuple):
-    """The outcome of reading a copy back: how well it is proven, and what differs if it is not equal."""
+    """The outcome of reading a copy back: what it is worth now, how well it is proven, and what differs if anything."""
 
     copy_id: int
+    state: CopyState
     proof: Proof
     reason: str = ""
 
@@ -91,15 +97,16 @@ class CopiesLedger:
     def recollection(self) -> Recollection:
         """Return what a destination needs to know to find what happened since."""
         with self._connection.reading() as sql:
-            return Recollection(tuple(self._volumes(sql)), tuple(self._intents(sql)))
+            return Recollection(tuple(self._volumes(sql)), tuple(self._intents(sql)), self)
 
     def _volumes(self, sql: sqlite3.Connection) -> Iterator[VolumeRecord]:
         rows = sql.execute(
-            "select name, end_offset, tail_digest, stamp, state from volumes where destination_id = ? order by name",
+            "select name, end_offset, tail_digest, stamp, state, changed_stamp from volumes where destination_id = ?"
+            " order by name",
             (self.destination_id,),
         )
-        for name, end, tail, stamp, state in rows:
-            yield VolumeRecord(name, end, tail, stamp, VolumeState(state))
+        for name, end, tail, stamp, state, changed_stamp in rows:
+            yield VolumeRecord(name, end, tail, stamp, VolumeState(state), changed_stamp)
 
     def _intents(self, sql: sqlite3.Connection) -> Iterator[Intent]:
         rows = sql.execute(
@@ -130,10 +137,12 @@ class CopiesLedger:
     def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> dict[Digest, int]:
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
 
-        Each message comes with what recovery will recognise it by. None of them may have a copy here already.
+        Each message comes with what recovery will recognise it by. None of them may have a copy here already, but for
+        one that is GONE, in whose place the new one comes.
         """
         text = json.dumps({"type": type(anchor).__name__, **asdict(anchor)})
         with self._connection.transaction() as sql:
+            self._forget_gone(sql, [message.digest for message, _ in messages])
             intent_id = sql.execute(
                 "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
                 (self.destination_id, text, now),
@@ -151,6 +160,14 @@ class CopiesLedger:
             )
             return {m.digest: number for number, (m, _) in enumerate(messages, last + 1)}
 
+    def _forget_gone(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> None:
+        gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"
+        if sql.execute(f"select 1 {gone} limit 1", (self.destination_id,)).fetchone():
+            sql.executemany(
+                f"delete {gone} and content_id = (select id from contents where digest = ?)",
+                [(self.destination_id, digest) for digest in digests],
+            )
+
     def stored(self, copies: Sequence[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
         """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
         with self._connection.transaction() as sql:
@@ -164,22 +181,45 @@ class CopiesLedger:
                 )
             self._drop_intents(sql)
 
-    def judged(self, copies: Sequence[Judged], required: Proof, now: float) -> None:
-        """Note the outcome of reading back: VERIFIED where the proof reaches ``required``, else MISMATCH."""
+    def judged(self, copies: Sequence[Judged], now: float) -> None:
+        """Note the outcome of reading back."""
         with self._connection.transaction() as sql:
-            for (proof, reason), copy_ids in _by_verdict(copies).items():
-                is_proven = reaches(proof, required)
+            for (state, proof, reason), copy_ids in _by_verdict(copies).items():
+                is_proven = state is CopyState.VERIFIED
                 sql.execute(
                     "update copies set state = ?, proof = ?, reason = ?,"
                     " verified_at = case when ? then ? else verified_at end"
                     " where id in (select value from json_each(?))",
-                    ("verified" if is_proven else "mismatch", proof, reason, is_proven, now, json.dumps(copy_ids)),
+                    (state, proof, reason, is_proven, now, json.dumps(copy_ids)),
                 )
                 if not is_proven:
                     sql.execute("update maildrops set settled_key = null")
 
+    def proven_places(self) -> list[Locator]:
+        """Return where all copies stand that were proven and not found otherwise since."""
+        return [copy.locator for copy in self._some_copies("k.state = 'verified'") if copy.locator is not None]
+
+    def to_be_read_back(self) -> list[StoredCopy]:
+        """Return the copies that stand here as far as is known and were never judged, in archive order."""
+        return self._some_copies("k.state = 'stored'")
+
+    def in_doubt(self, state: CopyState) -> list[StoredCopy]:
+        """Return the copies that are UNPROVEN, DAMAGED or GONE, in archive order."""
+        return self._some_copies(f"k.state = '{state}' and {IN_DOUBT.replace('state', 'k.state')}")
+
+    def _some_copies(self, condition: str) -> list[StoredCopy]:
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"{_COPY} where k.destination_id = ? and {condition} order by v.name, k.offset, k.id",
+                (self.destination_id,),
+            )
+            return [_stored_copy(row) for row in rows]
+
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
-        """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends."""
+        """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
+
+        One that was found in another place than a DAMAGED or GONE copy of it stands in for that from now on.
+        """
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
@@ -192,13 +232,18 @@ class CopiesLedger:
                         f" select ?, id, 'stored', {', '.join('?' * len(columns))} from contents"
                         " where digest = ? and true on conflict do update set"
                         f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
-                        " where copies.state = 'intended'",
+                        " where copies.state = 'intended' or copies.state = 'damaged' or copies.state = 'gone'"
+                        " or copies.uid_validity != excluded.uid_validity",
                         [
                             (self.destination_id, *_place(f.locator, volume_ids), f.digest)
                             for f in chunk
                             if isinstance(f.locator, kind)
                         ],
                     )
+                sql.executemany(
+                    "delete from strangers where destination_id = ? and uid = ?",
+                    [(self.destination_id, f.locator.uid) for f in chunk if isinstance(f.locator, ImapLocator)],
+                )
 
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
@@ -212,11 +257,25 @@ class CopiesLedger:
         sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
 
     def volume_changed(self, record: VolumeRecord, problem: str) -> None:
-        """Note that a volume is not as it was known; it is not written to until a person has looked."""
+        """Note that a volume is not as it was known; it is not written to until it is right again or was repaired.
+
+        What was known of it while it was right stays known; ``record.changed_stamp`` is kept beside it.
+        """
         with self._connection.transaction() as sql:
             sql.execute(
-                "update volumes set state = 'changed', problem = ? where destination_id = ? and name = ?",
-                (problem, self.destination_id, record.name),
+                "insert into volumes"
+                " (destination_id, name, end_offset, tail_digest, stamp, state, problem, changed_stamp)"
+                " values (?, ?, ?, ?, ?, 'changed', ?, ?) on conflict (destination_id, name) do update set"
+                " state = 'changed', problem = excluded.problem, changed_stamp = excluded.changed_stamp",
+                (
+                    self.destination_id,
+                    record.name,
+                    record.end,
+                    record.tail_digest,
+                    record.stamp,
+                    problem,
+                    record.changed_stamp,
+                ),
             )
             sql.execute("update maildrops set settled_key = null")
 
@@ -224,6 +283,83 @@ class CopiesLedger:
         """Note that a volume is right as it stands now."""
         with self._connection.transaction() as sql:
             self._note_volumes(sql, [record])
+
+    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
+        """Return those of a Maildir's base names under which no copy is known, in order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select value from json_each(?) where value not in (select base_name from copies"
+                " where destination_id = ? and base_name = value)",
+                (json.dumps(base_names), self.destination_id),
+            )
+            return [name for (name,) in rows]
+
+    def seen_up_to(self, uid_validity: int) -> int:
+        """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
+        with self._connection.reading() as sql:
+            row = sql.execute(
+                "select uid_next from destinations where id = ? and uid_validity = ?",
+                (self.destination_id, uid_validity),
+            ).fetchone()
+        return row[0] if row else 1
+
+    def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
+        """Remember what stands in a mailbox below ``uid_next``; what is known as a copy is left out."""
+        with self._connection.transaction() as sql:
+            if self.seen_up_to(uid_validity) == 1:
+                sql.execute("delete from strangers where destination_id = ?", (self.destination_id,))
+            sql.executemany(
+                "insert or replace into strangers (destination_id, uid, octets, message_id) select ?1, ?2, ?3, ?4"
+                " where not exists (select 1 from copies where destination_id = ?1 and uid_validity = ?5 and uid = ?2)",
+                ((self.destination_id, one.uid, one.octets, one.message_id, uid_validity) for one in strangers),
+            )
+            sql.execute(
+                "update destinations set uid_validity = ?, uid_next = ? where id = ?",
+                (uid_validity, uid_next, self.destination_id),
+            )
+
+    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
+        """Return the remembered strangers with one of these Message-ID keys."""
+        with self._connection.reading() as sql:
+            rows = [
+                row
+                for key in message_ids
+                for row in sql.execute(
+                    "select uid, octets, message_id from strangers where destination_id = ? and message_id = ?",
+                    (self.destination_id, key),
+                )
+            ]
+        return [Stranger(*row) for row in rows]
+
+    def strangers_gone(self, uids: Sequence[int]) -> None:
+        """Forget strangers that are not there any more."""
+        with self._connection.transaction() as sql:
+            sql.executemany(
+                "delete from strangers where destination_id = ? and uid = ?",
+                [(self.destination_id, uid) for uid in uids],
+            )
+
+    def copies_under_other(self, uid_validity: int) -> list[Moved]:
+        """Return the copies whose place is of another UIDVALIDITY than this."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select c.digest, c.header_digest, c.message_id, c.octets, k.proof, k.state from copies k"
+                " join contents c on c.id = k.content_id where k.destination_id = ? and k.uid_validity != ?",
+                (self.destination_id, uid_validity),
+            )
+            return [
+                Moved(digest, header_digest, message_id, octets, Proof(proof), CopyState(state))
+                for digest, header_digest, message_id, octets, proof, state in rows
+            ]
+
+    def uids_known(self, uid_validity: int) -> int:
+        """Return how many copies are known to stand under this UIDVALIDITY."""
+        with self._connection.reading() as sql:
+            (count,) = sql.execute(
+                "select count(*) from copies where destination_id = ? and uid_validity = ? and state != 'gone'",
+                (self.destination_id, uid_validity),
+            ).fetchone()
+        return int(count)
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""
@@ -255,7 +391,8 @@ class CopiesLedger:
             "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
             " values (?, ?, ?, ?, ?, ?)"
             " on conflict (destination_id, name) do update set end_offset = excluded.end_offset,"
-            " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = ''",
+            " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = '',"
+            " changed_stamp = ''",
             [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],
         )
 
@@ -264,11 +401,11 @@ class CopiesLedger:
         return dict(rows.fetchall())
 
 
-def _by_verdict(copies: Sequence[Judged]) -> dict[tuple[Proof, str], list[int]]:
+def _by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], list[int]]:
     """Group copies by what is said of them, which is mostly the same of all."""
-    groups: dict[tuple[Proof, str], list[int]] = {}
+    groups: dict[tuple[CopyState, Proof, str], list[int]] = {}
     for copy in copies:
-        groups.setdefault((copy.proof, copy.reason), []).append(copy.copy_id)
+        groups.setdefault((copy.state, copy.proof, copy.reason), []).append(copy.copy_id)
     return groups
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from migrator.ledger.connection import Connection
+from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.history import log_deletions
 from migrator.model import (
     Content,
@@ -26,6 +27,7 @@ from migrator.model import (
     MessageRow,
     UniqueId,
 )
+from migrator.policy import WhenCopyIsGone
 
 _CHUNK = 10_000
 _PAGE = 2_000
@@ -54,7 +56,7 @@ where o.number = listing.number
 # A recognised message keeps its row, or servers that renumber at every session would make the ledger grow.
 _MOVE_RECOGNISED = """
 update messages set maildrop_id = ?, unique_id = l.unique_id, announced = l.octets, ordinal = l.ordinal,
-    state = 'copied', gone_at = null
+    state = 'copied', gone_at = null, is_retrieved = 0, read_in = null
 from (select * from temp.listing where recognised_id is not null) as l where messages.id = l.recognised_id
 """
 
@@ -71,15 +73,40 @@ and maildrop_id in (select o.id from maildrops o join maildrops d on o.account =
 """
 
 
+_THIS_SESSION = "(select session from maildrops where maildrops.id = messages.maildrop_id)"
+
+_TAKEN_OUT = 1_000
+"""What a copy that a person took out adds to ``_holders``, where one that is there adds 1."""
+
+Destinations = Mapping[int, WhenCopyIsGone]
+"""An account's destinations by the ledger's numbers, each with what a copy that a person took out counts for."""
+
+
+def _holders(destinations: Destinations) -> str:
+    """Return SQL that counts the destinations which hold the content ``c``, and those it was taken out of."""
+    accepting = _numbers(number for number, when in destinations.items() if when is WhenCopyIsGone.ACCEPT)
+    keeping = _numbers(number for number, when in destinations.items() if when is WhenCopyIsGone.KEEP)
+    return (
+        "(select coalesce(sum(case when k.state = 'verified' then 1 when k.state != 'gone' then 0"
+        f" when k.destination_id in {accepting} then 1"
+        f" when k.destination_id in {keeping} then {_TAKEN_OUT} else 0 end), 0)"
+        f" from copies k where k.content_id = c.id and k.destination_id in {_numbers(destinations)})"
+    )
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return f"({', '.join(map(str, numbers))})"
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A message known from before whose bytes may now be listed under another unique-id."""
 
     row: MessageRow
-    unique_id: UniqueId
     octets: int
     digest: Digest
     header_digest: HeaderDigest
+    message_id: bytes
 
 
 class MaildropLedger:
@@ -107,6 +134,24 @@ class MaildropLedger:
                 "update maildrops set settled_key = ?, settled_count = ?, settled_until = ? where id = ?",
                 (key, count, until, self._id),
             )
+
+    def clock(self) -> tuple[float | None, float | None]:
+        """Return when the last run of this account began, and since when the clock is doubted; None each if never."""
+        with self._connection.reading() as sql:
+            query = "select max(last_run_at), max(clock_doubted_at) from maildrops where account = ?"
+            last_run_at, doubted_at = sql.execute(query, (self._account,)).fetchone()
+        return last_run_at, doubted_at
+
+    def run_began(self, now: float) -> None:
+        """Note that a run of this account begins."""
+        with self._connection.transaction() as sql:
+            sql.execute("update maildrops set last_run_at = null where account = ?", (self._account,))
+            sql.execute("update maildrops set last_run_at = ? where id = ?", (now, self._id))
+
+    def clock_doubted(self, since: float | None) -> None:
+        """Note that the clock was seen to have jumped, and nobody has looked yet; None: it is right."""
+        with self._connection.transaction() as sql:
+            sql.execute("update maildrops set clock_doubted_at = ? where account = ?", (since, self._account))
 
     def match(self, listing: Iterable[ListedMessage]) -> int:
         """Hold a listing against what is known; returns how many are not. Changes nothing that lasts."""
@@ -163,27 +208,23 @@ class MaildropLedger:
             )
             return {number: octets for number, octets in rows if octets in sizes}
 
-    def candidates(self) -> Iterator[Candidate]:
-        """Yield copied messages of this account that are not on the listing, newest first: absent and vanished ones.
+    def last_listed(self) -> list[Candidate]:
+        """Return what the account's maildrop showed when it was last seen with anything in it, as far as it was copied.
 
-        Only those come that have the octets of an unknown message of the listing.
-        What this program deleted is no candidate: an equal message that shows up afterwards is retrieved again.
+        To be asked after a listing was matched and nothing of it is known. Newest first.
         """
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "with mine as (select id from maildrops where account = ?),"
-                " here as (select message_id from temp.listing where message_id is not null),"
-                " out as (select m.* from mine join messages m on m.maildrop_id = mine.id where m.gone_at is null"
-                "  and m.copied_at is not null and m.id not in here"
-                "  union all"
-                "  select m.* from mine join messages m on m.maildrop_id = mine.id where m.state = 'vanished')"
-                " select out.id, out.unique_id, out.announced, c.digest, c.header_digest from out"
-                " join contents c on c.id = out.content_id where out.copied_at is not null"
-                " and out.announced in (select octets from temp.listing where message_id is null) order by out.id desc",
+                "with mine as ("
+                "  select m.* from maildrops d join messages m on m.maildrop_id = d.id where d.account = ?),"
+                " here as (select * from mine where gone_at is null),"
+                " last as (select * from here union all select * from mine where state = 'vanished'"
+                "  and not exists (select 1 from here) and gone_at = (select max(gone_at) from mine))"
+                " select last.id, last.announced, c.digest, c.header_digest, c.message_id from last"
+                " join contents c on c.id = last.content_id where last.copied_at is not null order by last.id desc",
                 (self._account,),
             ).fetchall()
-        for row in rows:
-            yield Candidate(*row)
+        return [Candidate(*row) for row in rows]
 
     def recognised(self, pairs: Sequence[tuple[MessageNumber, MessageRow]]) -> None:
         """Remember, for ``note``, that these listed messages are known ones; each known one at most once."""
@@ -197,11 +238,14 @@ class MaildropLedger:
     def note(self, now: float) -> list[MessageRow]:
         """Record the matched listing in one transaction; returns the messages whose wanted deletion it confirms.
 
+        This begins a session of the maildrop: what it reads from now on, and nothing else, it may want deleted.
+
         Afterwards every listed message has a row; a known one that is no longer listed is VANISHED, or DELETED if its
         deletion had been requested (then the log of deletions says so).
         """
         with self._connection.transaction() as sql:
             (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
+            sql.execute("update maildrops set session = session + 1 where id = ?", (self._id,))
             gone = self._note_absent(sql, now)
             sql.execute(_NUMBER_THE_REST)
             sql.execute(_MOVE_RECOGNISED, (self._id,))
@@ -239,29 +283,30 @@ class MaildropLedger:
         )
         return gone
 
-    def listed(self, destination_ids: Sequence[int]) -> Iterator[KnownMessage]:
+    def listed(self, destinations: Destinations) -> Iterator[KnownMessage]:
         """Yield every message of the listing, in the order of their numbers.
 
         Before ``note`` an unknown message has the row that ``note`` would give it. Memory stays flat.
         """
-        marks = ", ".join("?" * len(destination_ids))
         query = (
             "select l.number, l.unique_id, l.octets, coalesce(m.id, ? + l.number), coalesce(c.id, 0), c.digest,"
-            " c.id is not null and (select count(*) from copies k where k.content_id = c.id"
-            f" and k.state = 'verified' and k.destination_id in ({marks})) = ?,"
+            f" case when c.id is null then 0 else {_holders(destinations)} end,"
             " coalesce(m.copied_at, l.copied_at), coalesce(p.kind, ''), coalesce(p.attempts, 0), p.last_at,"
             " p.accepted_at is not null"
             " from temp.listing l left join messages m on m.id = l.message_id"
             " left join contents c on c.id = coalesce(m.content_id, l.content_id)"
             " left join problems p on p.message_id = m.id where l.number > ? order by l.number limit ?"
         )
+        everywhere = len(destinations)
         last = 0
         while True:
             with self._connection.reading() as sql:
                 (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
-                values = (base, *destination_ids, len(destination_ids), last, _PAGE)
-                rows = sql.execute(query, values).fetchall()
-            yield from map(KnownMessage._make, rows)
+                rows = sql.execute(query, (base, last, _PAGE)).fetchall()
+            for row in rows:
+                held, taken_out = row[6] % _TAKEN_OUT, row[6] // _TAKEN_OUT
+                is_kept = taken_out > 0 and held + taken_out == everywhere
+                yield KnownMessage._make((*row[:6], held == everywhere, *row[7:], is_kept))
             if len(rows) < _PAGE:
                 return
             last = rows[-1][0]
@@ -277,13 +322,13 @@ class MaildropLedger:
             return {row: Content(*content) for row, *content in contents}
 
     def contents_sharing_unique_id(self, rows: Sequence[MessageRow]) -> dict[MessageRow, set[Content]]:
-        """Return, for each message, what may stand under its unique-id: more than itself where a server repeats it."""
+        """Return, for each message, what a RETR gave under its unique-id: more than one where a server repeats it."""
         groups: defaultdict[MessageRow, set[Content]] = defaultdict(set)
         with self._connection.reading() as sql:
             shared = sql.execute(
                 "select m.id, c.digest, c.header_digest, c.message_id from json_each(?) as wanted"
                 " cross join messages m on m.id = wanted.value"
-                " cross join messages s on s.gone_at is null and s.maildrop_id = m.maildrop_id"
+                " cross join messages s on s.gone_at is null and s.is_retrieved and s.maildrop_id = m.maildrop_id"
                 " and s.unique_id = m.unique_id and (s.id = m.id or m.unique_id != x'')"
                 " join contents c on c.id = s.content_id",
                 (json.dumps(rows),),
@@ -298,50 +343,76 @@ class MaildropLedger:
             query = "select m.id, m.unique_id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
             return dict(sql.execute(query, (json.dumps(rows),)).fetchall())
 
-    def is_filled(self, destination_id: int) -> bool:
-        """Say whether a destination has all that the account's other folders held when it was added."""
-        with self._connection.reading() as sql:
-            query = "select 1 from fillings where destination_id = ? and account = ?"
-            return sql.execute(query, (destination_id, self._account)).fetchone() is not None
+    def lacking(self, target_id: int, source_id: int, *, restores_gone: bool) -> list[Content]:
+        """Return what this account has proven in one destination and not at all in another, in archive order.
 
-    def filled(self, destination_id: int, now: float) -> None:
-        """Note that a destination has been filled."""
-        with self._connection.transaction() as sql:
-            sql.execute(
-                "insert or ignore into fillings (destination_id, account, filled_at) values (?, ?, ?)",
-                (destination_id, self._account, now),
-            )
-
-    def lacking(self, target_id: int, source_id: int) -> list[Content]:
-        """Return what this account has proven in one destination and not at all in another, in archive order."""
+        Where accounts share the first, a content belongs to those whose maildrops showed it, and to all if none did.
+        """
+        is_there = "t.state != 'intended'" + (" and t.state != 'gone'" if restores_gone else "")
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select distinct c.digest, c.header_digest, c.message_id from maildrops d"
-                " join messages m on m.maildrop_id = d.id join contents c on c.id = m.content_id"
-                " join copies s on s.destination_id = ? and s.content_id = c.id and s.state = 'verified'"
-                " left join copies t on t.destination_id = ? and t.content_id = c.id"
-                " where d.account = ? and t.id is null order by s.volume_id, s.offset, s.id",
+                "select c.digest, c.header_digest, c.message_id from copies s join contents c on c.id = s.content_id"
+                " where s.destination_id = ?1 and s.state = 'verified' and not exists (select 1 from copies t"
+                f"  where t.destination_id = ?2 and t.content_id = s.content_id and {is_there})"
+                " and (exists (select 1 from messages m join maildrops d on d.id = m.maildrop_id"
+                "   where m.content_id = s.content_id and d.account = ?3)"
+                "  or not exists (select 1 from messages m where m.content_id = s.content_id))"
+                " order by s.volume_id, s.offset, s.id",
                 (source_id, target_id, self._account),
             )
             return [Content._make(row) for row in rows]
 
+    def are_listed(self, digests: Sequence[Digest]) -> set[Digest]:
+        """Return those of these contents that the source showed when it was last listed."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select c.digest from {THE_CONTENTS} where exists (select 1 from messages m"
+                " where m.content_id = c.id and m.maildrop_id = ? and m.gone_at is null)",
+                (*places(digests), self._id),
+            )
+            return {digest for (digest,) in rows}
+
+    def settle(self, destinations: Destinations, now: float) -> None:
+        """Note as copied what no destination lacks any more, though it was another run, or a repair, that stored it.
+
+        Without this a message that was stored in one destination, and is proven in all that are left, would be deleted
+        from a state that does not allow it.
+        """
+        everywhere = len(destinations)
+        with self._connection.transaction() as sql:
+            held = f"(select {_holders(destinations)} from contents c where c.id = m.content_id)"
+            rows = sql.execute(
+                f"select m.id, {held} from messages m join maildrops d on d.id = m.maildrop_id where d.account = ?"
+                " and m.copied_at is null and m.content_id is not null and m.gone_at is null",
+                (self._account,),
+            ).fetchall()
+            settled = json.dumps([row for row, held in rows if held % _TAKEN_OUT + held // _TAKEN_OUT == everywhere])
+            sql.execute(
+                "update messages set state = 'copied', copied_at = ? where id in (select value from json_each(?))",
+                (now, settled),
+            )
+            sql.execute("delete from problems where message_id in (select value from json_each(?))", (settled,))
+
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
-        """Note what these messages turned out to be, though not every copy is proven."""
+        """Note what a RETR of this session showed these messages to be, though not every copy is proven."""
         with self._connection.transaction() as sql:
             sql.executemany(
                 "update messages set content_id = (select id from contents where digest = ?), state = 'listed',"
-                " copied_at = null where id = ?",
+                f" copied_at = null, is_retrieved = 1, read_in = {_THIS_SESSION} where id = ?",
                 [(digest, row) for row, digest in messages],
             )
 
     def copied(self, messages: Sequence[tuple[MessageRow, Digest]], now: float) -> None:
-        """Note that each message now has a proven copy at every destination; its problem, if any, is over.
+        """Note that each message, which a RETR of this session gave, has a proven copy at every destination now.
 
-        ``copied_at``, from which "N days" counts, stays where the message already had this content.
+        Its problem, if any, is over. ``copied_at``, from which "N days" counts, stays where the message already had
+        this content, or a row of it that has vanished did, whose place it takes: servers that give new unique-ids in
+        each session would start the count anew, and make the ledger grow.
         """
         with self._connection.transaction() as sql:
             sql.execute(
-                "update messages set state = 'copied', content_id = found.content,"
+                "update messages set state = 'copied', content_id = found.content, is_retrieved = 1,"
+                f" read_in = {_THIS_SESSION},"
                 " copied_at = case when content_id = found.content then coalesce(copied_at, ?1) else ?1 end"
                 " from (select wanted.value as row, c.id as content from json_each(?2) as wanted"
                 "  left join contents c on c.digest = substr(?3, 32 * wanted.key + 1, 32)) as found"
@@ -350,9 +421,48 @@ class MaildropLedger:
             )
             if sql.execute("select 1 from problems limit 1").fetchone():
                 sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])
+            self._take_the_place_of_vanished(sql, [row for row, _ in messages])
+
+    def _take_the_place_of_vanished(self, sql: sqlite3.Connection, rows: Sequence[MessageRow]) -> None:
+        vanished = sql.execute(
+            "select distinct v.id, v.content_id, v.copied_at from json_each(?) as wanted"
+            " cross join messages m on m.id = wanted.value"
+            " cross join messages v on v.content_id = m.content_id and v.state = 'vanished'"
+            " cross join maildrops d on d.id = v.maildrop_id and d.account = ?",
+            (json.dumps(rows), self._account),
+        ).fetchall()
+        for old, content, copied_at in vanished:
+            if copied_at is not None:
+                sql.execute(
+                    "update messages set copied_at = min(copied_at, ?) where content_id = ? and state = 'copied'"
+                    " and id in (select value from json_each(?))",
+                    (copied_at, content, json.dumps(rows)),
+                )
+            sql.execute("delete from problems where message_id = ?", (old,))
+            sql.execute("delete from messages where id = ?", (old,))
+
+    def retrieved(self, rows: Sequence[MessageRow]) -> set[MessageRow]:
+        """Return those of these messages whose content a RETR gave under the very unique-id they have now."""
+        with self._connection.reading() as sql:
+            query = (
+                "select m.id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
+                " where m.is_retrieved"
+            )
+            return {row for (row,) in sql.execute(query, (json.dumps(rows),))}
+
+    def headers_read(self, rows: Sequence[MessageRow]) -> None:
+        """Note that a TOP of this session showed the headers that these messages were copied with."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                f"update messages set read_in = {_THIS_SESSION} where id in (select value from json_each(?))",
+                (json.dumps(rows),),
+            )
 
     def deletion_requested(self, rows: Sequence[MessageRow]) -> None:
-        """Make it durable that DELE is about to be sent for these messages."""
+        """Make it durable that DELE is about to be sent for these messages, which this session has read.
+
+        The ledger refuses this for any other message.
+        """
         with self._connection.transaction() as sql:
             sql.execute(
                 "update messages set state = 'delete-requested' where id in (select value from json_each(?))",

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from migrator.ledger.connection import Connection
+from migrator.ledger.copies import IN_DOUBT
 
 
 class ScheduleNotes:
@@ -43,6 +44,6 @@ class ScheduleNotes:
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select d.identity, count(*) from copies k join destinations d on d.id = k.destination_id"
-                " where k.state = 'mismatch' group by d.identity"
+                f" where k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')} group by d.identity"
             )
             return dict(rows.fetchall())

@@ -7,10 +7,14 @@ fails here even if the program asked for it. A migration, once released, is neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
+
+from migrator.ledger.copies import IN_DOUBT
+from migrator.model import mailbox_identity
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,11 +27,17 @@ _ACCOUNT_OF_MIGRATIONS = (  # as sqlite-utils keeps it
     "create unique index idx__sqlite_migrations_migration_set_name on _sqlite_migrations (migration_set, name)",
 )
 
-_LEGAL_COPY_MOVES = {
+_FIRST_COPY_MOVES = {
     "intended": ("stored", "verified"),
     "stored": ("stored", "verified", "mismatch"),
     "verified": ("verified", "mismatch", "stored"),
     "mismatch": ("mismatch", "verified", "stored"),
+}
+_JUDGEMENTS = ("verified", "unproven", "damaged", "gone")
+_LEGAL_COPY_MOVES = {
+    "intended": ("stored",),
+    "stored": ("stored", *_JUDGEMENTS),
+    **dict.fromkeys(_JUDGEMENTS, ("stored", *_JUDGEMENTS)),
 }
 _LEGAL_MESSAGE_MOVES = {
     "listed": ("listed", "copied", "quarantined", "vanished"),
@@ -70,7 +80,7 @@ def m001_initial(sql: Connection) -> None:
     """Create everything that the first release needs."""
     for statement in (*_TABLES, *_INDEXES, *_APPEND_ONLY):
         sql.execute(statement)
-    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
     sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
 
 
@@ -105,11 +115,42 @@ def m003_cheaper_rules(sql: Connection) -> None:
         sql.execute(f"drop table kept_{table}")
     for index in _CHEAPER_INDEXES:
         sql.execute(f"create {index}")
-    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
     sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
 
 
-MIGRATIONS: tuple[_Migration, ...] = (m001_initial, m002_worker_notes, m003_cheaper_rules)
+def m004_evidence(sql: Connection) -> None:
+    """Tell damaged copies from unproven ones and from those a person took out; refuse deletions of what was not read.
+
+    A copy that was compared and falls short only of the required proof becomes UNPROVEN. Of no message that an earlier
+    release copied is it known whether a RETR under its present unique-id gave it: it counts as not retrieved.
+    """
+    sql.execute("create temp table kept_copies as select * from copies")
+    sql.execute("drop table copies")
+    sql.execute(f"create table copies ({_COPIES_WITH_JUDGEMENTS}) strict")
+    sql.execute(
+        "insert into copies select id, destination_id, content_id, case when state != 'mismatch' then state"
+        " when uid is not null and (proof != 'none' or verified_at is null) then 'unproven' else 'damaged' end,"
+        " intent_id, recognition, volume_id,"
+        " offset, length, frame_crc, base_name, uid_validity, uid, proof, reason, verified_at from kept_copies"
+    )
+    sql.execute("drop table kept_copies")
+    for statement in _EVIDENCE:
+        sql.execute(statement)
+    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    _spell_mailboxes_alike(sql)
+
+
+def _spell_mailboxes_alike(sql: Connection) -> None:
+    """Name known mailboxes by what they are; of two spellings of one mailbox the first keeps what is known."""
+    known = sql.execute("select id, identity from destinations where kind = 'imap' order by id").fetchall()
+    for number, identity in known:
+        if (parts := _IMAP_IDENTITY_BEFORE.match(identity)) is not None:
+            values = (mailbox_identity(*parts.groups()), number)
+            sql.execute("update or ignore destinations set identity = ? where id = ?", values)
+
+
+MIGRATIONS: tuple[_Migration, ...] = (m001_initial, m002_worker_notes, m003_cheaper_rules, m004_evidence)
 
 
 def _one_of(column: str, *values: str) -> str:
@@ -319,3 +360,65 @@ _CHEAPER_INDEXES = (
     "index copies_by_intent on copies (intent_id) where intent_id is not null",
     "index copies_mismatched on copies (destination_id) where state = 'mismatch'",
 )
+
+_COPIES_WITH_JUDGEMENTS = f"""
+        id integer primary key,
+        destination_id integer not null references destinations,
+        content_id integer not null references contents,
+        state text not null check {_one_of("state", "verified", "stored", "intended", "unproven", "damaged", "gone")},
+        intent_id integer references intents,
+        recognition blob,
+        volume_id integer references volumes,   -- mbox: with offset, length and frame
+        offset integer,
+        length integer,
+        frame_crc integer,
+        base_name text,                          -- maildir
+        uid_validity integer,                    -- imap: with uid
+        uid integer,
+        proof text not null default 'none' check {_one_of("proof", "exact", "none", "canonical", "semantic")},
+        reason text not null default '',
+        verified_at real,
+        unique (destination_id, content_id),     -- what forbids storing anything twice
+        check (state != 'intended' or intent_id is not null),
+        check (not {_one_of("state", "verified", "stored")} or coalesce(volume_id, base_name, uid) is not null),
+        check (state != 'verified' or (verified_at is not null and proof != 'none'))"""
+
+_EVIDENCE = (
+    "create index copies_by_volume on copies (volume_id, offset) where volume_id is not null",
+    "create index copies_by_intent on copies (intent_id) where intent_id is not null",
+    "create index copies_by_base_name on copies (destination_id, base_name) where base_name is not null",
+    "create index copies_by_uid on copies (destination_id, uid_validity, uid) where uid is not null",
+    "create index copies_to_be_read_back on copies (destination_id) where state = 'stored'",
+    f"create index copies_in_doubt on copies (destination_id, state) where {IN_DOUBT}",
+    # A RETR under its present unique-id gave the content of this message, as far as is known.
+    "alter table messages add column is_retrieved integer not null default 0",
+    # The session, of its maildrop's, in which this program last read it at the source.
+    "alter table messages add column read_in integer",
+    """create index messages_incomplete on messages (maildrop_id)
+        where copied_at is null and content_id is not null and gone_at is null""",
+    # How many sessions have listed this maildrop; the last of them may delete what it read.
+    "alter table maildrops add column session integer not null default 0",
+    # What the clock showed when the last run began, and when it was seen to have jumped and nobody has looked yet.
+    "alter table maildrops add column last_run_at real",
+    "alter table maildrops add column clock_doubted_at real",
+    # The stamp under which a changed volume was last found changed.
+    "alter table volumes add column changed_stamp text not null default ''",
+    # Up to where a mailbox was looked through, and what stands there without being known as a copy.
+    "alter table destinations add column uid_validity integer",
+    "alter table destinations add column uid_next integer",
+    """create table strangers (
+        destination_id integer not null references destinations,
+        uid integer not null,
+        octets integer not null,
+        message_id blob not null,   -- the first 16 bytes of SHA-256 over its value, x'' without one
+        primary key (destination_id, uid)
+    ) strict, without rowid""",
+    "create index strangers_by_message_id on strangers (destination_id, message_id, octets)",
+    """create trigger messages_deleted_unread before update of state on messages
+        when new.state = 'delete-requested'
+        and new.read_in is not (select session from maildrops where id = new.maildrop_id)
+        begin select raise(abort, 'no message is deleted that its session has not read'); end""",
+    "drop table fillings",
+)
+
+_IMAP_IDENTITY_BEFORE = re.compile(r"imap:(.*)@([^@/]*):\d+/(.*)", re.DOTALL)

@@ -32,7 +32,7 @@ def small_message(received: bytes) -> Message:
     content, lines = _in_both_forms(received)
     facts = header_facts(header_block(content))
     digest = digest_of(content)
-    return Message(digest, facts.digest, facts.message_id, len(content), LinesBody(lines), is_as_digested=True)
+    return Message(digest, facts.digest, facts.message_id, len(content), LinesBody(lines))
 
 
 def _in_both_forms(received: bytes) -> tuple[bytes, bytes]:
@@ -87,7 +87,4 @@ class Collector:
         """Return the message made of all pieces."""
         facts = header_facts(header_block(self._head))
         body = self._spool.body(self._octets) if self._spool else PiecedBody(tuple(self._pieces))
-        is_in_memory = self._spool is None
-        return Message(
-            Digest(self._hash.digest()), facts.digest, facts.message_id, self._octets, body, is_as_digested=is_in_memory
-        )
+        return Message(Digest(self._hash.digest()), facts.digest, facts.message_id, self._octets, body)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, MaildirAnchor, Recollection, Stored
+from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
 from migrator.destinations.line_ends import to_lf
 from migrator.digest import digest_of, header_block, header_facts
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, GoneError, Kind
 from migrator.model import Body, Digest, LinesBody, Locator, MaildirLocator, MemoryBody, Message, Proof
+from migrator.policy import WhenCopyIsGone
 from migrator.pop3.collecting import small_message
 
 
@@ -46,6 +47,7 @@ class Shelf:
     stored: dict[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     is_locked: bool = False
+    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
     _names: count[int] = field(default_factory=count)
 
     @contextmanager
@@ -64,6 +66,10 @@ class Shelf:
             found = message(content)
             if found.digest in meant:
                 yield Found(found.digest, found.header_digest, found.message_id, found.octets, MaildirLocator(name))
+
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        assert self.is_locked
+        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         assert self.is_locked
@@ -95,7 +101,10 @@ class Shelf:
         for locator in locators:
             assert isinstance(locator, MaildirLocator)
             content = self.stored.get(locator.base_name)
-            yield FerryError(Kind.MISMATCH, "it is gone") if content is None else LinesBody(to_lf(content))
+            yield GoneError("it is gone") if content is None else LinesBody(to_lf(content))
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        return sum(isinstance(one, MaildirLocator) and one.base_name not in self.stored for one in locators)
 
     def probe(self) -> dict[str, object]:
         return {}

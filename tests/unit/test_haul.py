@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
+from migrator.plan import Policy
+from migrator.policy import DeleteWhenVerified, SourceProof
 from migrator.report import Status
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
@@ -53,7 +56,56 @@ def test_one_broken_destination_of_two_fails_the_message_and_completes_the_other
         report = rig.migrate()
         assert (report.status, report.copied, report.deleted) == (Status.OK, 5, 5)
         assert sorted(broken.stored.values()) == sorted(shelf.stored.values()) == LETTERS
-        assert server.counts()["RETR"] == retrieved  # the first folder gave what the second lacked
+        assert server.counts()["RETR"] == 2 * retrieved  # the first folder gave the copies, the source its proof
+
+
+def test_what_one_folder_gave_another_is_deleted_only_once_the_source_was_read(tmp_path: Path, shelf: Shelf) -> None:
+    broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
+    maildrop = Maildrop()
+    maildrop.add(LETTERS[0], b"reused")
+    with Pop3Server(maildrop) as server:
+        rig = deleting(rig_of(tmp_path, server, shelf, broken))
+        rig.migrate()
+        broken.fails_with = None
+        maildrop.replace(maildrop.stored()[0], LETTERS[1])  # equal octets, under the same unique-id
+        rig.migrate()
+        assert Counter(shelf.stored.values()) == Counter(broken.stored.values()) == Counter(LETTERS[:2])
+        assert rig.migrate().status is Status.OK
+        assert maildrop.left() == []
+        verbs = [command.verb for command in server.commands if command.verb in {"RETR", "DELE"}]
+        assert verbs[-1] == "DELE"
+        assert verbs.count("RETR") > 2 * verbs.count("DELE")
+
+
+def test_a_destination_that_is_taken_out_after_it_failed_breaks_no_later_run(tmp_path: Path, shelf: Shelf) -> None:
+    broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        policy = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
+        rig = rig_of(tmp_path, server, shelf, broken)
+        rig.policy = policy
+        rig.migrate()
+        rig = rig_of(tmp_path, server, shelf)
+        rig.policy = policy
+        report = rig.migrate()
+        assert (report.status, report.known, report.deleted) == (Status.OK, 5, 5)
+
+
+def test_an_account_whose_destination_was_down_gets_what_it_missed_at_the_next_run(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    other = Shelf("two")
+    with Pop3Server(Maildrop(LETTERS[:3])) as server:
+        rig = rig_of(tmp_path, server, shelf, other)
+        assert rig.migrate().copied == 3
+        other.fails_with = FerryError(Kind.CONNECT, "down")
+        server.maildrop.add(LETTERS[3])
+        assert rig.migrate().status is Status.PARTIAL
+        for stored in server.maildrop.stored():
+            server.maildrop.remove(stored)  # so that only the first folder has it
+        other.fails_with = None
+        report = rig.migrate()
+        assert (report.status, report.filled) == (Status.OK, 1)
+        assert sorted(other.stored.values()) == sorted(shelf.stored.values()) == LETTERS[:4]
 
 
 def test_octets_that_differ_are_settled_by_a_second_read_that_agrees(tmp_path: Path, shelf: Shelf) -> None:

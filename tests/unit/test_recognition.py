@@ -11,20 +11,33 @@ def letter(number: int, body: bytes = b"text") -> bytes:
     return b"Message-ID: <%d@example.org>\r\nSubject: %d\r\n\r\n%b\r\n" % (number, number, body)
 
 
-def test_only_unknown_mail_of_a_known_size_is_asked_for_its_headers(tmp_path: Path) -> None:
-    maildrop = Maildrop([letter(1), letter(2)])
+def test_a_maildrop_is_recognised_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    maildrop = Maildrop([letter(1), letter(2), letter(3)])
     with Pop3Server(maildrop) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
-        maildrop.add(letter(3, b"of another size"))
+        maildrop.add(letter(4, b"of another size"))
         rig.migrate()
         assert server.counts()["TOP"] == 0
         first = maildrop.stored()[0]
         maildrop.remove(first)
         maildrop.add(first.content, b"renumbered")
-        maildrop.add(letter(4, b"of another size"))
         report = rig.migrate()
-        assert (report.known, report.copied, server.counts()["TOP"]) == (3, 1, 1)
+        assert (report.known, report.duplicates, server.counts()["TOP"]) == (3, 1, 0)
+
+
+def test_a_twin_of_a_message_that_vanished_is_new_mail(tmp_path: Path) -> None:
+    maildrop = Maildrop([letter(n, b"one") for n in range(1, 6)])
+    with Pop3Server(maildrop) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        for stored in maildrop.stored():
+            maildrop.remove(stored)
+            rig.migrate()
+            maildrop.add(stored.content.replace(b"one", b"two"))
+            report = rig.migrate()
+            assert (report.status, report.copied) == ("ok", 1)
+        assert len(rig.stored()) == 10
 
 
 def test_equal_headers_over_other_bodies_are_not_recognised(tmp_path: Path) -> None:

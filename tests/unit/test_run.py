@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from migrator.plan import Policy
+from migrator.policy import DeleteAfter
+from migrator.report import AccountReport
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import ChangingUniqueIds, EmptyUniqueIds, OnlyFirst, QuitLies, QuitRefused, Unsupported
@@ -79,3 +85,50 @@ def test_unique_ids_that_change_at_every_session_do_not_make_the_ledger_grow(tmp
         with closing(sqlite3.connect(rig.state / "ledger.sqlite3")) as ledger:
             [(rows,)] = ledger.execute("select count(*) from messages")
         assert rows == len(LETTERS)
+
+
+class Days:
+    """One account that deletes after two days, by a clock that a test sets; ``is_scheduled`` as the worker runs it."""
+
+    def __init__(self, tmp_path: Path, server: Pop3Server) -> None:
+        self.day = 20_000.0
+        self.rig = Rig(tmp_path, server, clock=lambda: self.day * 86_400)
+        self.run(0)
+
+    def run(self, days: float, *, is_scheduled: bool = False) -> AccountReport:
+        self.day += days
+        self.rig.policy = Policy(DeleteAfter(timedelta(days=2)), has_patience=is_scheduled)
+        return self.rig.migrate()
+
+
+def test_mail_goes_by_its_age_when_the_clock_goes_on_as_clocks_do(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        days = Days(tmp_path, server)
+        assert [days.run(1).deleted for _ in range(3)] == [0, len(LETTERS), 0]
+
+
+@pytest.mark.parametrize("jump", [365, 2.5, -1])
+def test_nothing_goes_by_its_age_when_the_clock_has_jumped_until_somebody_runs_it_once_more(
+    tmp_path: Path, jump: float
+) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        days = Days(tmp_path, server)
+        days.run(1.9)
+        report = days.run(jump)
+        assert (report.status, report.deleted, report.known) == ("partial", 0, len(LETTERS))
+        [problem] = report.problems
+        assert "nothing was deleted by its age" in problem.message
+        for _ in range(3):
+            assert (days.run(0.1, is_scheduled=True).deleted, server.counts()["DELE"]) == (0, 0)
+        assert days.run(0.0).status == "ok"
+        for _ in range(2):
+            days.run(1.9)
+        assert server.maildrop.left() == []
+
+
+def test_a_clock_that_jumps_is_of_no_account_where_mail_goes_at_once(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        days = Days(tmp_path, server)
+        days.day += 400
+        report = deleting(days.rig).migrate()
+        assert (report.status, report.deleted) == ("ok", len(LETTERS))

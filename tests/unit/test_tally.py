@@ -61,7 +61,7 @@ def test_a_message_that_failed_and_came_home_later_is_copied_only() -> None:
 
 def test_a_known_message_that_changed_counts_as_new() -> None:
     numbers = tally(listed(1, is_proven=True), listed(2, is_proven=True))
-    numbers.brought(MessageRow(1), 10, was_stored=True, was_known=True)
+    numbers.brought(MessageRow(1), 10, was_stored=True)
     report = numbers.report(1.0)
     assert (report.known, report.new, report.copied) == (1, 1, 1)
 

@@ -10,6 +10,7 @@ from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.model import CopyState, Message
+from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
 from tests.unit.shelf import CrashError, Shelf, message, simple
 
@@ -119,11 +120,11 @@ def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
         assert outcome.kind is Kind.MISMATCH
     assert len(shelf.stored) == 1
     copies = ledger.copies(shelf.identity, shelf.kind)
-    assert copies.find([one.digest])[one.digest].state is CopyState.MISMATCH
+    assert copies.find([one.digest])[one.digest].state is CopyState.DAMAGED
 
 
 def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, shelf: Shelf) -> None:
-    other = ONE._replace(digest=TWO.digest, is_as_digested=False)
+    other = ONE._replace(digest=TWO.digest)
     [outcome] = carrier(ledger, shelf).bring([other])
     assert isinstance(outcome, FerryError)
     assert outcome.kind is Kind.MISMATCH
@@ -131,7 +132,7 @@ def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, s
 
 def test_what_the_source_changed_proves_the_copy_of_what_was_recorded(ledger: Ledger, shelf: Shelf) -> None:
     carrier(ledger, shelf).bring([ONE])
-    as_shown_now = TWO._replace(digest=ONE.digest, is_as_digested=False)
+    as_shown_now = TWO._replace(digest=ONE.digest)
     assert carrier(ledger, shelf).bring([as_shown_now]) == [Brought.DUPLICATE]
 
 
@@ -144,12 +145,41 @@ def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: Shel
     assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
 
 
-def test_a_copy_that_is_gone_is_told_and_not_replaced_in_silence(ledger: Ledger, shelf: Shelf) -> None:
+@pytest.mark.parametrize(
+    ("when", "outcome", "stored"),
+    [
+        (WhenCopyIsGone.KEEP, Brought.TAKEN_OUT, 0),
+        (WhenCopyIsGone.ACCEPT, Brought.DUPLICATE, 0),
+        (WhenCopyIsGone.RESTORE, Brought.COPIED, 1),
+    ],
+)
+def test_a_copy_that_was_taken_out_counts_for_what_its_owner_says(
+    ledger: Ledger, shelf: Shelf, when: WhenCopyIsGone, outcome: Brought, stored: int
+) -> None:
     assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
     shelf.stored.clear()
-    [outcome] = carrier(ledger, shelf).bring([ONE])
-    assert isinstance(outcome, FerryError)
-    assert shelf.stored == {}
+    shelf.when_copy_is_gone = when
+    for expected in (outcome, Brought.DUPLICATE if outcome is Brought.COPIED else outcome):
+        assert carrier(ledger, shelf).bring([ONE]) == [expected]
+    assert len(shelf.stored) == stored
+
+
+def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gone(ledger: Ledger, shelf: Shelf) -> None:
+    many = [simple(n) for n in range(12)]
+    carrier(ledger, shelf).bring(many)
+    kept = dict(shelf.stored)
+    shelf.stored.clear()
+    with pytest.raises(FerryError, match="was emptied: 12 of the 12") as caught:
+        carrier(ledger, shelf).bring(many)
+    assert caught.value.kind is Kind.ARCHIVE
+    shelf.stored = kept
+    assert carrier(ledger, shelf).bring(many) == [Brought.DUPLICATE] * 12
+
+
+def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_proven(ledger: Ledger, shelf: Shelf) -> None:
+    flipped = ONE._replace(body=TWO.body)
+    assert isinstance(carrier(ledger, shelf).bring([flipped])[0], FerryError)
+    assert ledger.copies(shelf.identity, shelf.kind).find([ONE.digest])[ONE.digest].state is CopyState.DAMAGED
 
 
 def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:

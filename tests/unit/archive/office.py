@@ -91,7 +91,7 @@ class Office:
         ]
         maildrop.match(listing)
         maildrop.note(time.time())
-        rows = {listed.unique_id: listed.row for listed in maildrop.listed([])}
+        rows = {listed.unique_id: listed.row for listed in maildrop.listed({})}
         pairs = [(rows[one.unique_id], message.digest) for one, message in zip(listing, messages, strict=True)]
         maildrop.copied(pairs, time.time())
 

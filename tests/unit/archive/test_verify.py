@@ -10,11 +10,12 @@ import pytest
 
 from migrator.archive.shelves import Shelf, Shelves
 from migrator.archive.verify import Check, Selection, Verdict
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, Recollection, Stored
-from migrator.errors import FerryError, Kind
+from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
+from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, MemoryBody, Message, Proof
+from migrator.policy import WhenCopyIsGone
 from tests.unit.archive.office import Office, document, mail, message_of
 
 Harm = Callable[[Path], None]
@@ -91,7 +92,7 @@ def test_every_message_that_a_harm_hit_is_named(
     code, report = verified(office, capsys)
     assert (code, len(damaged(report))) == (1, count)
     assert all(row["file"] == str(volume) for row in damaged(report))
-    assert states(office).count(CopyState.MISMATCH) == count
+    assert states(office).count(CopyState.DAMAGED) == count
     volume.write_bytes(whole)
     assert verified(office, capsys)[0] == 0
     assert set(states(office)) == {CopyState.VERIFIED}
@@ -184,6 +185,7 @@ class Mailbox:
     """An IMAP destination that gives what a test put there, or nothing at all."""
 
     kind = "imap"
+    when_copy_is_gone = WhenCopyIsGone.KEEP
     identity = "imap:u@h:993/INBOX"
     label = "INBOX of u at h"
     limits = BatchLimits(messages=100, octets=1 << 20)
@@ -199,13 +201,19 @@ class Mailbox:
         for locator in locators:
             assert isinstance(locator, ImapLocator)
             content = self.bodies.get(locator.uid)
-            yield MemoryBody(content) if content is not None else FerryError(Kind.MISMATCH, "it is gone")
+            yield MemoryBody(content) if content is not None else GoneError("it is gone")
 
     def recover(self, _recollection: Recollection) -> Iterator[Finding]:
         raise NotImplementedError
 
     def exclusive(self) -> nullcontext[None]:
         return nullcontext()
+
+    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
+        raise NotImplementedError
+
+    def count_missing(self, locators: Sequence[Locator]) -> int:
+        raise NotImplementedError
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         raise NotImplementedError
@@ -236,7 +244,7 @@ def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledge
         found = Found(message.digest, message.header_digest, message.message_id, message.octets, ImapLocator(9, 1))
         copies.found([found], [])
         [copy] = copies.all_copies()
-        copies.judged([Judged(copy.copy_id, proof)], Proof.SEMANTIC, 1.0)
+        copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, proof)], 1.0)
         yield ledger, Shelf(box, copies, ("alice",)), box, message.digest
 
 

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from migrator.destinations.line_ends import (
-    StoredBody,
-    are_equal,
     beginning_of,
     lines_of,
     pieces_of_lines,
@@ -14,7 +10,7 @@ from migrator.destinations.line_ends import (
     to_lf,
 )
 from migrator.digest import canonical, digest_of, lf_lines
-from migrator.model import Body, LinesBody, MemoryBody, PiecedBody
+from migrator.model import LinesBody, MemoryBody, PiecedBody
 from migrator.pop3.collecting import Collector, small_message
 from tests.unit.pop3.scripted import MemorySpool
 
@@ -74,31 +70,3 @@ def test_a_message_in_pieces_gives_the_lines_of_the_whole(piece: bytes) -> None:
     assert isinstance(body, PiecedBody)
     assert (body.octets, b"".join(body.chunks())) == (len(whole), whole)
     assert b"".join(pieces_of_lines(body)) == b"".join(pieces_of_lines(MemoryBody(whole))) == to_lf(whole)
-
-
-def held_in_every_way(message: bytes) -> list[Body]:
-    lines = to_lf(message)
-    cuts = range(len(lines))
-    stored = [StoredBody(lambda at=at: iter((lines[:at], b"", lines[at:]))) for at in cuts]  # type: ignore[misc]
-    return [LinesBody(lines), MemoryBody(message), PiecedBody((lines[:4], lines[4:])), *stored]
-
-
-@pytest.mark.parametrize("message", [*EVEN, b"a: b\r\n\r\nbare\rcr\r\n", b"\r\r\n"])
-def test_equal_messages_are_found_equal_however_they_are_held_and_cut(message: bytes) -> None:
-    for one in held_in_every_way(message):
-        for other in held_in_every_way(message):
-            assert are_equal(one, other)
-
-
-@pytest.mark.parametrize("message", [*EVEN, b"a: b\r\n\r\nbare\rcr\r\n", b"\r\r\n"])
-@pytest.mark.parametrize(
-    "damage", [lambda m: m + b"x", lambda m: m + b"\r\n", lambda m: b"x" + m[1:], lambda m: m[:-2]]
-)
-def test_no_difference_escapes(message: bytes, damage: Callable[[bytes], bytes]) -> None:
-    damaged = damage(message)
-    if damaged == message:
-        damaged += b"."  # cutting nothing off nothing
-    for one in held_in_every_way(message):
-        for other in held_in_every_way(damaged):
-            assert not are_equal(one, other)
-            assert not are_equal(other, one)

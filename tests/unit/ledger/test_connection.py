@@ -53,6 +53,23 @@ def rows_of(path: Path) -> set[str]:
         return {line for line in sql.iterdump() if line.startswith("INSERT") and "_sqlite_migrations" not in line}
 
 
+def known_of(path: Path) -> set[tuple[object, ...]]:
+    """Return every row, by table, as far as the first release had columns for it."""
+    with closing(sqlite3.connect(":memory:")) as first, closing(sqlite3.connect(path)) as sql:
+        m001_initial(first)
+        columns = {
+            table: ", ".join(row[1] for row in first.execute(f"pragma table_info({table})"))
+            for (table,) in first.execute("select name from sqlite_schema where type = 'table'").fetchall()
+            if table != "fillings"
+        }
+        rows = [(table, *row) for table, names in columns.items() for row in _selected(sql, names, table)]
+        return set(rows)
+
+
+def _selected(sql: sqlite3.Connection, columns: str, table: str) -> list[tuple[object, ...]]:
+    return sql.execute(f"select {columns} from {table}").fetchall()  # noqa: S608  # the schema's own names
+
+
 def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as sql:
         return int(sql.execute("pragma user_version").fetchone()[0])
@@ -70,9 +87,9 @@ def test_a_new_ledger_is_private_and_survives_a_power_cut(tmp_path: Path) -> Non
 
 def test_a_ledger_of_an_earlier_release_is_migrated_with_all_it_knows(path: Path) -> None:
     put_first_release(path)
-    before = rows_of(path)
+    before = known_of(path)
     with closing(Ledger.open(path.parent)) as ledger:
-        assert rows_of(path) == before != set()
+        assert known_of(path) == before != set()
         ledger.notes.noted("topic", "name", {"a": 1})
         assert ledger.integrity_problems() == []
     assert version_of(path) == VERSION
@@ -199,3 +216,43 @@ def test_what_a_server_taught_is_remembered_by_host_and_port(path: Path) -> None
 def test_a_content_that_is_nowhere_is_found_nowhere(path: Path) -> None:
     with closing(Ledger.open(path.parent)) as ledger:
         assert ledger.copies("shelf", "maildir").find([simple(1).digest]) == {}
+
+
+def test_what_a_server_altered_is_unproven_after_the_migration_and_what_is_broken_is_damaged(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as sql, sql:
+        m001_initial(sql)
+        sql.execute("create table _sqlite_migrations (migration_set text, name text, applied_at text)")
+        sql.execute("insert into _sqlite_migrations values ('mailferry', 'm001_initial', '2026-11-01')")
+        sql.execute("insert into destinations values (1, '/archive', 'mbox'), (2, 'imap:u@h:993/INBOX', 'imap')")
+        sql.execute("insert into volumes values (1, 1, '2026-11.mbox', 20, x'', '', 'open', '')")
+        for number in range(1, 5):
+            sql.execute("insert into contents values (?, randomblob(32), x'', 10, x'')", (number,))
+        place = "null, null, null, null, null, 9"
+        for row in (
+            "1, 1, 1, 'mismatch', null, null, 1, 0, 20, 3, null, null, null, 'none', 'differs', 3.0",
+            f"2, 2, 1, 'mismatch', null, null, {place}, 5, 'canonical', 'carriage returns', null",
+            f"3, 2, 2, 'mismatch', null, null, {place}, 6, 'none', 'mangled', null",
+            f"4, 2, 3, 'mismatch', null, null, {place}, 7, 'none', 'differs', 3.0",
+        ):
+            sql.execute(f"insert into copies values ({row})")  # noqa: S608  # our own words
+        sql.execute("pragma user_version = 1")
+    Ledger.open(path.parent).close()
+    with closing(sqlite3.connect(path)) as sql:
+        states = dict(sql.execute("select id, state from copies").fetchall())
+        assert states == {1: "damaged", 2: "unproven", 3: "unproven", 4: "damaged"}
+
+
+def test_known_mailboxes_are_spelled_alike_and_the_first_of_two_spellings_keeps_what_is_known(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as sql, sql:
+        m001_initial(sql)
+        sql.execute("create table _sqlite_migrations (migration_set text, name text, applied_at text)")
+        sql.execute("insert into _sqlite_migrations values ('mailferry', 'm001_initial', '2026-11-01')")
+        sql.execute(
+            "insert into destinations values (1, 'imap:a@b@Mail.Example:993/inbox/Old', 'imap'),"
+            " (2, 'imap:a@b@mail.example:143/INBOX/Old', 'imap'), (3, 'mbox:/a:1/b', 'mbox')"
+        )
+        sql.execute("pragma user_version = 1")
+    Ledger.open(path.parent).close()
+    with closing(sqlite3.connect(path)) as sql:
+        identities = [identity for (identity,) in sql.execute("select identity from destinations order by id")]
+    assert identities == ["imap:a@b@mail.example/INBOX/Old", "imap:a@b@mail.example:143/INBOX/Old", "mbox:/a:1/b"]

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from migrator.destinations import MaildirAnchor
+from migrator.errors import FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.model import (
+    CopyState,
     Digest,
     KnownMessage,
     ListedMessage,
@@ -24,10 +26,14 @@ from migrator.model import (
     Proof,
     UniqueId,
 )
+from migrator.policy import WhenCopyIsGone
 from tests.unit.shelf import simple
 
 Lines = Sequence[tuple[bytes, int]]
 """A listing: unique-ids and octets, in the order of the message numbers."""
+
+
+KEEP = WhenCopyIsGone.KEEP
 
 
 class Book:
@@ -48,7 +54,7 @@ class Book:
         return self.drop.note(now)
 
     def listed(self) -> list[KnownMessage]:
-        return list(self.drop.listed([self.copies.destination_id]))
+        return list(self.drop.listed({self.copies.destination_id: WhenCopyIsGone.KEEP}))
 
     def store(self, *numbers: int) -> None:
         """Have a proven copy of these messages in the destination."""
@@ -57,7 +63,7 @@ class Book:
         self.copies.stored(
             [(ids[message.digest], MaildirLocator(f"f{n}")) for n, message in zip(numbers, messages, strict=True)], []
         )
-        self.copies.judged([Judged(copy_id, Proof.EXACT) for copy_id in ids.values()], Proof.EXACT, 1.0)
+        self.copies.judged([Judged(copy_id, CopyState.VERIFIED, Proof.EXACT) for copy_id in ids.values()], 1.0)
 
     def copied(self, *pairs: tuple[int, int], now: float = 2.0) -> None:
         """Note that the message of this row (first) has the content of this number (second), proven."""
@@ -79,7 +85,7 @@ def test_what_was_listed_is_known_by_unique_id_and_octets(book: Book) -> None:
 def test_a_long_listing_comes_whole_and_holds_up_no_other_thread_meanwhile(book: Book) -> None:
     lines = [(b"%d" % number, number) for number in range(1, 4_502)]
     book.note(lines)
-    listed = book.drop.listed([book.copies.destination_id])
+    listed = book.drop.listed({book.copies.destination_id: WhenCopyIsGone.KEEP})
     first = next(listed)
     with ThreadPoolExecutor(1) as another_thread:
         assert another_thread.submit(book.drop.unique_ids, [first.row]).result(60) == {first.row: b"1"}
@@ -137,7 +143,7 @@ def test_a_message_is_proven_when_every_destination_asked_about_has_it(book: Boo
     book.copied((1, 1))
     assert [message.is_proven for message in book.listed()] == [True, False]
     second = book.ledger.copies("another", "maildir").destination_id
-    both = book.drop.listed([book.copies.destination_id, second])
+    both = book.drop.listed(dict.fromkeys([book.copies.destination_id, second], WhenCopyIsGone.KEEP))
     assert [message.is_proven for message in both] == [False, False]
 
 
@@ -146,7 +152,7 @@ def test_a_mismatch_proves_nothing_any_more(book: Book) -> None:
     book.store(1)
     book.copied((1, 1))
     copy = book.copies.find([simple(1).digest])[simple(1).digest]
-    book.copies.judged([Judged(copy.copy_id, Proof.NONE, "differs")], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "differs")], 3.0)
     assert [message.is_proven for message in book.listed()] == [False]
 
 
@@ -187,7 +193,7 @@ def test_a_recognised_message_keeps_its_row_under_its_new_unique_id(book: Book) 
     book.copied((1, 1), (2, 2), now=5.0)
     book.drop.deletion_requested([MessageRow(2)])
     assert book.match([(b"x", 20), (b"y", 10), (b"z", 30)]) == 3
-    candidates = {candidate.row for candidate in book.drop.candidates()}
+    candidates = {candidate.row for candidate in book.drop.last_listed()}
     assert candidates == {1, 2}
     book.drop.recognised([(MessageNumber(1), MessageRow(2)), (MessageNumber(2), MessageRow(1))])
     assert book.drop.note(9.0) == []
@@ -200,6 +206,84 @@ def test_a_recognised_message_keeps_its_row_under_its_new_unique_id(book: Book) 
     assert {message.copied_at for message in book.listed()[:2]} == {5.0}
 
 
+def test_a_maildrop_that_showed_nothing_once_is_the_one_it_was_before(book: Book) -> None:
+    book.note([(b"a", 10), (b"b", 20)])
+    book.store(1, 2)
+    book.copied((1, 1), (2, 2))
+    book.note([(b"b", 20)], now=5.0)
+    book.note([], now=6.0)
+    book.match([(b"b", 20)])
+    assert [candidate.row for candidate in book.drop.last_listed()] == [2]  # the first was gone before
+
+
+def test_what_takes_the_place_of_a_vanished_message_with_the_same_content_keeps_its_age(book: Book) -> None:
+    book.note([(b"a", 10)])
+    book.store(1)
+    book.copied((1, 1), now=5.0)
+    book.note([(b"x", 10)], now=6.0)
+    book.copied((2, 1), now=7.0)
+    assert states(book) == {2: "copied"}
+    assert [message.copied_at for message in book.listed()] == [5.0]
+
+
+def test_no_deletion_is_wished_of_what_this_session_has_not_read(book: Book) -> None:
+    book.note([(b"a", 10), (b"b", 20)])
+    book.store(1, 2)
+    book.copied((1, 1), (2, 2))
+    book.note([(b"a", 10), (b"b", 20)])
+    with pytest.raises(FerryError, match="break its rules: no message is deleted that its session has not read"):
+        book.drop.deletion_requested([MessageRow(1)])
+    book.copied((1, 1))
+    book.drop.headers_read([MessageRow(2)])
+    book.drop.deletion_requested([MessageRow(1), MessageRow(2)])
+    assert states(book) == {1: "delete-requested", 2: "delete-requested"}
+
+
+def test_a_recognised_message_was_not_retrieved_under_its_new_unique_id(book: Book) -> None:
+    book.note([(b"a", 10)])
+    book.store(1)
+    book.copied((1, 1))
+    assert book.drop.retrieved([MessageRow(1)]) == {1}
+    book.match([(b"x", 10)])
+    book.drop.recognised([(MessageNumber(1), MessageRow(1))])
+    book.drop.note(9.0)
+    assert book.drop.retrieved([MessageRow(1)]) == set()
+
+
+def test_what_no_destination_lacks_any_more_is_settled_whoever_stored_it(book: Book) -> None:
+    book.note([(b"a", 10), (b"b", 20)])
+    book.store(1)
+    book.drop.identified([(MessageRow(1), simple(1).digest)])
+    both = dict.fromkeys([book.copies.destination_id, book.ledger.copies("other", "mbox").destination_id], KEEP)
+    book.drop.settle(both, 8.0)
+    assert states(book) == {1: "listed", 2: "listed"}
+    book.drop.settle({book.copies.destination_id: KEEP}, 9.0)
+    assert states(book) == {1: "copied", 2: "listed"}
+    assert [message.copied_at for message in book.listed()] == [9.0, None]
+
+
+def test_a_copy_that_a_person_took_out_keeps_proves_or_lacks_as_the_owner_says(book: Book) -> None:
+    book.note([(b"a", 10)])
+    book.store(1)
+    book.copied((1, 1))
+    copy = book.copies.find([simple(1).digest])[simple(1).digest]
+    book.copies.judged([Judged(copy.copy_id, CopyState.GONE, Proof.NONE, "gone")], 3.0)
+    number = book.copies.destination_id
+    seen = [next(book.drop.listed({number: when})) for when in (KEEP, WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE)]
+    assert [(one.is_kept, one.is_proven) for one in seen] == [(True, False), (False, True), (False, False)]
+
+
+def test_a_run_tells_when_the_last_one_began_and_since_when_the_clock_is_doubted(book: Book) -> None:
+    assert book.drop.clock() == (None, None)
+    book.drop.run_began(5.0)
+    book.drop.clock_doubted(6.0)
+    moved = Book(book.ledger, host="new-host")
+    assert moved.drop.clock() == (5.0, 6.0)
+    moved.drop.run_began(4.0)
+    moved.drop.clock_doubted(None)
+    assert book.drop.clock() == (4.0, None)
+
+
 def test_what_this_program_deleted_is_no_candidate(book: Book) -> None:
     book.note([(b"a", 10)])
     book.store(1)
@@ -207,7 +291,7 @@ def test_what_this_program_deleted_is_no_candidate(book: Book) -> None:
     book.drop.deletion_requested([MessageRow(1)])
     book.drop.deleted([MessageRow(1)], "+OK bye", 3.0)
     book.match([(b"x", 10)])
-    assert list(book.drop.candidates()) == []
+    assert book.drop.last_listed() == []
     assert [confirmed for _, _, confirmed, _ in deletions(book)] == ["QUIT: +OK bye"]
 
 
@@ -217,7 +301,7 @@ def test_a_move_to_another_host_finds_its_mail_again(book: Book) -> None:
     book.copied((1, 1))
     moved = Book(book.ledger, host="new-host")
     assert moved.match([(b"x", 10)]) == 1
-    assert [candidate.row for candidate in moved.drop.candidates()] == [1]
+    assert [candidate.row for candidate in moved.drop.last_listed()] == [1]
     moved.drop.recognised([(MessageNumber(1), MessageRow(1))])
     moved.drop.note(9.0)
     assert [(message.row, message.is_proven) for message in moved.listed()] == [(1, True)]
@@ -229,7 +313,7 @@ def test_another_account_recognises_nothing_of_mine(book: Book) -> None:
     book.copied((1, 1))
     other = book.ledger.maildrop("bob", "h", 995, "u")
     other.match([ListedMessage(MessageNumber(1), UniqueId(b"a"), 10)])
-    assert list(other.candidates()) == []
+    assert other.last_listed() == []
 
 
 def test_a_settled_listing_is_known_by_its_fingerprint_until_something_falls_due(book: Book) -> None:
@@ -244,9 +328,9 @@ def test_a_mismatch_unsettles_every_listing(book: Book) -> None:
     book.store(1)
     book.drop.listing_settled(b"print", 7, until=100.0)
     copy = book.copies.find([simple(1).digest])[simple(1).digest]
-    book.copies.judged([Judged(copy.copy_id, Proof.EXACT)], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT)], 3.0)
     assert book.drop.settled(b"print", 99.0) == 7
-    book.copies.judged([Judged(copy.copy_id, Proof.NONE, "differs")], Proof.EXACT, 3.0)
+    book.copies.judged([Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "differs")], 3.0)
     assert book.drop.settled(b"print", 99.0) is None
 
 
@@ -256,11 +340,9 @@ def test_what_one_destination_has_and_another_lacks_is_told_in_archive_order(boo
     book.copied((1, 1), (2, 2))
     target = book.ledger.copies("another", "maildir").destination_id
     source = book.copies.destination_id
-    assert [content.digest for content in book.drop.lacking(target, source)] == [simple(1).digest, simple(2).digest]
-    assert book.drop.lacking(source, source) == []
-    assert not book.drop.is_filled(target)
-    book.drop.filled(target, 3.0)
-    assert book.drop.is_filled(target)
+    lacking = book.drop.lacking(target, source, restores_gone=False)
+    assert [content.digest for content in lacking] == [simple(1).digest, simple(2).digest]
+    assert book.drop.lacking(source, source, restores_gone=False) == []
 
 
 def test_a_copy_that_is_not_proven_cannot_be_wished_away(book: Book) -> None:
@@ -287,6 +369,6 @@ def test_a_ledger_without_the_account_gives_a_dry_run_the_rows_a_real_one_would_
     with closing(Ledger.open_dry(tmp_path)) as dry:
         drop = dry.maildrop("alice", "new-host", 995, "u")
         drop.match([ListedMessage(MessageNumber(1), UniqueId(b"a"), 10)])
-        assert [message.row for message in drop.listed([])] == [2]
+        assert [message.row for message in drop.listed({})] == [2]
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as sql:
         assert sql.execute("select count(*) from maildrops").fetchone() == (1,)

@@ -22,10 +22,12 @@ LEGAL_MESSAGE_MOVES = {
     "deleted": {"deleted"},
 }
 LEGAL_COPY_MOVES = {
-    "intended": {"stored", "verified"},
-    "stored": {"stored", "verified", "mismatch"},
-    "verified": {"verified", "mismatch", "stored"},
-    "mismatch": {"mismatch", "verified", "stored"},
+    "intended": {"stored"},
+    "stored": {"stored", "verified", "unproven", "damaged", "gone"},
+    "verified": {"stored", "verified", "unproven", "damaged", "gone"},
+    "unproven": {"stored", "verified", "unproven", "damaged", "gone"},
+    "damaged": {"stored", "verified", "unproven", "damaged", "gone"},
+    "gone": {"stored", "verified", "unproven", "damaged", "gone"},
 }
 
 
@@ -37,7 +39,7 @@ def sql(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         sql.execute("pragma foreign_keys = on")
         sql.execute("insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')")
         sql.execute("insert into destinations (identity, kind) values ('/archive', 'mbox')")
-        sql.execute("insert into volumes values (1, 1, '2026-11.mbox', 0, x'', '', 'open', '')")
+        sql.execute("insert into volumes values (1, 1, '2026-11.mbox', 0, x'', '', 'open', '', '')")
         sql.execute("insert into contents values (1, zeroblob(32), x'', 10, x'')")
         sql.execute("insert into intents values (1, 1, '{}', 1.0)")
         yield sql
@@ -46,8 +48,8 @@ def sql(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 def put_message(sql: sqlite3.Connection, state: str) -> None:
     gone = 5.0 if state in {"deleted", "vanished"} else None
     sql.execute(
-        "insert into messages (id, maildrop_id, unique_id, announced, state, content_id, first_seen, copied_at, gone_at)"
-        " values (1, 1, x'61', 10, ?, 1, 1.0, 2.0, ?)",
+        "insert into messages (id, maildrop_id, unique_id, announced, state, content_id, first_seen, copied_at, gone_at,"
+        " read_in) values (1, 1, x'61', 10, ?, 1, 1.0, 2.0, ?, 0)",
         (state, gone),
     )
 

@@ -1,0 +1,27 @@
+"""What a stored copy is worth by what was read of it: pure, and the only place that names a copy's state."""
+
+from __future__ import annotations
+
+from migrator.errors import FerryError, GoneError
+from migrator.ledger.copies import Judged, reaches
+from migrator.model import CopyState, ImapLocator, Locator, Proof
+
+
+def judge(
+    copy_id: int, locator: Locator, before: CopyState, read: tuple[Proof, str] | FerryError, required: Proof
+) -> Judged | None:
+    """Return the state of a copy that was ``before`` in another; None where its server does not show it just now.
+
+    ``read`` is how well what stands there is proven, with what differs, or why nothing could be read. What a mailbox's
+    server altered from the start is unproven, whatever the grade: stored again it would be altered again.
+    """
+    is_mailbox = isinstance(locator, ImapLocator)
+    if isinstance(read, GoneError):
+        return Judged(copy_id, CopyState.GONE, Proof.NONE, read.message)
+    if isinstance(read, FerryError):
+        return None if is_mailbox else Judged(copy_id, CopyState.DAMAGED, Proof.NONE, read.message)
+    proof, reason = read
+    if reaches(proof, required):
+        return Judged(copy_id, CopyState.VERIFIED, proof, reason)
+    is_altered = is_mailbox and (proof is not Proof.NONE or before in (CopyState.STORED, CopyState.UNPROVEN))
+    return Judged(copy_id, CopyState.UNPROVEN if is_altered else CopyState.DAMAGED, proof, reason)
