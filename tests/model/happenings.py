@@ -197,7 +197,7 @@ def other_machine(world: World, _: int, __: int) -> None:
 
 @step(4)
 def add_place(world: World, n: int, _: int) -> None:
-    absent = [name for name in world.places if name not in world.settings.configured and name != "restored"]
+    absent = [name for name in world.usable if name not in world.settings.configured]
     if absent and len(world.settings.configured) < 3:
         world.settings.configured.append(absent[n % len(absent)])
         world.say(f"config: {world.settings.configured[-1]} is added")

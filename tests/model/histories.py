@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -19,7 +19,8 @@ from tests.model.world import World
 __all__ = ["Failure", "History", "Step", "commands", "happenings", "history_of", "play", "play_moments", "shrunk"]
 
 LENGTHS = (6, 24)
-_PLACES = ("a", "b", "c", "d", "e")
+PLACES = "abcde"
+"""The places that may be configured: a and e mbox, b a Maildir, c and d IMAP folders."""
 _FOLDERS = count(1)
 
 
@@ -39,6 +40,7 @@ class History:
     seed: int
     destinations: tuple[str, ...]
     steps: tuple[Step, ...]
+    places: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,20 @@ class Failure:
 Play = Callable[[History, Stage, Path], Failure | None]
 
 
-def history_of(seed: int) -> History:
-    """Make the history of a seed."""
+def history_of(seed: int, places: str = PLACES) -> History:
+    """Make the history of a seed, with destinations among ``places``."""
     chance = Random(seed)
     names, weights = list(KINDS), [kind.weight for kind in KINDS.values()]
-    destinations = chance.sample(_PLACES, chance.choice((1, 2, 2, 3)))
+    destinations = chance.sample(places, min(len(places), chance.choice((1, 2, 2, 3))))
     length = chance.randint(*LENGTHS)
     steps = [Step("deliver"), Step("deliver", m=1), Step("policy", chance.randrange(4))]
     steps += [Step(n, chance.randrange(1000), chance.randrange(1000)) for n in chance.choices(names, weights, k=length)]
-    return History(seed, tuple(destinations), tuple(steps))
+    return History(seed, tuple(destinations), tuple(steps), places)
 
 
 def play(history: History, stage: Stage, folder: Path) -> Failure | None:
     """Play a history from beginning to end; return how it failed, if it did."""
-    world = World(folder / f"history-{next(_FOLDERS)}", stage, history.seed, history.destinations)
+    world = World(folder / f"history-{next(_FOLDERS)}", stage, history.seed, history.destinations, history.places)
     try:
         for step in history.steps:
             KINDS[step.name].action(world, step.n, step.m)
@@ -85,7 +87,7 @@ def play(history: History, stage: Stage, folder: Path) -> Failure | None:
 
 def play_moments(history: History, stage: Stage, folder: Path) -> Failure | None:
     """Play a history; then, for every moment of it, run with the state of that moment and everything else of now."""
-    world = World(folder / f"history-{next(_FOLDERS)}", stage, history.seed, history.destinations)
+    world = World(folder / f"history-{next(_FOLDERS)}", stage, history.seed, history.destinations, history.places)
     try:
         for step in history.steps:
             KINDS[step.name].action(world, step.n, step.m)
@@ -122,8 +124,8 @@ def _smaller(history: History) -> Iterator[History]:
     size = max(1, len(steps) // 2)
     while size:
         for start in range(len(steps) - size, -1, -size):
-            yield History(history.seed, history.destinations, steps[:start] + steps[start + size :])
+            yield replace(history, steps=steps[:start] + steps[start + size :])
         size //= 2
     if len(history.destinations) > 1:
         for place in history.destinations:
-            yield History(history.seed, tuple(one for one in history.destinations if one != place), steps)
+            yield replace(history, destinations=tuple(one for one in history.destinations if one != place))

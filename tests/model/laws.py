@@ -92,8 +92,13 @@ class Laws:
         return Look({name: list(parts(place)) for name, place in world.places.items()}, len(world.server.removed))
 
     def knowledge_was_lost(self) -> None:
-        """Note that the ledger does not know any more what an IMAP folder holds: nobody can, without it."""
+        """Note that the ledger does not know any more what an IMAP folder holds: nobody can, without it.
+
+        Nor can anybody tell then whether a message in an archive was changed: it is a message like any other.
+        """
+        sent = {same(one) for one in self._world.post.sent}
         for place in self._world.places.values():
+            self.memory.foreign |= {same(one) for one in place.messages()} - sent
             if isinstance(place, ImapPlace):
                 self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
 

@@ -95,7 +95,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def world(stage: Stage, tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "world", stage, 0, ["a"])
+    made = World(tmp_path / "world", stage, 0, ["a"], "a")
     for number in range(MESSAGES):
         made.post.deliver("new", number)
     yield made

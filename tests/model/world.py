@@ -50,9 +50,10 @@ class Settings:
 class World:
     """One history's world below ``folder``. ``log`` tells what happened, for people."""
 
-    def __init__(self, folder: Path, stage: Stage, seed: int, destinations: Sequence[str]) -> None:
+    def __init__(self, folder: Path, stage: Stage, seed: int, destinations: Sequence[str], usable: str) -> None:
         self.folder = folder
         self.log: list[str] = []
+        self.usable = usable
         self.chance = Random(seed)
         self.post = Post()
         self.mail = Mail()
