@@ -17,6 +17,7 @@ from migrator.judging import judge
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
+from migrator.relocating import refuse_if_emptied, relocate
 
 _READ_CHUNK = 2_000
 
@@ -30,10 +31,6 @@ class Brought(Enum):
 
 
 Outcome = Brought | FerryError
-
-
-_MANY_GONE = 10
-"""From so many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
 
 
 class _ToProve(NamedTuple):
@@ -124,6 +121,7 @@ class Carrier:
         ``unproven`` means that only the original can tell, because the server changed what it stored, or that it is to
         be stored again. A ``GoneError`` says that a person took the copy out: the source is to keep its message.
         """
+        relocate(self.destination, self.copies)
         found = self.copies.find(digests)
         proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
@@ -142,6 +140,7 @@ class Carrier:
 
     def stored_body(self, digest: Digest) -> Body | None:
         """Return what stands here for this content now, None where nothing can be read."""
+        relocate(self.destination, self.copies)
         copy = self.copies.find([digest]).get(digest)
         if copy is None or copy.locator is None:
             return None
@@ -226,7 +225,7 @@ class Carrier:
                 judged.append(judgement)
             verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
-        if any(isinstance(verdict, GoneError) for verdict in verdicts.values()):
+        if any(isinstance(verdicts[copy.digest], GoneError) and copy.state is not CopyState.GONE for copy in copies):
             self._refuse_if_emptied()
         if judged:
             self.copies.judged(judged, self._clock())
@@ -235,16 +234,9 @@ class Carrier:
 
     def _refuse_if_emptied(self) -> None:
         """Raise ``archive`` where so much is gone at once that nobody can have meant it; nothing is recorded then."""
-        if self.destination.when_copy_is_gone is not WhenCopyIsGone.KEEP:
-            return
-        places = self.copies.proven_places()
-        gone = self.destination.count_missing(places)
-        if gone >= _MANY_GONE and 2 * gone > len(places):
-            raise FerryError(
-                Kind.ARCHIVE,
-                f"{self.destination.label} was emptied: {gone:,} of the {len(places):,} messages known in it are gone",
-                cure='bring them back, or set when_copy_is_gone = "restore" or "accept" for this destination',
-            )
+        if self.destination.when_copy_is_gone is WhenCopyIsGone.KEEP:
+            places = self.copies.proven_places()
+            refuse_if_emptied(self.destination, self.destination.count_missing(places), len(places))
 
     def _verdict(self, judged: Judged | None, body: Body | FerryError) -> FerryError | None:
         if isinstance(body, FerryError):
@@ -271,13 +263,15 @@ class Carrier:
     def _unproven(self, judged: Judged) -> FerryError:
         if judged.proof is Proof.NONE:
             return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {judged.reason}")
+        place = self.destination.setting_place
         return FerryError(
             Kind.UNPROVEN,
             f"the copy in {self.destination.label} is not equal byte for byte: {judged.reason}",
-            cure=f'proof = "{judged.proof}" would accept it',
+            cure=f'to accept it, write proof = "{judged.proof}"{place and f" {place}"}',
         )
 
     def _recover(self) -> None:
+        relocate(self.destination, self.copies)
         recollection = self.copies.recollection()
         found: list[Found] = []
         for finding in self.destination.recover(recollection):

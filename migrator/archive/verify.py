@@ -18,6 +18,7 @@ from migrator.judging import judge
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.relocating import relocate
 from migrator.report import shown_unique_id
 
 _CHUNK = 500
@@ -138,6 +139,7 @@ class Check:
         return {digest for digest, _ in sightings}
 
     def _check(self, shelf: Shelf, selection: Selection, since: set[Digest] | None) -> None:
+        relocate(shelf.destination, shelf.copies)
         copies = shelf.copies.all_copies()
         while chunk := list(islice(copies, _CHUNK)):
             chosen = self._chosen(chunk, shelf, selection, since)

@@ -92,7 +92,7 @@ class MaildirDestination:
     """
 
     kind = "maildir"
-    when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
@@ -106,10 +106,12 @@ class MaildirDestination:
         lock_timeout: float = 30.0,
         step: Step = no_step,
         device: Device | None = None,
+        when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP,
     ) -> None:
         self.folder = Path(os.path.realpath(path))
         self.identity = f"maildir:{self.folder}"
         self.label = f"maildir {path}"
+        self.when_copy_is_gone = when_copy_is_gone
         key = sha256(os.fsencode(self.identity)).hexdigest()[:16]
         self._lock_path = state_dir / "locks" / f"maildir-{key}.lock"
         self._clock = clock

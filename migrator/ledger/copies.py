@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
@@ -22,14 +22,12 @@ from migrator.destinations import (
     Intent,
     MaildirAnchor,
     MboxAnchor,
-    Moved,
     Recollection,
-    Stranger,
     VolumeRecord,
     VolumeState,
 )
-from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
+from migrator.ledger.places import PlacesLedger
 from migrator.model import (
     CopyState,
     Digest,
@@ -81,13 +79,8 @@ class Judged(NamedTuple):
     reason: str = ""
 
 
-class CopiesLedger:
+class CopiesLedger(PlacesLedger):
     """One destination, shared by every account that writes there."""
-
-    def __init__(self, connection: Connection, destination_id: int) -> None:
-        """Stand for a destination that the ledger has given a number."""
-        self._connection = connection
-        self.destination_id = destination_id
 
     @property
     def ledger_path(self) -> Path:
@@ -240,10 +233,7 @@ class CopiesLedger:
                             if isinstance(f.locator, kind)
                         ],
                     )
-                sql.executemany(
-                    "delete from strangers where destination_id = ? and uid = ?",
-                    [(self.destination_id, f.locator.uid) for f in chunk if isinstance(f.locator, ImapLocator)],
-                )
+                self.forget_strangers(sql, [f.locator.uid for f in chunk if isinstance(f.locator, ImapLocator)])
 
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
@@ -283,83 +273,6 @@ class CopiesLedger:
         """Note that a volume is right as it stands now."""
         with self._connection.transaction() as sql:
             self._note_volumes(sql, [record])
-
-    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
-        """Return those of a Maildir's base names under which no copy is known, in order."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select value from json_each(?) where value not in (select base_name from copies"
-                " where destination_id = ? and base_name = value)",
-                (json.dumps(base_names), self.destination_id),
-            )
-            return [name for (name,) in rows]
-
-    def seen_up_to(self, uid_validity: int) -> int:
-        """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
-        with self._connection.reading() as sql:
-            row = sql.execute(
-                "select uid_next from destinations where id = ? and uid_validity = ?",
-                (self.destination_id, uid_validity),
-            ).fetchone()
-        return row[0] if row else 1
-
-    def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
-        """Remember what stands in a mailbox below ``uid_next``; what is known as a copy is left out."""
-        with self._connection.transaction() as sql:
-            if self.seen_up_to(uid_validity) == 1:
-                sql.execute("delete from strangers where destination_id = ?", (self.destination_id,))
-            sql.executemany(
-                "insert or replace into strangers (destination_id, uid, octets, message_id) select ?1, ?2, ?3, ?4"
-                " where not exists (select 1 from copies where destination_id = ?1 and uid_validity = ?5 and uid = ?2)",
-                ((self.destination_id, one.uid, one.octets, one.message_id, uid_validity) for one in strangers),
-            )
-            sql.execute(
-                "update destinations set uid_validity = ?, uid_next = ? where id = ?",
-                (uid_validity, uid_next, self.destination_id),
-            )
-
-    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
-        """Return the remembered strangers with one of these Message-ID keys."""
-        with self._connection.reading() as sql:
-            rows = [
-                row
-                for key in message_ids
-                for row in sql.execute(
-                    "select uid, octets, message_id from strangers where destination_id = ? and message_id = ?",
-                    (self.destination_id, key),
-                )
-            ]
-        return [Stranger(*row) for row in rows]
-
-    def strangers_gone(self, uids: Sequence[int]) -> None:
-        """Forget strangers that are not there any more."""
-        with self._connection.transaction() as sql:
-            sql.executemany(
-                "delete from strangers where destination_id = ? and uid = ?",
-                [(self.destination_id, uid) for uid in uids],
-            )
-
-    def copies_under_other(self, uid_validity: int) -> list[Moved]:
-        """Return the copies whose place is of another UIDVALIDITY than this."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select c.digest, c.header_digest, c.message_id, c.octets, k.proof, k.state from copies k"
-                " join contents c on c.id = k.content_id where k.destination_id = ? and k.uid_validity != ?",
-                (self.destination_id, uid_validity),
-            )
-            return [
-                Moved(digest, header_digest, message_id, octets, Proof(proof), CopyState(state))
-                for digest, header_digest, message_id, octets, proof, state in rows
-            ]
-
-    def uids_known(self, uid_validity: int) -> int:
-        """Return how many copies are known to stand under this UIDVALIDITY."""
-        with self._connection.reading() as sql:
-            (count,) = sql.execute(
-                "select count(*) from copies where destination_id = ? and uid_validity = ? and state != 'gone'",
-                (self.destination_id, uid_validity),
-            ).fetchone()
-        return int(count)
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""

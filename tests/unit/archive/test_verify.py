@@ -186,6 +186,7 @@ class Mailbox:
 
     kind = "imap"
     when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     identity = "imap:u@h:993/INBOX"
     label = "INBOX of u at h"
     limits = BatchLimits(messages=100, octets=1 << 20)
