@@ -168,7 +168,7 @@ def test_a_repeated_unique_id_in_another_order_is_proven_by_headers_all_the_same
     maildrop = Maildrop()
     for letter in LETTERS:
         maildrop.add(letter, b"same")
-    with Pop3Server(maildrop, faults=[TurnsRound()]) as server:
+    with Pop3Server(maildrop, faults=[TurnsRound()], allows_top_proof=True) as server:
         rig = rig_of(tmp_path, server, shelf)
         rig.policy = Policy(Keep(), SourceProof.HEADERS)
         assert rig.migrate().copied == 5
