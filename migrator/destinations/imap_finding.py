@@ -80,8 +80,11 @@ class Finder:
         if not self.is_rebuilding:
             search.among(lambda one: [each.uid for each in chances[one.digest] if each.octets == one.octets])
         search.among(lambda one: [each.uid for each in chances[one.digest] if self._is_possible(one, each.octets)])
-        search.want([message for message in messages if not message.message_id])
-        search.among_few(known.strangers((), [one.size_range for one in search.left]))
+        nameless = [message for message in messages if not message.message_id]
+        few = known.strangers((), {_altered_sizes(message.octets) for message in nameless})
+        if 0 < len(few) < MANY:
+            search.want(nameless)
+            search.among(lambda one: [each.uid for each in few if self._is_possible(one, each.octets)])
         return search.found
 
     def _is_possible(self, wanted: Wanted, size: int) -> bool:
@@ -128,7 +131,7 @@ class Finder:
 
     def _altered(self, moved: Sequence[Moved], known: KnownPlaces) -> list[Relocated]:
         named = known.strangers({message_key(copy.message_id) for copy in moved}, ())
-        nameless = known.strangers((), {(copy.octets // 2, copy.octets + 2) for copy in moved})
+        nameless = known.strangers((), {_altered_sizes(copy.octets) for copy in moved})
         strangers = [*named, *nameless] if len(nameless) < MANY else named
         portraits = self.portraits([one.uid for one in strangers], known)
         pairs = pair_altered(moved, portraits)
@@ -154,20 +157,11 @@ class _Search:
 
     def among(self, candidates: Callable[[Wanted], Iterable[int]]) -> None:
         """Look among the candidates that each of the messages has."""
-        self._look_at({uid for one in self.left for uid in candidates(one)})
-
-    def among_few(self, strangers: Sequence[Stranger]) -> None:
-        """Look among these, if they are not very many."""
-        if len(strangers) < MANY:
-            self._look_at({one.uid for one in strangers})
-
-    def _look_at(self, uids: set[int]) -> None:
-        candidates = sorted(uids - self._taken)
-        if not candidates:
+        uids = {uid for one in self.left for uid in candidates(one)} - self._taken
+        if not uids:
             return
         finder = self._finder
-        portraits = finder.portraits(candidates, self._known)
-        pairs = pair(self.left, portraits, is_rebuilding=finder.is_rebuilding)
+        pairs = pair(self.left, finder.portraits(uids, self._known), is_rebuilding=finder.is_rebuilding)
         for at, uid in pairs.items():
             message = self._messages[self.left[at].digest]
             place = finder.place(uid)
@@ -206,6 +200,11 @@ def _by_look(looks: dict[int, bytes]) -> dict[bytes, list[int]]:
     for one, look in looks.items():
         found.setdefault(look, []).append(one)
     return found
+
+
+def _altered_sizes(octets: int) -> tuple[int, int]:
+    """Return between which sizes a copy stays whose server altered it: carriage returns go, a final line end comes."""
+    return octets // 2, octets + 2
 
 
 def _may_be_altered(copy: Moved) -> bool:

@@ -295,6 +295,19 @@ def test_a_mailbox_that_is_not_there_is_not_made_anew_in_silence(bench: Bench) -
     assert bench.contents("Old") == bodies_of(HUNDRED[:6])
 
 
+def test_a_mailbox_deleted_while_it_is_open_is_missed_at_the_next_batch(bench: Bench) -> None:
+    place = bench.open(folder="Old")
+    with closing(Ledger.open(bench.state_dir)) as ledger:
+        carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+        assert carrier.bring(HUNDRED[:3]) == [COPIED] * 3
+        with bench.as_another_client() as session:
+            session.delete("Old")
+        with pytest.raises(FerryError, match="is not there"):
+            carrier.bring(HUNDRED[3:5])
+        with pytest.raises(FerryError, match="is not there"):
+            carrier.reprove([HUNDRED[0].digest])
+
+
 def test_a_mailbox_taken_away_in_the_middle_of_a_run_is_not_made_anew(bench: Bench) -> None:
     carry(bench, HUNDRED[:3])
     fault = faults.Answers("APPEND", words="NO [TRYCREATE] no such mailbox")

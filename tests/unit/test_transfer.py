@@ -182,32 +182,14 @@ def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_prove
     assert ledger.copies(shelf.identity, shelf.kind).find([ONE.digest])[ONE.digest].state is CopyState.DAMAGED
 
 
-def test_a_copy_that_is_gone_is_stored_again_or_accepted_where_that_is_wished(ledger: Ledger, shelf: Shelf) -> None:
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
+def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(ledger: Ledger, shelf: Shelf) -> None:
+    carrier(ledger, shelf).bring([ONE])
     shelf.stored.clear()
-    shelf.when_copy_is_gone = WhenCopyIsGone.ACCEPT
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
-    assert carrier(ledger, shelf).reprove([ONE.digest]) == {ONE.digest: None}
-    shelf.when_copy_is_gone = WhenCopyIsGone.RESTORE
-    [error] = carrier(ledger, shelf).reprove([ONE.digest]).values()
-    assert error is not None
-    assert error.kind is Kind.UNPROVEN
-    assert [carrier(ledger, shelf).bring([ONE]) for _ in range(2)] == [[Brought.COPIED], [Brought.DUPLICATE]]
-    assert len(shelf.stored) == 1
-
-
-def test_too_many_gone_at_once_are_nobodys_tidying_up(ledger: Ledger, shelf: Shelf) -> None:
-    many = [simple(number) for number in range(20)]
-    carrier(ledger, shelf).bring(many)
-    kept = dict(shelf.stored)
-    for name in list(shelf.stored)[:11]:
-        del shelf.stored[name]
-    with pytest.raises(FerryError, match="11 of the 20") as raised:
-        carrier(ledger, shelf).bring(many)
-    assert raised.value.kind is Kind.ARCHIVE
-    assert 'when_copy_is_gone = "restore"' in raised.value.cure
-    shelf.stored = kept
-    assert carrier(ledger, shelf).bring(many) == [Brought.DUPLICATE] * 20
+    kinds: list[Kind | None] = []
+    for shelf.when_copy_is_gone in (WhenCopyIsGone.KEEP, WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE):
+        [error] = carrier(ledger, shelf).reprove([ONE.digest]).values()
+        kinds.append(None if error is None else error.kind)
+    assert kinds == [Kind.MISMATCH, None, Kind.UNPROVEN]
 
 
 def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:
