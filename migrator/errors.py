@@ -125,6 +125,13 @@ class GoneError(FerryError):
         super().__init__(Kind.MISMATCH, message, cure=cure)
 
 
+class AwayError(FerryError):
+    """An archive folder is not there at all, or nothing is that is known to stand in it: as if its disk was missing."""
+
+    def __init__(self, message: str, *, cure: str = "") -> None:
+        super().__init__(Kind.ARCHIVE, message, cure=cure, advice=Advice.LATER)
+
+
 def _arrived(facts: dict[str, Any]) -> FerryError:
     return FerryError(**facts)
 

@@ -7,12 +7,14 @@ leads to nothing worse than work done again (docs/architecture.md, "What is dura
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from migrator.destinations import Destination, Found, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.comparing import compared
+from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
-from migrator.errors import FerryError, GoneError, Kind
+from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.judging import judge
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
@@ -31,6 +33,12 @@ class Brought(Enum):
 
 
 Outcome = Brought | FerryError
+
+
+_CHANGED_CURE = (
+    "`mailferry repair` stores again what is missing and closes the volume; or bring back the file as it was, which is"
+    " found by itself"
+)
 
 
 class _ToProve(NamedTuple):
@@ -63,24 +71,30 @@ class Carrier:
         *,
         clock: Callable[[], float],
         step: Callable[[str], None] = lambda _name: None,
+        replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge."""
+        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        """
         self.destination = destination
         self.copies = copies
         self._clock = clock
         self._step = step
+        self._replaces_damaged = replaces_damaged
 
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
 
-        What happened there since this program last looked is adopted, and what was never read back is read now. A
-        mailbox is not bothered for this: it is opened when there is something to bring.
+        What happened there since this program last looked is adopted, and what was never read back is read now; so is
+        what was damaged, for it may have been brought back. A mailbox is not bothered for this: it is opened when there
+        is something to bring.
         """
         if self.destination.kind == "imap":
             return []
         with self.destination.exclusive():
             self._recover()
-        unread = self.copies.to_be_read_back()
+        unread = [*self.copies.to_be_read_back(), *self.copies.damaged_to_be_read_again()]
         for start in range(0, len(unread), _READ_CHUNK):
             self._prove(_known(unread[start : start + _READ_CHUNK], {}))
         return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
@@ -201,14 +215,23 @@ class Carrier:
         """Return the copies there are, found by content where the ledger does not know them or has them as gone."""
         digests = [message.digest for message in messages]
         present = self.copies.find(digests)
-        unknown = [m for m in messages if m.digest not in present or present[m.digest].state is CopyState.GONE]
+        if self._replaces_damaged and (damaged := [c for c in present.values() if c.state is CopyState.DAMAGED]):
+            with suppress(AwayError):  # nothing at all is there, and it is to be stored again all the same
+                self._prove(_known(damaged, {message.digest: message for message in messages}))
+            present = self.copies.find(digests)
+        unknown = [m for m in messages if m.digest not in present or not self._is_standing(present[m.digest])]
         if unknown and (found := list(self.destination.find(unknown, self.copies))):
             self.copies.found(found, [])
             self._step("copies.found")
             present = self.copies.find(digests)
-        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
-            return {digest: copy for digest, copy in present.items() if copy.state is not CopyState.GONE}
-        return present
+        return {digest: copy for digest, copy in present.items() if not self._is_to_be_replaced(copy)}
+
+    def _is_standing(self, copy: StoredCopy) -> bool:
+        return copy.state is not CopyState.GONE and not (self._replaces_damaged and copy.state is CopyState.DAMAGED)
+
+    def _is_to_be_replaced(self, copy: StoredCopy) -> bool:
+        is_restored = self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+        return not self._is_standing(copy) and (is_restored or copy.state is not CopyState.GONE)
 
     def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""
@@ -221,7 +244,7 @@ class Carrier:
                 continue
             read = body if isinstance(body, FerryError) else self._compare(copy, body)
             judgement = judge(copy.copy_id, copy.locator, copy.state, read, self.destination.required_proof)
-            if judgement is not None:
+            if judgement is not None and not judgement.state is copy.state is CopyState.DAMAGED:
                 judged.append(judgement)
             verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
@@ -281,27 +304,28 @@ class Carrier:
                 case VolumeSeen(record):
                     self.copies.found(found, [record])
                     found = []
-                case VolumeTouched(record):
-                    self._look_again(record)
+                case VolumeTouched(record, problem):
+                    self._compare_volume(record, found, problem)
+                    found = []
                 case VolumeChanged(record, error):
                     self.copies.volume_changed(record, str(error))
+                case Vanished(base_names):
+                    self._refuse_if_emptied()
+                    self.copies.vanished(base_names, "it is no longer in the Maildir")
+                case _ as never:
+                    assert_never(never)
         if found:
             self.copies.found(found, [])
         if recollection.intents:
             self.copies.intents_resolved()
 
-    def _look_again(self, record: VolumeRecord) -> None:
-        """Read all copies of a volume that somebody touched; it stays in use only if every one is equal."""
-        copies = self.copies.copies_in(record.name)
-        damaged = 0
-        for start in range(0, len(copies), _READ_CHUNK):
-            part = copies[start : start + _READ_CHUNK]
-            damaged += sum(error is not None for error in self._prove(_known(part, {})).values())
-        if damaged:
-            problem = (
-                f"{record.name} in {self.destination.label} was changed by another program:"
-                f" {damaged} of its {len(copies)} messages are damaged; see `mailferry verify`"
-            )
-            self.copies.volume_changed(record, problem)
-        else:
-            self.copies.volume_accepted(record)
+    def _compare_volume(self, record: VolumeRecord, found: Sequence[Found], problem: str) -> None:
+        """Note what stands in a volume that somebody touched; it stays in use only if every copy is at its place."""
+        known = self.copies.records_in(record.name)
+        comparison = compared(known, found)
+        if comparison.is_as_known and not problem:
+            self.copies.volume_accepted(record, [*comparison.healed, *comparison.strangers])
+            return
+        what = problem or f"the volume {record.name} in {self.destination.label} was changed by another program"
+        counts = f"{len(comparison.lost):,} of its {len(known):,} messages are damaged or missing, the others are known"
+        self.copies.volume_reread(record, comparison, f"{what}: {counts}; {_CHANGED_CURE}")

@@ -29,6 +29,9 @@ from migrator.errors import FerryError
 from migrator.model import Body, CopyState, Digest, HeaderDigest, ImapLocator, Locator, Message, Proof
 from migrator.policy import WhenCopyIsGone
 
+MISSING = "missing"
+"""The stamp of a volume that is not there."""
+
 
 class VolumeState(StrEnum):
     """Whether an mbox volume may still be appended to."""
@@ -54,7 +57,7 @@ class VolumeRecord:
     stamp: str
     state: VolumeState = VolumeState.OPEN
     changed_stamp: str = ""
-    """The stamp under which the volume was last found CHANGED (``missing`` where it was not there)."""
+    """The stamp under which the volume was last found CHANGED (``MISSING`` where it was not there)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +140,32 @@ class VolumeSeen:
 
 @dataclass(frozen=True, slots=True)
 class VolumeTouched:
-    """A volume has its known length but another stamp: its copies must be read again before it is written to.
+    """Somebody touched a volume, so it was read from its beginning.
 
-    ``record`` carries the new stamp, to be remembered if all copies are equal.
+    Every whole record in it has been told as ``Found`` just before, known or not. ``record`` describes it as it is,
+    for the case that every copy known in it was told at its place, and nothing else is the ``problem`` with it.
     """
 
     record: VolumeRecord
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanged:
-    """A volume is missing, shorter than known, or another file than known: an ``archive`` error, with the reason."""
+    """A volume is missing, or is no file any more: an ``archive`` error, with the reason."""
 
     record: VolumeRecord
     error: FerryError
 
 
-Finding = Found | VolumeSeen | VolumeTouched | VolumeChanged
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Messages that the ledger knows in a folder, and that no longer stand there."""
+
+    base_names: tuple[str, ...]
+
+
+Finding = Found | VolumeSeen | VolumeTouched | VolumeChanged | Vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +230,14 @@ class KnownPlaces(Protocol):
     ``ledger.copies.CopiesLedger`` is it.
     """
 
+    def copies_known(self) -> int:
+        """Return how many copies are known to stand here, whatever they were last found to be worth."""
+
     def unknown_names(self, base_names: Sequence[str]) -> list[str]:
-        """Return those of a Maildir's base names under which no copy is known, in order."""
+        """Return those of a Maildir's base names under which no copy is known to stand, in order."""
+
+    def base_names(self) -> Iterator[str]:
+        """Yield the base names under which copies are known to stand in a Maildir."""
 
     def seen_up_to(self, uid_validity: int) -> int:
         """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
@@ -255,9 +273,17 @@ class KnownPlaces(Protocol):
 class NothingKnown:
     """A ledger that knows nothing of a place."""
 
+    def copies_known(self) -> int:
+        """Return nothing."""
+        return 0
+
     def unknown_names(self, base_names: Sequence[str]) -> list[str]:
         """Return all of them."""
         return list(base_names)
+
+    def base_names(self) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
 
     def seen_up_to(self, uid_validity: int) -> int:
         """Return the first UID."""
@@ -314,7 +340,8 @@ class Destination(Protocol):
         """Tell what is there beyond what is remembered, and mend a torn end that an intent explains.
 
         Called under ``exclusive``, once, before anything else. When the iterator is exhausted every intent is
-        resolved: what was not ``Found`` is not there. Volumes in state CHANGED are not looked at.
+        resolved: what was not ``Found`` is not there. Raises ``AwayError`` where nothing at all of what is remembered
+        is there, and tells nothing then. A volume in state CHANGED is judged anew as soon as it looks otherwise.
         """
 
     def exclusive(self) -> AbstractContextManager[None]:

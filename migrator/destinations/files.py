@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.errors import Advice, FerryError, Kind
+from migrator.errors import Advice, AwayError, FerryError, Kind
 
 Step = Callable[[str], None]
 """Called with the name of each durable step that has just been taken; tests end the process there."""
@@ -71,7 +71,16 @@ class Patience:
 
 
 def storage_error(error: OSError, doing: str) -> FerryError:
-    """Turn what the file system says into ours: ``disk-full`` where room is missing, ``archive`` otherwise."""
+    """Turn what the file system says into ours: ``disk-full`` where room is missing, ``archive`` otherwise.
+
+    What it said is the cause of the error, even where nobody raises that.
+    """
+    failure = _storage_error(error, doing)
+    failure.__cause__ = error
+    return failure
+
+
+def _storage_error(error: OSError, doing: str) -> FerryError:
     if error.errno in _NO_ROOM:
         return FerryError(
             Kind.DISK_FULL,
@@ -87,6 +96,17 @@ def storage_error(error: OSError, doing: str) -> FerryError:
     }
     cure = cures.get(error.errno or 0, "look at the file system; the next run tries again")
     return FerryError(Kind.ARCHIVE, f"{doing} failed: {error.strerror}", cure=cure, advice=Advice.LATER)
+
+
+def away_error(archive: str, known: int = 0) -> AwayError:
+    """Say that an archive in which something is known to stand is not there as a whole."""
+    what = f"{known:,} messages are" if known > 1 else "mail is"
+    return AwayError(
+        f"{archive} is not there, and {what} known to be in it: is its disk mounted?"
+        " Nothing is stored there until it is back",
+        cure="mount it, which is all that is needed; if it has another path now, `mailferry moved OLD NEW`; if it is"
+        " lost for good, create the folder and run `mailferry repair`, which stores again what it can",
+    )
 
 
 # ------------------------------------------------------------------------------------ folders and files

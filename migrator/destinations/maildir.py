@@ -5,20 +5,17 @@ the names durable. A message is known by the unique part of its file name, so th
 and flag it. Every name of a batch begins with the anchor's prefix: that is how recovery finds what a crash left.
 Subfolders (``.Name``) are not used.
 
-Mail of others is adopted too. When the ledger remembers nothing of the folder, every file is told. After that, the
-folder as a whole is remembered as one ``VolumeRecord`` of the name ``maildir``: its stamp is that of the folders
-``new`` and ``cur``, and its end is the time (nanoseconds) of their last change before they were last listed. While the
-stamp is the same, nothing is listed. When it differs, only files are told that belong to an open intent, or that do
-not have a name of ours and have come (or were renamed) since that time.
+Whatever stands there under a name that the ledger does not know is told, be it mail of others, or our own of which an
+older or another ledger has never heard. The folder as a whole is remembered as one ``VolumeRecord`` of the name
+``maildir`` with the stamp of the folders ``new`` and ``cur``. While that is the same, nothing is listed. When it
+differs, the names are held against the ledger's; what it knows and nobody finds has vanished.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -32,7 +29,7 @@ from migrator.destinations import (
     MaildirAnchor,
     Recollection,
     Stored,
-    VolumeChanged,
+    Vanished,
     VolumeRecord,
     VolumeSeen,
     VolumeState,
@@ -42,6 +39,7 @@ from migrator.destinations.files import (
     Device,
     Patience,
     Step,
+    away_error,
     create_file,
     folder_facts,
     lock_file,
@@ -52,8 +50,8 @@ from migrator.destinations.files import (
     write_all,
 )
 from migrator.destinations.line_ends import lines_of, pieces_of_lines
-from migrator.destinations.maildir_reading import MessageFiles, found_in
-from migrator.errors import FerryError, Kind
+from migrator.destinations.maildir_reading import MessageFiles, found_in, message_files
+from migrator.errors import FerryError
 from migrator.model import Body, Locator, MaildirLocator, Message, Proof
 from migrator.policy import WhenCopyIsGone
 
@@ -71,17 +69,8 @@ STEPS = (
 
 RECORD_NAME = "maildir"
 
+_ASK_AT_ONCE = 2_000
 _TELL_EVERY = 5_000
-_SLACK = 3_600 * 10**9  # some file systems keep a file's change time when it is renamed: what is told twice is harmless
-_OURS = re.compile(r"\d+\.F[0-9a-f]{12}Q\d+\.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What ``new`` and ``cur`` look like: ``stamp`` differs whenever a name in them does."""
-
-    stamp: str
-    changed: int
 
 
 class MaildirDestination:
@@ -120,6 +109,7 @@ class MaildirDestination:
         self._step = step
         self._device = device or Device()
         self._host = os.uname().nodename.replace("/", "\\057").replace(":", "\\072") or "localhost"
+        self._files = MessageFiles(self.folder)
         self._record: VolumeRecord | None = None
         self._prefix = ""
 
@@ -134,45 +124,43 @@ class MaildirDestination:
 
     def _findings(self, recollection: Recollection) -> Iterator[Finding]:
         self._record = next((v for v in recollection.volumes if v.name == RECORD_NAME), None)
-        if self._record and self._record.state is VolumeState.CHANGED:
-            return
-        look = self._look()
-        if look is None:
-            if self._record:
-                yield self._missing(self._record)
+        stamp = self._stamp()
+        if not stamp:
+            self._refuse_if_away(recollection)
             return
         prefixes = tuple(i.anchor.prefix for i in recollection.intents if isinstance(i.anchor, MaildirAnchor))
-        if self._record and self._record.stamp == look.stamp and not prefixes:
+        if self._record and self._record.stamp == stamp and self._record.state is VolumeState.OPEN and not prefixes:
             return
         self._sweep(prefixes)
         for name in ("new", "cur"):
             sync_folder(self.folder / name, self._device)  # a killed process may not have come to it
-        yield from self._told(self._record, prefixes)
-        self._record = _record(look)
+        yield from self._told(recollection.known)
+        self._record = _record(stamp)
         yield VolumeSeen(self._record)
 
-    def _told(self, record: VolumeRecord | None, prefixes: tuple[str, ...]) -> Iterator[Finding]:
-        """Tell the files that the ledger may not know, and in between, how far a first look has come."""
-        since = record.end - _SLACK if record and record.end else None
-        told = 0
-        for path in self._files(prefixes, since):
-            found = found_in(path, self._device)
-            if found is None:
-                continue  # moved or deleted since it was listed
-            yield found
-            told += 1
-            if told % _TELL_EVERY == 0 and since is None:
-                yield VolumeSeen(_record(_Look("", 0)))  # an end of 0: not everything has been told yet
+    def _refuse_if_away(self, recollection: Recollection) -> None:
+        known = recollection.known.copies_known()
+        if self._record or known:
+            raise away_error(f"the Maildir {self.folder}", known)
 
-    def _files(self, prefixes: tuple[str, ...], since: int | None) -> Iterator[Path]:
-        """Yield the files of open intents and those that came since a time; all files without such a time."""
-        for name in ("new", "cur"):
-            with os.scandir(self.folder / name) as entries:
-                for entry in entries:
-                    if _is_message(entry) and (
-                        since is None or entry.name.startswith(prefixes) or _is_newcomer(entry, since)
-                    ):
-                        yield Path(entry.path)
+    def _told(self, known: KnownPlaces) -> Iterator[Finding]:
+        """Tell the files that the ledger does not know, and in between, how far a long look has come."""
+        files = message_files(self.folder)
+        names = list(files)
+        told = 0
+        for start in range(0, len(names), _ASK_AT_ONCE):
+            for name in known.unknown_names(names[start : start + _ASK_AT_ONCE]):
+                found = found_in(files[name], self._device)
+                if found is None:
+                    continue  # moved or deleted since it was listed
+                yield found
+                told += 1
+                if told % _TELL_EVERY == 0:
+                    yield VolumeSeen(_record(""))  # no stamp: not everything has been told yet
+        if missing := [name for name in known.base_names() if name not in files]:
+            there = message_files(self.folder)  # a reader may have renamed them while they were listed
+            if vanished := tuple(name for name in missing if name not in there):
+                yield Vanished(vanished)
 
     def _sweep(self, prefixes: tuple[str, ...]) -> None:
         """Remove what a crash left in ``tmp``; it never became mail, and is still at its source."""
@@ -184,25 +172,13 @@ class MaildirDestination:
             Path(path).unlink(missing_ok=True)
         self._step("maildir.tmp-swept")
 
-    def _look(self) -> _Look | None:
-        """Look at the folders without listing them; None if there is no Maildir."""
+    def _stamp(self) -> str:
+        """Return what differs whenever a name in ``new`` or ``cur`` does; nothing if there is no Maildir."""
         try:
             new, cur = (self.folder / "new").stat(), (self.folder / "cur").stat()
         except (FileNotFoundError, NotADirectoryError):
-            return None
-        stamp = f"{new.st_ino}:{new.st_mtime_ns}/{cur.st_ino}:{cur.st_mtime_ns}"
-        return _Look(stamp, max(new.st_mtime_ns, cur.st_mtime_ns))
-
-    def _missing(self, record: VolumeRecord) -> VolumeChanged:
-        self._record = replace(record, state=VolumeState.CHANGED)
-        return VolumeChanged(self._record, self._missing_error())
-
-    def _missing_error(self) -> FerryError:
-        return FerryError(
-            Kind.ARCHIVE,
-            f"the Maildir {self.folder} is missing, or its folders new and cur are",
-            cure="mount the disk it is on, or bring it back from a backup; nothing is stored there until then",
-        )
+            return ""
+        return f"{new.st_ino}:{new.st_mtime_ns}/{cur.st_ino}:{cur.st_mtime_ns}"
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep other runs of this program out; a Maildir itself needs no lock."""
@@ -217,8 +193,6 @@ class MaildirDestination:
 
     def begin(self, messages: Sequence[Message]) -> Anchor:  # noqa: ARG002 - the contract's signature
         """Choose what the names of the next batch begin with; nothing is written yet."""
-        if self._record and self._record.state is VolumeState.CHANGED:
-            raise self._missing_error()
         self._prefix = f"{int(self._clock().timestamp())}.F{self._random(6).hex()}Q"
         return MaildirAnchor(self._prefix)
 
@@ -250,15 +224,13 @@ class MaildirDestination:
 
     def _is_as_known(self) -> bool:
         """Tell whether the folders are as the ledger knows them, so that our own delivery is all that changes them."""
-        look = self._look()
-        return look is None or (self._record is not None and self._record.stamp == look.stamp)
+        stamp = self._stamp()
+        if self._record and not stamp:
+            raise away_error(f"the Maildir {self.folder}")
+        return not stamp or (self._record is not None and self._record.stamp == stamp)
 
     def _remembered(self) -> tuple[VolumeRecord, ...]:
-        look = self._look()
-        if look is None:
-            return ()
-        # The time stays where it was: what others deliver while we do is then told at the next listing.
-        self._record = replace(self._record, stamp=look.stamp) if self._record else _record(look)
+        self._record = _record(self._stamp())
         return (self._record,)
 
     def _make_folders(self) -> None:
@@ -307,14 +279,14 @@ class MaildirDestination:
     def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
         """Yield each message as its file has it now, in ``new`` or ``cur``, read from the device.
 
-        A file that is gone is a ``mismatch``. A long message comes as a body that reads its file while it is
-        consumed, and may raise ``FerryError`` then.
+        A file that is gone is a ``GoneError``, and where there is no Maildir at all ``AwayError`` is raised. A long
+        message comes as a body that reads its file while it is consumed, and may raise ``FerryError`` then.
         """
-        yield from MessageFiles(self.folder).read(locators)
+        yield from self._files.read(locators)
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Say how many of these names no file has any more."""
-        return MessageFiles(self.folder).count_missing(locators)
+        return self._files.count_missing(locators)
 
     def probe(self) -> dict[str, object]:
         """Say where the Maildir is, whether it can be written, and how much is and fits there; changes nothing."""
@@ -328,18 +300,8 @@ class MaildirDestination:
         """Let go of nothing: no file stays open."""
 
 
-def _record(look: _Look) -> VolumeRecord:
-    return VolumeRecord(RECORD_NAME, look.changed, sha256().digest(), look.stamp)
-
-
-def _is_message(entry: os.DirEntry[str]) -> bool:
-    """Leave out hidden files, folders, and names that are no text and so cannot be told to the ledger."""
-    return not entry.name.startswith(".") and entry.name.isprintable() and entry.is_file(follow_symlinks=False)
-
-
-def _is_newcomer(entry: os.DirEntry[str], since: int) -> bool:
-    """Tell whether somebody else delivered or renamed this file since then."""
-    return _OURS.match(entry.name) is None and entry.stat(follow_symlinks=False).st_ctime_ns >= since
+def _record(stamp: str) -> VolumeRecord:
+    return VolumeRecord(RECORD_NAME, 0, sha256().digest(), stamp)
 
 
 def _lf_pieces(message: Message) -> Iterator[bytes]:

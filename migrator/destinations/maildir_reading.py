@@ -3,41 +3,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from migrator.destinations import Found
-from migrator.destinations.files import PIECE, Device, drop_cache, pieces_of, read_range, storage_error
+from migrator.destinations.files import (
+    PIECE,
+    Device,
+    away_error,
+    drop_cache,
+    pieces_of,
+    read_range,
+    storage_error,
+)
 from migrator.destinations.identify import found_in_pieces
 from migrator.destinations.line_ends import StoredBody
+from migrator.destinations.maildir_names import base_of
 from migrator.errors import FerryError, GoneError
 from migrator.model import Body, LinesBody, Locator, MaildirLocator
 
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
 
 
-def base_of(file_name: str) -> str:
-    """Return the unique part of a file name: what stands before the flags."""
-    return file_name.partition(":")[0]
+def message_files(folder: Path) -> dict[str, Path]:
+    """Return the files of all messages by the unique part of their names; nothing where there is no Maildir."""
+    files: dict[str, Path] = {}
+    for name in ("new", "cur"):
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder / name) as entries:
+            files.update({base_of(entry.name): Path(entry.path) for entry in entries if _is_message(entry)})
+    return files
+
+
+def _is_message(entry: os.DirEntry[str]) -> bool:
+    """Leave out hidden files, folders, and names that are no text and so cannot be told to the ledger."""
+    return not entry.name.startswith(".") and entry.name.isprintable() and entry.is_file(follow_symlinks=False)
 
 
 class MessageFiles:
     """Opens message files afresh. The folders are listed only for a message that has unusual flags."""
 
     def __init__(self, folder: Path) -> None:
+        """Open nothing yet."""
         self._folder = folder
-        self._listing: dict[str, Path] | None = None
-        self._listings_left = 2  # a reader may rename files while we list them
+        self._listing: dict[str, Path] = {}
+
+    def __reduce__(self) -> tuple[type[MessageFiles], tuple[Path]]:
+        """Travel to another process without what was listed, which may be long."""
+        return MessageFiles, (self._folder,)
 
     def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
         """Yield the canonical form of each message in order, or what is wrong with it."""
+        listings = iter((self._list, self._list))  # a reader may rename files while we list them
         for locator in locators:
             if not isinstance(locator, MaildirLocator):
                 raise TypeError(f"not a place in a Maildir: {locator}")
             doing = f"reading the message {locator.base_name} in {self._folder}"
             try:
-                handle = self._opened(locator.base_name)
+                handle = self._opened(locator.base_name, listings)
             except OSError as error:
                 yield storage_error(error, doing)
                 continue
@@ -49,34 +73,33 @@ class MessageFiles:
             finally:
                 os.close(handle)
 
-    def _opened(self, base: str) -> int | None:
+    def _opened(self, base: str, listings: Iterator[Callable[[], None]]) -> int | None:
+        """Open a message's file where it usually is, or else where a listing, made anew if need be, has it."""
         for place in _USUAL_PLACES:
             if (handle := _open(self._folder / place.format(base))) is not None:
                 return handle
         while True:
-            if self._listing is not None and base in self._listing:
-                handle = _open(self._listing[base])
-                if handle is not None:
-                    return handle
-            if not self._listings_left:
+            if base in self._listing and (handle := _open(self._listing[base])) is not None:
+                return handle
+            again = next(listings, None)
+            if again is None:
                 return None
-            self._listings_left -= 1
-            self._listing = self._listed()
+            again()
 
-    def _listed(self) -> dict[str, Path]:
-        files: dict[str, Path] = {}
-        for name in ("new", "cur"):
-            try:
-                with os.scandir(self._folder / name) as entries:
-                    files.update({base_of(entry.name): Path(entry.path) for entry in entries})
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-        return files
+    def _list(self) -> None:
+        self._refuse_if_away()
+        self._listing = message_files(self._folder)
+
+    def _refuse_if_away(self) -> None:
+        if not (self._folder / "new").is_dir() and not (self._folder / "cur").is_dir():
+            raise away_error(f"the Maildir {self._folder}")
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Say how many of these messages have no file any more, without opening any."""
-        names = self._listed().keys()
-        return sum(isinstance(locator, MaildirLocator) and locator.base_name not in names for locator in locators)
+        self._list()
+        return sum(
+            isinstance(locator, MaildirLocator) and locator.base_name not in self._listing for locator in locators
+        )
 
     def _gone(self, base: str) -> FerryError:
         return GoneError(

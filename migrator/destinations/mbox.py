@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
+    MISSING,
     Anchor,
     BatchLimits,
     Finding,
@@ -36,6 +37,7 @@ from migrator.destinations.files import (
     Device,
     Patience,
     Step,
+    away_error,
     create_file,
     folder_facts,
     lock_file,
@@ -141,8 +143,10 @@ class MboxDestination:
     def recover(self, recollection: Recollection) -> Iterator[Finding]:
         """Tell what is in the folder beyond what is remembered, and cut a torn tail that an intent explains.
 
-        May be asked again, with a newer recollection. A volume that was touched is not written to before then.
+        May be asked again, with a newer recollection. A volume that was touched is not written to before then. Where
+        none of the remembered volumes is there, nothing is told and ``AwayError`` raised.
         """
+        self._refuse_if_away(recollection)
         recovery = Recovery(
             self.folder,
             self._state_dir / "torn" / self._key,
@@ -160,11 +164,17 @@ class MboxDestination:
                 self._note(finding)
                 yield finding
 
+    def _refuse_if_away(self, recollection: Recollection) -> None:
+        """Raise where all volumes with something in them are missing, and that is not known yet of any of them."""
+        expected = [one for one in recollection.volumes if one.end and one.changed_stamp != MISSING]
+        if expected and not any(regular_file(self.folder / one.name) for one in recollection.volumes):
+            raise away_error(f"the archive {self.folder}", recollection.known.copies_known())
+
     def _note(self, finding: Finding) -> None:
         match finding:
             case VolumeSeen(record) | VolumeChanged(record, _):
                 self._known[record.name] = record
-            case VolumeTouched(record):
+            case VolumeTouched(record, _):
                 self._known[record.name] = replace(record, state=VolumeState.CHANGED)
             case _:
                 return
@@ -220,11 +230,7 @@ class MboxDestination:
     def _choose_target(self, month: str) -> _Target:
         """Take the month's last volume if it may be appended to, else a new one."""
         if self._known and not self.folder.is_dir():
-            raise FerryError(
-                Kind.ARCHIVE,
-                f"the archive folder {self.folder} is missing",
-                cure="mount the disk it is on; if it is gone for good, create the folder again",
-            )
+            raise away_error(f"the archive {self.folder}")
         on_disk = names_on_disk(self.folder)
         ours = [name for name in on_disk if (parts := month_and_number(name)) and parts[0] == month]
         last = max(ours, key=lambda name: month_and_number(name) or ("", 0), default=None)
@@ -378,7 +384,8 @@ class MboxDestination:
         """Yield what stands at each locator now, in order, read from the device through handles of its own.
 
         Damage to a record's frame (its From_ line, its closing line feed, its length) is a ``mismatch``. A long
-        message comes as a body that reads the volume while it is consumed, and may raise ``FerryError`` then.
+        message comes as a body that reads the volume while it is consumed, and may raise ``FerryError`` then. Where
+        there is no volume at all, ``AwayError`` is raised.
         """
         with RecordReader(self.folder) as reader:
             yield from reader.read(locators)

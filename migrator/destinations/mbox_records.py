@@ -19,6 +19,7 @@ from migrator.destinations.files import (
     PIECE,
     Device,
     Step,
+    away_error,
     drop_cache,
     pieces_of,
     read_range,
@@ -26,7 +27,7 @@ from migrator.destinations.files import (
     write_all,
 )
 from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
-from migrator.destinations.volumes import OpenVolume
+from migrator.destinations.volumes import OpenVolume, holds_volumes
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MboxLocator, Message
 
@@ -114,6 +115,8 @@ class RecordReader:
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
+            if not holds_volumes(self._folder):
+                raise away_error(f"the archive {self._folder}") from None
             return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
         except OSError as error:
             return storage_error(error, f"opening the volume {path}")

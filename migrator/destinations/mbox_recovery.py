@@ -2,10 +2,14 @@
 
 A volume whose stamp is the remembered one is not even opened. One that grew is read from its remembered end on, after
 an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are told as
-``Found``. Bytes are cut in one case only: a record is not whole, and an open intent explains it and all that follows,
-which is to say that its From_ line is one that we were about to write, from that place on, that nothing in it looks
-like another writer's From_ line, and that what follows up to the end of the file is of that intent, whole or torn too
-(after a power cut the end of a batch may be on the disk and its middle not). They are copied to the state folder first.
+``Found``. One that was touched in any other way is read from its beginning, and all its records are told: what stands
+there is known then, wherever it stands. A volume that is not right, or not there, is looked at again as soon as its
+stamp is another one.
+
+Bytes are cut in one case only: a record is not whole, and an open intent explains it and all that follows, which is to
+say that its From_ line is one that we were about to write, from that place on, that nothing in it looks like another
+writer's From_ line, and that what follows up to the end of the file is of that intent, whole or torn too (after a
+power cut the end of a batch may be on the disk and its middle not). They are copied to the state folder first.
 Everything else is left as it is; a volume whose end is no border between records is CLOSED, so that nothing is ever
 glued to it.
 """
@@ -20,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrator.destinations import (
+    MISSING,
     Finding,
     Found,
     Intent,
@@ -66,8 +71,8 @@ STREAM_ABOVE = 1 << 20
 _TELL_EVERY = 5_000
 _OUR_FRAME = 400
 _CURE = (
-    "bring the volume back from a backup, or accept it as it is once you have looked; "
-    "nothing is written to it and nothing that stands in it is deleted at its source until then"
+    "bring it back, which is all that is needed then; if it is lost for good, `mailferry repair` stores again what "
+    "stood in it"
 )
 _SOMEBODYS_FROM_LINE = re.compile(
     rb"From [^\n]{0,400}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[ ,]+"
@@ -135,77 +140,114 @@ class Recovery:
         if known is None:
             if status is not None:
                 yield from self._unknown(name)
-        elif known.state is VolumeState.CHANGED:
-            return
         elif status is None:
-            yield _changed(known, f"the volume {self.folder / name} is missing or is no longer a regular file")
-        elif status.st_size < known.end:
-            yield _changed(
-                known,
-                f"the volume {self.folder / name} has shrunk: it has {status.st_size} bytes, and {known.end} are known",
-            )
-        elif stamp_of(status) != known.stamp:
+            if known.changed_stamp != MISSING:
+                yield self._missing(known)
+        elif stamp_of(status) == known.stamp:
+            yield from self._as_known(known)
+        elif stamp_of(status) != known.changed_stamp:
             yield from self._touched(known)
-        elif known.state is VolumeState.OPEN and name in self.distrusted:
-            yield VolumeSeen(replace(known, state=VolumeState.CLOSED))
 
     def _unknown(self, name: str) -> Iterator[Finding]:
         with opened(self.folder, name, self.patience) as volume:
             if begins_like_mbox(volume.handle) or self._evidence_of(name) is not None:
                 yield from self._appended(volume, VolumeRecord(name, 0, b"", ""))
 
+    def _missing(self, known: VolumeRecord) -> VolumeChanged:
+        what = f"the volume {self.folder / known.name} is missing or is no longer a regular file"
+        record = replace(known, state=VolumeState.CHANGED, changed_stamp=MISSING)
+        return VolumeChanged(record, FerryError(Kind.ARCHIVE, what, cure=_CURE))
+
+    def _as_known(self, known: VolumeRecord) -> Iterator[VolumeSeen]:
+        """Tell the state of a volume that nobody has touched, where that is another than the ledger knows."""
+        match known.state:
+            case VolumeState.CHANGED:  # it was away
+                with opened(self.folder, known.name, self.patience) as volume:
+                    yield VolumeSeen(replace(known, state=self._state_at_end(volume), changed_stamp=""))
+            case VolumeState.OPEN if known.name in self.distrusted:
+                yield VolumeSeen(replace(known, state=VolumeState.CLOSED))
+
+    def _state_at_end(self, volume: OpenVolume) -> VolumeState:
+        """Say whether a volume may be appended to as far as its end and its past tell."""
+        is_open = ends_at_border(volume.handle, volume.end) and volume.name not in self.distrusted
+        return VolumeState.OPEN if is_open else VolumeState.CLOSED
+
     def _touched(self, known: VolumeRecord) -> Iterator[Finding]:
         with opened(self.folder, known.name, self.patience) as volume:
-            if volume.end == known.end and not self._is_our_doing(volume, known):
-                yield VolumeTouched(volume.record(state=known.state))
-                return
-            if tail_digest(volume.handle, known.end) != known.tail_digest:
-                path = self.folder / known.name
-                yield _changed(known, f"the volume {path} was rewritten: the bytes before {known.end} are others now")
-                return
-            yield from self._appended(volume, known)
+            if problem := self._problem(volume, known):
+                yield from self._reread(volume, known, problem)
+            elif self._has_only_grown(volume, known):
+                yield from self._appended(volume, known)
+            else:
+                yield from self._reread(volume, known)
 
-    def _is_our_doing(self, volume: OpenVolume, known: VolumeRecord) -> bool:
+    def _problem(self, volume: OpenVolume, known: VolumeRecord) -> str:
+        """Say what is wrong with a volume by its size and by the end of its known part; often nothing."""
+        path = self.folder / known.name
+        if volume.end < known.end:
+            return f"the volume {path} has shrunk: it has {volume.end} bytes, and {known.end} are known"
+        if tail_digest(volume.handle, known.end) != known.tail_digest:
+            return f"the volume {path} was rewritten: the bytes before {known.end} are others now"
+        return ""
+
+    def _has_only_grown(self, volume: OpenVolume, known: VolumeRecord) -> bool:
+        """Tell whether what was known need not be read again: it was right, and nobody has replaced the file."""
+        if known.state is VolumeState.CHANGED or _is_another_file(known.stamp, stamp_of(os.fstat(volume.handle))):
+            return False
+        return volume.end > known.end or self._is_our_doing(volume)
+
+    def _is_our_doing(self, volume: OpenVolume) -> bool:
         """Tell whether a batch of ours was undone here, which leaves the length and changes the time."""
         evidence = self._evidence_of(volume.name)
-        is_same_file = known.stamp.partition(":")[0] == str(os.fstat(volume.handle).st_ino)
-        return is_same_file and evidence is not None and evidence.is_anchored_here and evidence.offset == volume.end
+        return evidence is not None and evidence.is_anchored_here and evidence.offset == volume.end
 
     def _evidence_of(self, name: str) -> Evidence | None:
         return Evidence.about(name, self.intents)
 
-    # ------------------------------------------------------------------------------ what was appended
+    # ------------------------------------------------------------------------------- what stands there
 
     def _appended(self, volume: OpenVolume, known: VolumeRecord) -> Iterator[Finding]:
         """Tell the records from the known end on, and then the volume's new end."""
-        self._make_durable(volume)
         evidence = self._evidence_of(volume.name)
-        end, told = volume.end, 0
-        is_border = volume.end == known.end or ends_at_border(volume.handle, volume.end)
+        for told, finding in enumerate(self._records(volume, known, known.end, evidence), 1):
+            yield finding
+            if told % _TELL_EVERY == 0 and isinstance(finding, Found) and isinstance(finding.locator, MboxLocator):
+                # No stamp: this is on the way, and must not look finished should the process die here.
+                end = finding.locator.offset + finding.locator.length
+                yield VolumeSeen(replace(volume.record(end=end, state=known.state), stamp=""))
+
+    def _reread(self, volume: OpenVolume, known: VolumeRecord, problem: str = "") -> Iterator[Finding]:
+        """Tell all records, and then what the volume is now; where there is a problem already, nothing is cut."""
+        evidence = None if problem else self._evidence_of(volume.name)
+        for finding in self._records(volume, known, 0, evidence):
+            yield VolumeTouched(finding.record, problem) if isinstance(finding, VolumeSeen) else finding
+
+    def _records(
+        self, volume: OpenVolume, known: VolumeRecord, begin: int, evidence: Evidence | None
+    ) -> Iterator[Found | VolumeSeen]:
+        """Tell the whole records from an offset on, and then how far the volume is right."""
+        self._make_durable(volume)
+        end = volume.end
+        is_as_long = volume.end == known.end and known.state is not VolumeState.CHANGED
+        state = VolumeState.OPEN if is_as_long else self._state_at_end(volume)
         doubtful: list[tuple[Span, Found | None]] = []
-        for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), known.end, volume.end):
+        for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), begin, volume.end):
             found = _found(volume, span) if span.is_readable else None
             doubtful.append((span, found))
             if evidence and self._is_torn_from(volume, doubtful, evidence):
                 if not span.is_last:
                     continue
                 self._cut(volume, doubtful[0][0].offset)
-                end, is_border = volume.end, True
+                end, state = volume.end, VolumeState.OPEN
                 break
-            for _, safe in doubtful:
-                if safe is not None:
-                    yield safe
-                    told += 1
+            yield from (safe for _, safe in doubtful if safe is not None)
             doubtful.clear()
             if span.is_last:
                 end = span.end if found else span.offset
-                is_border = is_border or _is_meant(found, evidence)
-            elif told % _TELL_EVERY == 0 and told:
-                # No stamp: this is on the way, and must not look finished should the process die here.
-                yield VolumeSeen(replace(volume.record(end=span.end, state=known.state), stamp=""))
-        state = known.state if is_border and volume.name not in self.distrusted else VolumeState.CLOSED
-        record = volume.record(end=end, state=state)
-        yield VolumeTouched(record) if _is_another_file(known.stamp, record.stamp) else VolumeSeen(record)
+                state = VolumeState.OPEN if _is_meant(found, evidence) else state
+        if known.state is VolumeState.CLOSED or volume.name in self.distrusted:
+            state = VolumeState.CLOSED
+        yield VolumeSeen(volume.record(end=end, state=state))
 
     def _make_durable(self, volume: OpenVolume) -> None:
         try:
@@ -271,10 +313,6 @@ class Recovery:
         finally:
             os.close(copy)
         self.step("mbox.tail-saved")
-
-
-def _changed(known: VolumeRecord, what: str) -> VolumeChanged:
-    return VolumeChanged(replace(known, state=VolumeState.CHANGED), FerryError(Kind.ARCHIVE, what, cure=_CURE))
 
 
 def _is_another_file(known_stamp: str, stamp: str) -> bool:

@@ -115,6 +115,11 @@ def regular_file(path: Path) -> os.stat_result | None:
     return status if is_regular_file(status) else None
 
 
+def holds_volumes(folder: Path) -> bool:
+    """Tell whether there is any file in the folder that may be a volume."""
+    return any(regular_file(folder / name) is not None for name in names_on_disk(folder))
+
+
 @contextmanager
 def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
     """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""

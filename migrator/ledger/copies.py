@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from migrator.comparing import Compared, KnownRecord
 from migrator.destinations import (
     Anchor,
     Found,
@@ -28,6 +29,7 @@ from migrator.destinations import (
 )
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
 from migrator.ledger.places import PlacesLedger
+from migrator.ledger.remains import note_relocated, note_replaced, without_remains
 from migrator.model import (
     CopyState,
     Digest,
@@ -131,16 +133,19 @@ class CopiesLedger(PlacesLedger):
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
 
         Each message comes with what recovery will recognise it by. None of them may have a copy here already, but for
-        one that is GONE, in whose place the new one comes.
+        one that is GONE, in whose place the new one comes, or DAMAGED, which is that again should nothing be stored.
         """
         text = json.dumps({"type": type(anchor).__name__, **asdict(anchor)})
         with self._connection.transaction() as sql:
-            self._forget_gone(sql, [message.digest for message, _ in messages])
+            digests = [message.digest for message, _ in messages]
+            self._forget_gone(sql, digests)
+            replaced = self._damaged(sql, digests)
             intent_id = sql.execute(
                 "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
                 (self.destination_id, text, now),
             ).lastrowid
-            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages])
+            fresh = [message for message in messages if message[0].digest not in replaced] if replaced else messages
+            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in fresh])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
             sql.execute(
                 "insert into copies (id, destination_id, content_id, state, intent_id)"
@@ -148,10 +153,15 @@ class CopiesLedger(PlacesLedger):
                 (last + 1, self.destination_id, intent_id, json.dumps(contents)),
             )
             sql.executemany(
-                "update copies set recognition = ? where id = ?",
-                [(sign, number) for number, (_, sign) in enumerate(messages, last + 1) if sign],
+                "update copies set state = 'intended', intent_id = ? where id = ?",
+                [(intent_id, number) for number in replaced.values()],
             )
-            return {m.digest: number for number, (m, _) in enumerate(messages, last + 1)}
+            numbers = replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
+            sql.executemany(
+                "update copies set recognition = ? where id = ?",
+                [(sign, numbers[message.digest]) for message, sign in messages if sign],
+            )
+            return numbers
 
     def _forget_gone(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"
@@ -161,15 +171,29 @@ class CopiesLedger(PlacesLedger):
                 [(self.destination_id, digest) for digest in digests],
             )
 
+    def _damaged(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> dict[Digest, int]:
+        """Return the numbers of the copies of these contents that are DAMAGED."""
+        any_damaged = f"select 1 from copies where destination_id = ? and state = 'damaged' and {IN_DOUBT} limit 1"
+        if sql.execute(any_damaged, (self.destination_id,)).fetchone() is None:
+            return {}
+        rows = sql.execute(
+            f"select c.digest, k.id from {THE_CONTENTS} join copies k on k.content_id = c.id"
+            " where k.destination_id = ? and k.state = 'damaged'",
+            (*places(digests), self.destination_id),
+        )
+        return dict(rows.fetchall())
+
     def stored(self, copies: Sequence[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
         """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
+            note_replaced(sql, [copy_id for copy_id, _ in copies])
             for kind, columns in _PLACE.items():
                 place = ", ".join(f"{column} = ?" for column in columns)
                 sql.executemany(
-                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored' where id = ?",
+                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored',"
+                    " proof = 'none', reason = '', verified_at = null where id = ?",
                     [(*_place(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
                 )
             self._drop_intents(sql)
@@ -196,6 +220,17 @@ class CopiesLedger(PlacesLedger):
         """Return the copies that stand here as far as is known and were never judged, in archive order."""
         return self._some_copies("k.state = 'stored'")
 
+    def stored_in_vain(self, digests: Sequence[Digest]) -> set[Digest]:
+        """Return those of these contents whose copies were stored anew before, and have not been proven since."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select c.digest from {THE_CONTENTS} join copies k on k.content_id = c.id and k.destination_id = ?"
+                " where k.verified_at is null and exists (select 1 from remains r"
+                "  where r.destination_id = k.destination_id and r.content_id = k.content_id)",
+                (*places(digests), self.destination_id),
+            )
+            return {digest for (digest,) in rows}
+
     def in_doubt(self, state: CopyState) -> list[StoredCopy]:
         """Return the copies that are UNPROVEN, DAMAGED or GONE, in archive order."""
         return self._some_copies(f"k.state = '{state}' and {IN_DOUBT.replace('state', 'k.state')}")
@@ -211,13 +246,16 @@ class CopiesLedger(PlacesLedger):
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
 
-        One that was found in another place than a DAMAGED or GONE copy of it stands in for that from now on.
+        One that was found in another place than a DAMAGED or GONE copy of it stands in for that from now on. What a
+        damaged record has become is no message, once its message stands elsewhere.
         """
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
             remaining = iter(copies)
             while chunk := list(islice(remaining, _CHUNK)):
+                chunk = without_remains(sql, self.destination_id, chunk)
+                note_relocated(sql, self.destination_id, chunk)
                 note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
                 for kind, columns in _PLACE.items():
                     sql.executemany(
@@ -242,8 +280,13 @@ class CopiesLedger(PlacesLedger):
 
     def _drop_intents(self, sql: sqlite3.Connection) -> None:
         mine = "(select id from intents where destination_id = ?)"
-        sql.execute(f"delete from copies where intent_id in {mine} and state = 'intended'", (self.destination_id,))
-        sql.execute(f"update copies set intent_id = null where intent_id in {mine}", (self.destination_id,))
+        is_nowhere = "coalesce(volume_id, base_name, uid) is null"
+        intended = f"intent_id in {mine} and state = 'intended'"
+        sql.execute(f"delete from copies where {intended} and {is_nowhere}", (self.destination_id,))
+        sql.execute(f"update copies set state = 'damaged' where {intended}", (self.destination_id,))
+        sql.execute(
+            f"update copies set intent_id = null, recognition = null where intent_id in {mine}", (self.destination_id,)
+        )
         sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
 
     def volume_changed(self, record: VolumeRecord, problem: str) -> None:
@@ -269,10 +312,89 @@ class CopiesLedger(PlacesLedger):
             )
             sql.execute("update maildrops set settled_key = null")
 
-    def volume_accepted(self, record: VolumeRecord) -> None:
-        """Note that a volume is right as it stands now."""
+    def volume_accepted(self, record: VolumeRecord, found: Iterable[Found] = ()) -> None:
+        """Note that a volume is right as it stands now, with what was found in it."""
+        self.found(found, [record])
+
+    def copies_known(self) -> int:
+        """Return how many copies are known to stand here, whatever they were last found to be worth."""
+        with self._connection.reading() as sql:
+            (count,) = sql.execute(
+                "select count(*) from copies where destination_id = ? and state != 'intended' and state != 'gone'",
+                (self.destination_id,),
+            ).fetchone()
+        return int(count)
+
+    def base_names(self) -> Iterator[str]:
+        """Yield the base names under which copies are known to stand in a Maildir."""
+        last = ""
+        while True:
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    "select base_name from copies where destination_id = ? and base_name > ? and state != 'gone'"
+                    " order by base_name limit ?",
+                    (self.destination_id, last, 50_000),
+                ).fetchall()
+            if not rows:
+                return
+            yield from (name for (name,) in rows)
+            (last,) = rows[-1]
+
+    def vanished(self, base_names: Sequence[str], reason: str) -> None:
+        """Note that messages of a Maildir are there no more: GONE."""
         with self._connection.transaction() as sql:
-            self._note_volumes(sql, [record])
+            sql.executemany(
+                "update copies set state = 'gone', proof = 'none', reason = ?"
+                " where destination_id = ? and base_name = ? and state != 'gone'",
+                [(reason, self.destination_id, name) for name in base_names],
+            )
+            sql.execute("update maildrops set settled_key = null")
+
+    def damaged_to_be_read_again(self) -> list[StoredCopy]:
+        """Return the DAMAGED copies, in archive order; a changed volume is read as a whole when it looks otherwise."""
+        return self._some_copies(
+            f"k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')} and v.state is not 'changed'"
+        )
+
+    def records_in(self, volume: str) -> list[KnownRecord]:
+        """Return the copies that are known to stand in a volume with what their contents can be told by."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"
+                " from volumes v join copies k on k.volume_id = v.id join contents c on c.id = k.content_id"
+                " where v.destination_id = ? and v.name = ? order by k.offset",
+                (self.destination_id, volume),
+            )
+            return [
+                KnownRecord(copy_id, digest, header_digest, message_id, CopyState(state), MboxLocator(*place))
+                for copy_id, digest, header_digest, message_id, state, *place in rows
+            ]
+
+    def volume_reread(self, record: VolumeRecord, compared: Compared, problem: str) -> None:
+        """Note what a volume holds that is not as it was known: CHANGED, with every copy where it stands now.
+
+        Its stamp of when it was right is forgotten: it does not describe any more what is known of it.
+        """
+        with self._connection.transaction() as sql:
+            self.volume_changed(replace(record, changed_stamp=record.stamp), problem)
+            sql.execute(
+                "update volumes set stamp = '' where destination_id = ? and name = ?",
+                (self.destination_id, record.name),
+            )
+            self._place_again(sql, [*compared.moved, *compared.healed])
+            self.found(compared.strangers, [])
+            sql.executemany(
+                "update copies set state = 'damaged', proof = 'none', reason = ? where id = ?",
+                [(f"{record.name} no longer holds it", copy.copy_id) for copy in compared.lost],
+            )
+
+    def _place_again(self, sql: sqlite3.Connection, found: Iterable[Found]) -> None:
+        volume_ids = self._volume_ids(sql)
+        sql.executemany(
+            "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, state = 'stored'"
+            " where destination_id = ? and content_id = (select id from contents where digest = ?)",
+            [(*_place(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
+        )
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""

@@ -25,11 +25,11 @@ class PlacesLedger:
         self.destination_id = destination_id
 
     def unknown_names(self, base_names: Sequence[str]) -> list[str]:
-        """Return those of a Maildir's base names under which no copy is known, in order."""
+        """Return those of a Maildir's base names under which no copy is known to stand, in order."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select value from json_each(?) where value not in (select base_name from copies"
-                " where destination_id = ? and base_name = value)",
+                "select value from json_each(?) where not exists (select 1 from copies"
+                " where destination_id = ? and base_name = value and state != 'gone')",
                 (json.dumps(base_names), self.destination_id),
             )
             return [name for (name,) in rows]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
+from migrator.destinations.maildir_names import base_of
 from migrator.ledger.copies import IN_DOUBT
 from migrator.model import mailbox_identity
 
@@ -35,9 +36,10 @@ _FIRST_COPY_MOVES = {
 }
 _JUDGEMENTS = ("verified", "unproven", "damaged", "gone")
 _LEGAL_COPY_MOVES = {
-    "intended": ("stored",),
+    "intended": ("stored", "damaged"),
     "stored": ("stored", *_JUDGEMENTS),
     **dict.fromkeys(_JUDGEMENTS, ("stored", *_JUDGEMENTS)),
+    "damaged": ("stored", *_JUDGEMENTS, "intended"),
 }
 _LEGAL_MESSAGE_MOVES = {
     "listed": ("listed", "copied", "quarantined", "vanished"),
@@ -137,8 +139,15 @@ def m004_evidence(sql: Connection) -> None:
     sql.execute("drop table kept_copies")
     for statement in _EVIDENCE:
         sql.execute(statement)
+    _name_files_alike(sql)
     sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
     _spell_mailboxes_alike(sql)
+
+
+def _name_files_alike(sql: Connection) -> None:
+    """Know the files of Maildirs by what no mail program appends to their names."""
+    named = sql.execute("select id, base_name from copies where base_name like '%,%'").fetchall()
+    sql.executemany("update copies set base_name = ? where id = ?", [(base_of(name), number) for number, name in named])
 
 
 def _spell_mailboxes_alike(sql: Connection) -> None:
@@ -403,6 +412,8 @@ _EVIDENCE = (
     "alter table maildrops add column clock_doubted_at real",
     # The stamp under which a changed volume was last found changed.
     "alter table volumes add column changed_stamp text not null default ''",
+    # Whatever it describes, it is looked at again: an earlier release kept the stamp of what it found changed.
+    "update volumes set stamp = '' where state = 'changed'",
     # Up to where a mailbox was looked through, and what stands there without being known as a copy.
     "alter table destinations add column uid_validity integer",
     "alter table destinations add column uid_next integer",
@@ -414,6 +425,19 @@ _EVIDENCE = (
         primary key (destination_id, uid)
     ) strict, without rowid""",
     "create index strangers_by_message_id on strangers (destination_id, message_id, octets)",
+    # Where damaged records stand whose messages were stored anew: what is read there is no message of its own.
+    """create table remains (
+        destination_id integer not null references destinations,
+        content_id integer not null references contents,
+        volume_id integer references volumes,
+        offset integer,
+        length integer,
+        frame_crc integer,
+        base_name text
+    ) strict""",
+    "create index remains_by_volume on remains (volume_id, offset)",
+    "create index remains_by_content on remains (destination_id, content_id)",
+    "create index remains_by_base_name on remains (destination_id, base_name)",
     """create trigger messages_deleted_unread before update of state on messages
         when new.state = 'delete-requested'
         and new.read_in is not (select session from maildrops where id = new.maildrop_id)

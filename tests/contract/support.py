@@ -14,8 +14,10 @@ from migrator.destinations import (
     Found,
     Intended,
     Intent,
+    NothingKnown,
     Recollection,
     Stored,
+    Vanished,
     VolumeChanged,
     VolumeRecord,
     VolumeSeen,
@@ -23,7 +25,7 @@ from migrator.destinations import (
 )
 from migrator.digest import digest_of, header_block, header_facts
 from migrator.errors import FerryError
-from migrator.model import Body, Digest, Locator, MemoryBody, Message
+from migrator.model import Body, Digest, Locator, MaildirLocator, MemoryBody, Message
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -66,7 +68,7 @@ class Pieces:
 
 
 @dataclass
-class Memory:
+class Memory(NothingKnown):
     """Remembers a destination as the ledger does: volumes, copies, and the intents with no known outcome."""
 
     volumes: dict[str, VolumeRecord] = field(default_factory=dict)
@@ -78,7 +80,18 @@ class Memory:
     @property
     def recollection(self) -> Recollection:
         """What ``recover`` is told."""
-        return Recollection(tuple(self.volumes.values()), tuple(self.intents))
+        return Recollection(tuple(self.volumes.values()), tuple(self.intents), self)
+
+    def copies_known(self) -> int:
+        return len(self.copies)
+
+    def base_names(self) -> Iterator[str]:
+        places = [place for places in self.copies.values() for place in places]
+        return (place.base_name for place in places if isinstance(place, MaildirLocator))
+
+    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
+        known = set(self.base_names())
+        return [name for name in base_names if name not in known]
 
     def intend(self, destination: Destination, anchor: Anchor, messages: Sequence[Message]) -> None:
         """Note what is about to be stored."""
@@ -107,11 +120,18 @@ class Memory:
                 case VolumeTouched(record):
                     self.touched.append(finding)
                     self._note_volumes([record])
+                case Vanished(base_names):
+                    self._forget(base_names)
                 case VolumeChanged(record, _):
                     self.changed.append(finding)
                     self._note_volumes([record])
         self.intents.clear()
         return taken
+
+    def _forget(self, base_names: Sequence[str]) -> None:
+        for digest, places in list(self.copies.items()):
+            kept = [one for one in places if not (isinstance(one, MaildirLocator) and one.base_name in base_names)]
+            self.copies[digest] = kept
 
     def _note_volumes(self, records: Iterable[VolumeRecord]) -> None:
         self.volumes.update({record.name: record for record in records})

@@ -7,15 +7,16 @@ import mailbox
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from migrator.destinations import Found, MaildirAnchor, VolumeChanged, VolumeSeen
+from migrator.destinations import Found, MaildirAnchor, Vanished, VolumeSeen, VolumeState
 from migrator.destinations.files import Device
 from migrator.destinations.maildir import STEPS, MaildirDestination
-from migrator.errors import FerryError, Kind
+from migrator.errors import AwayError, FerryError, Kind
 from migrator.model import MaildirLocator
 from tests.contract.support import NOW, Memory, Pieces, content_of, message, names_in, path_of, recover, simple, store
 
@@ -170,9 +171,10 @@ def test_many_files_are_told_in_portions_that_can_be_noted_on_the_way(open_maild
     findings = recover(open_maildir(device=Device(fsync=lambda handle: None)), Memory())
     seen = [finding for finding in findings if isinstance(finding, VolumeSeen)]
     assert (len(findings), len(seen)) == (5_005, 2)
-    interrupted = Memory(volumes={seen[0].record.name: seen[0].record})
+    interrupted = Memory()
+    interrupted.take(findings[:5_001])
     again = recover(open_maildir(device=Device(fsync=lambda handle: None)), interrupted)
-    assert len(again) == 5_005, "a first look that was cut short begins anew"
+    assert len(again) == 4, "a first look that was cut short goes on"
 
 
 # ---------------------------------------------------------------------------------------------- crashes
@@ -230,18 +232,82 @@ def test_only_what_an_intent_explains_is_swept_from_tmp(open_maildir: Open, fold
     assert names_in(folder / "tmp") == ["1795000000.1.somebody"]
 
 
-def test_a_missing_maildir_is_an_archive_error_and_nothing_is_put_in_its_place(
+@pytest.mark.parametrize("is_mount_point_there", [False, True])
+def test_a_maildir_that_is_away_is_an_archive_error_and_fine_when_it_is_back(
+    open_maildir: Open, folder: Path, memory: Memory, is_mount_point_there: bool
+) -> None:
+    known = dict(memory.volumes)
+    folder.rename(folder.with_name("unmounted"))
+    if is_mount_point_there:
+        folder.mkdir()
+    maildir = open_maildir()
+    with pytest.raises(AwayError, match="is its disk mounted") as caught:
+        recover(maildir, memory)
+    assert caught.value.kind is Kind.ARCHIVE
+    with pytest.raises(AwayError):
+        store(maildir, memory, [simple(1)])
+    with pytest.raises(AwayError):
+        list(maildir.read([place_of(memory, 0)]))
+    assert list(folder.parent.glob("alice/*")) == []
+    assert memory.volumes == known
+    if is_mount_point_there:
+        folder.rmdir()
+    folder.with_name("unmounted").rename(folder)
+    memory.intents.clear()
+    assert recover(open_maildir(), memory) == []
+    store(open_maildir(), memory, [simple(1)])
+
+
+def test_a_maildir_that_an_earlier_release_refused_is_looked_at_again(open_maildir: Open, memory: Memory) -> None:
+    [record] = memory.volumes.values()
+    memory.volumes[record.name] = replace(record, state=VolumeState.CHANGED)
+    assert recover(open_maildir(), memory) == [VolumeSeen(record)]
+
+
+# ------------------------------------------------------------------------- other names, other ledgers
+
+
+@pytest.mark.parametrize(
+    "name", ["{},U=12:2,S", "{},U=3", "{},S=17,W=19:2,", "{},S=1,W=2,U=3:2,RS", "{};2,S", "{}!2,S"]
+)
+def test_what_programs_append_to_a_name_makes_no_other_message(
+    open_maildir: Open, folder: Path, memory: Memory, name: str
+) -> None:
+    locator = place_of(memory, 0)
+    (folder / "new" / locator.base_name).rename(folder / "cur" / name.format(locator.base_name))
+    assert [type(finding) for finding in recover(open_maildir(), memory)] == [VolumeSeen]
+    (copy,) = open_maildir().read([locator])
+    assert content_of(copy) == content_of(simple(0).body)
+    assert open_maildir().count_missing([locator]) == 0
+
+
+def test_a_message_of_others_with_sizes_in_its_name_is_read_by_what_is_left_of_it(
     open_maildir: Open, folder: Path, memory: Memory
 ) -> None:
-    folder.rename(folder.with_name("unmounted"))
+    (folder / "new" / "1795000000.M1P2.host,S=18,W=20").write_bytes(THEIRS)
+    (found,) = [one for one in recover(open_maildir(), memory) if isinstance(one, Found)]
+    assert found.locator == MaildirLocator("1795000000.M1P2.host")
+    (copy,) = open_maildir().read([found.locator])
+    assert content_of(copy) == THEIRS.replace(b"\n", b"\r\n")
+
+
+def test_an_older_ledger_or_that_of_another_machine_finds_what_it_does_not_know(
+    open_maildir: Open, folder: Path, memory: Memory
+) -> None:
+    older = Memory(volumes=dict(memory.volumes), copies=dict(memory.copies))
+    store(open_maildir(), memory, [simple(1), simple(2)])
+    found = [one.digest for one in recover(open_maildir(), older) if isinstance(one, Found)]
+    assert sorted(found) == sorted([simple(1).digest, simple(2).digest])
+    assert recover(open_maildir(), older) == []
+
+
+def test_what_is_no_longer_there_is_told(open_maildir: Open, folder: Path, memory: Memory) -> None:
     maildir = open_maildir()
-    (finding,) = recover(maildir, memory)
-    assert isinstance(finding, VolumeChanged)
-    assert str(folder) in str(finding.error)
-    with pytest.raises(FerryError) as caught:
-        store(maildir, memory, [simple(1)])
-    assert caught.value.kind is Kind.ARCHIVE
-    assert not folder.exists()
+    store(maildir, memory, [simple(1)])
+    gone = place_of(memory, 1).base_name
+    (folder / "new" / gone).unlink()
+    assert [one for one in recover(open_maildir(), memory) if isinstance(one, Vanished)] == [Vanished((gone,))]
+    assert recover(open_maildir(), memory) == []
 
 
 # -------------------------------------------------------------------------------------- failing devices

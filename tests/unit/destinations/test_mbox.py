@@ -16,7 +16,7 @@ import pytest
 from migrator.destinations import Found, MboxAnchor, VolumeSeen, VolumeState
 from migrator.destinations.files import Device
 from migrator.destinations.mbox import STEPS, MboxDestination
-from migrator.errors import FerryError, Kind
+from migrator.errors import AwayError, FerryError, Kind
 from tests.contract.support import (
     NOW,
     Memory,
@@ -179,11 +179,14 @@ def test_numbers_go_on_beyond_999(open_mbox: Open, folder: Path, memory: Memory)
 
 def test_the_number_of_a_lost_volume_is_not_used_again(open_mbox: Open, folder: Path, memory: Memory) -> None:
     store(open_mbox(), memory, [simple(1)])
-    (folder / "2026-11-001.mbox").unlink()
-    mbox = open_mbox()
+    mbox = open_mbox(volume_limit=1)
     recover(mbox, memory)
     store(mbox, memory, [simple(2)])
-    assert names_in(folder) == ["2026-11-002.mbox"]
+    (folder / "2026-11-002.mbox").unlink()
+    mbox = open_mbox(volume_limit=1)
+    recover(mbox, memory)
+    store(mbox, memory, [simple(3)])
+    assert names_in(folder) == ["2026-11-001.mbox", "2026-11-003.mbox"]
 
 
 def test_a_name_that_somebody_takes_is_passed_over(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -416,10 +419,20 @@ def test_a_cut_volume_and_a_missing_one_are_told_for_each_message(
     assert not isinstance(first, FerryError)
     assert isinstance(second, FerryError)
     assert (second.kind, "ends before" in str(second)) == (Kind.MISMATCH, True)
-    volume.unlink()
+    volume.rename(volume.with_name("2026-11-002.mbox"))
     for copy in mbox.read(places):
         assert isinstance(copy, FerryError)
         assert (copy.kind, "missing" in str(copy)) == (Kind.MISMATCH, True)
+
+
+def test_where_there_is_no_volume_at_all_nothing_is_said_of_single_messages(
+    open_mbox: Open, folder: Path, memory: Memory
+) -> None:
+    mbox = open_mbox()
+    stored = store(mbox, memory, [simple(1)])
+    (folder / "2026-11-001.mbox").unlink()
+    with pytest.raises(AwayError, match="is its disk mounted"):
+        read(mbox, stored)
 
 
 def mailbox_at(path: Path) -> ClosingMailbox:

@@ -6,6 +6,7 @@ import errno
 import mailbox
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,22 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Found, MboxAnchor, VolumeChanged, VolumeSeen, VolumeState, VolumeTouched
+from migrator.destinations import (
+    MISSING,
+    Finding,
+    Found,
+    MboxAnchor,
+    VolumeChanged,
+    VolumeSeen,
+    VolumeState,
+    VolumeTouched,
+)
 from migrator.destinations.files import Device
 from migrator.destinations.mbox import STEPS, MboxDestination
-from migrator.errors import FerryError, Kind
+from migrator.errors import AwayError, FerryError, Kind
+from migrator.model import Digest, MboxLocator
 from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, recover, simple, store
-from tests.faults import overwrite
+from tests.faults import flip_bit, overwrite
 
 Open = Callable[..., MboxDestination]
 NAME = "2026-11-001.mbox"
@@ -438,64 +449,196 @@ def test_a_large_volume_is_told_in_portions_that_can_be_noted_on_the_way(open_mb
 # ------------------------------------------------------------------------------------------- damage
 
 
-def test_a_volume_that_shrank_is_an_archive_error_and_never_written_to(
-    open_mbox: Open, folder: Path, memory: Memory
+SECOND = "2026-11-002.mbox"
+
+
+@pytest.fixture
+def two(open_mbox: Open, memory: Memory) -> Memory:
+    """The memory of a folder of two volumes; messages 0, 1 and 2 stand in the first, 3 in the second."""
+    mbox = open_mbox_of(memory, open_mbox)
+    store(mbox, memory, [simple(1), simple(2)])
+    mbox = open_mbox(volume_limit=1)
+    recover(mbox, memory)
+    store(mbox, memory, [simple(3)])
+    return memory
+
+
+def told(findings: list[Finding]) -> list[Digest]:
+    return [finding.digest for finding in findings if isinstance(finding, Found)]
+
+
+def digests(*numbers: int) -> list[Digest]:
+    return [simple(number).digest for number in numbers]
+
+
+def judged_changed(memory: Memory, finding: Finding) -> None:
+    """Note what the ledger notes when a volume that was touched is not as it was known."""
+    assert isinstance(finding, VolumeTouched)
+    known = memory.volumes[finding.record.name]
+    memory.volumes[known.name] = replace(known, state=VolumeState.CHANGED, stamp="", changed_stamp=finding.record.stamp)
+
+
+def test_a_volume_that_shrank_tells_what_stands_in_it_and_is_never_written_to(
+    open_mbox: Open, folder: Path, two: Memory
 ) -> None:
-    os.truncate(folder / NAME, 50)
+    third = two.copies[simple(2).digest][0]
+    assert isinstance(third, MboxLocator)
+    os.truncate(folder / NAME, third.offset + 20)
+    before = dict(two.volumes)
     mbox = open_mbox()
-    (finding,) = recover(mbox, memory)
-    assert isinstance(finding, VolumeChanged)
-    assert finding.error.kind is Kind.ARCHIVE
-    assert str(folder / NAME) in str(finding.error)
-    assert "shrunk" in str(finding.error)
-    assert finding.error.cure
-    store(mbox, memory, [simple(1)])
-    assert (folder / NAME).stat().st_size == 50
-    assert recover(open_mbox(), memory) == [], "what is known to have changed is not looked at again"
+    findings = recover(mbox, two)
+    touched = findings[-1]
+    assert told(findings) == digests(0, 1)
+    assert isinstance(touched, VolumeTouched)
+    assert f"{folder / NAME} has shrunk" in touched.problem
+    two.volumes.update(before)
+    judged_changed(two, touched)
+    recover(mbox, two)
+    store(mbox, two, [simple(4)])
+    assert (folder / NAME).stat().st_size == third.offset + 20
+    assert recover(open_mbox(), two) == [], "what is known to have changed is not read again"
 
 
 @pytest.mark.parametrize("damage", ["unlink", "folder"])
-def test_a_missing_volume_is_an_archive_error(open_mbox: Open, folder: Path, memory: Memory, damage: str) -> None:
+def test_a_missing_volume_is_an_archive_error_told_once(
+    open_mbox: Open, folder: Path, two: Memory, damage: str
+) -> None:
     (folder / NAME).unlink()
     if damage == "folder":
         (folder / NAME).mkdir()
-    (finding,) = recover(open_mbox(), memory)
+    (finding,) = recover(open_mbox(), two)
     assert isinstance(finding, VolumeChanged)
-    assert finding.record.state is VolumeState.CHANGED
+    assert finding.record == replace(finding.record, state=VolumeState.CHANGED, changed_stamp=MISSING)
     assert "missing" in str(finding.error)
+    assert recover(open_mbox(), two) == []
 
 
-def test_a_missing_folder_is_an_archive_error(open_mbox: Open, folder: Path, memory: Memory) -> None:
-    folder.rename(folder.with_name("elsewhere"))
+def test_a_volume_that_is_back_as_it_was_is_open_again_and_not_read(open_mbox: Open, folder: Path, two: Memory) -> None:
+    before = two.volumes[SECOND]
+    (folder / SECOND).rename(folder / "away")
+    recover(open_mbox(), two)
+    (folder / "away").rename(folder / SECOND)
+    assert recover(open_mbox(), two) == [VolumeSeen(before)]
+    store(open_mbox_of(two, open_mbox), two, [simple(4)])
+    assert names_in(folder) == [NAME, SECOND]
+
+
+def test_a_closed_volume_that_is_back_stays_closed_where_its_end_is_no_border(
+    open_mbox: Open, folder: Path, two: Memory
+) -> None:
+    append(folder / NAME, FOREIGN[:-1])
+    recover(open_mbox(), two)
+    assert two.volumes[NAME].state is VolumeState.CLOSED
+    (folder / NAME).rename(folder / "away")
+    recover(open_mbox(), two)
+    (folder / "away").rename(folder / NAME)
+    recover(open_mbox(), two)
+    assert two.volumes[NAME].state is VolumeState.CLOSED
+
+
+def test_a_changed_volume_that_looks_otherwise_is_read_again(open_mbox: Open, folder: Path, two: Memory) -> None:
+    whole = (folder / NAME).read_bytes()
+    (folder / NAME).write_bytes(whole[:-30])
+    before = two.volumes[NAME]
+    findings = recover(open_mbox(), two)
+    two.volumes[NAME] = before
+    judged_changed(two, findings[-1])
+    (folder / NAME).write_bytes(whole)
+    findings = recover(open_mbox(), two)
+    assert told(findings) == digests(0, 1, 2)
+    assert isinstance(findings[-1], VolumeTouched)
+    assert not findings[-1].problem
+    assert two.volumes[NAME].state is VolumeState.OPEN
+
+
+def test_an_older_file_in_the_place_of_a_volume_tells_what_it_holds(open_mbox: Open, folder: Path, two: Memory) -> None:
+    place = two.copies[simple(1).digest][0]
+    assert isinstance(place, MboxLocator)
+    older = (folder / NAME).read_bytes()[: place.offset]
+    (folder / NAME).unlink()
+    (folder / NAME).write_bytes(older + FOREIGN * 9)
+    findings = recover(open_mbox(), two)
+    theirs = message(b"Subject: theirs\r\n\r\nFrom here\r\n")
+    assert told(findings) == [*digests(0), *[theirs.digest] * 9]
+    assert isinstance(findings[-1], VolumeTouched)
+    assert "rewritten" in findings[-1].problem
+
+
+def test_an_older_ledger_takes_in_what_was_appended_since(open_mbox: Open, folder: Path, memory: Memory) -> None:
+    older = Memory(volumes=dict(memory.volumes), copies=dict(memory.copies))
+    store(open_mbox_of(memory, open_mbox), memory, [simple(1), simple(2)])
     mbox = open_mbox()
-    (finding,) = recover(mbox, memory)
-    assert isinstance(finding, VolumeChanged)
-    with pytest.raises(FerryError) as caught:
-        store(mbox, memory, [simple(1)])
+    assert told(recover(mbox, older)) == digests(1, 2)
+    store(mbox, older, [simple(3)])
+    assert names_in(folder) == [NAME]
+
+
+def test_an_older_ledger_and_a_byte_that_flipped_before_its_end_hide_nothing_of_what_came_since(
+    open_mbox: Open, folder: Path, memory: Memory
+) -> None:
+    older = Memory(volumes=dict(memory.volumes), copies=dict(memory.copies))
+    store(open_mbox_of(memory, open_mbox), memory, [simple(1), simple(2)])
+    flip_bit(folder / NAME, memory.volumes[NAME].end // 3 - 10)
+    findings = recover(open_mbox(), older)
+    assert told(findings)[1:] == digests(1, 2)
+    assert isinstance(findings[-1], VolumeTouched)
+    assert findings[-1].problem
+
+
+@pytest.mark.parametrize("disk", ["no folder", "an empty folder", "another archive"])
+def test_an_archive_of_which_nothing_is_there_is_away_and_nothing_is_told_or_stored(
+    open_mbox: Open, folder: Path, two: Memory, disk: str
+) -> None:
+    known = dict(two.volumes)
+    folder.rename(folder.with_name("unmounted"))
+    if disk != "no folder":
+        folder.mkdir()
+    if disk == "another archive":
+        (folder / "other.mbox").write_bytes(FOREIGN)
+    left = names_in(folder.parent), names_in(folder) if folder.exists() else []
+    with pytest.raises(AwayError, match="4 messages are known to be in it: is its disk mounted") as caught:
+        recover(open_mbox(), two)
     assert caught.value.kind is Kind.ARCHIVE
-    assert not folder.exists(), "nothing is put where a disk may not be mounted"
+    assert caught.value.cure
+    assert two.volumes == known
+    assert (names_in(folder.parent), names_in(folder) if folder.exists() else []) == left
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.with_name("unmounted").rename(folder)
+    assert recover(open_mbox(), two) == [], "back unchanged, it is neither told nor read"
 
 
-def test_a_volume_that_a_mail_reader_rewrote_is_an_archive_error(open_mbox: Open, folder: Path, memory: Memory) -> None:
+def test_a_folder_that_goes_away_during_a_run_is_not_made_anew(open_mbox: Open, folder: Path, memory: Memory) -> None:
+    mbox = open_mbox_of(memory, open_mbox)
+    folder.rename(folder.with_name("unmounted"))
+    with pytest.raises(AwayError):
+        store(mbox, memory, [simple(1)])
+    assert not folder.exists()
+
+
+def test_a_volume_that_a_mail_reader_rewrote_is_not_right(open_mbox: Open, folder: Path, memory: Memory) -> None:
     content = (folder / NAME).read_bytes()
     (folder / NAME).write_bytes(content.replace(b"\n\n", b"\nStatus: RO\n\n", 1))
-    (finding,) = recover(open_mbox(), memory)
-    assert isinstance(finding, VolumeChanged)
-    assert "rewritten" in str(finding.error)
+    finding = recover(open_mbox(), memory)[-1]
+    assert isinstance(finding, VolumeTouched)
+    assert "rewritten" in finding.problem
 
 
-def test_a_touched_volume_is_told_and_not_written_to_before_it_was_read(
+def test_a_touched_volume_is_read_and_not_written_to_before_it_was_accepted(
     open_mbox: Open, folder: Path, memory: Memory
 ) -> None:
     os.utime(folder / NAME)
     mbox = open_mbox()
-    (finding,) = recover(mbox, memory)
-    assert isinstance(finding, VolumeTouched)
+    findings = recover(mbox, memory)
+    touched = findings[-1]
+    assert told(findings) == digests(0)
+    assert isinstance(touched, VolumeTouched)
+    assert not touched.problem
     with mbox.exclusive():
-        assert mbox.begin([simple(1)]) == MboxAnchor("2026-11-002.mbox", 0)
+        assert mbox.begin([simple(1)]) == MboxAnchor(SECOND, 0)
     assert recover(mbox, memory) == []
     with mbox.exclusive():
-        assert mbox.begin([simple(1)]) == MboxAnchor(NAME, finding.record.end)
+        assert mbox.begin([simple(1)]) == MboxAnchor(NAME, touched.record.end)
 
 
 def test_another_file_with_the_same_beginning_must_be_read_again(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -503,7 +646,7 @@ def test_another_file_with_the_same_beginning_must_be_read_again(open_mbox: Open
     (folder / NAME).rename(folder / "away")
     (folder / NAME).write_bytes(content + FOREIGN)
     findings = recover(open_mbox(), memory)
-    assert [type(finding) for finding in findings] == [Found, VolumeTouched]
+    assert [type(finding) for finding in findings] == [Found, Found, VolumeTouched]
 
 
 # --------------------------------------------------------------------------------------------- locks

@@ -23,11 +23,11 @@ LEGAL_MESSAGE_MOVES = {
     "deleted": {"deleted"},
 }
 LEGAL_COPY_MOVES = {
-    "intended": {"stored"},
+    "intended": {"stored", "damaged"},
     "stored": {"stored", "verified", "unproven", "damaged", "gone"},
     "verified": {"stored", "verified", "unproven", "damaged", "gone"},
     "unproven": {"stored", "verified", "unproven", "damaged", "gone"},
-    "damaged": {"stored", "verified", "unproven", "damaged", "gone"},
+    "damaged": {"intended", "stored", "verified", "unproven", "damaged", "gone"},
     "gone": {"stored", "verified", "unproven", "damaged", "gone"},
 }
 

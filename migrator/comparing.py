@@ -1,0 +1,78 @@
+"""What stands in a volume that somebody touched, held against the copies that are known to stand there: pure.
+
+Nothing that is there is stored again, so whatever is whole is known afterwards, wherever it stands now. But what a
+fault of the disk or a mail reader made of a known message is no new message: it would travel to other destinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from migrator.destinations import Found
+from migrator.model import CopyState, Digest, HeaderDigest, MboxLocator
+
+
+class KnownRecord(NamedTuple):
+    """A copy that the ledger knows in a volume, and what its record can be told by when its content is another one."""
+
+    copy_id: int
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+    state: CopyState
+    locator: MboxLocator
+
+
+class Compared(NamedTuple):
+    """The outcome. ``moved`` copies stand elsewhere in the volume than known, ``healed`` ones stand there again.
+
+    ``lost`` ones are not there any more. ``strangers`` are messages of which no copy was known in this volume.
+    """
+
+    moved: list[Found]
+    healed: list[Found]
+    lost: list[KnownRecord]
+    strangers: list[Found]
+
+    @property
+    def is_as_known(self) -> bool:
+        """Whether every known copy stands where it stood."""
+        return not (self.moved or self.lost)
+
+
+def compared(known: Sequence[KnownRecord], found: Iterable[Found]) -> Compared:
+    """Tell what became of each known copy, and which records are messages that were not known here."""
+    copies = {copy.digest: copy for copy in known}
+    standing: dict[Digest, Found] = {}
+    unknown: list[Found] = []
+    for one in found:
+        copy = copies.get(one.digest)
+        if copy is None:
+            unknown.append(one)
+        elif one.digest not in standing or one.locator == copy.locator:
+            standing[one.digest] = one
+    moved = [one for digest, one in standing.items() if one.locator != copies[digest].locator]
+    healed = [
+        one
+        for digest, one in standing.items()
+        if one.locator == copies[digest].locator and copies[digest].state in (CopyState.DAMAGED, CopyState.GONE)
+    ]
+    lost = [copy for copy in known if copy.digest not in standing]
+    return Compared(moved, healed, lost, _without_remains(unknown, lost))
+
+
+def _without_remains(unknown: Sequence[Found], lost: Sequence[KnownRecord]) -> list[Found]:
+    """Leave out what is plainly left of a lost copy: the same record by its frame, or a message by its header."""
+    frames = {(copy.locator.frame_crc, copy.locator.length) for copy in lost}
+    message_ids = {copy.message_id for copy in lost if copy.message_id}
+    headers = {copy.header_digest for copy in lost}
+    return [
+        one
+        for one in unknown
+        if not (
+            one.message_id in message_ids
+            or one.header_digest in headers
+            or (isinstance(one.locator, MboxLocator) and (one.locator.frame_crc, one.locator.length) in frames)
+        )
+    ]
