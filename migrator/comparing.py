@@ -27,7 +27,8 @@ class KnownRecord(NamedTuple):
 class Compared(NamedTuple):
     """The outcome. ``moved`` copies stand elsewhere in the volume than known, ``healed`` ones stand there again.
 
-    ``lost`` ones are not there any more. ``strangers`` are messages of which no copy was known in this volume.
+    ``lost`` ones stand nowhere as a record of their own. ``strangers`` are messages of which no copy was known in this
+    volume.
     """
 
     moved: list[Found]

@@ -7,14 +7,15 @@ leads to nothing worse than work done again (docs/architecture.md, "What is dura
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
-from migrator.comparing import compared
+from migrator.comparing import KnownRecord, compared
 from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
-from migrator.errors import FerryError, GoneError, Kind
-from migrator.judging import judge
+from migrator.errors import AwayError, FerryError, GoneError, Kind
+from migrator.judging import judge, refuse_if_emptied
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
@@ -37,9 +38,6 @@ _CHANGED_CURE = (
     "`mailferry repair` stores again what is missing and closes the volume; or bring back the file as it was, which is"
     " found by itself"
 )
-
-_MANY_GONE = 10
-"""From so many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
 
 
 class _ToProve(NamedTuple):
@@ -234,24 +232,11 @@ class Carrier:
             verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
         if any(isinstance(verdict, GoneError) for verdict in verdicts.values()):
-            self._refuse_if_emptied()
+            refuse_if_emptied(self.destination, self.copies)
         if judged:
             self.copies.judged(judged, self._clock())
         self._step("copies.judged")
         return verdicts
-
-    def _refuse_if_emptied(self) -> None:
-        """Raise ``archive`` where so much is gone at once that nobody can have meant it; nothing is recorded then."""
-        if self.destination.when_copy_is_gone is not WhenCopyIsGone.KEEP:
-            return
-        places = self.copies.proven_places()
-        gone = self.destination.count_missing(places)
-        if gone >= _MANY_GONE and 2 * gone > len(places):
-            raise FerryError(
-                Kind.ARCHIVE,
-                f"{self.destination.label} was emptied: {gone:,} of the {len(places):,} messages known in it are gone",
-                cure='bring them back, or set when_copy_is_gone = "restore" or "accept" for this destination',
-            )
 
     def _verdict(self, judged: Judged | None, body: Body | FerryError) -> FerryError | None:
         if isinstance(body, FerryError):
@@ -300,7 +285,7 @@ class Carrier:
                 case VolumeChanged(record, error):
                     self.copies.volume_changed(record, str(error))
                 case Vanished(base_names):
-                    self._refuse_if_emptied()
+                    refuse_if_emptied(self.destination, self.copies)
                     self.copies.vanished(base_names, "it is no longer in the Maildir")
                 case _ as never:
                     assert_never(never)
@@ -313,9 +298,35 @@ class Carrier:
         """Note what stands in a volume that somebody touched; it stays in use only if every copy is at its place."""
         known = self.copies.records_in(record.name)
         comparison = compared(known, found)
+        comparison = comparison._replace(lost=self._without_readable(comparison.lost))
         if comparison.is_as_known and not problem:
             self.copies.volume_accepted(record, [*comparison.healed, *comparison.strangers])
             return
         what = problem or f"the volume {record.name} in {self.destination.label} was changed by another program"
         counts = f"{len(comparison.lost):,} of its {len(known):,} messages are damaged or missing, the others are known"
         self.copies.volume_reread(record, comparison, f"{what}: {counts}; {_CHANGED_CURE}")
+
+    def _without_readable(self, records: Sequence[KnownRecord]) -> list[KnownRecord]:
+        """Leave out what can be read where it stood: a record's end is no longer known once more follows it."""
+        bodies = self.destination.read([record.locator for record in records])
+        return [record for record, body in zip(records, bodies, strict=True) if not _is_of(record.digest, body)]
+
+    def give_up_missing(self) -> None:
+        """Take for lost what the folder does not show, because a person says so: those copies are DAMAGED now.
+
+        What can be read stays as it is.
+        """
+        copies = [(copy, copy.locator) for copy in self.copies.all_copies() if copy.locator is not None]
+        lost = {copy.copy_id for copy, _ in copies}
+        with suppress(AwayError):
+            bodies = self.destination.read([locator for _, locator in copies])
+            lost -= {copy.copy_id for (copy, _), body in zip(copies, bodies, strict=True) if _is_of(copy.digest, body)}
+        self.copies.given_up(lost, "it was lost with the archive it stood in")
+
+
+def _is_of(digest: Digest, body: Body | FerryError) -> bool:
+    """Tell whether a message could be read and is the one with this digest."""
+    try:
+        return not isinstance(body, FerryError) and digest_of_body(body) == digest
+    except FerryError:  # a long body is read while it is consumed
+        return False

@@ -30,6 +30,9 @@ Fetch = Callable[[str, dict[Digest, bytes]], Iterator[Message]]
 A message's body is good until the next is asked for.
 """
 
+Look = Callable[[Shelf], None]
+"""Looks at a destination as a run does first of all, so that nothing is stored anew that has come back by itself."""
+
 _LOCK_PATIENCE = 30.0
 
 
@@ -64,10 +67,11 @@ class Repaired:
 class Repair:
     """One repair of the accounts asked for."""
 
-    def __init__(self, shelves: Shelves, ledger: ArchiveLedger, bring: Bring, fetch: Fetch) -> None:
+    def __init__(self, shelves: Shelves, ledger: ArchiveLedger, look: Look, bring: Bring, fetch: Fetch) -> None:
         """Prepare."""
         self._shelves = shelves
         self._ledger = ledger
+        self._look = look
         self._bring = bring
         self._fetch = fetch
         self._done = Repaired()
@@ -76,6 +80,7 @@ class Repair:
         """Mend what verify has found damaged, and what a repair that was cut short has left out."""
         for shelf in self._shelves.all:
             if set(accounts) & set(shelf.accounts):
+                self._look(shelf)
                 self._mend(shelf, accounts)
         return self._done
 

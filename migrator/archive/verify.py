@@ -14,7 +14,7 @@ from itertools import islice
 from migrator.archive.shelves import Shelf, Shelves
 from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.errors import FerryError, Kind
-from migrator.judging import judge
+from migrator.judging import judge, refuse_if_emptied
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
@@ -174,6 +174,8 @@ class Check:
             else:
                 damaged[copy.digest] = copy, verdict.reason
             self._verdict.octets += copy.octets
+        if any(one.state is CopyState.GONE for one in judged):
+            refuse_if_emptied(shelf.destination, shelf.copies)
         if judged:
             shelf.copies.judged(judged, self._clock())
         self._verdict.damaged += self._named(shelf, damaged, selection)

@@ -1,7 +1,7 @@
 """``mailferry rebuild-ledger``: build the ledger's knowledge of copies anew, from the archive files alone.
 
-A ledger that is damaged is set aside, never deleted. One that is sound keeps everything but its copies: runs,
-deletions, and what the maildrops showed.
+A ledger that is damaged is set aside, never deleted. One that is sound keeps everything: what is missing or damaged in
+the archive stays known as that, for to forget it would be to call it well.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.archive.rebuilding import Relearned, relearn
+from migrator.archive.shelves import Shelf
 from migrator.archive.verify import Check, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, ledger_in
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from migrator.screen import Screen
 
 _TELL_EVERY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Relearned:
+    """What was found in one destination."""
+
+    destination: str
+    messages: int
 
 
 def run(arguments: Namespace, screen: Screen) -> int:
@@ -95,13 +104,10 @@ def _set_aside(path: Path, screen: Screen) -> None:
 
 
 def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relearned], Verdict]:
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} found so far"))
     checked = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'copy', 'copies')} read so far"))
     with shelves_of(config, ledger, even_unknown=True) as shelves:
         local = [shelf for shelf in shelves.all if shelf.is_local]
-        for shelf in local:  # first let it mend what a crash left, while the intents are still known
-            Carrier(shelf.destination, shelf.copies, clock=time.time).inspect()
-        learned = [relearn(shelf, ledger.archive, told=told) for shelf in local]
+        learned = [_relearned(shelf) for shelf in local]
         for shelf in shelves.all:
             if not shelf.is_local:
                 screen.note(f"{shelf.destination.label}: left as it is known; only files are looked through")
@@ -109,6 +115,13 @@ def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relea
             shelves.only(local), ledger.archive, clock=time.time, told=lambda copies, _octets: checked(copies)
         )
         return learned, check.make(Selection())
+
+
+def _relearned(shelf: Shelf) -> Relearned:
+    """Look at a folder from its beginning: whatever is there is known then, and what is not is not forgotten."""
+    shelf.copies.doubted()
+    Carrier(shelf.destination, shelf.copies, clock=time.time).inspect()
+    return Relearned(shelf.destination.label, shelf.copies.copies_known())
 
 
 def _as_json(learned: list[Relearned], verdict: Verdict) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.archive.importing import Outcome
@@ -13,6 +14,7 @@ from migrator.archive.shelves import Shelf
 from migrator.bringing import Everywhere
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, read_ledger, with_passwords
+from migrator.errors import AwayError
 from migrator.locks import account_lock
 from migrator.model import Digest, Message
 from migrator.refetching import refetched
@@ -42,6 +44,15 @@ def run(arguments: Namespace, screen: Screen) -> int:
 def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Repaired:
     by_name = {account.name: account for account in accounts}
 
+    def look(shelf: Shelf) -> None:
+        carrier = Carrier(shelf.destination, shelf.copies, clock=time.time)
+        try:
+            carrier.inspect()
+        except AwayError:
+            if not Path(shelf.destination.identity.partition(":")[2]).is_dir():
+                raise
+            carrier.give_up_missing()
+
     def fetch(name: str, wanted: dict[Digest, bytes]) -> Iterator[Message]:
         return refetched(by_name[name], wanted, config.state_dir) if name in by_name else iter(())
 
@@ -56,7 +67,7 @@ def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Re
         for account in accounts:
             stack.enter_context(account_lock(config.state_dir, account.name))
         shelves = stack.enter_context(shelves_of(config, ledger))
-        return Repair(shelves, ledger.archive, bring, fetch).make(list(by_name))
+        return Repair(shelves, ledger.archive, look, bring, fetch).make(list(by_name))
 
 
 def _as_json(done: Repaired) -> dict[str, object]:

@@ -215,13 +215,13 @@ class KnownPlaces(Protocol):
     """
 
     def copies_known(self) -> int:
-        """Return how many copies are known to stand here, whatever they were last found to be worth."""
+        """Return how many copies stand here as far as is known: none that is damaged or gone."""
 
     def unknown_names(self, base_names: Sequence[str]) -> list[str]:
         """Return those of a Maildir's base names under which no copy is known to stand, in order."""
 
     def base_names(self) -> Iterator[str]:
-        """Yield the base names under which copies are known to stand in a Maildir."""
+        """Yield the base names under which copies stand in a Maildir as far as is known."""
 
     def seen_up_to(self, uid_validity: int) -> int:
         """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""

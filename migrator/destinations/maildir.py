@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
+    MISSING,
     Anchor,
     BatchLimits,
     Finding,
@@ -137,8 +138,7 @@ class MaildirDestination:
         yield VolumeSeen(self._record)
 
     def _refuse_if_away(self, recollection: Recollection) -> None:
-        known = recollection.known.copies_known()
-        if self._record or known:
+        if known := recollection.known.copies_known():
             raise away_error(f"the Maildir {self.folder}", known)
 
     def _told(self, known: KnownPlaces) -> Iterator[Finding]:
@@ -223,7 +223,7 @@ class MaildirDestination:
     def _is_as_known(self) -> bool:
         """Tell whether the folders are as the ledger knows them, so that our own delivery is all that changes them."""
         stamp = self._stamp()
-        if self._record and not stamp:
+        if self._record and self._record.changed_stamp != MISSING and not stamp:
             raise away_error(f"the Maildir {self.folder}")
         return not stamp or (self._record is not None and self._record.stamp == stamp)
 

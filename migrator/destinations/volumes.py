@@ -120,6 +120,19 @@ def holds_volumes(folder: Path) -> bool:
     return any(regular_file(folder / name) is not None for name in names_on_disk(folder))
 
 
+def holds_any_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
+    """Tell whether a volume of this size and with this end stands in a folder, under whatever name."""
+    known = {(record.end, record.tail_digest) for record in records if record.end}
+    sizes = {end for end, _ in known}
+    for name in names_on_disk(folder):
+        status = regular_file(folder / name)
+        if status is not None and status.st_size in sizes:
+            with (folder / name).open("rb") as file:
+                if (status.st_size, tail_digest(file.fileno(), status.st_size)) in known:
+                    return True
+    return False
+
+
 @contextmanager
 def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
     """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""

@@ -128,13 +128,6 @@ class ArchiveLedger:
             sql.executemany("delete from copies where id = ?", [(copy_id,) for copy_id in copy_ids])
             sql.execute("update maildrops set settled_key = null")
 
-    def forget_destination(self, destination_id: int) -> None:
-        """Forget every copy and volume of a destination, which is about to be looked through from its beginning."""
-        with self._connection.transaction() as sql:
-            for table in ("copies", "intents", "volumes"):
-                sql.execute(f"delete from {table} where destination_id = ?", (destination_id,))
-            sql.execute("update maildrops set settled_key = null")
-
     def forget_volume(self, destination_id: int, name: str) -> None:
         """Forget a volume that is gone and in which nothing is known to stand any more."""
         with self._connection.transaction() as sql:

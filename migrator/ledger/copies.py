@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from migrator.comparing import Compared, KnownRecord
 from migrator.destinations import (
+    MISSING,
     Anchor,
     Found,
     ImapAnchor,
@@ -47,6 +48,8 @@ _CHUNK = 2_000
 
 IN_DOUBT = "(state = 'unproven' or state = 'damaged' or state = 'gone')"
 """What an index has: a query that says it word for word goes through few rows."""
+
+_STANDING = "(state = 'verified' or state = 'stored' or state = 'unproven')"
 
 _COPY_COLUMNS = (
     "k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
@@ -219,7 +222,8 @@ class CopiesLedger:
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
 
-        One that was found in another place than a DAMAGED or GONE copy of it stands in for that from now on.
+        One that was found in another place than a DAMAGED or GONE copy of it, or than one in a volume that is missing,
+        stands in for that from now on.
         """
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
@@ -234,7 +238,8 @@ class CopiesLedger:
                         " where digest = ? and true on conflict do update set"
                         f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
                         " where copies.state = 'intended' or copies.state = 'damaged' or copies.state = 'gone'"
-                        " or copies.uid_validity != excluded.uid_validity",
+                        " or copies.uid_validity != excluded.uid_validity or exists (select 1 from volumes"
+                        f" where id = copies.volume_id and changed_stamp = '{MISSING}')",
                         [
                             (self.destination_id, *_place(f.locator, volume_ids), f.digest)
                             for f in chunk
@@ -285,11 +290,10 @@ class CopiesLedger:
         self.found(found, [record])
 
     def copies_known(self) -> int:
-        """Return how many copies are known to stand here, whatever they were last found to be worth."""
+        """Return how many copies stand here as far as is known."""
         with self._connection.reading() as sql:
             (count,) = sql.execute(
-                "select count(*) from copies where destination_id = ? and state != 'intended' and state != 'gone'",
-                (self.destination_id,),
+                f"select count(*) from copies where destination_id = ? and {_STANDING}", (self.destination_id,)
             ).fetchone()
         return int(count)
 
@@ -304,12 +308,12 @@ class CopiesLedger:
             return [name for (name,) in rows]
 
     def base_names(self) -> Iterator[str]:
-        """Yield the base names under which copies are known to stand in a Maildir."""
+        """Yield the base names under which copies stand in a Maildir as far as is known."""
         last = ""
         while True:
             with self._connection.reading() as sql:
                 rows = sql.execute(
-                    "select base_name from copies where destination_id = ? and base_name > ? and state != 'gone'"
+                    f"select base_name from copies where destination_id = ? and base_name > ? and {_STANDING}"
                     " order by base_name limit ?",
                     (self.destination_id, last, 50_000),
                 ).fetchall()
@@ -327,6 +331,30 @@ class CopiesLedger:
                 [(reason, self.destination_id, name) for name in base_names],
             )
             sql.execute("update maildrops set settled_key = null")
+
+    def given_up(self, copy_ids: Iterable[int], reason: str) -> None:
+        """Note that these copies are lost for good, and volumes in which nothing else stands with them: DAMAGED."""
+        with self._connection.transaction() as sql:
+            sql.executemany(
+                "update copies set state = 'damaged', proof = 'none', reason = ? where id = ?",
+                [(reason, copy_id) for copy_id in copy_ids],
+            )
+            sql.execute(
+                "update volumes set state = 'changed', stamp = '', changed_stamp = ?, problem = ?"
+                " where destination_id = ?"
+                f" and not exists (select 1 from copies where volume_id = volumes.id and {_STANDING})",
+                (MISSING, reason, self.destination_id),
+            )
+            sql.execute("update maildrops set settled_key = null")
+
+    def doubted(self) -> None:
+        """Note that whatever is there must be looked at from its beginning; what is missing stays known as missing."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "update volumes set state = 'changed', stamp = '', changed_stamp = '' where destination_id = ?"
+                " and changed_stamp != ?",
+                (self.destination_id, MISSING),
+            )
 
     def damaged_to_be_read_again(self) -> list[StoredCopy]:
         """Return the DAMAGED copies, in archive order; a changed volume is read as a whole when it looks otherwise."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_what_is_damaged_comes_from_another_destination(
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
     office.bring(CONTENTS)
     HARMS[harm](volume_of(office))
-    if is_noticed_by_a_run:
+    if is_noticed_by_a_run and harm != "gone":  # then nothing is stored at all until a person has looked
         office.bring([mail("four")], is_seen=False)
     assert office.call("verify") == 1
     code, report = repaired(office, capsys)
@@ -70,6 +71,44 @@ def test_a_volume_that_was_cut_is_closed_and_not_written_to(tmp_path: Path, caps
         mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
         [record] = [one for one in mbox.copies.recollection().volumes if one.name == volume.name]
         assert record.state is VolumeState.CLOSED
+
+
+@pytest.mark.parametrize("kind", ["mbox", "maildir"])
+def test_an_archive_that_is_not_there_is_stored_again_only_where_a_person_has_made_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    other = {"mbox": "maildir", "maildir": "mbox"}[kind]
+    office = Office(tmp_path, {"alice": [f"{kind}:a", f"{other}:b"]})
+    contents = [mail(str(number)) for number in range(12)]
+    office.bring(contents)
+    shutil.rmtree(tmp_path / "a")
+    capsys.readouterr()
+    assert office.call("repair") == 1
+    assert "is its disk mounted" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "a").mkdir()
+    code, report = repaired(office, capsys)
+    assert (code, report["damaged"]) == (0, [])
+    assert office.call("verify") == 0
+    office.bring([*contents, mail("new")])
+    assert office.call("verify") == 0
+
+
+def test_what_came_back_before_the_repair_is_not_stored_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
+    office.bring(CONTENTS)
+    (tmp_path / "a" / "more.mbox").write_bytes(b"From x Mon 2024\nSubject: other\n\nx\n\n")
+    office.bring([mail("four")])
+    volume = volume_of(office)
+    volume.rename(tmp_path / "away")
+    assert office.call("verify") == 1
+    (tmp_path / "away").rename(volume)
+    before = {path: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    assert repaired(office, capsys)[0] == 0
+    assert {path: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+    assert office.call("verify") == 0
 
 
 def test_without_a_good_copy_nothing_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
