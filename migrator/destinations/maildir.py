@@ -43,6 +43,7 @@ from migrator.destinations.files import (
     away_error,
     create_file,
     folder_facts,
+    key_of,
     lock_file,
     make_folder,
     no_step,
@@ -100,8 +101,7 @@ class MaildirDestination:
         self.folder = Path(os.path.realpath(path))
         self.identity = f"maildir:{self.folder}"
         self.label = f"maildir {path}"
-        key = sha256(os.fsencode(self.identity)).hexdigest()[:16]
-        self._lock_path = state_dir / "locks" / f"maildir-{key}.lock"
+        self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
         self._clock = clock
         self._random = random
         self._patience = Patience(lock_timeout)

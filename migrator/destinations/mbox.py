@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
@@ -40,6 +39,7 @@ from migrator.destinations.files import (
     away_error,
     create_file,
     folder_facts,
+    key_of,
     lock_file,
     lock_volume,
     make_folder,
@@ -127,7 +127,7 @@ class MboxDestination:
         self.folder = Path(os.path.realpath(path))
         self.identity = f"mbox:{self.folder}"
         self.label = f"mbox {path}"
-        self._key = sha256(os.fsencode(self.identity)).hexdigest()[:16]
+        self._key = key_of(self.identity)
         self._state_dir = state_dir
         self._distrusted = Distrusted(state_dir / "distrusted" / self._key)
         self._clock = clock

@@ -133,6 +133,18 @@ def holds_any_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
     return False
 
 
+def holds_all_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
+    """Tell whether every one of these volumes stands in a folder under its name, as long as known or longer."""
+    for record in records:
+        status = regular_file(folder / record.name)
+        if status is None or status.st_size < record.end:
+            return False
+        with (folder / record.name).open("rb") as file:
+            if tail_digest(file.fileno(), record.end) != record.tail_digest:
+                return False
+    return True
+
+
 @contextmanager
 def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
     """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""
