@@ -25,4 +25,4 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
     with closing(Ledger.open(config.state_dir)) as ledger, shelves_of(config, ledger) as shelves:
         verdict = Check(shelves, ledger.archive, clock=time.time, told=told).make(Selection(part=part, parts=parts))
     unreachable = frozenset(name for one in verdict.unreachable for name in one.accounts)
-    return Slice(verdict.checked, verdict.checked - verdict.ok, unreachable)
+    return Slice(verdict.checked, verdict.harmed, unreachable)

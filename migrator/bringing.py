@@ -1,13 +1,22 @@
-"""One batch into several destinations, one after the other, for what comes from files and not from a maildrop."""
+"""Batches of what comes from files and not from a run: into several destinations, or in place of damaged copies."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from migrator.archive.importing import Outcome, Way
-from migrator.errors import FerryError
-from migrator.model import Message
+from migrator.archive.shelves import Shelf, mends_gone
+from migrator.errors import AwayError, FerryError, Kind
+from migrator.ledger.archive import ArchiveLedger
+from migrator.model import CopyState, Digest, Message
+from migrator.policy import WhenCopyIsGone
 from migrator.transfer import Brought, Carrier
+
+_AT_ONCE = 2_000
+_JUDGED = frozenset({Kind.MISMATCH, Kind.UNPROVEN})
+"""What a copy is said to be that was read, or is known not to be there."""
 
 
 class Everywhere:
@@ -37,3 +46,50 @@ def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:
     if failed is not None:
         return failed
     return Way.COPIED if Brought.COPIED in outcomes else Way.DUPLICATE
+
+
+def _is_for_now(error: FerryError, *, is_local: bool) -> bool:
+    """Say whether what could not be read may be well: a server has its moods, and a disk forbids, but does not heal."""
+    return isinstance(error.__cause__, PermissionError) if is_local else error.kind not in _JUDGED
+
+
+class Mender:
+    """Reads damaged copies again, and stores messages in their place; what a person lost of a folder, too."""
+
+    def __init__(self, ledger: ArchiveLedger) -> None:
+        """Begin with no destination."""
+        self._ledger = ledger
+        self._carriers: dict[str, Carrier] = {}
+
+    def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
+        """Adopt what happened in a destination, then read what is to be mended; returns what cannot be read just now.
+
+        An archive of which nothing is there is away, and that is raised, unless a person has made its folder anew.
+        """
+        carrier = self._carrier(shelf)
+        try:
+            carrier.inspect()
+        except AwayError:
+            if not shelf.is_local or not Path(shelf.destination.identity.partition(":")[2]).is_dir():
+                raise
+            self._ledger.lost_for_good(shelf.copies.destination_id)
+            return {}
+        states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(shelf) else (CopyState.DAMAGED,)
+        doubtful = [copy.digest for state in states for copy in shelf.copies.in_doubt(state)]
+        errors: dict[Digest, FerryError | None] = {}
+        for start in range(0, len(doubtful), _AT_ONCE):
+            errors |= carrier.reprove(doubtful[start : start + _AT_ONCE])
+        still = {copy.digest for state in states for copy in shelf.copies.in_doubt(state)}
+        return {d: e for d, e in errors.items() if e and d in still and _is_for_now(e, is_local=shelf.is_local)}
+
+    def bring(self, shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
+        """Store messages in place of copies that are damaged still, or gone."""
+        return [_together([outcome]) for outcome in self._carrier(shelf).bring(messages)]
+
+    def _carrier(self, shelf: Shelf) -> Carrier:
+        if shelf.is_local:
+            shelf.destination.when_copy_is_gone = WhenCopyIsGone.RESTORE
+        identity = shelf.destination.identity
+        if identity not in self._carriers:
+            self._carriers[identity] = Carrier(shelf.destination, shelf.copies, clock=time.time, replaces_damaged=True)
+        return self._carriers[identity]

@@ -94,7 +94,13 @@ def destination_of(
         case config.MaildirDestination():
             from migrator.destinations.maildir import MaildirDestination
 
-            return MaildirDestination(place.path, state_dir=state_dir, clock=partial(datetime.now, UTC), step=step)
+            return MaildirDestination(
+                place.path,
+                state_dir=state_dir,
+                clock=partial(datetime.now, UTC),
+                step=step,
+                when_copy_is_gone=place.when_copy_is_gone,
+            )
         case config.ImapDestination():
             from migrator.destinations.imap import ImapDestination, ImapSettings
 
@@ -111,6 +117,8 @@ def destination_of(
                 flags=place.flags,
                 keywords=place.keywords,
                 seen=place.seen,
+                when_copy_is_gone=place.when_copy_is_gone,
+                setting_place=place.setting_place,
             )
             return ImapDestination(settings, place.password.reveal, state_dir=state_dir, step=step)
         case _ as never:

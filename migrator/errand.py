@@ -19,8 +19,9 @@ from migrator.plan import Policy
 from migrator.policy import DeleteAfter, Keep, has_clock_jumped
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
-from migrator.rounds import Habits
+from migrator.rounds import Habits, Portion
 from migrator.spool import ALONE_OCTETS, RowSet
+from migrator.suspects import Suspects, WithoutTop
 from migrator.tally import Tally
 from migrator.transfer import Carrier
 
@@ -75,10 +76,12 @@ class Errand:
         self._handled = RowSet()
         self.unusable: dict[int, FerryError] = {}
         """Destinations that cannot be worked in this run, by place."""
-        self.broken: dict[MessageRow, FerryError] = {}
-        """Messages at which the line broke, or the server fell silent, in this run."""
-        self.most_messages = 1_000_000_000
-        """How many to retrieve in one session at most where it deletes; less after one was cut off."""
+        self.suspects = Suspects()
+        """Messages over which sessions of this run ended."""
+        self.without_top = WithoutTop()
+        """Messages whose headers are not asked for in this run."""
+        self.portion = Portion()
+        """How many messages a session takes at most."""
 
     def look_at_the_clock(self, *, is_dry: bool = False) -> None:
         """Let nothing be deleted by its age in this run where the clock has jumped since the last one, and say so.

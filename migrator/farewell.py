@@ -10,6 +10,8 @@ from migrator.errors import Advice, FerryError, GoneError, Kind
 from migrator.haul import Haul
 from migrator.model import Content, Digest, MessageNumber, MessageRow
 from migrator.plan import Column
+from migrator.pop3.listing import Marked
+from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.session import Session
 
 
@@ -79,11 +81,11 @@ def _shown(facts: HeaderFacts, candidates: set[Content]) -> Content | FerryError
     return matches[0]
 
 
-def delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
+def delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
     """Delete these messages and end the session; returns how many the server's reply to QUIT confirmed.
 
-    The wish is durable before the first DELE. A count that does not fit afterwards, or a QUIT without a positive
-    reply, raises: then the next listing decides what has gone.
+    The wish is durable before the first DELE. What does not fit afterwards, or a QUIT without a positive reply, raises:
+    then the next listing decides what has gone.
     """
     if not deletable:
         with suppress(FerryError):  # nothing depends on it
@@ -93,29 +95,43 @@ def delete(errand: Errand, session: Session, deletable: dict[MessageNumber, Mess
     errand.maildrop.deletion_requested(list(deletable.values()))
     errand.around.step("deletion.requested")
     try:
-        return _delete(errand, session, deletable, listed)
+        return _delete(errand, session, deletable)
     except FerryError as error:
+        reason = _ended_early(error) if isinstance(error, BrokenAtError) else error
         for row in deletable.values():
-            errand.tally.not_deleted(row, errand.problem_of(row, error))
+            errand.tally.not_deleted(row, errand.problem_of(row, reason))
         raise
 
 
-def _delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow], listed: int) -> int:
+def _ended_early(error: BrokenAtError) -> FerryError:
+    """Return what is to be said of the messages that another one kept from being deleted."""
+    message = "the session ended before its QUIT, so that nothing was deleted"
+    return FerryError(error.kind, message, server_words=error.server_words)
+
+
+def _delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
     refused = _send(errand, session, deletable)
     gone = [row for number, row in deletable.items() if number not in refused]
     errand.around.step("source.dele-sent")
-    count = session.stat().count
-    if count != listed - len(gone):
-        raise FerryError(
-            Kind.PROTOCOL,
-            f"after deleting {len(gone)} of {listed} messages the server counts {count}; nothing was deleted",
-        )
+    shown = session.shows_marked()
     words = _quit(session)
     errand.around.step("source.quit")
+    if shown is Marked.SHOWN:
+        raise _unconfirmed(len(gone))
     errand.maildrop.deleted(gone, words, errand.around.clock())
     errand.around.step("deletion.recorded")
     errand.tally.deleted(gone)
     return len(gone)
+
+
+def _unconfirmed(count: int) -> FerryError:
+    """Return the error for deletions that only the next listing can confirm; it says so only if that does not."""
+    return FerryError(
+        Kind.PROTOCOL,
+        f"the server goes on showing the {count} messages that were marked for deletion, and after QUIT, too",
+        cure="delete them there by other means and set leave_on_server = true; their copies are proven",
+        advice=Advice.NOW,
+    )
 
 
 def _quit(session: Session) -> str:
@@ -128,11 +144,15 @@ def _quit(session: Session) -> str:
 
 def _send(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
     refused: set[MessageNumber] = set()
-    for number, error in session.delete(list(deletable)):
-        if error is not None:
-            refused.add(number)
-            row = deletable[number]
-            errand.tally.not_deleted(row, errand.problem_of(row, error))
+    try:
+        for number, error in session.delete(deletable):
+            if error is not None:
+                refused.add(number)
+                row = deletable[number]
+                errand.tally.not_deleted(row, errand.problem_of(row, error))
+    except BrokenAtError as error:
+        errand.suspects.broke_at(deletable[error.number], error, is_archived=True)
+        raise
     return refused
 
 

@@ -16,7 +16,8 @@ from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.digest import digest_of_body
 from migrator.errand import Errand
 from migrator.errors import FerryError, Kind
-from migrator.model import Body, Content, Digest, LinesBody, Message
+from migrator.ledger.copies import reaches
+from migrator.model import Body, Content, Digest, LinesBody, Message, Proof
 from migrator.policy import WhenCopyIsGone
 from migrator.spool import SpoolFile
 from migrator.transfer import Carrier, Outcome
@@ -64,6 +65,13 @@ def _fill(errand: Errand, target: Carrier) -> Iterator[tuple[Digest, Outcome]]:
                 yield message.digest, outcome
     if left:
         _report(errand, target, left)
+    if altered := errand.maildrop.unproven_for_good(target.copies.destination_id):
+        fallen_short = FerryError(
+            Kind.UNPROVEN,
+            f"{altered:,} messages are kept as the server altered them, and the source does not list them any more",
+            cure='proof = "canonical" or "semantic" may accept them; see `mailferry verify`',
+        )
+        errand.tally.trouble(fallen_short, target.destination.label)
 
 
 def _sources(errand: Errand, target: Carrier) -> list[tuple[int, Carrier]]:
@@ -86,6 +94,7 @@ def _lacking(errand: Errand, target: Carrier, source: Carrier) -> list[Content]:
         target.copies.destination_id,
         source.copies.destination_id,
         restores_gone=target.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE,
+        accepted=[proof for proof in Proof if reaches(proof, target.destination.required_proof)],
     )
 
 

@@ -17,7 +17,8 @@ from migrator.errand import Errand
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import Body, Content, Digest, MessageNumber, MessageRow
 from migrator.plan import Column, Wanted
-from migrator.pop3.retrieve import Blocked, InStep, RetrieveBrokenError, Retrieved, RetrieveEvent, RetrieveRefused
+from migrator.pop3.protocol import BrokenAtError
+from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.report import Problem
 from migrator.spool import OctetBudget, SpoolFile
@@ -83,7 +84,7 @@ class Haul:
             if not self._errand.is_stopped:
                 again, self._to_read_again = self._to_read_again, []
                 self._retrieve(iter(again))
-        except RetrieveBrokenError as error:
+        except BrokenAtError as error:
             self._broke_at(error)
             raise
         finally:
@@ -173,14 +174,9 @@ class Haul:
             cure="look at the message on the server; it may be damaged there",
         )
 
-    def _broke_at(self, error: RetrieveBrokenError) -> None:
-        row = self._row_of(error.number)
-        if row is None:
-            return
-        if row in self._due:
-            self._tally.not_deleted(row, self._errand.problem_of(row, error))
-        else:
-            self._errand.broken[row] = error
+    def _broke_at(self, error: BrokenAtError) -> None:
+        if (row := self._row_of(error.number)) is not None:
+            self._errand.suspects.broke_at(row, error, is_archived=row in self._due)
 
     def _row_of(self, number: MessageNumber) -> MessageRow | None:
         """Return the row of a message that was asked for and is not known to have come in step."""
@@ -260,7 +256,7 @@ class Haul:
         parcel = delivered.parcel
         is_due = parcel.row in self._due
         is_changed = parcel.row in self._changed
-        self._errand.broken.pop(parcel.row, None)
+        self._errand.suspects.came(parcel.row)
         self._errand.handled(parcel.message.digest)
         if is_due and not is_changed:
             self._tally.verified_again()

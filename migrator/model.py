@@ -150,11 +150,15 @@ class ImapLocator(NamedTuple):
 Locator = MboxLocator | MaildirLocator | ImapLocator
 
 
-def mailbox_identity(username: str, host: str, folder: str) -> str:
-    """Return what a mailbox is known by: hosts and INBOX have no case, and a port is no other mailbox."""
+def mailbox_name(folder: str) -> str:
+    """Return a configured folder in its one spelling: INBOX has no case, and a delimiter at the end means nothing."""
     first, delimiter, rest = folder.rstrip("/").partition("/")
-    inbox = "INBOX" if first.upper() == "INBOX" else first
-    return f"imap:{username}@{host.lower()}/{inbox}{delimiter}{rest}"
+    return f"{'INBOX' if first.upper() == 'INBOX' else first}{delimiter}{rest}"
+
+
+def mailbox_identity(username: str, host: str, folder: str) -> str:
+    """Return what a mailbox is known by: hosts have no case, and a port is no other mailbox."""
+    return f"imap:{username}@{host.lower()}/{mailbox_name(folder)}"
 
 
 class Proof(StrEnum):

@@ -149,7 +149,8 @@ def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
     if message.is_kept:
         return Step.KEEP
     if message.is_proven:
-        return Step.DELETE if policy.due(message.copied_at or now, now) else Step.KEEP
+        is_due = policy.due(message.copied_at or now, now) and not message.is_accepted
+        return Step.DELETE if is_due else Step.KEEP
     if message.is_accepted:
         return Step.SKIP_ACCEPTED
     if policy.max_octets is not None and message.octets > policy.max_octets:
@@ -157,6 +158,11 @@ def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
     if policy.has_patience and message.failed_at is not None and now < message.failed_at + patience(message.attempts):
         return Step.WAIT
     return Step.COMPLETE if message.content else Step.RETRIEVE
+
+
+def _next_due(message: KnownMessage, policy: Policy, now: float) -> float:
+    """Return when a kept message falls due; infinity for one that a person has accepted to stay."""
+    return float("inf") if message.is_accepted else policy.next_due(message.copied_at or now)
 
 
 def patience(attempts: int) -> float:
@@ -171,7 +177,7 @@ def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> P
         match decide(message, policy, now):
             case Step.KEEP:
                 plan.known += 1
-                plan.settled_until = min(plan.settled_until, policy.next_due(message.copied_at or now))
+                plan.settled_until = min(plan.settled_until, _next_due(message, policy, now))
             case Step.DELETE:
                 plan.delete.append(message.number, message.row, message.octets)
             case Step.RETRIEVE:

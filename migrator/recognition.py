@@ -6,7 +6,8 @@ headers and another body exists, however rarely. So a maildrop is recognised as 
 of the listing is known, and what it last held stands there again, by octets and header digest, all of it or, of much,
 nearly all. What is new among what is known is retrieved, and its digest tells. A known message is recognised at most
 once, it has a Message-ID, all that it could be has one and the same content, and no more messages are like it than are
-known. Nothing that was so recognised is deleted before a RETR has given it under its new unique-id.
+known. A server whose unique-ids are message numbers, or which has none, tells nothing new each time: there only content
+counts. Nothing that was so recognised is deleted before a RETR has given it under its new unique-id.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from migrator.ledger.maildrops import Candidate, MaildropLedger
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.session import Session
 
-_FEWEST = 3
+_FEWEST = 5
 """Fewer messages make no maildrop that could be known again; they are retrieved."""
 
 _MISSING_IN = 10
@@ -30,6 +31,8 @@ _Key = tuple[int, bytes]
 
 def recognise(session: Session, maildrop: MaildropLedger) -> int:
     """Hold a listing of which nothing is known against the last one; returns how many messages were recognised."""
+    if not maildrop.has_telling_unique_ids():
+        return 0
     candidates = maildrop.last_listed()
     fewest = max(_FEWEST, len(candidates) - len(candidates) // _MISSING_IN)
     candidates = [candidate for candidate in candidates if candidate.message_id]

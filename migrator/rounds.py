@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from migrator.errors import Advice, FerryError, Kind
 
 MAX_LOGINS = 3
-"""Log-ins of one run that may fail or be cut off; a session that ended well and left more to do does not count."""
+"""Sessions in a row that may achieve nothing; one that brought something home or deleted it begins the count anew."""
 
 PATIENCE_SECONDS = {Kind.CONNECT: 45.0, Kind.TIMEOUT: 130.0}
-"""After so long in a run a failure of that kind is final: a dead server ends an account within 90 seconds."""
+"""After so long without progress a failure of that kind is final: a dead server ends an account within 90 seconds."""
+
+PAUSE_WHERE_ALIVE = 0.2
+"""Seconds before logging in again where a session brought something, or broke over one message: the server is well."""
 
 LONGEST_LOGIN_DELAY = 60.0
 
@@ -28,7 +31,10 @@ _AT_ONCE = (0.2, 1.0)
 
 
 def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float | None:
-    """Return how many seconds to wait before logging in again after the ``faults``-th fault; None: give up."""
+    """Return how many seconds to wait before logging in again; None: give up.
+
+    ``faults`` counts sessions in a row that achieved nothing, ``elapsed`` is the time since something was achieved.
+    """
     pauses = _PAUSES.get(error.kind, _AT_ONCE if error.advice is Advice.NOW else None)
     if pauses is None or faults >= MAX_LOGINS or elapsed > PATIENCE_SECONDS.get(error.kind, float("inf")):
         return None
@@ -36,6 +42,50 @@ def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float 
         return error.wait + 1.0 if error.wait <= LONGEST_LOGIN_DELAY else None
     return pauses[faults - 1]
 
+
+def beginning(idle: int, count: int) -> int:
+    """Return at which of ``count`` messages a session begins after ``idle`` ones in a row that achieved nothing.
+
+    Several messages in a row may each break the line: what lies behind them, and new mail at the end, is to come home.
+    """
+    return 0 if idle == 0 else count // 2 if idle == 1 else max(0, count - 1)
+
+
+_UNLIMITED = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How many messages a session takes at most before it comes to its QUIT, also on a line that breaks early.
+
+    It is made shorter by what a session carried before it broke, and twice as long after ``patience`` sessions of that
+    length; each time that proves too long, patience doubles.
+    """
+
+    most: int = _UNLIMITED
+    good: int = 0
+    patience: int = 1
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it has been made shorter."""
+        return self.most < _UNLIMITED
+
+    def shortened(self, most: int) -> Portion:
+        """Return the portion after a session that was too long: at least one message."""
+        patience = min(2 * self.patience, _MOST_PATIENCE) if self.is_limited else 1
+        return Portion(max(1, min(most, self.most)), patience=patience)
+
+    def after_full_session(self) -> Portion:
+        """Return the portion after a session that took all of it and came to its QUIT."""
+        if not self.is_limited:
+            return self
+        if self.good + 1 < self.patience:
+            return replace(self, good=self.good + 1)
+        return Portion(min(2 * self.most, _UNLIMITED), patience=self.patience)
+
+
+_MOST_PATIENCE = 64
 
 SIZE_TRUST_BOUND = 20
 

@@ -11,13 +11,12 @@ import time
 from contextlib import ExitStack
 
 from migrator.errand import Errand
-from migrator.errors import FerryError
+from migrator.errors import FerryError, Kind
 from migrator.fill import fill_destinations
 from migrator.locks import account_lock
-from migrator.model import MessageRow
-from migrator.pop3.retrieve import RetrieveBrokenError
+from migrator.pop3.protocol import BrokenAtError, Verb
 from migrator.report import AccountReport, Problem
-from migrator.rounds import MAX_LOGINS, pause_before_retry
+from migrator.rounds import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
 from migrator.transfer import Carrier
 from migrator.visit import Visit
 
@@ -32,7 +31,7 @@ def run_account(errand: Errand, *, is_dry: bool = False) -> AccountReport:
     try:
         if is_dry:
             errand.look_at_the_clock(is_dry=True)
-            Visit(errand).look()
+            Rounds(errand).look()
         else:
             with account_lock(errand.job.state_dir, errand.job.name):
                 Rounds(errand).work()
@@ -47,8 +46,28 @@ class Rounds:
     def __init__(self, errand: Errand) -> None:
         """Prepare; nothing is touched yet."""
         self._errand = errand
-        self._tried_again: set[MessageRow] = set()
-        self._began = time.monotonic()
+        self._logins = 0
+        self._idle = 0
+        self._breaks = 0
+        self._most_listed = 0
+        self._achieved = 0
+        self._achieved_at = time.monotonic()
+        self._fault: FerryError | None = None
+        self._previous: Visit | None = None
+        self._set_aside = 0
+        self._has_all = False
+
+    def look(self) -> None:
+        """Say what a session would do; once more where one ended over the header of a message."""
+        for tries_left in reversed(range(MAX_LOGINS)):
+            try:
+                Visit(self._errand).look()
+            except BrokenAtError as error:
+                if not tries_left:
+                    raise
+                self._errand.without_top.add(error.number)
+            else:
+                return
 
     def work(self) -> None:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
@@ -76,68 +95,111 @@ class Rounds:
             self._errand.tally.trouble(trouble, carrier.destination.label)
 
     def _hold_sessions(self) -> None:
-        fault: FerryError | None = None
-        faults = logins = 0
-        previous: Visit | None = None
-        while not self._errand.is_stopped:
-            logins += 1
-            visit = Visit(self._errand, is_second_try=self._begin_second_try(previous))
+        goes_on = True
+        while goes_on and not self._errand.is_stopped:
+            self._logins += 1
+            visit = Visit(self._errand, idle=self._idle)
             try:
                 visit.make()
             except FerryError as error:
-                self._errand.remember()
-                if previous is not None and previous.has_finished and not visit.has_listing and not self._errand.broken:
-                    return  # it was only to see whether there is more
-                fault, faults = error, faults + 1
-                pause = pause_before_retry(error, faults, time.monotonic() - self._began)
-                if pause is None or logins >= MAX_LOGINS:
-                    self._give_up(error)
-                    return
-                if faults == MAX_LOGINS - 1 and not isinstance(error, RetrieveBrokenError):
-                    # The last session is to come to its QUIT, where those before were cut off.
-                    self._errand.most_messages = max(1, visit.brought // 2)
-                self._errand.around.stop.wait(pause)
-                previous = None
+                goes_on = self._goes_on_after_fault(visit, error)
             else:
-                if previous is not None and fault is None:
-                    self._learn_view(previous, visit)
-                self._errand.remember()
-                if not self._wants_another(visit, logins):
-                    return
-                if fault is not None and logins >= MAX_LOGINS:
-                    self._give_up(fault)
-                    return
-                previous = visit
+                goes_on = self._goes_on_after(visit)
 
-    def _learn_view(self, previous: Visit, visit: Visit) -> None:
-        if previous.has_finished:
-            self._errand.habits = self._errand.habits.after_another_session(
-                previous.listed, showed_new=visit.has_found_new
-            )
-
-    def _begin_second_try(self, previous: Visit | None) -> bool:
-        """Say whether the messages that broke the line get their second try now: when all others are home."""
-        untried = self._errand.broken.keys() - self._tried_again
-        if previous is None or not previous.has_finished or not untried:
+    def _goes_on_after(self, visit: Visit) -> bool:
+        """Take in a session that came to its QUIT; says whether to hold another."""
+        self._note_achieved(visit)
+        if self._previous is not None and self._has_all and self._fault is None:
+            self._learn_view(self._previous, visit)
+        self._errand.remember()
+        if not visit.has_finished:
+            self._errand.portion = self._errand.portion.after_full_session()
+        if visit.has_tried_suspects:
+            self._errand.suspects.clear()
+        self._previous = visit
+        self._has_all = visit.has_finished and not visit.has_left_suspects
+        if not self._wants_another(visit):
             return False
-        self._tried_again |= untried
+        if self._idle < MAX_LOGINS:
+            return True
+        self._errand.tally.trouble(self._fault or FerryError(Kind.TEMPORARY, "three sessions in a row brought nothing"))
+        return False
+
+    def _goes_on_after_fault(self, visit: Visit, error: FerryError) -> bool:
+        """Take in a session that ended early; waits, and says whether to hold another."""
+        self._errand.remember()
+        is_look = self._has_all and not visit.has_listing
+        if is_look and not self._errand.habits.shows_part:
+            return False  # it was only to see whether there is more
+        has_moved = self._note_achieved(visit)
+        if visit.has_tried_suspects and not self._errand.suspects.are_left:
+            return False  # what remains is set aside by name
+        pause = pause_before_retry(error, max(1, self._idle), time.monotonic() - self._achieved_at)
+        if pause is None:
+            self._errand.tally.trouble(_rest_follows(error) if is_look else error)
+            return False
+        self._learn_from(visit, error)
+        self._fault, self._previous, self._has_all = error, None, is_look
+        is_alive = has_moved or isinstance(error, BrokenAtError)
+        self._errand.around.stop.wait(min(pause, PAUSE_WHERE_ALIVE) if is_alive else pause)
         return True
 
-    def _wants_another(self, visit: Visit, logins: int) -> bool:
+    def _note_achieved(self, visit: Visit) -> bool:
+        """Say whether a session achieved something: brought home, deleted, or found out that it cannot be had.
+
+        Each kind is bound by what is listed, so that a server that pretends does not keep a run going.
+        """
+        self._most_listed = bound = max(self._most_listed, visit.listed)
+        tally, suspects = self._errand.tally, self._errand.suspects
+        achieved = self._errand.contents_handled + min(tally.deletions, bound) + min(tally.failures, bound)
+        has_moved = achieved > self._achieved
+        if has_moved:
+            self._achieved, self._achieved_at, self._idle = achieved, time.monotonic(), 0
+        elif not (visit.has_tried_suspects and len(suspects.set_aside) > self._set_aside):
+            self._idle += 1
+        self._set_aside = len(suspects.set_aside)
+        return has_moved
+
+    def _learn_from(self, visit: Visit, error: FerryError) -> None:
+        """Make the next sessions shorter where these do not come to their QUIT, and ask no more what broke them."""
+        if isinstance(error, BrokenAtError) and error.verb is Verb.TOP:
+            self._errand.without_top.add(error.number)
+        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and visit.carried
+        if not (visit.marked or is_cut):
+            return
+        self._breaks += 1
+        if self._breaks > 1:  # the first time it may have been chance
+            length = visit.marked // 2 if visit.marked else visit.carried
+            self._errand.portion = self._errand.portion.shortened(length)
+
+    def _learn_view(self, previous: Visit, visit: Visit) -> None:
+        self._errand.habits = self._errand.habits.after_another_session(previous.listed, showed_new=visit.has_found_new)
+
+    def _wants_another(self, visit: Visit) -> bool:
         if visit.is_stuck:
             return False
-        if not visit.has_finished or self._errand.broken.keys() - self._tried_again:
+        if not self._has_all:
             return True
-        return visit.has_found_new and self._errand.habits.wants_another_session(visit.listed, logins)
-
-    def _give_up(self, error: FerryError) -> None:
-        if not (isinstance(error, RetrieveBrokenError) and self._errand.broken):
-            self._errand.tally.trouble(error)
+        return visit.has_found_new and self._errand.habits.wants_another_session(visit.listed, self._logins)
 
     def _set_aside_broken(self) -> None:
-        unique_ids = self._errand.maildrop.unique_ids(list(self._errand.broken))
-        problems = [(row, Problem.of(error, unique_id=unique_ids[row])) for row, error in self._errand.broken.items()]
+        set_aside = self._errand.suspects.set_aside
+        unique_ids = self._errand.maildrop.unique_ids(list(set_aside))
+        problems = [(row, Problem.of(one.error, unique_id=unique_ids[row])) for row, one in set_aside.items()]
         for row, problem in problems:
-            self._errand.tally.failed(row, problem)
+            note = self._errand.tally.not_deleted if set_aside[row].is_archived else self._errand.tally.failed
+            note(row, problem)
         if problems:
             self._errand.ledger.history.failed(problems, self._errand.around.clock())
+
+
+def _rest_follows(error: FerryError) -> FerryError:
+    """Return what is to be said where a server shows parts of a maildrop, and does not let us see the next one."""
+    return FerryError(
+        error.kind,
+        f"the server showed a part of the maildrop; the rest follows at the next run: {error.message}",
+        server_words=error.server_words,
+        scope=error.scope,
+        advice=error.advice,
+        wait=error.wait,
+    )

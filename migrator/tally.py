@@ -48,6 +48,15 @@ class Tally:
         """How many deletions are confirmed so far."""
         return self._report.deleted
 
+    @property
+    def failures(self) -> int:
+        """How many new messages could not be brought home so far."""
+        return len(self._failed)
+
+    def has_failed(self, row: MessageRow) -> bool:
+        """Say whether a new message was tried in this run and could not be brought home."""
+        return row in self._failed
+
     def counted(self, listing: Iterable[KnownMessage]) -> Iterator[KnownMessage]:
         """Pass a listing through, counting what no earlier session of this run showed.
 

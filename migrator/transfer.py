@@ -15,10 +15,11 @@ from migrator.comparing import KnownRecord, compared
 from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
 from migrator.errors import AwayError, FerryError, GoneError, Kind
-from migrator.judging import judge, refuse_if_emptied
+from migrator.judging import judge
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, Message, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
+from migrator.relocating import refuse_if_emptied, relocate
 
 _READ_CHUNK = 2_000
 
@@ -70,12 +71,17 @@ class Carrier:
         *,
         clock: Callable[[], float],
         step: Callable[[str], None] = lambda _name: None,
+        replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge."""
+        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        """
         self.destination = destination
         self.copies = copies
         self._clock = clock
         self._step = step
+        self._replaces_damaged = replaces_damaged
 
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
@@ -129,6 +135,7 @@ class Carrier:
         ``unproven`` means that only the original can tell, because the server changed what it stored, or that it is to
         be stored again. A ``GoneError`` says that a person took the copy out: the source is to keep its message.
         """
+        relocate(self.destination, self.copies)
         found = self.copies.find(digests)
         proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
@@ -147,6 +154,7 @@ class Carrier:
 
     def stored_body(self, digest: Digest) -> Body | None:
         """Return what stands here for this content now, None where nothing can be read."""
+        relocate(self.destination, self.copies)
         copy = self.copies.find([digest]).get(digest)
         if copy is None or copy.locator is None:
             return None
@@ -207,14 +215,23 @@ class Carrier:
         """Return the copies there are, found by content where the ledger does not know them or has them as gone."""
         digests = [message.digest for message in messages]
         present = self.copies.find(digests)
-        unknown = [m for m in messages if m.digest not in present or present[m.digest].state is CopyState.GONE]
+        if self._replaces_damaged and (damaged := [c for c in present.values() if c.state is CopyState.DAMAGED]):
+            with suppress(AwayError):  # nothing at all is there, and it is to be stored again all the same
+                self._prove(_known(damaged, {message.digest: message for message in messages}))
+            present = self.copies.find(digests)
+        unknown = [m for m in messages if m.digest not in present or not self._is_standing(present[m.digest])]
         if unknown and (found := list(self.destination.find(unknown, self.copies))):
             self.copies.found(found, [])
             self._step("copies.found")
             present = self.copies.find(digests)
-        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
-            return {digest: copy for digest, copy in present.items() if copy.state is not CopyState.GONE}
-        return present
+        return {digest: copy for digest, copy in present.items() if not self._is_to_be_replaced(copy)}
+
+    def _is_standing(self, copy: StoredCopy) -> bool:
+        return copy.state is not CopyState.GONE and not (self._replaces_damaged and copy.state is CopyState.DAMAGED)
+
+    def _is_to_be_replaced(self, copy: StoredCopy) -> bool:
+        is_restored = self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+        return not self._is_standing(copy) and (is_restored or copy.state is not CopyState.GONE)
 
     def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""
@@ -231,12 +248,18 @@ class Carrier:
                 judged.append(judgement)
             verdicts[copy.digest] = self._verdict(judgement, body)
         self._step("copies.read-back")
-        if any(isinstance(verdict, GoneError) for verdict in verdicts.values()):
-            refuse_if_emptied(self.destination, self.copies)
+        if any(isinstance(verdicts[copy.digest], GoneError) and copy.state is not CopyState.GONE for copy in copies):
+            self._refuse_if_emptied()
         if judged:
             self.copies.judged(judged, self._clock())
         self._step("copies.judged")
         return verdicts
+
+    def _refuse_if_emptied(self) -> None:
+        """Raise ``archive`` where so much is gone at once that nobody can have meant it; nothing is recorded then."""
+        if self.destination.when_copy_is_gone is WhenCopyIsGone.KEEP:
+            places = self.copies.proven_places()
+            refuse_if_emptied(self.destination, self.destination.count_missing(places), len(places))
 
     def _verdict(self, judged: Judged | None, body: Body | FerryError) -> FerryError | None:
         if isinstance(body, FerryError):
@@ -263,13 +286,15 @@ class Carrier:
     def _unproven(self, judged: Judged) -> FerryError:
         if judged.proof is Proof.NONE:
             return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {judged.reason}")
+        place = self.destination.setting_place
         return FerryError(
             Kind.UNPROVEN,
             f"the copy in {self.destination.label} is not equal byte for byte: {judged.reason}",
-            cure=f'proof = "{judged.proof}" would accept it',
+            cure=f'to accept it, write proof = "{judged.proof}"{place and f" {place}"}',
         )
 
     def _recover(self) -> None:
+        relocate(self.destination, self.copies)
         recollection = self.copies.recollection()
         found: list[Found] = []
         for finding in self.destination.recover(recollection):
@@ -285,7 +310,7 @@ class Carrier:
                 case VolumeChanged(record, error):
                     self.copies.volume_changed(record, str(error))
                 case Vanished(base_names):
-                    refuse_if_emptied(self.destination, self.copies)
+                    self._refuse_if_emptied()
                     self.copies.vanished(base_names, "it is no longer in the Maildir")
                 case _ as never:
                     assert_never(never)
@@ -310,18 +335,6 @@ class Carrier:
         """Leave out what can be read where it stood: a record's end is no longer known once more follows it."""
         bodies = self.destination.read([record.locator for record in records])
         return [record for record, body in zip(records, bodies, strict=True) if not _is_of(record.digest, body)]
-
-    def give_up_missing(self) -> None:
-        """Take for lost what the folder does not show, because a person says so: those copies are DAMAGED now.
-
-        What can be read stays as it is.
-        """
-        copies = [(copy, copy.locator) for copy in self.copies.all_copies() if copy.locator is not None]
-        lost = {copy.copy_id for copy, _ in copies}
-        with suppress(AwayError):
-            bodies = self.destination.read([locator for _, locator in copies])
-            lost -= {copy.copy_id for (copy, _), body in zip(copies, bodies, strict=True) if _is_of(copy.digest, body)}
-        self.copies.given_up(lost, "it was lost with the archive it stood in")
 
 
 def _is_of(digest: Digest, body: Body | FerryError) -> bool:

@@ -8,10 +8,10 @@ that was proven and deletes nothing that was not.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, islice
 
 from migrator import farewell
 from migrator.errand import Errand
@@ -24,6 +24,8 @@ from migrator.pop3.listing import Listing
 from migrator.pop3.session import Session
 from migrator.recognition import recognise
 from migrator.report import Problem, WouldDelete
+from migrator.rounds import beginning
+from migrator.suspects import BREAKING
 
 SLICE_SECONDS = 300.0
 """After so long a session that deletes is brought to its QUIT, so that a dropped line undoes little."""
@@ -32,10 +34,10 @@ SLICE_SECONDS = 300.0
 class Visit:
     """One session of a run, and what came of it."""
 
-    def __init__(self, errand: Errand, *, is_second_try: bool = False) -> None:
-        """Prepare; nothing is touched yet. A second try is for the messages that broke the line before."""
+    def __init__(self, errand: Errand, *, idle: int = 0) -> None:
+        """Prepare; nothing is touched yet. So many sessions in a row were ``idle``: they achieved nothing."""
         self._errand = errand
-        self._is_second_try = is_second_try
+        self._idle = idle
         self._tally = errand.tally
         self._ledger = errand.maildrop
         self._policy = errand.policy.after(errand.tally.handled)
@@ -43,12 +45,17 @@ class Visit:
         self._changed_before: set[MessageRow] = set()
         self._has_nameless = False
         self._has_taken_all = False
+        self._has_put_off = False
         self.listed = 0
         self.brought = 0
         self.deleted = 0
+        self.carried = 0
+        self.marked = 0
         self.has_listing = False
         self.has_found_new = False
         self.has_finished = False
+        self.has_tried_suspects = False
+        self.has_left_suspects = False
         self.is_stuck = False
 
     def make(self) -> None:
@@ -61,6 +68,7 @@ class Visit:
             raise
         finally:
             self._errand.facts = session.facts
+            self.carried, self.marked = session.carried, session.marked
 
     def look(self) -> None:
         """Say what a session would do, and hang up."""
@@ -78,6 +86,7 @@ class Visit:
         job = self._errand.job
         session = self._errand.around.open_session(job.source, job.password, self._errand.facts)
         self._errand.around.step("source.open")
+        session.without_top = self._errand.without_top
         return session
 
     def _hold(self, session: Session) -> None:
@@ -85,13 +94,16 @@ class Visit:
             self._work_through(session, listing)
 
     def _work_through(self, session: Session, listing: Listing) -> None:
-        self.has_listing, self.listed = True, listing.count
+        self.has_listing = True
         key = self._settled_key(listing)
         if (count := self._ledger.settled(key, self._errand.around.clock())) is not None:
             self._tally.settled(count)
             self.has_finished = True
-            farewell.delete(self._errand, session, {}, self.listed)
+            farewell.delete(self._errand, session, {})
             return
+        self.listed = listing.count
+        if doubt := listing.doubt:
+            self._tally.trouble(doubt)
         self._match(session, listing)
         self._tally.deleted(self._ledger.note(self._errand.around.clock()))
         self._errand.around.step("listing.noted")
@@ -101,7 +113,7 @@ class Visit:
         with closing(Haul(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)) as haul:
             self._work(session, plan, haul, plan.delete if may_delete else Column())
         self.has_found_new = self._errand.contents_handled > handled_before
-        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul):
+        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul) and not listing.doubt:
             until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
             self._ledger.listing_settled(key, listing.count, until)
 
@@ -114,36 +126,76 @@ class Visit:
         """Bring home what is new, prove what is due, delete it, QUIT."""
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
-                due = farewell.prove_by_headers(self._errand, session, haul, due)
+                portion, held = self._portion_of(due)
+                due = farewell.prove_by_headers(self._errand, session, haul, portion)
+                due.extend(held)
             self._errand.around.progress.planned(self._tally.name, plan.messages, plan.octets)
-            haul.fetch(self._sliced(chain(plan.retrieve, plan.complete, due)), plan.complete, due)
+            haul.fetch(self._sliced([plan.retrieve, plan.complete, due], len(haul.deletable)), plan.complete, due)
         finally:
             self.brought, self.is_stuck = haul.brought, haul.is_stuck
         if self._errand.is_stopped:
             session.abandon()
             return
-        self.deleted = farewell.delete(self._errand, session, haul.deletable, self.listed)
-        self.has_finished = self._has_taken_all
+        self.deleted = farewell.delete(self._errand, session, haul.deletable)
+        self.has_finished = self._has_taken_all and not self._has_put_off
 
     def _may_delete(self, plan: Plan) -> bool:
         new = len(plan.retrieve) + len(plan.complete)
         wanted = len(plan.delete) + (new if self._policy.deletes_at_once else 0)
         return not farewell.too_many(self._errand, self._tally.deletions + wanted)
 
-    def _sliced(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
-        """Pass on what this session is to retrieve: not what broke the line before, and not longer than is wise."""
-        for place, message in enumerate(wanted):
-            if self._is_long_enough(place):
-                return
-            if self._is_second_try or message.row not in self._errand.broken:
+    def _portion_of(self, due: Column) -> tuple[Column, Column]:
+        """Return what this session proves by headers, and what waits to be proven by content at the very end."""
+        portion, held = Column(), Column()
+        for message in due:
+            into = portion if self._errand.suspects.are_without(message.row) else held
+            into.append(*message)
+        self._has_put_off = portion.cut(self._errand.portion.most) > 0
+        return portion, held
+
+    def _sliced(self, columns: Sequence[Column], taken: int) -> Iterator[Wanted]:
+        """Pass on what this session is to retrieve: a portion, of which it has ``taken`` some, and not for too long.
+
+        Messages over which a session ended come when nothing else is left: then a session may as well begin with them.
+        """
+        held: list[Wanted] = []
+        for message in self._in_turn(columns):
+            if message.row in self._errand.suspects:
+                held.append(message)
+            elif self._is_worth_trying(message.row):
+                if self._is_long_enough(taken):
+                    return
+                taken += 1
                 yield message
         self._has_taken_all = True
+        self.has_tried_suspects = bool(held) and not taken and not self._has_put_off
+        self.has_left_suspects = bool(held) and not self.has_tried_suspects
+        if self.has_tried_suspects:
+            yield from held
 
-    def _is_long_enough(self, messages: int) -> bool:
-        """Say whether to come to QUIT now; where nothing is deleted a dropped line undoes nothing."""
-        if isinstance(self._policy.leave_on_server, Keep):
-            return False
-        return time.monotonic() - self._began > SLICE_SECONDS or messages >= self._errand.most_messages
+    def _in_turn(self, columns: Sequence[Column]) -> Iterator[Wanted]:
+        """Yield all messages once, beginning where the last sessions did not begin in vain.
+
+        After two in vain it is enough to come to a QUIT: then the first ones wait for the next session.
+        """
+        place = beginning(self._idle, sum(map(len, columns)))
+        yield from islice(chain(*columns), place, None)
+        if self._idle < 2:
+            yield from islice(chain(*columns), place)
+        elif place:
+            self._has_put_off = True
+
+    def _is_worth_trying(self, row: MessageRow) -> bool:
+        """Say whether to retrieve a message: in a portion there is no room for what has failed in this run."""
+        has_failed = self._errand.portion.is_limited and self._tally.has_failed(row)
+        return self._errand.suspects.are_without(row) and not has_failed
+
+    def _is_long_enough(self, taken: int) -> bool:
+        """Say whether to come to QUIT now: for the time passed only where that confirms deletions."""
+        if taken >= self._errand.portion.most:
+            return True
+        has_no_end = isinstance(self._policy.leave_on_server, Keep)
+        return not has_no_end and time.monotonic() - self._began > SLICE_SECONDS
 
     def _is_settled(self, plan: Plan, haul: Haul) -> bool:
         """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
@@ -175,6 +227,8 @@ class Visit:
             self._has_nameless |= not message.unique_id
             if message.failure == Kind.CHANGED:
                 self._changed_before.add(message.row)
+            elif message.failure in BREAKING:
+                self._errand.suspects.recall(message.row)
             if message.is_accepted and not message.is_settled:
                 self._tally.skipped(message.row, None)
             yield message

@@ -18,6 +18,7 @@ from tests.servers import courier as courier_server, cyrus as cyrus_server, dove
 from tests.servers.courier import Courier
 from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
+from tests.servers.pop3_rule import unpunished
 
 StartDovecot = Callable[..., Dovecot]
 
@@ -40,6 +41,16 @@ def umask_as_before() -> Iterator[None]:
     os.umask(before)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_deleted_unread() -> Iterator[None]:
+    """Fail a test in which a scripted server was told DELE for what its session had not read, however it ended."""
+    unpunished.clear()
+    yield
+    broken = list(unpunished)
+    unpunished.clear()
+    assert not broken, "\n".join(["deleted without having been read:", *broken])
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.copies import CopiesLedger
 from migrator.model import Body, CopyState, Digest, Locator, MboxLocator, MemoryBody, StoredCopy
+from migrator.policy import WhenCopyIsGone
 
 _CHUNK = 500
 _KINDS = {"mbox": 0, "maildir": 1, "imap": 2}
@@ -40,10 +41,27 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A destination that could not be read as a whole; nothing is recorded of its copies."""
+
+    accounts: tuple[str, ...]
+    destination: str
+    error: FerryError
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     shelf: Shelf
     copy: StoredCopy
     locator: Locator
+
+
+def mends_gone(shelf: Shelf) -> bool:
+    """Say whether a repair stores again what somebody took out: of a folder, and of a mailbox where a setting says so.
+
+    A person who asks for the repair of a folder has lost what is gone from it; in a mailbox it may be filed elsewhere.
+    """
+    return shelf.is_local or shelf.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
 
 
 class Shelves:

@@ -1,7 +1,9 @@
 """Reads stored copies again, as they are on the disk or the server now, and holds them against the ledger.
 
-Nothing is repaired here. What differs is recorded as MISMATCH, so that no later run deletes its source on the strength
-of it; a copy that reads well again is VERIFIED again. A volume that is missing or was cut names every message in it.
+Nothing is repaired here. What differs is recorded, so that no later run deletes its source on the strength of it; a
+copy that reads well again is VERIFIED again. What its server altered is no damage. A volume that is missing or was cut
+names every message in it; a destination that is away as a whole, or looks emptied, is unreachable, and nothing is
+recorded.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.archive.shelves import Shelf, Shelves
+from migrator.archive.shelves import Shelf, Shelves, Unreachable, mends_gone
+from migrator.archive.unproven import Unproven, unproven_in
 from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.errors import FerryError, Kind
-from migrator.judging import judge, refuse_if_emptied
+from migrator.judging import judge
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
 from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.policy import WhenCopyIsGone
+from migrator.relocating import refuse_if_emptied, relocate
 from migrator.report import shown_unique_id
 
 _CHUNK = 500
@@ -28,7 +33,10 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One damaged copy of one message of one account. ``unique_id`` is None where no maildrop showed it."""
+    """One damaged copy of one message of one account. ``unique_id`` is None where no maildrop showed it.
+
+    ``decided_by`` is empty for what ``mailferry repair`` mends; else it is where a person writes ``when_copy_is_gone``.
+    """
 
     account: str
     destination: str
@@ -37,6 +45,7 @@ class Damage:
     digest: Digest
     message_id: bytes
     reason: str
+    decided_by: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the contract's form."""
@@ -51,35 +60,33 @@ class Damage:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """A destination that could not be read as a whole; nothing is recorded of its copies."""
-
-    accounts: tuple[str, ...]
-    destination: str
-    error: FerryError
-
-
 @dataclass(slots=True)
 class Verdict:
-    """What a check found. ``checked = ok + unproven`` + damaged copies.
+    """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
 
-    ``unproven`` ones are whole, but their server altered them, and they fall short of the proof required. ``present``
-    of the ok ones could only be seen to be there: that is so for copies that a server altered, which once were proven,
-    and of whose original no copy is at hand.
+    ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
+    ones are gone, which a setting or a person has accepted. ``present`` of the ok ones could only be seen to be there:
+    that is so for copies that a server altered, which once were proven, and of whose original no copy is at hand.
     """
 
     checked: int = 0
     ok: int = 0
     octets: int = 0
     unproven: int = 0
+    accepted: int = 0
     present: int = 0
+    altered: list[Unproven] = field(default_factory=list)
     damaged: list[Damage] = field(default_factory=list)
     unreachable: list[Unreachable] = field(default_factory=list)
 
     @property
+    def harmed(self) -> int:
+        """How many copies are damaged, or gone and not accepted."""
+        return self.checked - self.ok - self.unproven - self.accepted
+
+    @property
     def is_ok(self) -> bool:
-        """Whether every copy that was to be checked was read and is right."""
+        """Whether every copy that was to be checked was read, and none is damaged."""
         return not self.damaged and not self.unreachable
 
 
@@ -131,6 +138,7 @@ class Check:
                 self._check(shelf, selection, since)
             except FerryError as error:
                 self._verdict.unreachable.append(Unreachable(shelf.accounts, shelf.destination.label, error))
+            self._verdict.altered += unproven_in(shelf)
         return self._verdict
 
     def _digests_since(self, moment: float) -> set[Digest]:
@@ -138,6 +146,7 @@ class Check:
         return {digest for digest, _ in sightings}
 
     def _check(self, shelf: Shelf, selection: Selection, since: set[Digest] | None) -> None:
+        relocate(shelf.destination, shelf.copies)
         copies = shelf.copies.all_copies()
         while chunk := list(islice(copies, _CHUNK)):
             chosen = self._chosen(chunk, shelf, selection, since)
@@ -160,47 +169,65 @@ class Check:
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, shelf.accounts))]
 
     def _check_chunk(self, shelf: Shelf, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        judged: list[Judged] = []
-        damaged: dict[Digest, tuple[StoredCopy, str]] = {}
-        for copy, body in _read(shelf, copies):
+        judged = [(copy, self._judge(shelf, copy, body)) for copy, body in _read(shelf, copies)]
+        _refuse_if_emptied(shelf, judged)
+        if verdicts := [verdict for _, verdict in judged if isinstance(verdict, Judged)]:
+            shelf.copies.judged(verdicts, self._clock())
+        accepted = self._accepted(shelf, [copy.digest for copy, verdict in judged if _is_gone(verdict)])
+        damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
+        for copy, verdict in judged:
+            if isinstance(verdict, FerryError):
+                unshown = Unreachable(shelf.accounts, shelf.destination.label, verdict)
+                self._verdict.unreachable += [] if unshown in self._verdict.unreachable else [unshown]
+                continue
             self._verdict.checked += 1
-            verdict = self._judge(shelf, copy, body)
-            if verdict is not None:
-                judged.append(verdict)
-            if verdict is None or verdict.state is CopyState.VERIFIED:
-                self._verdict.ok += 1
-            elif verdict.state is CopyState.UNPROVEN:
-                self._verdict.unproven += 1
-            else:
-                damaged[copy.digest] = copy, verdict.reason
             self._verdict.octets += copy.octets
-        if any(one.state is CopyState.GONE for one in judged):
-            refuse_if_emptied(shelf.destination, shelf.copies)
-        if judged:
-            shelf.copies.judged(judged, self._clock())
+            match verdict:
+                case None | Judged(state=CopyState.VERIFIED):
+                    self._verdict.ok += 1
+                case Judged(state=CopyState.UNPROVEN):
+                    self._verdict.unproven += 1
+                case Judged(state=CopyState.GONE) if copy.digest in accepted:
+                    self._verdict.accepted += 1
+                case Judged():
+                    damaged[copy.digest] = copy, verdict
         self._verdict.damaged += self._named(shelf, damaged, selection)
 
-    def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | None:
-        """Return what a copy is worth now; None for one that is as it was but cannot be compared."""
+    def _accepted(self, shelf: Shelf, gone: Sequence[Digest]) -> set[Digest]:
+        """Return those of the contents taken out of a destination whose absence a setting or a person has accepted."""
+        if shelf.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
+            return set(gone)
+        return self._ledger.accepted(gone, shelf.accounts)
+
+    def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | FerryError | None:
+        """Return what a copy is worth now; None for one that is as it was but cannot be compared.
+
+        An error is why a server does not show it just now, which says nothing of what it is worth.
+        """
         if copy.locator is None:
             return Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "the ledger knows no place for it")
         read = body if isinstance(body, FerryError) else self._compared(shelf, copy, body)
         if read is None:
             return None
-        return judge(copy.copy_id, copy.locator, copy.state, read, shelf.destination.required_proof)
+        verdict = judge(copy.copy_id, copy.locator, copy.state, read, shelf.destination.required_proof)
+        return read if verdict is None and isinstance(read, FerryError) else verdict
 
     def _compared(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | FerryError | None:
         try:
             if digest_of_body(body) == copy.digest:
                 return Proof.EXACT, ""
-            if shelf.is_local or copy.proof not in (Proof.CANONICAL, Proof.SEMANTIC):
+            was_altered = copy.state is CopyState.UNPROVEN or copy.proof in (Proof.CANONICAL, Proof.SEMANTIC)
+            if shelf.is_local or not was_altered:
                 return Proof.NONE, "the stored bytes differ from what was received"
             return self._compared_with_original(shelf, copy, body)
         except FerryError as error:  # a long body is read while it is consumed
             return error
 
     def _compared_with_original(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | None:
-        """Hold a copy that its server had altered from the start against the original, where that is at hand."""
+        """Hold a copy that its server had altered from the start against the original, where that is at hand.
+
+        None means that it is there as it was proven once.
+        """
         from migrator.proof import prove
 
         others = Shelves(other for other in self._shelves.all if other is not shelf and other.is_local)
@@ -210,11 +237,13 @@ class Check:
                 return finding.proof, finding.differences
         if _message_id(body) != self._ledger.message_ids([copy.digest])[copy.digest]:
             return Proof.NONE, "another message stands in its place"
+        if copy.state is CopyState.UNPROVEN:  # as it was; a setting may accept that by now
+            return copy.proof, copy.reason
         self._verdict.present += 1
         return None
 
     def _named(
-        self, shelf: Shelf, damaged: dict[Digest, tuple[StoredCopy, str]], selection: Selection
+        self, shelf: Shelf, damaged: dict[Digest, tuple[StoredCopy, Judged]], selection: Selection
     ) -> Iterator[Damage]:
         """Yield a row for each message of each account that a damaged copy stands for."""
         digests = list(damaged)
@@ -223,8 +252,9 @@ class Check:
             if sighting.account in shelf.accounts:
                 sightings.setdefault(sighting.digest, []).append(sighting)
         message_ids = self._ledger.message_ids(digests)
+        decided_by = _decided_by(shelf) if damaged else ""
         asked = [account for account in shelf.accounts if not selection.accounts or account in selection.accounts]
-        for digest, (copy, reason) in damaged.items():
+        for digest, (copy, verdict) in damaged.items():
             seen = [one for one in sightings.get(digest, ()) if one.account in asked]
             named: list[tuple[str, bytes | None]] = [(one.account, one.unique_id) for one in seen]
             for account, unique_id in dict.fromkeys(named or [(asked[0], None)]):
@@ -235,8 +265,25 @@ class Check:
                     unique_id,
                     digest,
                     message_ids.get(digest, b""),
-                    reason,
+                    verdict.reason,
+                    decided_by if verdict.state is CopyState.GONE else "",
                 )
+
+
+def _decided_by(shelf: Shelf) -> str:
+    """Say where a setting decides on copies that a person took out of a mailbox; those of a folder are for a repair."""
+    return "" if mends_gone(shelf) else shelf.destination.setting_place or f"for {shelf.destination.label}"
+
+
+def _is_gone(verdict: Judged | FerryError | None) -> bool:
+    return isinstance(verdict, Judged) and verdict.state is CopyState.GONE
+
+
+def _refuse_if_emptied(shelf: Shelf, judged: Sequence[tuple[StoredCopy, Judged | FerryError | None]]) -> None:
+    """Raise ``archive`` where more is gone since the last look than anybody can have meant."""
+    if any(_is_gone(verdict) and copy.state is not CopyState.GONE for copy, verdict in judged):
+        places = shelf.copies.proven_places()
+        refuse_if_emptied(shelf.destination, shelf.destination.count_missing(places), len(places))
 
 
 def _is_newer(copy: StoredCopy, selection: Selection) -> bool:

@@ -1,30 +1,30 @@
 """``mailferry rebuild-ledger``: build the ledger's knowledge of copies anew, from the archive files alone.
 
-A ledger that is damaged is set aside, never deleted. One that is sound keeps everything: what is missing or damaged in
-the archive stays known as that, for to forget it would be to call it well.
+A ledger that is damaged is set aside, never deleted. One that is sound keeps everything but its copies: runs,
+deletions, and what the maildrops showed.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.archive.shelves import Shelf
+from migrator.archive.rebuilding import Relearned, relearn
 from migrator.archive.verify import Check, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, ledger_in
 from migrator.commands.search import every
-from migrator.errors import FerryError
+from migrator.errors import AwayError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.locks import account_lock
 from migrator.shelving import shelves_of
 from migrator.transfer import Carrier
-from migrator.words import counted, span
+from migrator.words import counted, plain, span
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,14 +33,7 @@ if TYPE_CHECKING:
     from migrator.screen import Screen
 
 _TELL_EVERY = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Relearned:
-    """What was found in one destination."""
-
-    destination: str
-    messages: int
+_NAMED = 10
 
 
 def run(arguments: Namespace, screen: Screen) -> int:
@@ -55,12 +48,29 @@ def run(arguments: Namespace, screen: Screen) -> int:
     if screen.is_json:
         screen.document(_as_json(learned, verdict))
     for one in learned:
-        screen.result(f"{one.destination}: {counted(one.messages, 'message')} found")
-    damaged = verdict.checked - verdict.ok
+        screen.result(plain(f"{one.destination}: {counted(one.messages, 'message')} found"))
+        for line in _missed(one):
+            screen.problem(plain(line))
+    for away in verdict.unreachable:
+        screen.problem(plain(f"{away.destination}: could not be checked: {away.error}"))
+    damaged = verdict.harmed
     screen.result(
         f"{counted(verdict.ok, 'copy', 'copies')} proven, {damaged:,} damaged, in {span(time.monotonic() - began)}"
     )
-    return DONE if verdict.is_ok else NOT_ALL_DONE
+    return DONE if verdict.is_ok and not any(one.missed for one in learned) else NOT_ALL_DONE
+
+
+def _missed(learned: Relearned) -> Iterator[str]:
+    """Say what was not found, and that nothing of it was forgotten."""
+    for one in learned.missed:
+        known = counted(one.messages, "message")
+        where = f"is not there, and {known} known to stand in it" if one.volume else f"is emptied: {known} known in it"
+        yield (
+            f"{learned.destination}{one.volume and f'/{one.volume}'} {where}: nothing of that is forgotten. Bring it"
+            " back, which is all that is needed; if it is lost for good, mailferry repair stores again what it can"
+        )
+    if learned.foreign:
+        yield f"in that folder are also: {', '.join(learned.foreign[:_NAMED])}; if a volume was packed, unpack it"
 
 
 def _sound_ledger(config: Config, screen: Screen) -> Ledger:
@@ -104,10 +114,14 @@ def _set_aside(path: Path, screen: Screen) -> None:
 
 
 def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relearned], Verdict]:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} found so far"))
     checked = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'copy', 'copies')} read so far"))
     with shelves_of(config, ledger, even_unknown=True) as shelves:
         local = [shelf for shelf in shelves.all if shelf.is_local]
-        learned = [_relearned(shelf) for shelf in local]
+        for shelf in local:  # first let it mend what a crash left, while the intents are still known
+            with suppress(AwayError):
+                Carrier(shelf.destination, shelf.copies, clock=time.time).inspect()
+        learned = [relearn(shelf, ledger.archive, told=told) for shelf in local]
         for shelf in shelves.all:
             if not shelf.is_local:
                 screen.note(f"{shelf.destination.label}: left as it is known; only files are looked through")
@@ -117,16 +131,17 @@ def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relea
         return learned, check.make(Selection())
 
 
-def _relearned(shelf: Shelf) -> Relearned:
-    """Look at a folder from its beginning: whatever is there is known then, and what is not is not forgotten."""
-    shelf.copies.doubted()
-    Carrier(shelf.destination, shelf.copies, clock=time.time).inspect()
-    return Relearned(shelf.destination.label, shelf.copies.copies_known())
-
-
 def _as_json(learned: list[Relearned], verdict: Verdict) -> dict[str, object]:
     return {
-        "destinations": [{"destination": one.destination, "messages": one.messages} for one in learned],
+        "destinations": [
+            {
+                "destination": one.destination,
+                "messages": one.messages,
+                "missing": [{"volume": volume.volume, "messages": volume.messages} for volume in one.missed],
+                "foreign": list(one.foreign),
+            }
+            for one in learned
+        ],
         "checked": verdict.checked,
         "ok": verdict.ok,
         "damaged": [damage.as_json() for damage in verdict.damaged],

@@ -18,6 +18,7 @@ from migrator.commands.selecting import wanted_by
 from migrator.config import Destination, ImapDestination, MboxDestination
 from migrator.ends import destination_of
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.policy import WhenCopyIsGone
 from migrator.shelving import shelves_of
 from migrator.transfer import Carrier
 from migrator.words import alike, counted, plain, size
@@ -105,7 +106,8 @@ class _Folders:
         return outcomes
 
     def _opened(self, name: str) -> tuple[Carrier, Everywhere]:
-        destination = destination_of(_below(self._target, name), self._state_dir)
+        place = _below(self._target, name).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
+        destination = destination_of(place, self._state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
         carrier = Carrier(destination, copies, clock=time.time)
         return carrier, Everywhere([carrier])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
 
 from migrator.archive.query import Calendar, Dated, QueryError, parse
+from migrator.archive.unproven import unproven_line
 from migrator.archive.verify import Check, Damage, Selection, Verdict
 from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, read_ledger, unknown_folders
@@ -83,6 +84,8 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "ok": verdict.ok,
         "damaged": [damage.as_json() for damage in verdict.damaged],
         "bytes": verdict.octets,
+        "unproven": verdict.unproven,
+        "accepted": verdict.accepted,
         "present": verdict.present,
         "errors": [
             {
@@ -103,22 +106,43 @@ def _show(verdict: Verdict, seconds: float, arguments: Namespace, screen: Screen
     for one in verdict.unreachable:
         screen.result(plain(f"{', '.join(one.accounts)}: {one.destination} could not be checked: {one.error}"))
     rate = f", {size(verdict.octets / seconds)}/s" if seconds > 0 else ""
-    damaged = verdict.checked - verdict.ok
     if not screen.is_quiet or not verdict.is_ok:
         copies = counted(verdict.checked, "copy", "copies")
-        screen.result(
-            f"{copies} read ({size(verdict.octets)} in {span(seconds)}{rate}): {verdict.ok:,} ok, {damaged:,} damaged"
-        )
+        screen.result(f"{copies} read ({size(verdict.octets)} in {span(seconds)}{rate}): {_numbers(verdict)}")
+    for altered in verdict.altered:
+        screen.note(plain(unproven_line(altered)))
     if verdict.present:
         copies = counted(verdict.present, "copy", "copies")
         screen.note(f"{copies} that the server altered could only be seen to be there: no original is at hand.")
-    if verdict.damaged:
+    for line in _cures(verdict.damaged, arguments):
+        screen.result(line)
+
+
+def _cures(damaged: Sequence[Damage], arguments: Namespace) -> Iterator[str]:
+    """Say what helps: a repair mends what is damaged, and a setting decides on what was taken out of a mailbox."""
+    if accounts := dict.fromkeys(damage.account for damage in damaged if not damage.decided_by):
         config = f" -c {arguments.config}" if arguments.config else ""
-        accounts = " ".join(dict.fromkeys(damage.account for damage in verdict.damaged))
-        screen.result(
-            "No source of a damaged copy will be deleted. This fetches them again, from another destination or the "
-            f"source:\n  mailferry repair{config} {accounts}"
+        yield (
+            "No source of a damaged copy will be deleted. If a file or a disk is missing, bring it back: that is all "
+            "that is needed.\nThis fetches again what is lost, from another destination or the source:\n"
+            f"  mailferry repair{config} {' '.join(accounts)}"
         )
+    for place in dict.fromkeys(damage.decided_by for damage in damaged if damage.decided_by):
+        yield plain(
+            'What is gone from a mailbox is not stored again unless you write when_copy_is_gone = "restore"; '
+            f'"accept" says that it is well so: write either {place}, or accept single messages: mailferry quarantine'
+        )
+
+
+def _numbers(verdict: Verdict) -> str:
+    """Return what became of all that were read, in numbers that add up to them."""
+    parts = [f"{verdict.ok:,} equal"]
+    if verdict.unproven:
+        ways = {one.reason.removeprefix("changed by the server: ") for one in verdict.altered}
+        parts.append(f"{verdict.unproven:,} altered by the server ({', '.join(sorted(ways))})")
+    if verdict.accepted:
+        parts.append(f"{verdict.accepted:,} gone, which is accepted")
+    return ", ".join([*parts, f"{verdict.harmed:,} damaged or gone"])
 
 
 def _line(damage: Damage) -> str:

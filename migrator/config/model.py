@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import values
-from migrator.config.problems import nearest
+from migrator.config.problems import Place, nearest
 from migrator.config.table import (
     Duration,
     ExistingFile,
@@ -35,7 +35,7 @@ from migrator.config.table import (
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
 from migrator.errors import ConfigError
 from migrator.model import Proof
-from migrator.policy import Keep, LeaveOnServer, SourceProof
+from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
 from migrator.secrets import Secret
 from migrator.tls import TlsMode, TlsSettings, is_loopback
 
@@ -112,10 +112,11 @@ class MaildirDestination(Table):
 
     type: Literal["maildir"]
     path: Folder
+    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
 
 
 class ImapDestination(Server):
-    """A mailbox on an IMAP server."""
+    """A mailbox on an IMAP server; it knows where its table stands, for cures that are a setting."""
 
     type: Literal["imap"]
     port: Port = Field(default_factory=_by_tls(993, 143))
@@ -124,6 +125,18 @@ class ImapDestination(Server):
     flags: tuple[Text, ...] = ()
     keywords: tuple[Text, ...] = ()
     seen: Annotated[bool, Field(strict=True)] = False
+    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
+    _place: Place | None = PrivateAttr(default=None)
+
+    def written_at(self, place: Place) -> Self:
+        """Return the mailbox as one whose table was read at this place."""
+        copy = self.model_copy()
+        copy._place = place  # noqa: SLF001  # a copy of its own
+        return copy
+
+    def setting_place(self) -> str:
+        """Say where a person writes a setting of this mailbox; it takes a look through the whole file."""
+        return "" if self._place is None else self._place.for_setting()
 
 
 Destination = MboxDestination | MaildirDestination | ImapDestination

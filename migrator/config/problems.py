@@ -43,11 +43,22 @@ class Place:
 
         ``beside`` is the key at whose line the problem is, where it is not ``key``.
         """
-        line = self.line or (line_of(self.text, self.path, beside or key) if self.text else None)
+        line = self._line(beside or key)
         owner = f'"{self.account}"' if self.account else ""
         table = f"{self.table} of {owner}" if self.table and owner else self.table or owner
         place = [f"{self.file}, line {line}" if line else self.file, table, key, problem]
         return ": ".join(part for part in place if part)
+
+    def for_setting(self) -> str:
+        """Say where a key of this table is to be written, in words that follow it."""
+        if not self.text:
+            return f"in the row of {self.account} ({self.file}, line {self.line})" if self.line else f"({self.file})"
+        line = self._line("")
+        where = f"{self.file}, line {line}" if line else self.file
+        return f"under {self.table} of {self.account} ({where})"
+
+    def _line(self, key: str) -> int | None:
+        return self.line or (line_of(self.text, self.path, key) if self.text else None)
 
 
 def nearest(word: str, known: Collection[str]) -> str:

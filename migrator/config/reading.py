@@ -29,6 +29,7 @@ from migrator.config.problems import Place, described, nearest
 from migrator.config.table import Context, Table
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
 from migrator.errors import ConfigError
+from migrator.model import mailbox_identity
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 Raw = Mapping[str, object]
@@ -260,7 +261,8 @@ class Reading:
             reason = f"{values.shown(kind)} is no kind of destination" if "type" in raw else "is missing"
             self.problems.append(place.say(reason + guess, "type"))
             return None
-        return self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        table = self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        return table.written_at(place) if isinstance(table, ImapDestination) else table
 
     def _with_defaults(self, model: type[AnyTable], raw: Raw, defaults: Raw, place: Place) -> AnyTable | None:
         # allow_plaintext is judged with the account's own host, wherever it was written.
@@ -297,8 +299,8 @@ class Reading:
             )
 
 
-def _place(destination: Destination) -> Destination:
-    """Return a destination by the folder it really is, whatever symbolic links lead there."""
+def _place(destination: Destination) -> str:
+    """Return what a destination really is, whatever symbolic links lead there, however its mailbox is spelled."""
     if isinstance(destination, MboxDestination | MaildirDestination):
-        return destination.model_copy(update={"path": destination.path.resolve()})
-    return destination
+        return f"{destination.type}:{destination.path.resolve()}"
+    return mailbox_identity(destination.username, destination.host, destination.folder)

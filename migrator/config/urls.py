@@ -141,7 +141,8 @@ def _destination(url: str) -> Destination:
     kind, _, path = url.partition(":")
     folder = _FOLDERS.get(kind)
     if folder is None:
-        return _validated(ImapDestination, {**_server(url, ImapDestination, "--to"), "type": "imap"}, "--to")
+        mailbox = _validated(ImapDestination, {**_server(url, ImapDestination, "--to"), "type": "imap"}, "--to")
+        return mailbox.written_at(Place("in --to: ?KEY=VALUE"))
     if path.startswith("//") and not path.startswith("///"):
         raise ConfigError([f"--to: the path follows {kind}: directly, without //"])
     return _validated(folder, {"type": kind, "path": path}, "--to")

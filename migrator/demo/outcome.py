@@ -75,7 +75,7 @@ class Outcome:
     def verified(self, verdict: Verdict) -> None:
         """Note what ``verify`` found; no copy may be damaged or out of reach."""
         self.checked = verdict.checked
-        damaged = verdict.checked - verdict.ok
+        damaged = verdict.harmed
         if damaged:
             self.problems.append(f"damaged in the archive: {counted(damaged, 'message')}")
         self.problems += [str(one.error) for one in verdict.unreachable]

@@ -115,7 +115,7 @@ class Story:
         self.outcome.verified(verdict)
         self._tell(
             f"{counted(verdict.checked, 'copy', 'copies')} read again = {verdict.ok:,} as the ledger knows them"
-            f" + {verdict.checked - verdict.ok:,} damaged"
+            f" + {verdict.harmed:,} damaged"
         )
         self._compare()
 

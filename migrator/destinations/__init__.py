@@ -23,10 +23,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from migrator.errors import FerryError
-from migrator.model import Body, CopyState, Digest, HeaderDigest, Locator, Message, Proof
+from migrator.model import Body, CopyState, Digest, HeaderDigest, ImapLocator, Locator, Message, Proof
 from migrator.policy import WhenCopyIsGone
 
 MISSING = "missing"
@@ -196,16 +196,32 @@ class Stranger:
     message_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """A copy whose place is of an earlier UIDVALIDITY, with what it can be found again by."""
 
+    copy_id: int
+    locator: ImapLocator
     digest: Digest
     header_digest: HeaderDigest
     message_id: bytes
     octets: int
     proof: Proof
     state: CopyState
+
+
+class Relocated(NamedTuple):
+    """A copy that was found again, and where it stands now."""
+
+    copy_id: int
+    locator: ImapLocator
+
+
+class Lost(NamedTuple):
+    """A copy that was looked for and does not stand anywhere in its mailbox any more; ``locator`` is its last place."""
+
+    copy_id: int
+    locator: ImapLocator
+    was_proven: bool
 
 
 class KnownPlaces(Protocol):
@@ -215,13 +231,13 @@ class KnownPlaces(Protocol):
     """
 
     def copies_known(self) -> int:
-        """Return how many copies stand here as far as is known: none that is damaged or gone."""
+        """Return how many copies are known to stand here, whatever they were last found to be worth."""
 
     def unknown_names(self, base_names: Sequence[str]) -> list[str]:
         """Return those of a Maildir's base names under which no copy is known to stand, in order."""
 
     def base_names(self) -> Iterator[str]:
-        """Yield the base names under which copies stand in a Maildir as far as is known."""
+        """Yield the base names under which copies are known to stand in a Maildir."""
 
     def seen_up_to(self, uid_validity: int) -> int:
         """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
@@ -232,17 +248,26 @@ class KnownPlaces(Protocol):
         Under a new UIDVALIDITY all that was remembered before is forgotten first.
         """
 
-    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
-        """Return the remembered strangers with one of these Message-ID keys."""
+    def strangers(self, message_ids: Collection[bytes], sizes: Collection[tuple[int, int]]) -> list[Stranger]:
+        """Return the remembered strangers with one of these Message-ID keys, and of those without one some by size.
+
+        ``sizes`` are ranges, their ends included. A stranger comes once.
+        """
 
     def strangers_gone(self, uids: Sequence[int]) -> None:
         """Forget strangers that are not there any more."""
 
-    def copies_under_other(self, uid_validity: int) -> list[Moved]:
-        """Return the copies whose place is of another UIDVALIDITY than this."""
+    def unknown_uids(self, uid_validity: int, uids: Sequence[int]) -> list[int]:
+        """Return those of a mailbox's UIDs under which no copy is known, in order."""
 
-    def uids_known(self, uid_validity: int) -> int:
-        """Return how many copies are known to stand under this UIDVALIDITY."""
+    def has_copies(self) -> bool:
+        """Say whether any copy is known that nobody took out."""
+
+    def moved(self, uid_validity: int) -> Iterator[Moved]:
+        """Yield the copies, but for those that are GONE, whose place is of another UIDVALIDITY than this.
+
+        They may be relocated while this goes on; memory stays flat.
+        """
 
 
 class NothingKnown:
@@ -268,23 +293,27 @@ class NothingKnown:
     def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
         """Remember nothing."""
 
-    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
+    def strangers(self, message_ids: Collection[bytes], sizes: Collection[tuple[int, int]]) -> list[Stranger]:
         """Return nothing."""
-        del message_ids
+        del message_ids, sizes
         return []
 
     def strangers_gone(self, uids: Sequence[int]) -> None:
         """Forget nothing."""
 
-    def copies_under_other(self, uid_validity: int) -> list[Moved]:
-        """Return nothing."""
+    def unknown_uids(self, uid_validity: int, uids: Sequence[int]) -> list[int]:
+        """Return all of them."""
         del uid_validity
-        return []
+        return list(uids)
 
-    def uids_known(self, uid_validity: int) -> int:
-        """Return nothing."""
+    def has_copies(self) -> bool:
+        """Say no."""
+        return False
+
+    def moved(self, uid_validity: int) -> Iterator[Moved]:
+        """Yield nothing."""
         del uid_validity
-        return 0
+        return iter(())
 
 
 class Destination(Protocol):
@@ -302,6 +331,10 @@ class Destination(Protocol):
     required_proof: Proof
     limits: BatchLimits
     when_copy_is_gone: WhenCopyIsGone
+
+    @property
+    def setting_place(self) -> str:
+        """Where in the configuration a setting of this destination belongs, in words; empty where that is not known."""
 
     def recover(self, recollection: Recollection) -> Iterator[Finding]:
         """Tell what is there beyond what is remembered, and mend a torn end that an intent explains.
@@ -343,3 +376,17 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; never raises."""
+
+
+@runtime_checkable
+class Relocating(Protocol):
+    """What a destination can do besides whose places may lose their meaning: a mailbox whose UIDVALIDITY changes."""
+
+    def relocate(self, known: KnownPlaces) -> Iterator[Sequence[Relocated | Lost]]:
+        """Tell the present places of copies whose known places have no meaning any more; mostly there are none.
+
+        Called before anything else is read or stored. What a group says has been found is to be noted before the next
+        is asked for. When the iterator is exhausted, each of ``known.moved`` was told. A destination that is not there
+        as a whole, although copies are known in it, is the error ``archive``, unless ``when_copy_is_gone`` says that it
+        may be made anew.
+        """

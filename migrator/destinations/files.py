@@ -72,7 +72,16 @@ class Patience:
 
 
 def storage_error(error: OSError, doing: str) -> FerryError:
-    """Turn what the file system says into ours: ``disk-full`` where room is missing, ``archive`` otherwise."""
+    """Turn what the file system says into ours: ``disk-full`` where room is missing, ``archive`` otherwise.
+
+    What it said is the cause of the error, even where nobody raises that.
+    """
+    failure = _storage_error(error, doing)
+    failure.__cause__ = error
+    return failure
+
+
+def _storage_error(error: OSError, doing: str) -> FerryError:
     if error.errno in _NO_ROOM:
         return FerryError(
             Kind.DISK_FULL,

@@ -1,10 +1,11 @@
 """A folder on an IMAP server as a destination: each message once, durable on return, read back from the server.
 
-What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they are at that moment: other clients
-deliver into and delete from the same folder all the while. ``recover`` reads from there on and knows an altered copy
-again; when the folder was made anew, it looks everywhere in it. ``recognition`` is what it needs for that, and must be
-durable with the intent. Nothing but APPEND, CREATE and SUBSCRIBE ever changes the server, and ``probe``, ``recover``
-and ``read`` send none of them.
+What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
+for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
+on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``recognition`` is what it
+needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
+APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
+copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
 """
 
 from __future__ import annotations
@@ -26,16 +27,20 @@ from migrator.destinations import (
     Intended,
     Intent,
     KnownPlaces,
+    Lost,
     Recollection,
+    Relocated,
     Stored,
 )
-from migrator.errors import FerryError, Kind, Scope
+from migrator.destinations.imap_finding import Finder, lost
+from migrator.errors import FerryError, GoneError, Kind, Scope
 from migrator.imap.allowance import Purse, preset_for
 from migrator.imap.delivery import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
 from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
+from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.model import Body, ImapLocator, Locator, Message, Proof
+from migrator.model import Body, ImapLocator, Locator, Message, Proof, mailbox_identity
 from migrator.policy import WhenCopyIsGone
 
 __all__ = ["STEPS", "ImapDestination", "ImapSettings"]
@@ -51,7 +56,6 @@ class ImapDestination:
     """Copies in one folder of one user; connects when it is first needed."""
 
     kind = "imap"
-    when_copy_is_gone = WhenCopyIsGone.KEEP
     limits = BatchLimits(messages=BATCH_MESSAGES, octets=BATCH_OCTETS)
 
     def __init__(
@@ -68,64 +72,113 @@ class ImapDestination:
     ) -> None:
         """Take note; nothing is connected yet. Locks, and what is left of allowances, live in ``state_dir``."""
         self.settings = settings
-        self.identity = f"imap:{settings.username}@{settings.host}:{settings.port}/{settings.folder}"
+        self.identity = mailbox_identity(settings.username, settings.host, settings.folder)
         self.label = f"{settings.folder} of {settings.username} at {settings.host}"
         self.required_proof = Proof(settings.proof)
+        self.when_copy_is_gone = settings.when_copy_is_gone
         self._state_dir = state_dir
+        self._lock: FileLock | None = None
         self._lock_timeout = lock_timeout
         self._wall_clock = wall_clock
         allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
-        self._purse = Purse(allowed, f"{settings.username}@{settings.host}", state_dir / "allowances", clock=wall_clock)
+        owner = f"{settings.username}@{settings.host.lower()}"
+        self._purse = Purse(allowed, owner, state_dir / "allowances", clock=wall_clock)
         self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
         self._mailbox = Mailbox(settings, password, self._world)
+        self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
+        self._folder: Folder | None = None
+        """The folder as it was seen since this destination last stored anything."""
+        self._placed_under: int | None = None
+        """The UIDVALIDITY under which all copies were looked for; 0 where the folder was not there."""
+        self._may_create = True
         self._anchor: ImapAnchor | None = None
         self._stop: FerryError | None = None
         self._flags: tuple[bytes, ...] | None = None
 
+    @property
+    def setting_place(self) -> str:
+        """Where in the configuration a setting of this mailbox belongs."""
+        return self.settings.setting_place()
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold a kernel lock on the folder's name; raises ``locked`` when another run keeps it."""
-        folder = self._state_dir / "locks"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{sha256(self.identity.encode()).hexdigest()[:32]}.lock", timeout=self._lock_timeout)
+        """Hold a kernel lock on the mailbox; raises ``locked`` when another run keeps it. It may be asked for twice."""
+        if self._lock is None:
+            folder = self._state_dir / "locks"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name = sha256(self.identity.encode()).hexdigest()[:32]
+            self._lock = FileLock(folder / f"{name}.lock", timeout=self._lock_timeout)
         try:
-            lock.acquire()
+            self._lock.acquire()
         except Timeout as error:
             raise FerryError(Kind.LOCKED, f"another run is storing into {self.label}") from error
         try:
             yield
         finally:
-            lock.release()
+            self._lock.release()
+
+    def relocate(self, known: KnownPlaces) -> Iterator[Sequence[Relocated | Lost]]:
+        """Look at the folder; where its UIDVALIDITY is another one than that of copies, find these again by content."""
+        folder = self._folder = self._mailbox.look()
+        validity = 0 if folder is None else folder.uid_validity
+        is_kept = self.when_copy_is_gone is WhenCopyIsGone.KEEP
+        if folder is None and is_kept and known.has_copies():
+            raise self._mailbox.missing()
+        if validity == self._placed_under:
+            return
+        self._may_create = not (is_kept and known.has_copies())
+        if next(known.moved(validity), None) is not None:
+            with self.exclusive():
+                yield from self._found_again(folder, known)
+        self._placed_under = validity
+
+    def _found_again(self, folder: Folder | None, known: KnownPlaces) -> Iterator[Sequence[Relocated | Lost]]:
+        if folder is None:
+            yield from ([lost(copy)] for copy in known.moved(0))
+        else:
+            self._finder.look_through(folder, known)
+            yield from self._finder.relocate(known)
 
     def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
-        del messages, known
-        return iter(())
+        """Tell which of the messages stand in the folder; what is known as a copy of another one does not count."""
+        folder = self._now()
+        if folder is not None:
+            self._finder.look_through(folder, known)
+            yield from self._finder.find(messages, known)
+
+    def _now(self) -> Folder | None:
+        if self._folder is None:
+            self._folder = self._mailbox.look()
+        return self._folder
 
     def begin(self, messages: Sequence[Message]) -> ImapAnchor:
-        """Return the folder's UIDVALIDITY and UIDNEXT as of now; the folder is created if it is not there.
+        """Return the folder's UIDVALIDITY and UIDNEXT; the folder is created if it is not there.
 
         Once ``store`` has learnt that the mailbox takes no more in this run, that error is raised at once.
         """
         del messages
         if self._stop is not None:
             raise self._stop
-        if self.settings.wanted_flags:
+        if self.settings.wanted_flags and not self._mailbox.is_open_for_writing:
             self._mailbox.is_open_for_writing = True  # only so does a server tell which flags it keeps
-        folder = self._mailbox.look()
-        if folder is None:
-            self._mailbox.create()
-            folder = self._mailbox.look()
-        if folder is None:
-            raise FerryError(
-                Kind.REFUSED, f"the folder {self.settings.folder} was created and is not there", scope=Scope.ACCOUNT
-            )
+            self._folder = None
+        folder = self._now() or self._created()
         if self._flags is None:
             self._flags = self._kept(folder.kept_flags)
         self._anchor = ImapAnchor(folder.uid_validity, folder.uid_next)
         self._world.step("imap.anchored")
         return self._anchor
+
+    def _created(self) -> Folder:
+        self._mailbox.create()
+        folder = self._folder = self._mailbox.look()
+        if folder is None:
+            raise FerryError(
+                Kind.REFUSED, f"the folder {self.settings.folder} was created and is not there", scope=Scope.ACCOUNT
+            )
+        self._placed_under = folder.uid_validity
+        return folder
 
     def _kept(self, kept: frozenset[bytes]) -> tuple[bytes, ...]:
         """Leave out what the folder would forget (or a server such as Gmail refuse the message for)."""
@@ -148,7 +201,7 @@ class ImapDestination:
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        rules = Rules(self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst)
+        rules = Rules(self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create)
         delivery = Delivery(
             self._mailbox,
             messages,
@@ -159,9 +212,15 @@ class ImapDestination:
             world=self._world,
         )
         outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
-        self._anchor, self._stop = None, delivery.stop
+        self._anchor, self._folder, self._stop = None, None, delivery.stop
+        self._note_stored([outcome for outcome in outcomes if isinstance(outcome, ImapLocator)])
         self._world.step("imap.stored")
         return Stored(outcomes)
+
+    def _note_stored(self, places: Sequence[ImapLocator]) -> None:
+        self._finder.stored(places)
+        if any(place.uid_validity != self._placed_under for place in places):
+            self._placed_under = None  # it was made anew meanwhile: copies are to be looked for again
 
     @property
     def _is_rebuilding(self) -> bool:
@@ -172,26 +231,31 @@ class ImapDestination:
         claimed: set[int] = set()
         for intent in recollection.intents:
             if isinstance(intent.anchor, ImapAnchor) and intent.messages:
-                yield from self._recovered(intent, intent.anchor, claimed)
+                yield from self._recovered(intent, intent.anchor, recollection.known, claimed)
 
-    def _recovered(self, intent: Intent, anchor: ImapAnchor, claimed: set[int]) -> Iterator[Finding]:
+    def _recovered(
+        self, intent: Intent, anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
+    ) -> Iterator[Finding]:
         left = list(intent.messages)
         for pause in (0.0, *SETTLING):
             if pause:
                 self._world.sleep(pause)  # the server may still be working on what was sent just before the crash
-            found = self._copies(left, anchor, claimed)
+            found = self._copies(left, anchor, known, claimed)
             yield from found
-            known = {one.digest for one in found}
-            left = [message for message in left if message.digest not in known]
+            digests = {one.digest for one in found}
+            left = [message for message in left if message.digest not in digests]
             if not left:
                 return
 
-    def _copies(self, left: Sequence[Intended], anchor: ImapAnchor, claimed: set[int]) -> list[Found]:
+    def _copies(
+        self, left: Sequence[Intended], anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
+    ) -> list[Found]:
         folder = self._mailbox.look()
         if folder is None:
             return []
         first = anchor.uid_next if folder.uid_validity == anchor.uid_validity else 1
-        candidates = [one for one in self._mailbox.sizes(first) if one.uid not in claimed]
+        there = {one.uid: one for one in self._mailbox.sizes(first)}
+        candidates = [there[uid] for uid in known.unknown_uids(folder.uid_validity, list(there)) if uid not in claimed]
         wanted = [Wanted(one.digest, one.octets, unpacked(one.recognition)) for one in left]
         pairs, portraits = self._mailbox.find(
             folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
@@ -207,14 +271,25 @@ class ImapDestination:
             group = locators[start : start + READ_AT_ONCE]
             shown: dict[Locator, Body | FerryError] = {}
             for uid_validity, uids in _by_validity(group).items():
+                if self._placed_under not in (None, uid_validity):  # they were looked for, and not found
+                    shown |= {ImapLocator(uid_validity, uid): self._lost(uid) for uid in uids}
+                    continue
                 for bodies in self._mailbox.bodies(uid_validity, uids):
                     shown |= {ImapLocator(uid_validity, uid): body for uid, body in bodies.items()}
             for locator in group:
                 yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is no place in an IMAP folder")
 
+    def _lost(self, uid: int) -> FerryError:
+        return GoneError(f"the copy (once UID {uid}) is no longer in {self.label}, which was made anew")
+
     def count_missing(self, locators: Sequence[Locator]) -> int:
-        """Say how many of these UIDs the folder does not have any more."""
-        raise AssertionError(locators)
+        """Say how many of these places the folder does not have any more, by one listing of its UIDs."""
+        folder = self._mailbox.look()
+        if folder is None:
+            return len(locators)
+        uids = self._mailbox.uids() if folder.exists else set()
+        there = {ImapLocator(folder.uid_validity, uid) for uid in uids}
+        return sum(locator not in there for locator in locators)
 
     def probe(self) -> dict[str, object]:
         """Say what the server offers, the folder's numbers and the quota. Opens nothing and changes nothing."""

@@ -21,7 +21,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
-    MISSING,
     Anchor,
     BatchLimits,
     Finding,
@@ -83,7 +82,7 @@ class MaildirDestination:
     """
 
     kind = "maildir"
-    when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
@@ -97,10 +96,12 @@ class MaildirDestination:
         lock_timeout: float = 30.0,
         step: Step = no_step,
         device: Device | None = None,
+        when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP,
     ) -> None:
         self.folder = Path(os.path.realpath(path))
         self.identity = f"maildir:{self.folder}"
         self.label = f"maildir {path}"
+        self.when_copy_is_gone = when_copy_is_gone
         self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
         self._clock = clock
         self._random = random
@@ -126,6 +127,7 @@ class MaildirDestination:
         stamp = self._stamp()
         if not stamp:
             self._refuse_if_away(recollection)
+            self._record = None
             return
         prefixes = tuple(i.anchor.prefix for i in recollection.intents if isinstance(i.anchor, MaildirAnchor))
         if self._record and self._record.stamp == stamp and self._record.state is VolumeState.OPEN and not prefixes:
@@ -223,7 +225,7 @@ class MaildirDestination:
     def _is_as_known(self) -> bool:
         """Tell whether the folders are as the ledger knows them, so that our own delivery is all that changes them."""
         stamp = self._stamp()
-        if self._record and self._record.changed_stamp != MISSING and not stamp:
+        if self._record and not stamp:
             raise away_error(f"the Maildir {self.folder}")
         return not stamp or (self._record is not None and self._record.stamp == stamp)
 

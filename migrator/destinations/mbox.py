@@ -110,6 +110,7 @@ class MboxDestination:
 
     kind = "mbox"
     when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     required_proof = Proof.EXACT
     limits = BatchLimits(messages=2_000, octets=32 << 20)
 

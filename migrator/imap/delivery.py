@@ -42,6 +42,8 @@ class Rules:
     now: Callable[[], datetime]
     is_rebuilding: bool
     burst: int | None
+    may_create: bool = True
+    """Whether a folder that is not there may be made: none in which copies are known was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,9 @@ class Delivery:
             self.stop = error
 
     def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
+        if remedy is Remedy.CREATE and not self._rules.may_create:
+            self.stop = self._mailbox.missing()
+            return
         if remedy is Remedy.CREATE and not self._has_created:
             self._create()
         elif remedy is Remedy.OPEN and not self._mailbox.is_open_for_writing:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from migrator.digest import header_facts
 from migrator.errors import FerryError, Kind
-from migrator.imap.recognition import Candidate
+from migrator.imap.recognition import Candidate, Glance, message_key
 from migrator.imap.refusals import judge_fetch
 from migrator.imap.replies import (
     StatusReply,
@@ -114,20 +115,56 @@ class Fetcher:
                 raise self._refused(refusal)
         return found
 
-    def sizes(self, first: int, last: int | None = None) -> list[Candidate]:
+    def sizes(self, first: int) -> list[Candidate]:
         """Return UID and RFC822.SIZE of every message from UID ``first`` on, ascending."""
         found: dict[int, Candidate] = {}
 
-        def keep(shown: Shown) -> None:
-            if shown.size is not None and shown.uid >= first:  # n:* names the last message even if it is below n
+        def keep(shown: Shown) -> bool:
+            if shown.size is not None:
                 found[shown.uid] = Candidate(shown.uid, shown.size)
+            return shown.size is not None
 
-        refusal = self._fetch(b"%d:%s" % (first, b"*" if last is None else b"%d" % last), b"(UID RFC822.SIZE)", keep)
-        if refusal is None:
-            return [found[uid] for uid in sorted(found)]
-        if refusal.code == b"MESSAGELIMIT" and found:  # RFC 9738: it told the newest ones; ask for those below
-            return self.sizes(first, min(found) - 1) + [found[uid] for uid in sorted(found)]
-        raise self._refused(refusal)
+        self._list(first, b"(UID RFC822.SIZE)", keep)
+        return [found[uid] for uid in sorted(found)]
+
+    def glance(self, first: int, take: Callable[[Glance], None]) -> None:
+        """Hand over UID, size and Message-ID of every message from UID ``first`` on, as they come.
+
+        Raises ``refused`` if the server does not tell of all of them; ``take`` has heard of some then.
+        """
+
+        def keep(shown: Shown) -> bool:
+            self._held = 0
+            if shown.size is not None:
+                take(Glance(shown.uid, shown.size, _message_key(shown.body)))
+            return shown.size is not None
+
+        self._list(first, b"(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", keep)
+
+    def uids(self) -> set[int]:
+        """Return the UIDs of all messages."""
+        found: set[int] = set()
+
+        def keep(shown: Shown) -> bool:
+            found.add(shown.uid)
+            return True
+
+        self._list(1, b"(UID)", keep)
+        return found
+
+    def _list(self, first: int, items: bytes, keep: Callable[[Shown], bool]) -> None:
+        """Hand every message from UID ``first`` on to ``keep``, which says whether that was an answer."""
+        last = b"*"
+        while True:
+            told: list[int] = []
+            refusal = self._fetch(b"%d:%s" % (first, last), items, _noting(first, keep, told))
+            if refusal is None:
+                return
+            if refusal.code != b"MESSAGELIMIT" or not told:
+                raise self._refused(refusal)
+            if told[0] == first:
+                return
+            last = b"%d" % (told[0] - 1)  # RFC 9738: it told the newest ones; ask for those below
 
     def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], None]) -> StatusReply | None:
         """Hand every FETCH response to ``keep``; return the tagged reply if it is not a plain OK."""
@@ -206,6 +243,20 @@ def _local_trouble() -> Iterator[None]:
         raise FerryError(
             Kind.DISK_FULL, f"a copy that is read back cannot be held on disk: {error.strerror}", cure="make room"
         ) from error
+
+
+def _noting(first: int, keep: Callable[[Shown], bool], least: list[int]) -> Callable[[Shown], None]:
+    """Hand on what is not below ``first`` (``n:*`` names the last message even then); note the least UID of it."""
+
+    def note(shown: Shown) -> None:
+        if shown.uid >= first and keep(shown):
+            least[:] = [min(shown.uid, *least)] if least else [shown.uid]
+
+    return note
+
+
+def _message_key(field: Body | None) -> bytes:
+    return b"" if field is None else message_key(header_facts(b"".join(field.chunks())).message_id)
 
 
 def _short_body(value: bytes | None) -> Body | None:

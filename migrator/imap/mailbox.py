@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
 from migrator.imap.append import Appender
 from migrator.imap.fetch import Fetcher
-from migrator.imap.recognition import Candidate, Portrait, Wanted, pair
+from migrator.imap.recognition import Candidate, Glance, Portrait, Wanted, pair
 from migrator.imap.session import Folder, Session, folder_name
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
@@ -93,7 +93,7 @@ class Mailbox:
         """Drop a connection that is broken, or whose state is not known."""
         if self._session is not None:
             self._session.abandon()
-        self._session = self._seen = None
+        self._session = self._seen = self._folder = None
 
     def close(self) -> None:
         """Log out."""
@@ -117,7 +117,6 @@ class Mailbox:
             self.lose()
             if is_fresh or error.kind is Kind.TIMEOUT:
                 raise
-            self._folder = None
             return self._look()
 
     def _look(self) -> Folder | None:
@@ -162,6 +161,35 @@ class Mailbox:
         with self.session.seam():
             return self._fetcher().sizes(first)
 
+    def uids(self) -> set[int]:
+        """Return the UIDs of all messages; the folder was just looked at."""
+        with self.session.seam():
+            return self._fetcher().uids()
+
+    def glance(self, first: int, take: Callable[[Glance], None]) -> None:
+        """Hand over every message from UID ``first`` on, with its size and what its Message-ID is known by.
+
+        A server that cannot tell the headers of some message, or breaks the line over it, is asked for sizes only.
+        """
+        seen: set[int] = set()
+
+        def note(glance: Glance) -> None:
+            seen.add(glance.uid)
+            take(glance)
+
+        try:
+            with self.session.seam():
+                self._fetcher().glance(first, note)
+        except FerryError as error:
+            if error.kind is not Kind.REFUSED and error.scope is not Scope.SESSION:
+                raise
+            if error.scope is Scope.SESSION:
+                self.lose()
+            self.look()
+            for one in self.sizes(first):
+                if one.uid not in seen:
+                    take(Glance(one.uid, one.size, b""))
+
     def bodies(self, uid_validity: int, uids: Sequence[int]) -> Iterator[dict[int, Body | FerryError]]:
         """Yield what stands under the UIDs, group by group as given; what is not there or not shown is an error."""
         pending = iter(uids)
@@ -200,21 +228,30 @@ class Mailbox:
     def _read_group(self, uid_validity: int, group: list[int]) -> dict[int, Body | FerryError]:
         session = self.session  # a new one has no folder open
         folder = self._seen or self._look()
-        if folder is None or folder.uid_validity != uid_validity:
+        if folder is None:
+            raise self.missing()
+        if folder.uid_validity != uid_validity:
             return dict.fromkeys(group, self._rebuilt(uid_validity, folder))
         with session.seam():
             return dict(self._fetcher().bodies(group))
 
     def _gone(self, uid: int) -> FerryError:
-        return FerryError(Kind.MISMATCH, f"the copy (UID {uid}) is no longer in the folder {self.folder}", cure=_CURE)
+        return GoneError(f"the copy (UID {uid}) is no longer in the folder {self.folder}", cure=_CURE)
 
-    def _rebuilt(self, uid_validity: int, folder: Folder | None) -> FerryError:
-        if folder is None:
-            return FerryError(Kind.MISMATCH, f"the folder {self.folder} is no longer there", cure=_CURE)
+    def missing(self) -> FerryError:
+        """Return the error that it is when the folder should be there and is not."""
+        owner = f"{self.settings.username} at {self.settings.host}"
+        return FerryError(
+            Kind.ARCHIVE,
+            f"the mailbox {self.settings.folder} of {owner} is not there, and messages are known to be in it",
+            cure="bring it back under this name; nothing is deleted at the source, and nothing stored, until then",
+        )
+
+    def _rebuilt(self, uid_validity: int, folder: Folder) -> FerryError:
         return FerryError(
             Kind.MISMATCH,
             f"the folder {self.folder} was made anew (its UIDVALIDITY was {uid_validity} and is {folder.uid_validity})",
-            cure=_CURE,
+            cure="the next `mailferry migrate` or `mailferry verify` finds its messages again",
         )
 
     @staticmethod
@@ -232,22 +269,26 @@ class Mailbox:
         """
         sizes = {message.octets for message in wanted}
         likely = [one.uid for one in candidates if one.size in sizes]
-        portraits = self._portraits(uid_validity, self._narrowed(likely, wanted))
+        portraits = self.portraits(uid_validity, self._narrowed(likely, wanted))[0]
         pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
         if len(pairs) < len(wanted):
             ranges = _Ranges(wanted)
             rest = [one.uid for one in candidates if one.size not in sizes and (is_rebuilding or ranges.hold(one.size))]
-            portraits |= self._portraits(uid_validity, self._narrowed(rest, wanted))
+            portraits |= self.portraits(uid_validity, self._narrowed(rest, wanted))[0]
             pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
         return pairs, portraits
 
-    def _portraits(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Portrait]:
-        return {
-            uid: Portrait.of(body)
-            for group in self.bodies(uid_validity, uids)
-            for uid, body in group.items()
-            if not isinstance(body, FerryError)
-        }
+    def portraits(self, uid_validity: int, uids: Sequence[int]) -> tuple[dict[int, Portrait], list[int]]:
+        """Return what messages look like, and which of them are not there any more; memory stays flat."""
+        portraits: dict[int, Portrait] = {}
+        gone: list[int] = []
+        for group in self.bodies(uid_validity, uids):
+            for uid, body in group.items():
+                if isinstance(body, GoneError):
+                    gone.append(uid)
+                elif not isinstance(body, FerryError):
+                    portraits[uid] = Portrait.of(body)
+        return portraits, gone
 
     def _narrowed(self, uids: list[int], wanted: list[Wanted]) -> list[int]:
         """Leave out candidates that have another Message-ID than all of the wanted, if there are very many."""

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
+from typing import NamedTuple
 
 from migrator.digest import HEADER_LIMIT, HeaderFacts, header_block, header_facts
 from migrator.model import Body, Digest, HeaderDigest, Message
@@ -81,6 +82,11 @@ def loose_form(chunks: Iterable[bytes]) -> tuple[int, bytes]:
     return octets, hasher.digest()
 
 
+def message_key(message_id: bytes) -> bytes:
+    """Return what a Message-ID is known by, however its server may have masked it; ``b""`` where there is none."""
+    return sha256(message_id.translate(_MASK)).digest()[:16] if message_id else b""
+
+
 def header_key(header: bytes) -> bytes:
     """Return a digest of the headers that survive even where a server builds messages anew, or ``b""``."""
     seen: dict[bytes, bytes] = {}
@@ -112,6 +118,14 @@ class Candidate:
 
     uid: int
     size: int
+
+
+class Glance(NamedTuple):
+    """What a listing tells of a message that stands in the mailbox; ``key`` is what ``message_key`` makes of its ID."""
+
+    uid: int
+    size: int
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)

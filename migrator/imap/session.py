@@ -23,6 +23,7 @@ from migrator.imap.refusals import judge_command, judge_farewell, judge_login
 from migrator.imap.replies import UID_LIMIT, Verdict
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
+from migrator.model import mailbox_name
 from migrator.tls import TlsMode, is_loopback
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ class Session:
         A name that exists as it stands is taken; else ``/`` becomes the server's delimiter and the prefix of the
         personal namespace is put before it (RFC 2342): Courier keeps everything below ``INBOX.``.
         """
-        if folder.upper() == "INBOX":
+        folder = mailbox_name(folder)
+        if folder == "INBOX":
             return "INBOX", True
         with self.seam():
             if self._exists(folder):

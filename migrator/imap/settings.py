@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from migrator.imap.allowance import Allowances
 from migrator.model import Proof
+from migrator.policy import WhenCopyIsGone
 from migrator.tls import TlsSettings
 
 
@@ -15,7 +17,8 @@ class ImapSettings:
 
     ``flags`` are system flags (``\Seen``) and ``keywords`` words; both only where the folder keeps them for good.
     ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne. ``allowances`` None means
-    what is known of the provider by its host.
+    what is known of the provider by its host. ``setting_place`` tells where in the configuration a setting of this
+    mailbox belongs, in words.
     """
 
     host: str
@@ -31,6 +34,8 @@ class ImapSettings:
     keywords: tuple[str, ...] = ()
     seen: bool = False
     allowances: Allowances | None = None
+    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
+    setting_place: Callable[[], str] = str
 
     @property
     def wanted_flags(self) -> tuple[str, ...]:

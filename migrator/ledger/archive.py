@@ -1,16 +1,19 @@
 """What the ledger knows of contents, whoever sent them and wherever they stand: the view of search, export and verify.
 
 Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by another
-program, or found by ``rebuild-ledger``) was seen by nobody. Only the methods that say "forget" write: what they forget
-is found again in the archive, or is at hand to be stored anew.
+program, or found by ``rebuild-ledger``) was seen by nobody.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
+from migrator.ledger.contents import THE_CONTENTS, places
+from migrator.ledger.relearning import Relearning
 from migrator.model import Digest, UniqueId
 
 _CHUNK = 500
@@ -126,17 +129,40 @@ class ArchiveLedger:
                 )
         return found
 
-    def forget_copies(self, copy_ids: Sequence[int]) -> None:
-        """Forget damaged copies, whose contents are about to be stored anew."""
+    def accepted(self, digests: Sequence[Digest], accounts: Sequence[str]) -> set[Digest]:
+        """Return those of these contents whose messages a person has accepted as they are, in one of these accounts."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select c.digest from {THE_CONTENTS} where exists (select 1 from messages m join problems p"
+                " on p.message_id = m.id join maildrops d on d.id = m.maildrop_id where m.content_id = c.id"
+                " and p.accepted_at is not null and d.account in (select value from json_each(?)))",
+                (*places(digests), json.dumps(accounts)),
+            )
+            return {digest for (digest,) in rows}
+
+    def relearning(self, destination_id: int) -> Relearning:
+        """Begin to gather what is found in a folder, with which the ledger is to be brought in line."""
+        return Relearning(self._connection, destination_id)
+
+    def lost_for_good(self, destination_id: int) -> None:
+        """Note that nothing of a folder is there any more, and that a person wants what stood in it stored again."""
         with self._connection.transaction() as sql:
-            sql.executemany("delete from copies where id = ?", [(copy_id,) for copy_id in copy_ids])
+            sql.execute(
+                "update copies set state = case when base_name is null then 'damaged' else 'gone' end, proof = 'none',"
+                " reason = 'the whole archive is gone' where destination_id = ? and state != 'intended'",
+                (destination_id,),
+            )
+            sql.execute(
+                "update volumes set state = 'changed', problem = name || ' is missing', changed_stamp = ?"
+                " where destination_id = ?",
+                (MISSING, destination_id),
+            )
             sql.execute("update maildrops set settled_key = null")
 
     def forget_volume(self, destination_id: int, name: str) -> None:
         """Forget a volume that is gone and in which nothing is known to stand any more."""
+        mine = "(select id from volumes where destination_id = ? and name = ?)"
         with self._connection.transaction() as sql:
-            sql.execute(
-                "delete from volumes where destination_id = ? and name = ?"
-                " and not exists (select 1 from copies where volume_id = volumes.id)",
-                (destination_id, name),
-            )
+            if sql.execute(f"select 1 from copies where volume_id = {mine}", (destination_id, name)).fetchone() is None:
+                sql.execute(f"delete from remains where volume_id = {mine}", (destination_id, name))
+                sql.execute("delete from volumes where destination_id = ? and name = ?", (destination_id, name))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -24,14 +24,13 @@ from migrator.destinations import (
     Intent,
     MaildirAnchor,
     MboxAnchor,
-    Moved,
     Recollection,
-    Stranger,
     VolumeRecord,
     VolumeState,
 )
-from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
+from migrator.ledger.places import PlacesLedger
+from migrator.ledger.remains import note_relocated, note_replaced, without_remains
 from migrator.model import (
     CopyState,
     Digest,
@@ -48,8 +47,6 @@ _CHUNK = 2_000
 
 IN_DOUBT = "(state = 'unproven' or state = 'damaged' or state = 'gone')"
 """What an index has: a query that says it word for word goes through few rows."""
-
-_STANDING = "(state = 'verified' or state = 'stored' or state = 'unproven')"
 
 _COPY_COLUMNS = (
     "k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
@@ -85,13 +82,8 @@ class Judged(NamedTuple):
     reason: str = ""
 
 
-class CopiesLedger:
+class CopiesLedger(PlacesLedger):
     """One destination, shared by every account that writes there."""
-
-    def __init__(self, connection: Connection, destination_id: int) -> None:
-        """Stand for a destination that the ledger has given a number."""
-        self._connection = connection
-        self.destination_id = destination_id
 
     @property
     def ledger_path(self) -> Path:
@@ -142,16 +134,19 @@ class CopiesLedger:
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
 
         Each message comes with what recovery will recognise it by. None of them may have a copy here already, but for
-        one that is GONE, in whose place the new one comes.
+        one that is GONE, in whose place the new one comes, or DAMAGED, which is that again should nothing be stored.
         """
         text = json.dumps({"type": type(anchor).__name__, **asdict(anchor)})
         with self._connection.transaction() as sql:
-            self._forget_gone(sql, [message.digest for message, _ in messages])
+            digests = [message.digest for message, _ in messages]
+            self._forget_gone(sql, digests)
+            replaced = self._damaged(sql, digests)
             intent_id = sql.execute(
                 "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
                 (self.destination_id, text, now),
             ).lastrowid
-            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in messages])
+            fresh = [message for message in messages if message[0].digest not in replaced] if replaced else messages
+            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in fresh])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
             sql.execute(
                 "insert into copies (id, destination_id, content_id, state, intent_id)"
@@ -159,10 +154,15 @@ class CopiesLedger:
                 (last + 1, self.destination_id, intent_id, json.dumps(contents)),
             )
             sql.executemany(
-                "update copies set recognition = ? where id = ?",
-                [(sign, number) for number, (_, sign) in enumerate(messages, last + 1) if sign],
+                "update copies set state = 'intended', intent_id = ? where id = ?",
+                [(intent_id, number) for number in replaced.values()],
             )
-            return {m.digest: number for number, (m, _) in enumerate(messages, last + 1)}
+            numbers = replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
+            sql.executemany(
+                "update copies set recognition = ? where id = ?",
+                [(sign, numbers[message.digest]) for message, sign in messages if sign],
+            )
+            return numbers
 
     def _forget_gone(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"
@@ -172,15 +172,29 @@ class CopiesLedger:
                 [(self.destination_id, digest) for digest in digests],
             )
 
+    def _damaged(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> dict[Digest, int]:
+        """Return the numbers of the copies of these contents that are DAMAGED."""
+        any_damaged = f"select 1 from copies where destination_id = ? and state = 'damaged' and {IN_DOUBT} limit 1"
+        if sql.execute(any_damaged, (self.destination_id,)).fetchone() is None:
+            return {}
+        rows = sql.execute(
+            f"select c.digest, k.id from {THE_CONTENTS} join copies k on k.content_id = c.id"
+            " where k.destination_id = ? and k.state = 'damaged'",
+            (*places(digests), self.destination_id),
+        )
+        return dict(rows.fetchall())
+
     def stored(self, copies: Sequence[tuple[int, Locator]], volumes: Iterable[VolumeRecord]) -> None:
         """Note where copies stand, and the archive's new end; what else was intended here was not stored."""
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
+            note_replaced(sql, [copy_id for copy_id, _ in copies])
             for kind, columns in _PLACE.items():
                 place = ", ".join(f"{column} = ?" for column in columns)
                 sql.executemany(
-                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored' where id = ?",
+                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored',"
+                    " proof = 'none', reason = '', verified_at = null where id = ?",
                     [(*_place(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
                 )
             self._drop_intents(sql)
@@ -207,6 +221,17 @@ class CopiesLedger:
         """Return the copies that stand here as far as is known and were never judged, in archive order."""
         return self._some_copies("k.state = 'stored'")
 
+    def stored_in_vain(self, digests: Sequence[Digest]) -> set[Digest]:
+        """Return those of these contents whose copies were stored anew before, and have not been proven since."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select c.digest from {THE_CONTENTS} join copies k on k.content_id = c.id and k.destination_id = ?"
+                " where k.verified_at is null and exists (select 1 from remains r"
+                "  where r.destination_id = k.destination_id and r.content_id = k.content_id)",
+                (*places(digests), self.destination_id),
+            )
+            return {digest for (digest,) in rows}
+
     def in_doubt(self, state: CopyState) -> list[StoredCopy]:
         """Return the copies that are UNPROVEN, DAMAGED or GONE, in archive order."""
         return self._some_copies(f"k.state = '{state}' and {IN_DOUBT.replace('state', 'k.state')}")
@@ -223,13 +248,16 @@ class CopiesLedger:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
 
         One that was found in another place than a DAMAGED or GONE copy of it, or than one in a volume that is missing,
-        stands in for that from now on.
+        stands in for that from now on. What a damaged record has become is no message, once its message stands
+        elsewhere.
         """
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
             remaining = iter(copies)
             while chunk := list(islice(remaining, _CHUNK)):
+                chunk = without_remains(sql, self.destination_id, chunk)
+                note_relocated(sql, self.destination_id, chunk)
                 note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
                 for kind, columns in _PLACE.items():
                     sql.executemany(
@@ -246,10 +274,7 @@ class CopiesLedger:
                             if isinstance(f.locator, kind)
                         ],
                     )
-                sql.executemany(
-                    "delete from strangers where destination_id = ? and uid = ?",
-                    [(self.destination_id, f.locator.uid) for f in chunk if isinstance(f.locator, ImapLocator)],
-                )
+                self.forget_strangers(sql, [f.locator.uid for f in chunk if isinstance(f.locator, ImapLocator)])
 
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
@@ -258,8 +283,13 @@ class CopiesLedger:
 
     def _drop_intents(self, sql: sqlite3.Connection) -> None:
         mine = "(select id from intents where destination_id = ?)"
-        sql.execute(f"delete from copies where intent_id in {mine} and state = 'intended'", (self.destination_id,))
-        sql.execute(f"update copies set intent_id = null where intent_id in {mine}", (self.destination_id,))
+        is_nowhere = "coalesce(volume_id, base_name, uid) is null"
+        intended = f"intent_id in {mine} and state = 'intended'"
+        sql.execute(f"delete from copies where {intended} and {is_nowhere}", (self.destination_id,))
+        sql.execute(f"update copies set state = 'damaged' where {intended}", (self.destination_id,))
+        sql.execute(
+            f"update copies set intent_id = null, recognition = null where intent_id in {mine}", (self.destination_id,)
+        )
         sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
 
     def volume_changed(self, record: VolumeRecord, problem: str) -> None:
@@ -290,30 +320,21 @@ class CopiesLedger:
         self.found(found, [record])
 
     def copies_known(self) -> int:
-        """Return how many copies stand here as far as is known."""
+        """Return how many copies are known to stand here, whatever they were last found to be worth."""
         with self._connection.reading() as sql:
             (count,) = sql.execute(
-                f"select count(*) from copies where destination_id = ? and {_STANDING}", (self.destination_id,)
+                "select count(*) from copies where destination_id = ? and state != 'intended' and state != 'gone'",
+                (self.destination_id,),
             ).fetchone()
         return int(count)
 
-    def unknown_names(self, base_names: Sequence[str]) -> list[str]:
-        """Return those of a Maildir's base names under which no copy is known to stand, in order."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select value from json_each(?) where not exists (select 1 from copies"
-                " where destination_id = ? and base_name = value and state != 'gone')",
-                (json.dumps(base_names), self.destination_id),
-            )
-            return [name for (name,) in rows]
-
     def base_names(self) -> Iterator[str]:
-        """Yield the base names under which copies stand in a Maildir as far as is known."""
+        """Yield the base names under which copies are known to stand in a Maildir."""
         last = ""
         while True:
             with self._connection.reading() as sql:
                 rows = sql.execute(
-                    f"select base_name from copies where destination_id = ? and base_name > ? and {_STANDING}"
+                    "select base_name from copies where destination_id = ? and base_name > ? and state != 'gone'"
                     " order by base_name limit ?",
                     (self.destination_id, last, 50_000),
                 ).fetchall()
@@ -331,30 +352,6 @@ class CopiesLedger:
                 [(reason, self.destination_id, name) for name in base_names],
             )
             sql.execute("update maildrops set settled_key = null")
-
-    def given_up(self, copy_ids: Iterable[int], reason: str) -> None:
-        """Note that these copies are lost for good, and volumes in which nothing else stands with them: DAMAGED."""
-        with self._connection.transaction() as sql:
-            sql.executemany(
-                "update copies set state = 'damaged', proof = 'none', reason = ? where id = ?",
-                [(reason, copy_id) for copy_id in copy_ids],
-            )
-            sql.execute(
-                "update volumes set state = 'changed', stamp = '', changed_stamp = ?, problem = ?"
-                " where destination_id = ?"
-                f" and not exists (select 1 from copies where volume_id = volumes.id and {_STANDING})",
-                (MISSING, reason, self.destination_id),
-            )
-            sql.execute("update maildrops set settled_key = null")
-
-    def doubted(self) -> None:
-        """Note that whatever is there must be looked at from its beginning; what is missing stays known as missing."""
-        with self._connection.transaction() as sql:
-            sql.execute(
-                "update volumes set state = 'changed', stamp = '', changed_stamp = '' where destination_id = ?"
-                " and changed_stamp != ?",
-                (self.destination_id, MISSING),
-            )
 
     def damaged_to_be_read_again(self) -> list[StoredCopy]:
         """Return the DAMAGED copies, in archive order; a changed volume is read as a whole when it looks otherwise."""
@@ -401,73 +398,6 @@ class CopiesLedger:
             " where destination_id = ? and content_id = (select id from contents where digest = ?)",
             [(*_place(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
         )
-
-    def seen_up_to(self, uid_validity: int) -> int:
-        """Return the UID from which on a mailbox was not looked at yet; 1 under a UIDVALIDITY that is new here."""
-        with self._connection.reading() as sql:
-            row = sql.execute(
-                "select uid_next from destinations where id = ? and uid_validity = ?",
-                (self.destination_id, uid_validity),
-            ).fetchone()
-        return row[0] if row else 1
-
-    def seen(self, uid_validity: int, uid_next: int, strangers: Iterable[Stranger]) -> None:
-        """Remember what stands in a mailbox below ``uid_next``; what is known as a copy is left out."""
-        with self._connection.transaction() as sql:
-            if self.seen_up_to(uid_validity) == 1:
-                sql.execute("delete from strangers where destination_id = ?", (self.destination_id,))
-            sql.executemany(
-                "insert or replace into strangers (destination_id, uid, octets, message_id) select ?1, ?2, ?3, ?4"
-                " where not exists (select 1 from copies where destination_id = ?1 and uid_validity = ?5 and uid = ?2)",
-                ((self.destination_id, one.uid, one.octets, one.message_id, uid_validity) for one in strangers),
-            )
-            sql.execute(
-                "update destinations set uid_validity = ?, uid_next = ? where id = ?",
-                (uid_validity, uid_next, self.destination_id),
-            )
-
-    def strangers(self, message_ids: Collection[bytes]) -> list[Stranger]:
-        """Return the remembered strangers with one of these Message-ID keys."""
-        with self._connection.reading() as sql:
-            rows = [
-                row
-                for key in message_ids
-                for row in sql.execute(
-                    "select uid, octets, message_id from strangers where destination_id = ? and message_id = ?",
-                    (self.destination_id, key),
-                )
-            ]
-        return [Stranger(*row) for row in rows]
-
-    def strangers_gone(self, uids: Sequence[int]) -> None:
-        """Forget strangers that are not there any more."""
-        with self._connection.transaction() as sql:
-            sql.executemany(
-                "delete from strangers where destination_id = ? and uid = ?",
-                [(self.destination_id, uid) for uid in uids],
-            )
-
-    def copies_under_other(self, uid_validity: int) -> list[Moved]:
-        """Return the copies whose place is of another UIDVALIDITY than this."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select c.digest, c.header_digest, c.message_id, c.octets, k.proof, k.state from copies k"
-                " join contents c on c.id = k.content_id where k.destination_id = ? and k.uid_validity != ?",
-                (self.destination_id, uid_validity),
-            )
-            return [
-                Moved(digest, header_digest, message_id, octets, Proof(proof), CopyState(state))
-                for digest, header_digest, message_id, octets, proof, state in rows
-            ]
-
-    def uids_known(self, uid_validity: int) -> int:
-        """Return how many copies are known to stand under this UIDVALIDITY."""
-        with self._connection.reading() as sql:
-            (count,) = sql.execute(
-                "select count(*) from copies where destination_id = ? and uid_validity = ? and state != 'gone'",
-                (self.destination_id, uid_validity),
-            ).fetchone()
-        return int(count)
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""

@@ -16,6 +16,7 @@ from itertools import islice
 
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
+from migrator.ledger.copies import IN_DOUBT
 from migrator.ledger.history import log_deletions
 from migrator.model import (
     Content,
@@ -25,6 +26,7 @@ from migrator.model import (
     ListedMessage,
     MessageNumber,
     MessageRow,
+    Proof,
     UniqueId,
 )
 from migrator.policy import WhenCopyIsGone
@@ -208,6 +210,14 @@ class MaildropLedger:
             )
             return {number: octets for number, octets in rows if octets in sizes}
 
+    def has_telling_unique_ids(self) -> bool:
+        """Say whether some unique-id of the matched listing is more than the message's number, or nothing."""
+        with self._connection.reading() as sql:
+            query = (
+                "select 1 from temp.listing where unique_id not in (x'', cast(cast(number as text) as blob)) limit 1"
+            )
+            return sql.execute(query).fetchone() is not None
+
     def last_listed(self) -> list[Candidate]:
         """Return what the account's maildrop showed when it was last seen with anything in it, as far as it was copied.
 
@@ -343,12 +353,18 @@ class MaildropLedger:
             query = "select m.id, m.unique_id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
             return dict(sql.execute(query, (json.dumps(rows),)).fetchall())
 
-    def lacking(self, target_id: int, source_id: int, *, restores_gone: bool) -> list[Content]:
+    def lacking(
+        self, target_id: int, source_id: int, *, restores_gone: bool, accepted: Collection[Proof] = ()
+    ) -> list[Content]:
         """Return what this account has proven in one destination and not at all in another, in archive order.
 
+        What stands there unproven, altered no more than is ``accepted`` by now, counts as lacking: it can be proven.
         Where accounts share the first, a content belongs to those whose maildrops showed it, and to all if none did.
         """
         is_there = "t.state != 'intended'" + (" and t.state != 'gone'" if restores_gone else "")
+        if accepted:
+            grades = ", ".join(f"'{proof}'" for proof in accepted)
+            is_there += f" and not (t.state = 'unproven' and t.proof in ({grades}))"
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select c.digest, c.header_digest, c.message_id from copies s join contents c on c.id = s.content_id"
@@ -363,14 +379,30 @@ class MaildropLedger:
             return [Content._make(row) for row in rows]
 
     def are_listed(self, digests: Sequence[Digest]) -> set[Digest]:
-        """Return those of these contents that the source showed when it was last listed."""
+        """Return those of these contents that the source showed when it was last listed, or that a person accepted."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                f"select c.digest from {THE_CONTENTS} where exists (select 1 from messages m"
-                " where m.content_id = c.id and m.maildrop_id = ? and m.gone_at is null)",
-                (*places(digests), self._id),
+                f"select c.digest from {THE_CONTENTS} where exists (select 1 from maildrops d"
+                " cross join messages m on m.maildrop_id = d.id left join problems p on p.message_id = m.id"
+                " where d.account = ? and m.content_id = c.id and (m.gone_at is null or p.accepted_at is not null))",
+                (*places(digests), self._account),
             )
             return {digest for (digest,) in rows}
+
+    def unproven_for_good(self, destination_id: int) -> int:
+        """Count this account's messages that a destination altered, their source lists no more and nobody accepted."""
+        mine = (
+            "(select 1 from maildrops d cross join messages m on m.maildrop_id = d.id and m.content_id = k.content_id"
+            " left join problems p on p.message_id = m.id where d.account = ?2"
+        )
+        with self._connection.reading() as sql:
+            (count,) = sql.execute(
+                f"select count(*) from copies k where k.destination_id = ?1 and k.state = 'unproven'"
+                f" and {IN_DOUBT.replace('state', 'k.state')} and exists {mine})"
+                f" and not exists {mine} and (m.gone_at is null or p.accepted_at is not null))",
+                (destination_id, self._account),
+            ).fetchone()
+        return int(count)
 
     def settle(self, destinations: Destinations, now: float) -> None:
         """Note as copied what no destination lacks any more, though it was another run, or a repair, that stored it.

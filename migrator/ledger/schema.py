@@ -36,9 +36,10 @@ _FIRST_COPY_MOVES = {
 }
 _JUDGEMENTS = ("verified", "unproven", "damaged", "gone")
 _LEGAL_COPY_MOVES = {
-    "intended": ("stored",),
+    "intended": ("stored", "damaged"),
     "stored": ("stored", *_JUDGEMENTS),
     **dict.fromkeys(_JUDGEMENTS, ("stored", *_JUDGEMENTS)),
+    "damaged": ("stored", *_JUDGEMENTS, "intended"),
 }
 _LEGAL_MESSAGE_MOVES = {
     "listed": ("listed", "copied", "quarantined", "vanished"),
@@ -424,6 +425,19 @@ _EVIDENCE = (
         primary key (destination_id, uid)
     ) strict, without rowid""",
     "create index strangers_by_message_id on strangers (destination_id, message_id, octets)",
+    # Where damaged records stand whose messages were stored anew: what is read there is no message of its own.
+    """create table remains (
+        destination_id integer not null references destinations,
+        content_id integer not null references contents,
+        volume_id integer references volumes,
+        offset integer,
+        length integer,
+        frame_crc integer,
+        base_name text
+    ) strict""",
+    "create index remains_by_volume on remains (volume_id, offset)",
+    "create index remains_by_content on remains (destination_id, content_id)",
+    "create index remains_by_base_name on remains (destination_id, base_name)",
     """create trigger messages_deleted_unread before update of state on messages
         when new.state = 'delete-requested'
         and new.read_in is not (select session from maildrops where id = new.maildrop_id)

@@ -3,21 +3,26 @@
 A listing of a million messages is some tens of megabytes of text and no Python object more; it is understood line by
 line when somebody iterates, and a poll that finds its fingerprint unchanged never does. Growth is bound to what STAT
 announced, generously, because STAT is known to lie.
+
+One odd line costs one message at most what the line should have told. Without a readable size a message is announced
+with 0 octets; with no unique-id, or two, it has none, and its content tells what it is. Only a line of LIST without a
+message number hides a message: the listing's ``doubt`` names it. Where most lines are odd the reply is that to another
+command.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from enum import Enum, auto
 from hashlib import sha256
 from operator import lt
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Final
-from weakref import finalize
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError
 from migrator.model import ListedMessage, MessageNumber, UniqueId
+from migrator.pop3.columns import MAX_LINE, OddLines, Text, as_numbers, entry_of
 from migrator.pop3.conversation import Conversation
 from migrator.pop3.protocol import BodyEnds, BodyPart, Reply, Verb, out_of_step
 from migrator.pop3.replies import Stage, Stat, parse_stat, refusal
@@ -25,12 +30,9 @@ from migrator.pop3.replies import Stage, Stat, parse_stat, refusal
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
 
-MAX_LINE = 4 * 1024
-"""Octets of one line; RFC 1939 allows unique-ids of 70, the longest seen have some hundreds."""
-
-_IN_MEMORY = 16 * 1024 * 1024
-_BLOCK = 256 * 1024
 _MISSING = (1 << 64) - 1
+_AMBIGUOUS = _MISSING - 1
+"""UIDL gives a message two unique-ids: it has none then."""
 
 
 def entries_allowed(stat: Stat) -> int:
@@ -38,111 +40,11 @@ def entries_allowed(stat: Stat) -> int:
     return 2 * stat.count + 10_000
 
 
-class Text:
-    """The content of one LIST or UIDL reply, in memory or, when large, in an unnamed file."""
-
-    def __init__(self, allowed: int, spool_dir: Path | None) -> None:
-        self.lines = 0
-        self.octets = 0
-        self._allowed = allowed
-        self._allowed_octets = 512 * allowed + _IN_MEMORY
-        self._open_line = 0
-        self._has_begun = False
-        folder = str(spool_dir) if spool_dir else None
-        self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder)  # noqa: SIM115 - it lives with the listing
-        finalize(self, self._file.close)  # so that a listing that is merely forgotten leaves nothing open
-
-    def write(self, piece: bytes) -> None:
-        """Append what came. Raises ``protocol`` if it grows beyond its bounds."""
-        if not self._has_begun and (beginning := piece.lstrip(b" \t\r\n")):
-            if not beginning[:1].isdigit():
-                raise out_of_step("its listing does not begin with a message number", piece[:80])
-            self._has_begun = True
-        self.lines += piece.count(b"\n")
-        self.octets += len(piece)
-        if self.lines > self._allowed or self.octets > self._allowed_octets:
-            raise FerryError(Kind.PROTOCOL, f"the server lists far more than it announced: {self.lines} messages")
-        self._check_line_lengths(piece)
-        self._file.write(piece)
-
-    def _check_line_lengths(self, piece: bytes) -> None:
-        """Walk in strides: some line end must stand within each."""
-        begin = -self._open_line
-        while begin + MAX_LINE < len(piece):
-            end = piece.rfind(b"\n", max(begin, 0), begin + MAX_LINE)
-            if end < 0:
-                raise FerryError(Kind.PROTOCOL, f"the server's listing has a line of more than {MAX_LINE} octets")
-            begin = end + 1
-        last = piece.rfind(b"\n")
-        self._open_line = len(piece) - last - 1 if last >= 0 else self._open_line + len(piece)
-
-    def columns(self) -> Iterator[tuple[list[int], list[bytes]]]:
-        """Yield message numbers and what stands behind each, thousands at a time.
-
-        Raises ``protocol`` for a line without a number.
-        """
-        for block in self.whole_lines():
-            yield _two_words_each(block) or _whatever_words(block)
-
-    def whole_lines(self) -> Iterator[bytes]:
-        """Yield the text in blocks that end with a line end; other readers may move the file meanwhile."""
-        rest = b""
-        read_to = 0
-        while block := self.read(read_to, _BLOCK):
-            read_to += len(block)
-            lines, line_end, rest = (rest + block).rpartition(b"\n")
-            if line_end:
-                yield lines + line_end
-        if rest:
-            yield rest + b"\n"
-
-    def read(self, offset: int, octets: int) -> bytes:
-        """Return up to ``octets`` bytes from ``offset`` on."""
-        self._file.seek(offset)
-        return self._file.read(octets)
-
-    def close(self) -> None:
-        """Let go of memory and file."""
-        self._file.close()
-
-
-def _two_words_each(block: bytes) -> tuple[list[int], list[bytes]] | None:
-    """Split lines that are a number and a word, as nearly all are; None if one is not, or has other white space.
-
-    Splitting all at once and putting it together again takes a third of the time of splitting line by line.
-    """
-    words = block.split()
-    lines = block.count(b"\n")
-    if len(words) != 2 * lines or b"%b %b\r\n" * lines % tuple(words) != block:
-        return None
-    numbers = _as_numbers(words[::2])
-    return (numbers, words[1::2]) if numbers else None
-
-
-def _whatever_words(block: bytes) -> tuple[list[int], list[bytes]]:
-    found = [_entry_of(line) for line in block.split(b"\n") if line.rstrip(b"\r")]
-    return [int(number) for number, _ in found], [behind for _, behind in found]
-
-
-def _as_numbers(words: list[bytes]) -> list[int] | None:
-    """Return what these decimal numbers are, None if one is none or may not fit 64 bits."""
-    return list(map(int, words)) if b"".join(words).isdigit() and max(map(len, words)) < 19 else None
-
-
-def _entry_of(line: bytes) -> tuple[bytes, bytes]:
-    """Return a line's message number, in digits, and what stands behind it. Raises ``protocol`` if it has none."""
-    number, _, behind = line.rstrip(b"\r").lstrip(b" \t").partition(b" ")
-    if not (number.isdigit() and len(number) < 16):
-        raise out_of_step("a line of its listing has no message number", line)
-    return number, behind.lstrip(b" \t")
-
-
 class Listing:
     """What LIST and UIDL said, joined by message number; iterate as often as needed, also several at once.
 
-    ``count`` is how many messages LIST names, ``octets`` what STAT announced for all. ``fingerprint`` (SHA-256 over
-    both texts) is equal exactly if the server listed the same bytes again. Iterating raises ``protocol`` for numbers
-    that repeat, are out of bounds, or are none.
+    ``octets`` is what STAT announced for all. ``fingerprint`` (SHA-256 over both texts) is equal exactly if the server
+    listed the same bytes again. Iterating raises ``protocol`` where a reply makes no sense as a whole.
     """
 
     def __init__(self, stat: Stat, sizes: Text, unique_ids: Text | None, fingerprint: bytes) -> None:
@@ -150,13 +52,15 @@ class Listing:
         self.fingerprint = fingerprint
         self._size_text = sizes
         self._id_text = unique_ids
+        self._odd = OddLines(Verb.LIST)
         self._sizes: array[int] | None = None
         self._id_offsets: array[int] | None = None
 
     @property
     def count(self) -> int:
-        """How many messages LIST names."""
-        return self._size_text.lines
+        """How many messages LIST names; a number that it names twice is one message."""
+        sizes = self._known_sizes()
+        return len(sizes) - sizes.count(_MISSING)
 
     @property
     def octets(self) -> int:
@@ -168,16 +72,37 @@ class Listing:
         """Whether the server answered UIDL."""
         return self._id_text is not None
 
+    @property
+    def doubt(self) -> FerryError | None:
+        """The lines of LIST that name no message, if there are any: what this listing does not show."""
+        self._known_sizes()
+        return self._odd.doubt()
+
     def __iter__(self) -> Iterator[ListedMessage]:
-        sizes = self._known_sizes()
-        unique_ids = self._unique_ids(len(sizes))
+        unique_ids = self._unique_ids(len(self._known_sizes()))
         number, unique_id = next(unique_ids, (0, b""))
-        for listed, octets in enumerate(sizes, start=1):
+        for listed, octets in self._named():
             while number and number < listed:
                 number, unique_id = next(unique_ids, (0, b""))
-            if octets != _MISSING:
-                found = unique_id if number == listed else b""
-                yield ListedMessage(MessageNumber(listed), UniqueId(found), octets)
+            found = unique_id if number == listed else b""
+            yield ListedMessage(MessageNumber(listed), UniqueId(found), octets)
+
+    def shows(self, now: Listing, marked: set[MessageNumber]) -> Marked:
+        """Say what a listing that was taken later in the session shows of the messages ``marked`` for deletion.
+
+        Raises ``protocol`` unless it names every message that is not marked, and all of those that are or none.
+        """
+        still = {number for number, _ in now._named()}
+        kept = {number for number, _ in self._named()} - marked
+        if not kept <= still:
+            raise out_of_step(f"{len(kept - still)} messages that were not deleted are listed no more", b"")
+        match len(marked & still):
+            case 0:
+                return Marked.GONE
+            case count if count == len(marked):
+                return Marked.SHOWN
+            case count:
+                raise out_of_step(f"of {len(marked)} deleted messages {count} are listed still", b"")
 
     def close(self) -> None:
         """Let go of memory and files; the listing cannot be iterated afterwards."""
@@ -185,9 +110,15 @@ class Listing:
         if self._id_text:
             self._id_text.close()
 
+    def _named(self) -> Iterator[tuple[MessageNumber, int]]:
+        """Yield number and octets of every message that LIST names."""
+        for number, octets in enumerate(self._known_sizes(), start=1):
+            if octets != _MISSING:
+                yield MessageNumber(number), octets
+
     def _known_sizes(self) -> array[int]:
         if self._sizes is None:
-            self._sizes = _sizes_by_number(self._size_text, entries_allowed(self.stat))
+            self._sizes = _sizes_by_number(self._size_text, entries_allowed(self.stat), self._odd)
         return self._sizes
 
     def _unique_ids(self, highest: int) -> Iterator[tuple[int, bytes]]:
@@ -195,69 +126,90 @@ class Listing:
         if self._id_text is None:
             return
         if self._id_offsets is None:
-            is_ordered = _is_ordered(self._id_text)
-            self._id_offsets = array("Q") if is_ordered else _offsets_by_number(self._id_text, highest)
+            self._id_offsets = array("Q") if _is_ordered(self._id_text) else _offsets_by_number(self._id_text, highest)
         if not self._id_offsets:
-            for numbers, unique_ids in self._id_text.columns():
+            for numbers, unique_ids in self._id_text.columns(OddLines(Verb.UIDL)):
                 yield from zip(numbers, unique_ids, strict=True)
         for index, offset in enumerate(self._id_offsets):
-            if offset != _MISSING:
+            if offset < _AMBIGUOUS:
                 line = self._id_text.read(offset, MAX_LINE + 2).partition(b"\n")[0]
-                yield index + 1, _entry_of(line)[1]
+                entry = entry_of(line, OddLines(Verb.UIDL))
+                yield index + 1, entry[1] if entry else b""
 
 
-def _sizes_by_number(text: Text, highest: int) -> array[int]:
+class Marked(Enum):
+    """What a server shows of messages that are marked for deletion, before QUIT."""
+
+    GONE = auto()
+    """Neither STAT nor LIST counts them any more (RFC 1939, section 5)."""
+    SHOWN = auto()
+    """It shows them all as if nothing had been said; only the next session can tell."""
+
+
+def _sizes_by_number(text: Text, highest: int, odd: OddLines) -> array[int]:
     sizes = array("Q")
-    for numbers, behind in text.columns():
-        octets = _as_numbers(behind) or [_octets_of(words) for words in behind]
+    garbled = OddLines(Verb.LIST)
+    for numbers, behind in text.columns(odd):
+        octets = as_numbers(behind) or [_octets_of(words, garbled) for words in behind]
         following = range(len(sizes) + 1, len(sizes) + 1 + len(numbers))
         if numbers == list(following) and following.stop <= highest + 1:
             sizes.extend(octets)
             continue
         for number, size in zip(numbers, octets, strict=True):
-            _put(sizes, number, size, highest, Verb.LIST)
+            _put(sizes, number, size, highest, odd)
+    named = len(sizes) - sizes.count(_MISSING)
+    odd.check(named)
+    garbled.check(named - garbled.count)
     return sizes
 
 
-def _octets_of(words: bytes) -> int:
-    octets = words.partition(b" ")[0].rstrip()
-    if not (octets.isdigit() and len(octets) < 19):
-        raise out_of_step("LIST gives no size for a message", words)
-    return int(octets)
+def _octets_of(words: bytes, garbled: OddLines) -> int:
+    """Return the size that a line gives, 0 if it gives none: then nothing is announced, and two reads must agree."""
+    octets = words.split(maxsplit=1)[:1]
+    if octets and octets[0].isdigit() and len(octets[0]) < 19:
+        return int(octets[0])
+    if octets:
+        garbled.add(words)
+    return 0
+
+
+def _put(sizes: array[int], number: int, octets: int, highest: int, odd: OddLines) -> None:
+    if not 0 < number <= highest:
+        odd.add(b"%d %d" % (number, octets))
+        return
+    while len(sizes) < number:
+        sizes.append(_MISSING)
+    is_other = sizes[number - 1] not in {_MISSING, octets}
+    sizes[number - 1] = 0 if is_other else octets  # named twice, with two sizes: none is believed
 
 
 def _is_ordered(text: Text) -> bool:
-    before = 0
-    for numbers, _ in text.columns():
-        if not all(map(lt, [before, *numbers], numbers)):
-            return False
+    """Say whether numbers rise, so that LIST and UIDL can be read side by side; UIDL's lines must mostly have some."""
+    odd, sensible, before, is_rising = OddLines(Verb.UIDL), 0, 0, True
+    for numbers, _ in text.columns(odd):
+        is_rising = is_rising and all(map(lt, [before, *numbers], numbers))
         before = numbers[-1] if numbers else before
-    return True
+        sensible += len(numbers)
+    odd.check(sensible)
+    return is_rising
 
 
 def _offsets_by_number(text: Text, highest: int) -> array[int]:
     """Note where every unique-id stands; one for a message that LIST does not name is of no use."""
-    offsets = array("Q")
-    offset = 0
-    for block in text.whole_lines():
-        for line in block.split(b"\n")[:-1]:
-            if line.rstrip(b"\r") and 0 < (number := int(_entry_of(line)[0])) <= highest:
-                _put(offsets, number, offset, highest, Verb.UIDL)
-            offset += len(line) + 1
+    offsets = array("Q", [_MISSING]) * highest
+    for number, offset in _placed_entries(text):
+        if 0 < number <= highest:
+            offsets[number - 1] = offset if offsets[number - 1] == _MISSING else _AMBIGUOUS
     return offsets
 
 
-def _put(values: array[int], number: int, value: int, highest: int, verb: Verb) -> None:
-    if number == len(values) + 1 <= highest:
-        values.append(value)
-        return
-    if not 0 < number <= highest:
-        raise FerryError(Kind.PROTOCOL, f"{verb} names message {number}, which cannot be")
-    while len(values) < number:
-        values.append(_MISSING)
-    if values[number - 1] != _MISSING:
-        raise FerryError(Kind.PROTOCOL, f"{verb} names message {number} twice")
-    values[number - 1] = value
+def _placed_entries(text: Text) -> Iterator[tuple[int, int]]:
+    offset = 0
+    for block in text.whole_lines():
+        for line in block.split(b"\n")[:-1]:
+            if entry := entry_of(line, OddLines(Verb.UIDL)):
+                yield entry[0], offset
+            offset += len(line) + 1
 
 
 LISTING: Final = (Verb.STAT, Verb.LIST, Verb.UIDL)
@@ -286,6 +238,16 @@ def take_listing(line: Conversation, *, is_asked: bool, spool_dir: Path | None) 
         elif verb is Verb.LIST and stat.count:
             raise refusal(Stage.MAILDROP, refused, secrets=line.protocol.secrets, about="LIST")
     return Listing(stat, texts.get(Verb.LIST) or Text(0, spool_dir), texts.get(Verb.UIDL), digest.digest())
+
+
+def take_list(line: Conversation, stat: Stat, spool_dir: Path | None) -> Listing:
+    """Ask LIST alone, with nothing else in flight. Raises the refusal, or ``protocol`` as ``take_listing`` does."""
+    line.expect_silence()
+    line.send(Verb.LIST)
+    text = Text(entries_allowed(stat), spool_dir)
+    if (refused := _read_text(line, text, sha256())) is not None:
+        raise refusal(Stage.MAILDROP, refused, secrets=line.protocol.secrets, about="LIST")
+    return Listing(stat, text, None, b"")
 
 
 def _read_text(line: Conversation, text: Text, digest: HASH) -> bytes | None:

@@ -16,6 +16,7 @@ from enum import Enum, StrEnum
 from typing import Final
 
 from migrator.errors import FerryError, Kind, printable
+from migrator.model import MessageNumber
 from migrator.pop3.replies import MAX_STATUS_LINE, BodyReader, parse_status, whole_body
 
 WHOLE_LIMIT = 16 * 1024
@@ -185,6 +186,34 @@ def out_of_step(what: str, words: bytes, secrets: tuple[bytes, ...] = ()) -> Out
         f"out of step with the server: {what}",
         server_words=printable(words, secrets=secrets, limit=120),
     )
+
+
+class BrokenAtError(FerryError):
+    """The session ended over one message: RETR, TOP or DELE of this number did it, or was under way when it ended.
+
+    With ``is_first`` no message came before it in this session, so that the line cannot merely be one that breaks after
+    a while. ``has_begun`` is False if the connection ended before the first byte of the reply.
+    """
+
+    def __init__(
+        self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool, has_begun: bool = True
+    ) -> None:
+        super().__init__(
+            cause.kind,
+            f"message {number}: {cause.message}",
+            server_words=cause.server_words,
+            cure=cause.cure,
+            scope=cause.scope,
+            advice=cause.advice,
+        )
+        self.verb = verb
+        self.number = number
+        self.is_first = is_first
+        self.has_begun = has_begun
+
+
+LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})
+"""What leaves nothing to say on this line; else the session may go on."""
 
 
 class Protocol:

@@ -280,7 +280,8 @@ def refusal(
     """Turn the words after ``-ERR`` into an error with its class: retry, wait, credentials or operator.
 
     A response code decides; without one, well-known words do; without these, a refused login is a matter of
-    credentials and anything else a plain refusal. ``wait`` is the LOGIN-DELAY that CAPA announced.
+    credentials and anything else a plain refusal. ``wait`` is the LOGIN-DELAY that CAPA announced; words that say how
+    long count for more.
     """
     kind, advice = _classified(stage, text)
     scope = Scope.MESSAGE if stage is Stage.MESSAGE and kind in {Kind.REFUSED, Kind.TEMPORARY} else Scope.ACCOUNT
@@ -291,8 +292,17 @@ def refusal(
         cure=_CURES.get(kind, ""),
         scope=scope,
         advice=advice,
-        wait=wait if kind is Kind.LOGIN_DELAY else None,
+        wait=_wait_of(text, wait) if kind is Kind.LOGIN_DELAY else None,
     )
+
+
+_SECONDS = re.compile(rb"(\d{1,6})[ -]?(sec|min)", re.I)
+
+
+def _wait_of(text: bytes, announced: float | None) -> float | None:
+    """Return how many seconds a refusal says, else what CAPA announced."""
+    found = _SECONDS.search(text)
+    return float(found[1]) * (60 if found[2].lower() == b"min" else 1) if found else announced
 
 
 _SAID: dict[Kind, str] = {

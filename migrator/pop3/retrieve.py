@@ -2,17 +2,16 @@
 
 With commands in flight, one stray line would shift every reply after it. So the first RETR goes alone; a reply whose
 octets are not those announced stops the sending until what is in flight has come and a STAT fits; and a STAT goes
-along as a barrier after every few hundred messages. Only a barrier whose numbers fit yields ``InStep``: what came
-after the last one must not be stored. A server without pipelining gets the same, one command at a time.
+along as a barrier: behind the first message, then at distances that double up to a few hundred. Only a barrier whose
+numbers fit yields ``InStep``: what came after the last one must not be stored. So a line that always breaks keeps half
+of what it carried, or more. A server without pipelining gets the same, one command at a time.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
 
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import Message, MessageNumber
@@ -24,6 +23,7 @@ from migrator.pop3.protocol import (
     BodyBegins,
     BodyEnds,
     BodyPart,
+    BrokenAtError,
     Challenge,
     Event,
     NeedData,
@@ -33,6 +33,20 @@ from migrator.pop3.protocol import (
     out_of_step,
 )
 from migrator.pop3.replies import Stage, Stat, parse_stat, parse_status, refusal
+from migrator.pop3.retrieved import (
+    BLOCKED,
+    IN_STEP,
+    Blocked,
+    Budget,
+    InStep,
+    Retrieved,
+    RetrieveEvent,
+    RetrieveRefused,
+    Standing,
+    Wanted,
+)
+
+__all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "Wanted"]
 
 WINDOW_COMMANDS = 4000
 """RETRs in flight: fewer cost up to three times the wall time at 100 ms (docs/performance.md)."""
@@ -54,90 +68,7 @@ def reply_bound(announced: int) -> int:
     return max(2 * announced + _SLACK, _LEAST_BOUND)
 
 
-class Wanted(Protocol):
-    """A message to retrieve and the octets that LIST announced for it; a ``ListedMessage``, for one."""
-
-    @property
-    def number(self) -> MessageNumber:
-        """Its number in this session."""
-
-    @property
-    def octets(self) -> int:
-        """What was announced."""
-
-
-class Budget(Protocol):
-    """How much may be on its way or waiting to be stored.
-
-    ``take`` never blocks. It lets a message through that is larger than the whole budget when nothing else is held.
-    The caller gives back what it stored, and what was refused.
-    """
-
-    def take(self, octets: int) -> bool:
-        """Reserve room, or say that there is none now."""
-
-
-@dataclass(slots=True)
-class Retrieved:
-    """One whole message. ``wire_octets`` came, dot-unstuffed; ``announced`` were listed; unequal is a hint only."""
-
-    number: MessageNumber
-    message: Message
-    announced: int
-    wire_octets: int
-
-    @property
-    def is_as_announced(self) -> bool:
-        """Whether as many octets came as LIST announced.
-
-        Announced + 2 are right, too: a message without a final line end gets one on the wire, and is counted without.
-        """
-        return self.announced in {self.wire_octets, self.wire_octets - 2} or self.announced == self.message.octets
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieveRefused:
-    """The server does not give this message; others go on."""
-
-    number: MessageNumber
-    error: FerryError
-
-
-@dataclass(frozen=True, slots=True)
-class InStep:
-    """Everything yielded before this is what the server meant, and may be stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """Nothing is in flight and the budget has no room: free some, or keep the session awake, then ask again."""
-
-
-RetrieveEvent = Retrieved | RetrieveRefused | InStep | Blocked
-
 _NO_END = "the server cannot give this message whole: look at it there by other means"
-
-IN_STEP = InStep()
-BLOCKED = Blocked()
-
-
-class RetrieveBrokenError(FerryError):
-    """The session ended over one message, whose number this tells: without it, the others may come.
-
-    ``has_begun`` is False if the connection ended before the first byte of it, which may have been chance.
-    """
-
-    def __init__(self, number: MessageNumber, cause: FerryError, *, has_begun: bool = True) -> None:
-        super().__init__(
-            cause.kind,
-            f"message {number}: {cause.message}",
-            server_words=cause.server_words,
-            cure=cause.cure,
-            scope=cause.scope,
-            advice=cause.advice,
-        )
-        self.number = number
-        self.has_begun = has_begun
 
 
 class _Pace(Enum):
@@ -152,8 +83,8 @@ class _Pace(Enum):
 class Retrieval:
     """One run over the messages wanted; iterate once.
 
-    ``is_expected`` says whether STAT's numbers fit. To stop early, let ``wanted`` end: what is in flight still comes.
-    ``has_learned_sizes_differ`` turns True when octets differed often and the session was in step all the same.
+    To stop early, let ``wanted`` end: what is in flight still comes. ``has_learned_sizes_differ`` turns True when
+    octets differed often and the session was in step all the same.
     """
 
     def __init__(
@@ -162,22 +93,22 @@ class Retrieval:
         wanted: Iterator[Wanted],
         budget: Budget,
         open_spool: Callable[[], Spool],
-        *,
-        is_expected: Callable[[Stat], bool],
-        is_pipelined: bool,
-        sizes_differ: bool,
+        standing: Standing,
     ) -> None:
-        self.has_learned_sizes_differ = sizes_differ
+        self.has_learned_sizes_differ = standing.sizes_differ
+        self.in_step = 0
+        """How many messages came before the last barrier that fitted, refused ones included."""
         self.is_confirmed = False
         """Whether the last thing said was a barrier, and it fitted."""
         self._line = line
         self._wanted = wanted
         self._budget = budget
         self._open_spool = open_spool
-        self._is_expected = is_expected
-        self._usual_pace = _Pace.FLOWING if is_pipelined else _Pace.LOCK_STEP
-        self._pace = _Pace.FIRST_ALONE if is_pipelined else _Pace.LOCK_STEP
-        self._barrier_messages = BARRIER_MESSAGES if is_pipelined else LOCK_STEP_BARRIER_MESSAGES
+        self._standing = standing
+        self._usual_pace = _Pace.FLOWING if standing.is_pipelined else _Pace.LOCK_STEP
+        self._pace = _Pace.FIRST_ALONE if standing.is_pipelined else _Pace.LOCK_STEP
+        self._barrier_after = 1
+        self._barrier_at_most = BARRIER_MESSAGES if standing.is_pipelined else LOCK_STEP_BARRIER_MESSAGES
         self._held: Wanted | None = None
         self._is_exhausted = False
         self._flying: deque[Wanted] = deque()
@@ -185,14 +116,21 @@ class Retrieval:
         self._unconfirmed = 0
         self._unconfirmed_octets = 0
         self._collector: Collector | None = None
+        self._landings = 0
+        self._refusals = 0
         self._differing = 0
         self._suspect: MessageNumber | None = None
         self._last: MessageNumber | None = None
         self._begun_text = b""
         self._has_flown = False
 
+    @property
+    def has_seen_other_sizes(self) -> bool:
+        """Whether a message had other octets than announced."""
+        return self._differing > 0
+
     def __iter__(self) -> Iterator[RetrieveEvent]:
-        """Yield what happens, in order. Raises ``RetrieveBrokenError`` where one message is at fault."""
+        """Yield what happens, in order. Raises ``BrokenAtError`` where the session ended over one message."""
         protocol = self._line.protocol
         try:
             while True:
@@ -209,9 +147,20 @@ class Retrieval:
                     event = protocol.next_event()
         except FerryError as error:
             blamed = self._blamed(error)
+            if self._is_first_beyond_doubt(error):
+                self.in_step = 1
+                yield IN_STEP
             if blamed is error:
                 raise
             raise blamed from error
+
+    def _is_first_beyond_doubt(self, error: FerryError) -> bool:
+        """Say whether the line ended right behind the first message, which needs no barrier.
+
+        Its RETR was alone on the line, and all that was said before had been answered.
+        """
+        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not self._is_begun()
+        return is_cut and (self._landings, self.in_step, self._differing) == (1, 0, 0) and not self._refusals
 
     # --- saying ---
 
@@ -232,7 +181,7 @@ class Retrieval:
 
     def _say_one(self) -> bool:
         """Say the next RETR, or the barrier that is due; False if there is nothing to say now."""
-        if self._unconfirmed >= self._barrier_messages or self._unconfirmed_octets >= BARRIER_OCTETS:
+        if self._unconfirmed >= self._barrier_after or self._unconfirmed_octets >= BARRIER_OCTETS:
             return self._say_barrier()
         wanted = self._held or next(self._wanted, None)
         self._held = wanted
@@ -253,9 +202,12 @@ class Retrieval:
         self._flying_octets += wanted.octets
         self._unconfirmed += 1
         self._unconfirmed_octets += wanted.octets
+        self._standing.asked(wanted.number)
         self._line.send(Verb.RETR, wanted.number)
 
     def _say_barrier(self) -> bool:
+        if self._unconfirmed >= self._barrier_after:
+            self._barrier_after = min(2 * self._barrier_after, self._barrier_at_most)
         self._unconfirmed = 0
         self._unconfirmed_octets = 0
         self._line.send(Verb.STAT)
@@ -301,12 +253,14 @@ class Retrieval:
         wanted = self._flying.popleft()
         self._flying_octets -= wanted.octets
         self._last = wanted.number
+        self._landings += 1
         if self._pace is _Pace.FIRST_ALONE:
             self._pace = _Pace.FLOWING
         return wanted
 
     def _refused(self, reply: Reply) -> RetrieveRefused:
         number = self._landed().number
+        self._refusals += 1
         error = refusal(Stage.MESSAGE, reply.text, secrets=self._line.protocol.secrets, about=f"RETR {number}")
         if error.scope is not Scope.MESSAGE:
             raise error
@@ -317,12 +271,16 @@ class Retrieval:
         if not self._is_expected(stat):
             self._last = None  # nothing points at it
             raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
+        self.in_step = self._landings
         self.is_confirmed = not self._line.protocol.in_flight and not self._unconfirmed
         if self._pace is _Pace.DRAINING and self.is_confirmed:
             self.has_learned_sizes_differ = self._differing >= SIZES_DIFFER_FROM
             self._suspect = None
             self._pace = self._usual_pace
         return IN_STEP
+
+    def _is_expected(self, stat: Stat) -> bool:
+        return self._standing.is_expected(stat, have_sizes_fitted=not self._differing)
 
     def _collect(self, piece: bytes) -> None:
         collector, wanted = self._collector, self._flying[0]
@@ -360,7 +318,7 @@ class Retrieval:
         # What differed in octets; else what should come now; else, with nothing due, what came last.
         culprit = self._suspect or (MessageNumber(number) if verb is Verb.RETR else self._last)
         if culprit is not None and self._is_one_by_one():
-            return RetrieveBrokenError(culprit, error)
+            return self._broken_at(culprit, error)
         return error if isinstance(error, OutOfStepError) else out_of_step(error.message, b"")
 
     def _blamed_for_silence(self, number: MessageNumber, error: FerryError) -> FerryError:
@@ -368,7 +326,7 @@ class Retrieval:
         if not self._is_begun():
             if self._line.has_pipelined and not self._line.has_proven_pipelining:
                 return error  # more likely the server lost the commands that were sent ahead
-            return RetrieveBrokenError(number, error, has_begun=False)
+            return self._broken_at(number, error, has_begun=False)
         stat = parse_stat(self._text_under_way())
         if stat and self._is_expected(stat) and not self._is_one_by_one():
             return out_of_step("a reply is missing", b"")
@@ -376,7 +334,11 @@ class Retrieval:
             error = FerryError(
                 Kind.SHORT, "it ends in a dot with no line end before it, and then the server is silent", cure=_NO_END
             )
-        return RetrieveBrokenError(number, error)
+        return self._broken_at(number, error)
+
+    def _broken_at(self, number: MessageNumber, error: FerryError, *, has_begun: bool = True) -> BrokenAtError:
+        is_first = self._standing.is_first and not self.in_step and number == (self._last or number)
+        return BrokenAtError(Verb.RETR, number, error, is_first=is_first, has_begun=has_begun)
 
     def _is_one_by_one(self) -> bool:
         return self._usual_pace is _Pace.LOCK_STEP or not self._has_flown

@@ -8,79 +8,53 @@ learned of a server (that it cannot be pipelined, has no CAPA, announces other s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from migrator.digest import HeaderFacts, canonical, header_block, header_facts
+from migrator.digest import HeaderFacts
 from migrator.errors import FerryError, Kind, Scope
 from migrator.model import MessageNumber
-from migrator.net import CONNECT_TIMEOUT, Clock, open_stream
-from migrator.pop3.auth import log_in, mechanism_for
+from migrator.net import Clock, open_stream
+from migrator.pop3.asking import WholeBodyError, header_of, replies, shows_body
 from migrator.pop3.collecting import Spool
 from migrator.pop3.conversation import Conversation
-from migrator.pop3.listing import LISTING, Listing, stat_of, take_listing
-from migrator.pop3.protocol import BodyBegins, BodyEnds, BodyPart, OutOfStepError, Reply, Verb, out_of_step
-from migrator.pop3.replies import Capabilities, Stage, Stat, parse_capabilities, refusal
-from migrator.pop3.retrieve import WINDOW_COMMANDS, Budget, Retrieval, RetrieveEvent, Wanted
+from migrator.pop3.listing import LISTING, Listing, Marked, stat_of, take_list, take_listing
+from migrator.pop3.opening import capabilities_of, open_line
+from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Reply, Verb, out_of_step
+from migrator.pop3.replies import Capabilities, Stage, Stat, refusal
+from migrator.pop3.retrieve import WINDOW_COMMANDS, Retrieval
+from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, Wanted
+from migrator.pop3.source import NOTHING_KNOWN, ServerFacts, Source
 from migrator.pop3.transport import OpenStream
-from migrator.sasl import Credentials
-from migrator.tls import TlsMode, TlsSettings, is_loopback
 
-CAPA_TIMEOUT = 15.0
-"""Seconds for a reply to CAPA: some old servers never give one."""
+__all__ = ["NOTHING_KNOWN", "ServerFacts", "Session", "Source", "open_session"]
 
 _FIRST_BLOCK = 256
-_TOP_KEPT = 512 * 1024
-_TOP_BOUND = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a maildrop is and how to get in. ``timeout`` is for silence and lack of progress, in seconds."""
-
-    host: str
-    port: int
-    tls: TlsSettings
-    username: str
-    auth: str = "auto"
-    allow_plaintext: bool = False
-    timeout: float = 45.0
-
-    def may_reveal(self, *, is_encrypted: bool) -> bool:
-        """Tell whether a password may cross the line."""
-        return is_encrypted or self.allow_plaintext or is_loopback(self.host)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What sessions learned of a server; kept by the ledger per host and port."""
-
-    lock_step: bool = False
-    """It lost step when commands were sent ahead, though it offers pipelining."""
-    no_capa: bool = False
-    """CAPA makes it hang or drop the line."""
-    sizes_differ: bool = False
-    """LIST announces other sizes than RETR sends."""
-
-
-NOTHING_KNOWN = ServerFacts()
 
 
 @dataclass(slots=True)
 class Session:
     """A maildrop that is ours until ``quit`` or ``abandon``. Not shared between threads.
 
-    Any ``FerryError`` of scope session means that the line has been closed without QUIT.
+    Any ``FerryError`` of scope session means that the line has been closed without QUIT; a ``BrokenAtError`` names the
+    message over which it ended. No DELE is said for a number that was not asked for by RETR or TOP in this session.
     """
 
     capabilities: Capabilities
     """What the server announced last; once the session has said something, after the log-in."""
     facts: ServerFacts
     _line: Conversation
+    without_top: Container[MessageNumber] = ()
+    """Messages whose headers are not asked for: the line broke over them before."""
+    carried: int = 0
+    """How many messages came in step so far, by RETR or TOP."""
     _start: Stat | None = None
+    _listing: Listing | None = None
+    _asked: bytearray = field(default_factory=bytearray)  # by number: whether RETR or TOP was said
+    _sizes_differed: bool = False
     _deleted: set[MessageNumber] = field(default_factory=set)
     _has_marked: bool = False
     _is_confirmed: bool = False
@@ -92,6 +66,11 @@ class Session:
         return self.capabilities.pipelining and not self.facts.lock_step and not self.retrieving_deletes
 
     @property
+    def marked(self) -> int:
+        """How many messages are marked for deletion."""
+        return len(self._deleted)
+
+    @property
     def retrieving_deletes(self) -> bool:
         """Whether the server says that what was retrieved is gone with this session (RFC 2449, section 6.7)."""
         return self.capabilities.expire == "0"
@@ -101,7 +80,7 @@ class Session:
         with self._talking():
             stat = stat_of(self._line.ask(Verb.STAT), self._line)
         self._start = self._start or (stat if not self._deleted else None)
-        self._is_confirmed = self._is_expected(stat)
+        self._is_confirmed = self._is_expected(stat) and (not self._deleted or stat.count in self._counts_to_be())
         return stat
 
     def listing(self, spool_dir: Path | None = None) -> Listing:
@@ -110,22 +89,22 @@ class Session:
         with self._talking(ahead=LISTING if is_asked else ()):
             listing = take_listing(self._line, is_asked=is_asked, spool_dir=spool_dir)
         self._start = self._start or listing.stat
+        self._listing = listing
         return listing
 
     def retrieve(self, wanted: Iterator[Wanted], budget: Budget, spool: Callable[[], Spool]) -> Iterator[RetrieveEvent]:
         """Retrieve messages; see ``migrator.pop3.retrieve`` for what is yielded and what it proves."""
         self._know_start()
-        retrieval = Retrieval(
-            self._line,
-            wanted,
-            budget,
-            spool,
-            is_expected=self._is_expected,
-            is_pipelined=self.is_pipelined,
-            sizes_differ=self.facts.sizes_differ,
+        standing = Standing(
+            self._is_expected, self._note_asked, self.is_pipelined, self.facts.sizes_differ, is_first=not self.carried
         )
-        with self._talking():
-            yield from retrieval
+        retrieval = Retrieval(self._line, wanted, budget, spool, standing)
+        try:
+            with self._talking():
+                yield from retrieval
+        finally:
+            self.carried += retrieval.in_step
+            self._sizes_differed |= retrieval.has_seen_other_sizes
         self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
             self.facts = replace(self.facts, sizes_differ=True)
@@ -133,31 +112,98 @@ class Session:
     def top(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, HeaderFacts | FerryError]]:
         """Yield what the header of each message says (TOP n 0), in order; only what is known to be in step.
 
-        A message that the server does not show yields an error. Raises ``refused`` (scope session, but the session
-        goes on) if the server has no TOP.
+        A message that the server does not show yields an error, and so does one of ``without_top``, unasked. Raises
+        ``refused`` (scope session, but the session goes on) if the server has no TOP that is worth asking; a
+        ``BrokenAtError`` where the session ended over one message's TOP.
         """
         self._know_start()
         remaining = iter(numbers)
         size = _FIRST_BLOCK
         while block := list(islice(remaining, size)):
-            with self._talking():
-                answers = [self._header(reply) for reply in self._replies(Verb.TOP, block, b"0")]
-            self.check_step()
-            if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers):
+            asked = [number for number in block if number not in self.without_top]
+            if self.facts.no_top:
+                raise FerryError(Kind.REFUSED, "the server's TOP gives whole messages", scope=Scope.SESSION)
+            answers = self._headers(asked)
+            if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers.values()):
                 raise FerryError(Kind.REFUSED, "the server has no TOP", scope=Scope.SESSION)
-            yield from zip(block, answers, strict=True)
+            self.carried += len(asked)
+            yield from ((number, answers.get(number) or _not_asked(number)) for number in block)
             size = WINDOW_COMMANDS if self.is_pipelined else _FIRST_BLOCK
 
+    def _headers(self, numbers: Sequence[MessageNumber]) -> dict[MessageNumber, HeaderFacts | FerryError]:
+        for number in numbers:
+            self._note_asked(number)
+        answers: dict[MessageNumber, HeaderFacts | FerryError] = {}
+        try:
+            with self._talking():
+                for reply in replies(self._line, Verb.TOP, numbers, b"0", window=self._window):
+                    answers[MessageNumber(reply.number)] = header_of(reply) if reply.is_ok else self._refused(reply)
+                    if shows_body(reply):
+                        self.facts = replace(self.facts, no_top=True)
+            self.check_step()
+        except FerryError as error:
+            if isinstance(error, WholeBodyError):
+                self.facts = replace(self.facts, no_top=True)
+            raise self._blamed(error, Verb.TOP, numbers[-1:], is_first=not self.carried + len(answers)) from error
+        return answers
+
     def delete(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, FerryError | None]]:
-        """Mark messages for deletion and yield each with the refusal, if any. Only ``quit`` makes it real."""
+        """Mark messages for deletion and yield each with the refusal, if any. Only ``quit`` makes it real.
+
+        Raises ``internal``, with nothing said, if this session has not asked for one of them by RETR or TOP.
+        """
+        numbers = list(numbers)
+        if unread := [number for number in numbers if not self._has_asked(number)]:
+            self.abandon()
+            raise FerryError(Kind.INTERNAL, f"message {unread[0]} was to be deleted without having been read")
         self._know_start()
         self._has_marked = True
+        try:
+            with self._talking():
+                for reply in replies(self._line, Verb.DELE, numbers, b"", window=self._window):
+                    number = MessageNumber(reply.number)
+                    if reply.is_ok:
+                        self._deleted.add(number)
+                    yield number, None if reply.is_ok else self._refused(reply)
+        except FerryError as error:
+            raise self._blamed(error, Verb.DELE, (), is_first=not self._deleted) from error
+
+    def _blamed(
+        self, error: FerryError, verb: Verb, otherwise: Sequence[MessageNumber], *, is_first: bool
+    ) -> FerryError:
+        """Return the error that names the message whose reply was due, where one was."""
+        if error.kind not in LINE_ENDING:
+            return error
+        due_verb, number = self._line.protocol.due or (verb, 0)
+        number = number if due_verb is verb else 0
+        culprit = MessageNumber(number) if number else next(iter(otherwise), None)
+        return BrokenAtError(verb, culprit, error, is_first=is_first) if culprit else error
+
+    def shows_marked(self) -> Marked:
+        """Ask what the maildrop shows behind the last DELE: STAT, and where that does not fit, LIST.
+
+        Raises ``protocol`` unless it shows everything else, and all that is marked or none of it; then the line has
+        been closed without QUIT.
+        """
+        stat = self.stat()
+        if self._is_confirmed:
+            return Marked.GONE
         with self._talking():
-            for reply in self._replies(Verb.DELE, numbers):
-                number = MessageNumber(reply.number)
-                if reply.is_ok:
-                    self._deleted.add(number)
-                yield number, None if reply.is_ok else self._refused(reply)
+            shown = self._shown_by_list(stat)
+        self._is_confirmed = True
+        return shown
+
+    def _shown_by_list(self, stat: Stat) -> Marked:
+        """Hold LIST against what was listed at first. Twisted, for one, counts and lists what is marked until QUIT."""
+        mismatch = f"STAT counts {stat.count} messages behind {self.marked} deletions"
+        if self._listing is None:
+            raise out_of_step(mismatch, b"")
+        now = take_list(self._line, stat, None)
+        shown = self._listing.shows(now, self._deleted)
+        now.close()
+        if shown is Marked.SHOWN and stat.count < self._listing.count:
+            raise out_of_step(mismatch, b"")
+        return shown
 
     def check_step(self) -> None:
         """Prove that the session is in step: STAT must give the numbers of its start less what was deleted.
@@ -189,7 +235,7 @@ class Session:
         Any error means that nothing is known of the deletions: the next listing tells.
         """
         if (self._has_marked or self.retrieving_deletes) and not self._is_confirmed:
-            self.check_step()
+            self.shows_marked()
         with self._talking():
             reply = self._line.ask(Verb.QUIT)
             if not reply.is_ok:
@@ -206,50 +252,36 @@ class Session:
             self.stat()
         self._is_confirmed = False
 
-    def _is_expected(self, stat: Stat) -> bool:
-        """Whether STAT's numbers fit: octets too, as long as nothing was deleted."""
+    def _is_expected(self, stat: Stat, *, have_sizes_fitted: bool = True) -> bool:
+        """Whether STAT's numbers are those of a session in step.
+
+        Mail that arrives may be counted at once. Octets count as long as all messages had those announced, and nothing
+        was deleted.
+        """
         start = self._start
-        if start is None:
+        if start is None or stat.count < start.count - len(self._deleted):
             return False
-        return stat == start if not self._deleted else stat.count == start.count - len(self._deleted)
+        if self._deleted or self._sizes_differed or self.facts.sizes_differ or not have_sizes_fitted:
+            return True
+        return stat.octets == start.octets if stat.count == start.count else stat.octets >= start.octets
 
-    def _replies(self, verb: Verb, numbers: Iterable[MessageNumber], argument: bytes = b"") -> Iterator[Reply]:
-        """Say one command for each number, thousands ahead if pipelined, and yield the replies in order."""
-        window = WINDOW_COMMANDS if self.is_pipelined else 1
-        unsaid = iter(numbers)
-        self._line.expect_silence()
-        for number in islice(unsaid, window):
-            self._line.send(verb, number, argument)
-        while self._line.protocol.in_flight:
-            yield self._reply_cut_short()
-            for number in islice(unsaid, 1):
-                if not self._line.protocol.in_flight:
-                    self._line.expect_silence()
-                self._line.send(verb, number, argument)
+    def _counts_to_be(self) -> set[int]:
+        """Return how many messages there should be behind the deletions of this session, by STAT and by LIST."""
+        at_first = [self._start.count] if self._start else []
+        listed = [self._listing.count] if self._listing else []
+        return {count - self.marked for count in at_first + listed}
 
-    def _reply_cut_short(self) -> Reply:
-        """Wait for a reply; of a long one only the beginning is kept."""
-        event = self._line.next_event()
-        if isinstance(event, Reply):
-            return event
-        if not isinstance(event, BodyBegins):
-            raise out_of_step("a SASL challenge out of place", b"")
-        kept, octets = bytearray(), 0
-        while not isinstance(part := self._line.next_event(), BodyEnds):
-            piece = part.content if isinstance(part, BodyPart) else b""
-            octets += len(piece)
-            kept += piece if len(kept) < _TOP_KEPT else b""
-            if octets > _TOP_BOUND:
-                raise FerryError(Kind.PROTOCOL, f"an endless reply to {event.verb} {event.number}")
-        return Reply(event.verb, event.number, is_ok=True, text=event.text, content=bytes(kept))
+    @property
+    def _window(self) -> int:
+        return WINDOW_COMMANDS if self.is_pipelined else 1
 
-    def _header(self, reply: Reply) -> HeaderFacts | FerryError:
-        if not reply.is_ok:
-            return self._refused(reply)
-        if reply.content[:4].upper().startswith((b"+OK", b"-ERR")):
-            what = "a header that begins with a status line"
-            raise out_of_step(what, reply.content[:80], self._line.protocol.secrets)
-        return header_facts(header_block(canonical(reply.content)))
+    def _note_asked(self, number: MessageNumber) -> None:
+        if number >= len(self._asked):
+            self._asked.extend(bytes(number + 1024 - len(self._asked)))
+        self._asked[number] = True
+
+    def _has_asked(self, number: MessageNumber) -> bool:
+        return number < len(self._asked) and bool(self._asked[number])
 
     def _refused(self, reply: Reply) -> FerryError:
         about = f"{reply.verb} {reply.number}"
@@ -268,10 +300,10 @@ class Session:
             for verb in ahead:
                 self._line.send(verb)
             if self._line.protocol.due == (Verb.CAPA, 0):
-                self.capabilities = _capabilities_of(self._line.short_reply())
+                self.capabilities = capabilities_of(self._line.short_reply())
             yield
         except FerryError as error:
-            if error.kind in _LINE_ENDING or self._line.protocol.in_flight:
+            if error.kind in LINE_ENDING or self._line.protocol.in_flight:
                 self._learn(error)
                 self.abandon()
             raise
@@ -288,11 +320,8 @@ class Session:
             self.facts = replace(self.facts, lock_step=True)
 
 
-_LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})
-
-
-def _capabilities_of(reply: Reply) -> Capabilities:
-    return parse_capabilities(reply.content) if reply.is_ok else Capabilities()
+def _not_asked(number: MessageNumber) -> FerryError:
+    return FerryError(Kind.REFUSED, f"the line broke before over the header of message {number}")
 
 
 def open_session(
@@ -308,93 +337,4 @@ def open_session(
     Where commands may be sent ahead, the second reply is heard together with that to the first command of the session.
     A server that hangs or drops the line at CAPA is tried once more without; if that works it is remembered.
     """
-    try:
-        return _Opening(source, facts, clock, connect).session(password)
-    except _CapaFailedError:
-        learned = replace(facts, no_capa=True)
-    return _Opening(source, learned, clock, connect).session(password)
-
-
-class _CapaFailedError(Exception):
-    """The server closed the line, or said nothing, when it was asked CAPA."""
-
-
-class _Opening:
-    """What it takes to open one session, step by step."""
-
-    def __init__(self, source: Source, facts: ServerFacts, clock: Clock, connect: OpenStream) -> None:
-        self._source = source
-        self._facts = facts
-        stream = connect(source.host, source.port, timeout=source.timeout, clock=clock)
-        self._line = Conversation(stream, timeout=source.timeout, clock=clock)
-
-    def session(self, password: Callable[[], str | bytes]) -> Session:
-        """Go through all steps; on any failure the line is closed."""
-        try:
-            greeting = self._greeted()
-            capabilities = self._capabilities()
-            if self._source.tls.mode is TlsMode.STARTTLS:
-                self._start_tls(capabilities)
-                capabilities = self._capabilities()
-            self._log_in(password, greeting, capabilities)
-            if capabilities.pipelining and not self._facts.lock_step:
-                self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
-                return Session(capabilities, self._facts, self._line)
-            return Session(self._capabilities(), self._facts, self._line)
-        except BaseException:
-            self._line.hang_up()
-            raise
-
-    def _greeted(self) -> bytes:
-        if self._source.tls.mode is TlsMode.IMPLICIT:
-            self._line.stream.start_tls(self._source.host, self._source.tls)
-        reply = self._line.short_reply(min(CONNECT_TIMEOUT, self._source.timeout))
-        if not reply.is_ok:
-            raise refusal(Stage.GREETING, reply.text)
-        return reply.text
-
-    def _capabilities(self) -> Capabilities:
-        if self._facts.no_capa:
-            return Capabilities()
-        try:
-            reply = self._line.ask(Verb.CAPA, timeout=min(CAPA_TIMEOUT, self._source.timeout))
-        except FerryError as error:
-            if error.kind in {Kind.CONNECT, Kind.TIMEOUT}:
-                raise _CapaFailedError from error
-            raise
-        return _capabilities_of(reply)
-
-    def _start_tls(self, capabilities: Capabilities) -> None:
-        if capabilities.is_known and "STLS" not in capabilities:
-            raise self._no_starttls("does not offer STLS")
-        reply = self._line.ask(Verb.STLS)
-        if not reply.is_ok:
-            raise self._no_starttls("refuses STLS")
-        if injected := self._line.stream.receive_now():
-            self._line.protocol.receive(injected)
-        self._line.protocol.secured()
-        self._line.stream.start_tls(self._source.host, self._source.tls)
-
-    def _no_starttls(self, what: str) -> FerryError:
-        return FerryError(
-            Kind.TLS,
-            f"{self._source.host} {what}, so the connection cannot be encrypted; nothing was sent",
-            cure='use tls = "implicit" if the server has a TLS port; otherwise someone may be stripping STLS',
-        )
-
-    def _log_in(self, password: Callable[[], str | bytes], greeting: bytes, capabilities: Capabilities) -> None:
-        may_reveal = self._source.may_reveal(is_encrypted=self._line.stream.is_encrypted)
-        mechanism = mechanism_for(self._source.auth, greeting, capabilities, may_reveal=may_reveal)
-        secret = password()
-        if isinstance(secret, str):
-            secret = secret.encode(errors="surrogateescape")  # what the environment holds need not be UTF-8
-        credentials = Credentials(self._source.username, secret)
-        log_in(
-            self._line,
-            credentials,
-            mechanism,
-            greeting=greeting,
-            capabilities=capabilities,
-            host=self._source.host,
-            port=self._source.port,
-        )
+    return Session(*open_line(source, password, facts, clock=clock, connect=connect))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from migrator.errors import FerryError
-from migrator.pop3.listing import Text
+from migrator.pop3.columns import OddLines, Text
 from migrator.pop3.protocol import (
     MOVES,
     NEED_DATA,
@@ -170,7 +170,11 @@ def _lines(pieces: Iterable[bytes]) -> list[tuple[int, bytes]] | str:
     try:
         for piece in pieces:
             text.write(piece)
-        return [entry for numbers, behind in text.columns() for entry in zip(numbers, behind, strict=True)]
+        return [
+            entry
+            for numbers, behind in text.columns(OddLines(Verb.LIST))
+            for entry in zip(numbers, behind, strict=True)
+        ]
     except FerryError as error:
         return str(error.kind)
     finally:

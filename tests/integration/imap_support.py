@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import imaplib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError
 from migrator.imap.allowance import Allowances
 from migrator.model import ImapLocator, Message, Proof
+from migrator.policy import WhenCopyIsGone
 from migrator.tls import TlsMode, TlsSettings
 from tests.contract.support import content_of
 from tests.servers.dovecot import Dovecot
@@ -52,11 +55,13 @@ class Bench:
         flags: tuple[str, ...] = (),
         keywords: tuple[str, ...] = (),
         allowances: Allowances | None = None,
+        gone: WhenCopyIsGone = WhenCopyIsGone.KEEP,
+        host: str | None = None,
         step: Callable[[str], None] | None = None,
     ) -> ImapDestination:
         """Open the user's folder at ``port`` (a proxy's, say); by default at the server itself."""
         settings = ImapSettings(
-            self.server.host,
+            host or self.server.host,
             port or self.server.imap_port,
             self.user,
             tls=tls,
@@ -67,6 +72,7 @@ class Bench:
             flags=flags,
             keywords=keywords,
             allowances=allowances,
+            when_copy_is_gone=gone,
         )
         destination = ImapDestination(
             settings,
@@ -82,6 +88,28 @@ class Bench:
     def contents(self, folder: str = "INBOX") -> list[bytes]:
         """What really stands in the folder."""
         return self.server.mailbox(self.user, folder).messages()
+
+    @contextmanager
+    def as_another_client(self, folder: str = "INBOX") -> Iterator[imaplib.IMAP4]:
+        """Log in as the person does, with the folder open for writing."""
+        with imaplib.IMAP4(self.server.host, self.server.imap_port, timeout=20) as session:
+            session.login(self.user, self.server.password)
+            session.select(folder)
+            yield session
+
+    def expunge(self, uids: str, folder: str = "INBOX") -> None:
+        """Take messages out, as the person does."""
+        with self.as_another_client(folder) as session:
+            session.uid("STORE", uids, "+FLAGS", "(\\Deleted)")
+            session.expunge()
+
+    def make_anew(self, folder: str, messages: Sequence[bytes] | None = None) -> None:
+        """Delete a folder and make it again under another UIDVALIDITY, with these messages or those that it had."""
+        contents = self.contents(folder) if messages is None else messages
+        with self.as_another_client() as session:
+            session.delete(folder)
+            session.create(folder)
+        self.server.mailbox(self.user, folder).append(contents)
 
     def close(self) -> None:
         """Close whatever was opened."""

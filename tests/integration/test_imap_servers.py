@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError, Kind
+from migrator.ledger import Ledger
 from migrator.model import Proof
 from migrator.proof import prove
+from migrator.transfer import Brought, Carrier
 from tests.conftest import PrivateImap
 from tests.contract.support import Memory, message, read, recover, simple, store
 from tests.integration.imap_support import PLAIN, Naps, bodies_of, errors_of, locators_of
@@ -33,9 +36,11 @@ class Opened:
         self._state_dir = state_dir
         self._opened: list[ImapDestination] = []
 
-    def __call__(self, port: int | None = None, *, folder: str = "INBOX") -> ImapDestination:
+    def __call__(
+        self, port: int | None = None, *, folder: str = "INBOX", proof: Proof = Proof.EXACT
+    ) -> ImapDestination:
         settings = ImapSettings(
-            self.server.host, port or self.server.imap_port, "ann", tls=PLAIN, folder=folder, timeout=30
+            self.server.host, port or self.server.imap_port, "ann", tls=PLAIN, folder=folder, proof=proof, timeout=30
         )
         destination = ImapDestination(settings, lambda: self.server.password, state_dir=self._state_dir, sleep=Naps())
         self._opened.append(destination)
@@ -108,3 +113,13 @@ def test_a_folder_is_made_where_this_server_keeps_folders(opened: Opened) -> Non
     for number in (1, 2):
         store(opened(folder="Old/Büro"), Memory(), [simple(number)])
     assert opened(folder="Old/Büro").probe()["messages"] == 2
+
+
+def test_after_the_ledger_is_lost_this_servers_mailbox_is_recognised(opened: Opened, tmp_path: Path) -> None:
+    refused = REFUSED[type(opened.server).__name__]
+    messages = [simple(n) for n in range(120)] + [message(c) for name, c in ODD.items() if name not in refused]
+    for state, expected in [("one", Brought.COPIED), ("two", Brought.DUPLICATE)]:
+        destination = opened(proof=Proof.CANONICAL)
+        with closing(Ledger.open(tmp_path / state)) as ledger:
+            copies = ledger.copies(destination.identity, destination.kind)
+            assert set(Carrier(destination, copies, clock=lambda: 1.0).bring(messages)) == {expected}

@@ -131,6 +131,7 @@ def test_another_content_under_one_unique_id_is_kept_and_archived(server: Pop3Se
 
 
 def test_changed_headers_under_one_unique_id_are_no_proof(server: Pop3Server, desk: Desk) -> None:
+    server.allows_top_proof = True
     desk.writes(alice(server.port))
     assert desk.migrate().report["copied"] == 6
     other = letter(3).replace(b"letter 3", b"l3tter 3")

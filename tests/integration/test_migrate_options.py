@@ -137,6 +137,7 @@ def test_what_was_copied_earlier_is_retrieved_again_before_it_is_deleted(server:
 
 
 def test_proof_by_headers_asks_top_instead(server: Pop3Server, desk: Desk) -> None:
+    server.allows_top_proof = True
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     desk.writes(alice(server.port, leave_on_server=False, proof_before_delete="headers"))
@@ -146,6 +147,7 @@ def test_proof_by_headers_asks_top_instead(server: Pop3Server, desk: Desk) -> No
 
 
 def test_proof_by_headers_reads_the_stored_copies_too(server: Pop3Server, desk: Desk) -> None:
+    server.allows_top_proof = True
     desk.writes(account("alice", source(server.port), maildir("copy")))
     assert desk.migrate().code == 0
     victim = next(path for path in (desk.folder / "copy/new").iterdir() if b"letter 3\n" in path.read_bytes())

@@ -113,3 +113,12 @@ def test_serves_as_a_process_of_its_own_until_standard_input_closes() -> None:
                 assert client.reply().startswith(b"+OK")
         assert process.returncode == 0
         assert not answers(port)
+
+
+def test_a_line_that_carries_so_many_octets_breaks_behind_them_each_time() -> None:
+    with Pop3Server(Maildrop([BODY])) as server, DelayProxy(server.port, carries=100_000) as proxy:
+        for _ in range(2):
+            with LineClient(proxy.port) as client:
+                client.log_in(server.password)
+                client.say(b"RETR 1")
+                assert 99_000 < len(client.rest()) < 100_000

@@ -52,7 +52,7 @@ def test_sends_every_byte_of_a_message_stuffed() -> None:
 
 
 def test_lists_sizes_and_unique_ids_of_what_is_not_marked() -> None:
-    with Pop3Server(Maildrop(MESSAGES)) as server, logged_in(server) as client:
+    with Pop3Server(Maildrop(MESSAGES), judges=False) as server, logged_in(server) as client:
         client.ask(b"DELE 2")
         sizes = [len(message) for message in AS_SENT]
         assert client.ask(b"STAT") == b"+OK 3 %d\r\n" % (sum(sizes) - sizes[1])
@@ -83,7 +83,7 @@ def test_refuses_what_makes_no_sense(line: bytes) -> None:
 
 def test_only_quit_makes_a_deletion_real() -> None:
     drop = Maildrop(MESSAGES)
-    with Pop3Server(drop) as server:
+    with Pop3Server(drop, judges=False) as server:
         with logged_in(server) as client:
             client.ask(b"DELE 1")
             assert client.ask(b"DELE 1").startswith(b"-ERR")
@@ -347,3 +347,35 @@ def test_serves_as_a_process_of_its_own_until_standard_input_closes() -> None:
             client.log_in(facts["password"])
             assert client.ask(b"STAT").startswith(b"+OK 3 ")
     assert process.returncode == 0
+
+
+def test_a_session_that_deletes_what_it_has_not_read_fails_the_test() -> None:
+    def delete_the_second_unread() -> None:
+        with Pop3Server(Maildrop(MESSAGES)) as server, logged_in(server) as client:
+            client.ask(b"RETR 1")
+            client.body()
+            client.ask(b"DELE 1")
+            client.ask(b"DELE 2")
+
+    with pytest.raises(AssertionError, match=r"DELE 2 .* without RETR 2 in this session"):
+        delete_the_second_unread()
+
+
+def test_top_stands_for_a_retr_of_an_earlier_session_where_the_proof_is_by_headers() -> None:
+    with Pop3Server(Maildrop(MESSAGES), allows_top_proof=True) as server:
+        with logged_in(server) as client:
+            client.ask(b"RETR 1")
+        with logged_in(server) as client:
+            client.ask(b"TOP 1 0")
+            client.ask(b"DELE 1")
+        assert server.violations == []
+
+
+def test_top_alone_is_no_reading() -> None:
+    def delete_what_was_never_retrieved() -> None:
+        with Pop3Server(Maildrop(MESSAGES), allows_top_proof=True) as server, logged_in(server) as client:
+            client.ask(b"TOP 1 0")
+            client.ask(b"DELE 1")
+
+    with pytest.raises(AssertionError, match="never retrieved under this unique-id"):
+        delete_what_was_never_retrieved()

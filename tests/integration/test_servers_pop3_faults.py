@@ -22,7 +22,7 @@ MESSAGES = [ONE, TWO, THREE]
 
 @contextmanager
 def serving(*damage: Fault, messages: Iterable[bytes] = MESSAGES) -> Iterator[Pop3Server]:
-    with Pop3Server(Maildrop(messages), faults=damage) as server:
+    with Pop3Server(Maildrop(messages), faults=damage, judges=False) as server:
         yield server
 
 

@@ -14,15 +14,18 @@ from tests.servers.pop3 import Maildrop
 from tests.servers.pop3_faults import (
     AddedHeaders,
     Answers,
+    AtMessages,
     CapabilitiesAfterLogin,
     ChangingUniqueIds,
     ConnectionsRefused,
+    CountsMarked,
     CutShort,
     DeletesOnRetr,
     DotGlued,
     DropAfter,
     DropAfterBytes,
     DropBefore,
+    DropInside,
     DropInsideRetr,
     DropUnanswered,
     EightBitUniqueIds,
@@ -30,7 +33,10 @@ from tests.servers.pop3_faults import (
     EndlessLine,
     EndlessListing,
     EndlessMessage,
+    GrowsOnRetr,
+    InSessions,
     LinesEndInLf,
+    ListingLines,
     LoginRefused,
     LongUniqueIds,
     NoUniqueIds,
@@ -46,6 +52,8 @@ from tests.servers.pop3_faults import (
     ReplyDoubled,
     ReplyMissing,
     ReplyStray,
+    SessionEnds,
+    SizesRoundedUntilRead,
     SpacesInUniqueIds,
     Stall,
     StatSays,
@@ -97,6 +105,14 @@ class Scenario:
 
 def _is(*kinds: str) -> frozenset[str]:
     return frozenset(kinds)
+
+
+def _is_of_the_third(line: bytes) -> bool:
+    return line.endswith(b" %d" % len(MESSAGES[2]))
+
+
+def _ends_after(count: int, is_silent: bool) -> Sequence[Fault]:
+    return [SessionEnds(count, silently=is_silent)]
 
 
 _ALL = tuple(range(len(MESSAGES)))
@@ -181,11 +197,12 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "refuses QUIT": Scenario(
         "answers QUIT with -ERR, always, and deletes nothing",
-        "reports each deletion as not confirmed; no copy twice",
+        "tries with fewer messages a session, reports each deletion as not confirmed; no copy twice",
         lambda: [QuitRefused()],
         "partial",
         _is("refused"),
         0,
+        logins=4,
     ),
     "refuses QUIT having deleted most": Scenario(
         "answers QUIT with -ERR, once, and deletes all but two",
@@ -330,13 +347,161 @@ SCENARIOS: dict[str, Scenario] = {
         lambda: [OnlyFirst(4)],
         logins=4,
     ),
+    "shows a part and then refuses": Scenario(
+        "shows four messages in a session, and refuses the third log-in with [LOGIN-DELAY]",
+        "reports that a part was shown and the rest follows at the next run: `login-delay`",
+        lambda: [OnlyFirst(4), InSessions(LoginRefused("[LOGIN-DELAY] wait 300 seconds"), first=3)],
+        "partial",
+        _is("login-delay"),
+        8,
+        (8,),
+    ),
     "more listed than STAT says": Scenario(
         "lists more messages than STAT counts",
-        "copies them; deletes nothing, because its counts disagree: `protocol`",
+        "copies them; before QUIT it asks LIST, which lists none of the deleted ones any more",
         lambda: [StatSays(5, 1000)],
+    ),
+    "counts what is marked": Scenario(
+        "counts marked messages in STAT until QUIT",
+        "asks LIST, which lists them no more",
+        lambda: [CountsMarked(["STAT"])],
+    ),
+    "counts and lists what is marked": Scenario(
+        "counts and lists marked messages until QUIT, as Twisted",
+        "says QUIT, and lets the next listing tell what has gone",
+        lambda: [CountsMarked()],
+    ),
+    "counts what is marked and keeps it": Scenario(
+        "counts and lists marked messages, and deletes nothing at QUIT",
+        "reports that the deletions are not confirmed, with a cure; no copy twice",
+        lambda: [CountsMarked(), QuitLies()],
         "partial",
         _is("protocol"),
         0,
+        logins=4,
+    ),
+    "counts new mail at once": Scenario(
+        "counts in STAT what arrives during the session",
+        "takes it for what it is; the number of a session in step may grow",
+        lambda: [GrowsOnRetr()],
+        logins=4,
+    ),
+    "corrects sizes": Scenario(
+        "estimates sizes and corrects them, in STAT too, once a message was retrieved",
+        "reads each such message twice; octets count for nothing in STAT then",
+        lambda: [SizesRoundedUntilRead()],
+    ),
+    # --- odd listings ---
+    "blank lines in LIST and UIDL": Scenario(
+        "puts blank lines into LIST and UIDL",
+        "takes no notice",
+        lambda: [ListingLines(verb, lambda lines: [b"", *lines[:3], b" ", *lines[3:]]) for verb in ("LIST", "UIDL")],
+    ),
+    "tabs in LIST and UIDL": Scenario(
+        "writes tabs for spaces in LIST and UIDL",
+        "reads them",
+        lambda: [
+            ListingLines(verb, lambda lines: [line.replace(b" ", b"\t") for line in lines]) for verb in ("LIST", "UIDL")
+        ],
+    ),
+    "a LIST line without a size": Scenario(
+        "leaves out the size of one message in LIST",
+        "takes it as announced with none: two reads that agree settle it",
+        lambda: [
+            ListingLines("LIST", lambda lines: [line.split()[0] if at == 2 else line for at, line in enumerate(lines)])
+        ],
+    ),
+    "a number listed twice": Scenario(
+        "lists one message twice, with two sizes and two unique-ids",
+        "takes it once, and tells it by its content",
+        lambda: [
+            ListingLines("LIST", lambda lines: [*lines, b"3 12345"] if len(lines) > 3 else lines),
+            ListingLines("UIDL", lambda lines: [*lines, b"3 other"] if len(lines) > 3 else lines),
+        ],
+    ),
+    "a UIDL line without a number": Scenario(
+        "leaves out the number in one line of UIDL",
+        "tells that message by its content",
+        lambda: [
+            ListingLines("UIDL", lambda lines: [line.split()[-1] if at == 2 else line for at, line in enumerate(lines)])
+        ],
+    ),
+    "a LIST line without a number": Scenario(
+        "leaves out the number in one line of LIST",
+        "reports the line, brings home all others",
+        lambda: [ListingLines("LIST", lambda lines: [b"what?" if _is_of_the_third(line) else line for line in lines])],
+        "partial",
+        _is("protocol"),
+        8,
+        (2,),
+        logins=5,
+    ),
+    # --- lines that carry little ---
+    **{
+        f"ends after {count} messages{', silently' if is_silent else ''}": Scenario(
+            f"{'falls silent' if is_silent else 'hangs up'} in every session after {count} message{'s' * (count > 1)}",
+            "keeps what came, holds shorter sessions that come to their QUIT, and brings all home in one run",
+            partial(_ends_after, count, is_silent),
+            timeout=0.5 if is_silent else 8.0,
+            logins=40,
+        )
+        for count in (1, 3)
+        for is_silent in (False, True)
+    },
+    "ends right behind the first message": Scenario(
+        "hangs up in every session right behind its first message",
+        "keeps it: it was alone on the line and came with its octets",
+        lambda: [SessionEnds(1, at_once=True)],
+        "partial",
+        _is("connect"),
+        0,
+        logins=40,
+    ),
+    # --- messages that break the line ---
+    "several break the line": Scenario(
+        "drops the line inside the first three messages and the last, every time",
+        "begins elsewhere, brings home all others, sets these four aside and reports them",
+        lambda: [AtMessages("RETR", [1, 2, 3, 9], DropInside("RETR", after=40))],
+        "partial",
+        _is("connect"),
+        5,
+        (0, 1, 2, 8),
+        logins=14,
+    ),
+    "several never end": Scenario(
+        "never ends two messages, and falls silent inside a third",
+        "brings home all others, sets these three aside and reports them",
+        lambda: [AtMessages("RETR", [2, 3], EndlessMessage()), AtMessages("RETR", [5], Stall("RETR", after=60))],
+        "partial",
+        _is("protocol", "timeout"),
+        6,
+        (1, 2, 4),
+        timeout=1.0,
+        logins=14,
+    ),
+    "a DELE that breaks the line": Scenario(
+        "drops the line at DELE of one message, every time",
+        "leaves that one out, deletes the others, tries it alone and reports it",
+        lambda: [AtMessages("DELE", [2], DropBefore("DELE"))],
+        "partial",
+        _is("connect"),
+        8,
+        logins=4,
+    ),
+    "a DELE that is answered with nonsense": Scenario(
+        "answers DELE of one message with an empty line (Outlook), every time",
+        "leaves that one out, deletes the others, tries it alone and reports it",
+        lambda: [AtMessages("DELE", [1], Answers("DELE", words=""))],
+        "partial",
+        _is("protocol"),
+        8,
+        logins=4,
+    ),
+    "a DELE that breaks after five": Scenario(
+        "drops the line at the sixth DELE of every session",
+        "deletes fewer messages in a session, and so all",
+        lambda: [SessionEnds(5, at="DELE")],
+        logins=9,
     ),
     "a message vanishes": Scenario(
         "has lost a message since it was listed",

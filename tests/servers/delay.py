@@ -1,5 +1,7 @@
 """A proxy on loopback that makes the line long: each chunk is stamped as it comes and forwarded when it is due.
 
+It can make the line bad, too: one that ``carries`` so many octets to the client breaks behind them, each time.
+
 Reading and forwarding are threads of their own, so what is sent together arrives together: a pipelined stream is late
 once, not once per chunk. As a process of its own, ``python -m tests.servers.delay PORT --round-trip 20`` (milliseconds)
 prints its port as one line of JSON and forwards until its standard input closes.
@@ -32,12 +34,14 @@ class DelayProxy:
         self,
         port: int,
         *,
-        round_trip: float,
+        round_trip: float = 0.0,
+        carries: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target = port
         self._delay = round_trip / 2
+        self._carries = carries
         self._clock = clock
         self._sleep = sleep
         self._lock = Lock()
@@ -76,7 +80,7 @@ class DelayProxy:
             return
         with self._lock:
             self._lines += [near, far]
-        ways = [self._one_way(near, far), self._one_way(far, near)]
+        ways = [self._one_way(near, far, None), self._one_way(far, near, self._carries)]
         for thread in (*ways[0], *ways[1]):
             thread.join()
         with self._lock:
@@ -85,12 +89,12 @@ class DelayProxy:
         near.close()
         far.close()
 
-    def _one_way(self, source: socket.socket, sink: socket.socket) -> list[Thread]:
+    def _one_way(self, source: socket.socket, sink: socket.socket, carries: int | None) -> list[Thread]:
         sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stamped: Queue[tuple[float, bytes]] = Queue(_CHUNKS_ON_THE_LINE)
         threads = [
             Thread(target=self._stamp, args=[source, stamped], name="delay-stamp", daemon=True),
-            Thread(target=self._forward, args=[stamped, sink], name="delay-forward", daemon=True),
+            Thread(target=self._forward, args=[stamped, sink, carries], name="delay-forward", daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -105,7 +109,8 @@ class DelayProxy:
                 chunk = b""
             stamped.put((self._clock() + self._delay, chunk))
 
-    def _forward(self, stamped: Queue[tuple[float, bytes]], sink: socket.socket) -> None:
+    def _forward(self, stamped: Queue[tuple[float, bytes]], sink: socket.socket, carries: int | None) -> None:
+        left = carries
         while True:
             due, chunk = stamped.get()
             if (early := due - self._clock()) > 0:
@@ -113,7 +118,10 @@ class DelayProxy:
             with suppress(OSError):  # the other end is gone: what is still to come is read and dropped
                 if not chunk:
                     sink.shutdown(socket.SHUT_WR)
-                sink.sendall(chunk)
+                sink.sendall(chunk[:left])
+                if left is not None and len(chunk) >= left:
+                    sink.shutdown(socket.SHUT_RDWR)
+            left = None if left is None else max(0, left - len(chunk))
             if not chunk:
                 return
 

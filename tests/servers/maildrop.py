@@ -30,6 +30,8 @@ class Maildrop:
         self._lock = Lock()
         self._keys = count(1)
         self._messages: dict[int, StoredMessage] = {}
+        self.retrieved: set[tuple[bytes, bytes, int]] = set()
+        """What any session ever asked for by RETR: unique-id, header and octets, as they were shown."""
         for message in messages:
             self.add(message)
 
@@ -50,6 +52,11 @@ class Maildrop:
         """Let a message vanish; harmless when it is gone."""
         with self._lock:
             self._messages.pop(message.key, None)
+
+    def put_back(self, messages: Iterable[StoredMessage]) -> None:
+        """Let these be what is there, as they were."""
+        with self._lock:
+            self._messages = {message.key: message for message in messages}
 
     def stored(self) -> list[StoredMessage]:
         """What is there now."""

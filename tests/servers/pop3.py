@@ -4,7 +4,8 @@
         ...
     assert server.maildrop.left() == [...]
 
-It logs every command with its time, and what it really removed. The faults are in ``tests.servers.pop3_faults``.
+It logs every command with its time, and what it really removed, and it judges: a session that sends DELE for what it
+has not read (``tests.servers.pop3_rule``) fails the test at the end of the ``with`` block. The faults are in ``tests.servers.pop3_faults``.
 As a process of its own (for benchmarks), ``python -m tests.servers.pop3`` prints its port as one line of JSON and
 serves generated messages until its standard input closes.
 """
@@ -32,6 +33,7 @@ from tests.servers.certificates import Authority, Certificate, Identity, authori
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3_auth import MECHANISMS, Secrets
 from tests.servers.pop3_commands import obey
+from tests.servers.pop3_rule import Judge, unpunished
 from tests.servers.pop3_session import Command, Fault, Session, Shown
 from tests.servers.pop3_wire import HangUp
 from tests.servers.process import LOOPBACK
@@ -66,6 +68,7 @@ class Pop3Server:
     """Serves one maildrop to any user name, or each user's own; stops at the end of its ``with`` block.
 
     ``tls_at_most`` limits TLS to that very version; ``auth`` names what it accepts: USER, APOP and SASL mechanisms. ``clock`` is what LOGIN-DELAY goes by.
+    ``allows_top_proof``: the account's proof is by headers. ``judges``: False only where the server itself is what is tested.
     """
 
     host = LOOPBACK
@@ -80,6 +83,8 @@ class Pop3Server:
         tls_at_most: ssl.TLSVersion | None = None,
         auth: Iterable[str] = ALL_AUTH,
         clock: Callable[[], float] = time.monotonic,
+        allows_top_proof: bool = False,
+        judges: bool = True,
     ) -> None:
         self.maildrops = maildrop if isinstance(maildrop, Mapping) else None
         self.maildrop = maildrop if isinstance(maildrop, Maildrop) else Maildrop()
@@ -93,6 +98,9 @@ class Pop3Server:
         self.commands: list[Command] = []
         self.logins: list[Login] = []
         self.removed: list[Removal] = []
+        self.allows_top_proof = allows_top_proof
+        self.violations: list[str] = []
+        self._judges = judges
         self.connections = 0
         self._lock = Lock()
         self._numbers = count(1)
@@ -105,8 +113,11 @@ class Pop3Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
+        if kind is None and self.violations:
+            unpunished[:] = [how for how in unpunished if how not in self.violations]
+            raise AssertionError("\n".join(["deleted without having been read:", *self.violations]))
 
     @property
     def authority(self) -> Authority:
@@ -171,6 +182,16 @@ class Pop3Server:
     def heard(self, command: Command) -> None:
         """Note a command."""
         self.commands.append(command)
+
+    def judge_of(self, session: Session) -> Judge:
+        """Who holds a session that has just logged in to the rule on the wire."""
+        return Judge(self.maildrop_of(session.user), session.number, allows_top_proof=self.allows_top_proof)
+
+    def broke_the_rule(self, how: str) -> None:
+        """Note that a session deletes what it has not read."""
+        if self._judges:
+            self.violations.append(how)
+            unpunished.append(how)
 
     def logged_in(self, session: Session, mechanism: str) -> int:
         """Note a log-in and return how many there were."""

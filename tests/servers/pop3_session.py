@@ -17,6 +17,7 @@ from typing import Protocol
 
 from tests.servers.maildrop import Maildrop, StoredMessage
 from tests.servers.pop3_auth import Dialogue, RefusedError, Secrets, challenge
+from tests.servers.pop3_rule import Judge, Seen
 from tests.servers.pop3_wire import Ending, HangUp, Wire, one, sent_form
 
 _FLUSH_AT = 1 << 16
@@ -97,6 +98,8 @@ class Host(Protocol):
     def stop_listening(self) -> None: ...
     def maildrop_of(self, user: str) -> Maildrop: ...
     def heard(self, command: Command) -> None: ...
+    def judge_of(self, session: Session) -> Judge: ...
+    def broke_the_rule(self, how: str) -> None: ...
     def logged_in(self, session: Session, mechanism: str) -> int: ...
     def remove(self, session: Session, message: Shown) -> None: ...
     def has_others_in(self, session: Session) -> bool: ...
@@ -125,6 +128,7 @@ class Session:
         self._output: list[bytes] = []
         self._pending = 0
         self._dialogue: Dialogue | None = None
+        self._judge: Judge | None = None
         self._is_cut = Event()
 
     def run(self) -> None:
@@ -214,6 +218,7 @@ class Session:
         for fault in self.server.faults:
             shown = fault.shown(self, shown)
         self.messages = shown
+        self._judge = self.server.judge_of(self)
         return one(b"+OK welcome")
 
     def begin(self, dialogue: Dialogue) -> Wire:
@@ -253,9 +258,18 @@ class Session:
             verb = "RESPONSE" if self._dialogue else line.split(b" ", 1)[0].upper().decode("latin-1")
             command = self._command(verb, line)
             self.server.heard(command)
+            self._hold_to_the_rule(command)
             self._answer(command)
             if self.encrypted and not was_encrypted:
                 return
+
+    def _hold_to_the_rule(self, command: Command) -> None:
+        number, message = command.number, self.existing(command.number)
+        if self._judge is None or number is None or message is None:
+            return
+        how = self._judge.heard(command.verb, Seen(number, message.unique_id, message.content, message.octets))
+        if how is not None:
+            self.server.broke_the_rule(how)
 
     def _answer(self, command: Command) -> None:
         wire = self._wire(command)

@@ -48,6 +48,7 @@ class Shelf:
     calls: list[str] = field(default_factory=list)
     is_locked: bool = False
     when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
+    setting_place: str = ""
     _names: count[int] = field(default_factory=count)
 
     @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from migrator.config import load
 from migrator.ends import Limits, job_of
-from migrator.policy import DeleteAfter, SourceProof
+from migrator.policy import DeleteAfter, SourceProof, WhenCopyIsGone
 from migrator.tls import TlsMode
 
 CONFIG = """
@@ -28,12 +28,14 @@ path = "a"
 [[accounts.destinations]]
 type = "maildir"
 path = "b"
+when_copy_is_gone = "accept"
 [[accounts.destinations]]
 type = "imap"
 host = "imap.example.org"
 username = "alice"
 password = "hunter3"
 folder = "Old"
+when_copy_is_gone = "restore"
 """
 
 
@@ -57,6 +59,9 @@ def test_every_key_of_an_account_reaches_its_job_and_nothing_is_touched(tmp_path
     assert (policy.source_proof, policy.max_octets) == (SourceProof.HEADERS, 50_000_000)
     assert (policy.limit, policy.max_delete) == (5, 7)
     assert [place.kind for place in job.destinations] == ["mbox", "maildir", "imap"]
+    gone = [place.when_copy_is_gone for place in job.destinations]
+    assert gone == [WhenCopyIsGone.KEEP, WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE]
+    assert job.destinations[-1].setting_place.startswith("under [[accounts.destinations]] of alice (")
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
     assert "hunter" not in repr(job)
 

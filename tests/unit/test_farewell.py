@@ -12,8 +12,18 @@ from migrator.policy import DeleteWhenVerified, Keep, SourceProof
 from migrator.report import Status
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
-from tests.servers.pop3_faults import Answers, DropUnanswered, QuitRefused, StatSays, TopDiffers, Unsupported
-from tests.servers.pop3_session import Session, Shown
+from tests.servers.pop3_faults import (
+    Answers,
+    CountsMarked,
+    DropUnanswered,
+    QuitLies,
+    QuitRefused,
+    StatSays,
+    TopDiffers,
+    Unsupported,
+)
+from tests.servers.pop3_session import Command, Session, Shown
+from tests.servers.pop3_wire import Wire, one
 from tests.unit.shelf import Shelf, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
@@ -47,13 +57,46 @@ def test_a_wish_is_durable_before_the_first_dele(tmp_path: Path) -> None:
     assert said["source.dele-sent"] == 5
 
 
-def test_a_count_that_does_not_fit_takes_every_deletion_back(tmp_path: Path) -> None:
+class DeleLies(Fault):
+    """Answers DELE of one message with +OK and does not mark it."""
+
+    def __init__(self, key: int) -> None:
+        self._key = key
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        message = session.existing(command.number) if command.verb == "DELE" else None
+        return one(b"+OK marked") if message and message.stored.key == self._key else None
+
+
+def test_a_message_that_stays_behind_a_positive_reply_takes_back_its_session_and_no_more(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[DeleLies(2)]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.copied, report.deleted) == (Status.PARTIAL, 5, 4)
+        assert server.maildrop.left() == [LETTERS[1]]
+        assert {problem.kind for problem in report.problems} == {Kind.PROTOCOL}
+        assert {problem.unique_id for problem in report.problems} == {None, b"uid-00000002"}
+
+
+def test_where_stat_counts_something_else_list_tells_what_goes(tmp_path: Path) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[StatSays(5, 1000)]) as server:
         report = deleting(Rig(tmp_path, server)).migrate()
-        assert (report.status, report.deleted) == (Status.PARTIAL, 0)
-        assert Kind.PROTOCOL in {problem.kind for problem in report.problems}
-        assert server.maildrop.left() == LETTERS
-        assert server.counts()["QUIT"] == 0
+        assert (report.status, report.deleted, server.maildrop.left()) == (Status.OK, 5, [])
+
+
+@pytest.mark.parametrize("shows", ["STAT", "STAT LIST"])
+def test_a_server_that_counts_what_is_marked_until_quit_deletes_all_the_same(tmp_path: Path, shows: str) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[CountsMarked(shows.split())]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.deleted, server.maildrop.left()) == (Status.OK, 5, [])
+        assert len(server.logins) == 2
+
+
+def test_deletions_that_no_listing_confirms_are_told_with_a_cure(tmp_path: Path) -> None:
+    with Pop3Server(Maildrop(LETTERS), faults=[CountsMarked(["STAT", "LIST"]), QuitLies()]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.copied, report.deleted) == (Status.PARTIAL, 5, 0)
+        assert "leave_on_server = true" in report.problems[0].message
+        assert len(server.logins) <= 4
 
 
 def test_a_refused_dele_is_tried_again_and_told_if_it_stays_refused(tmp_path: Path) -> None:
@@ -70,7 +113,7 @@ def test_what_quit_did_not_confirm_the_next_listing_does(tmp_path: Path) -> None
 
 
 def test_an_unfinished_deletion_is_completed_by_the_next_run_after_proof(tmp_path: Path) -> None:
-    with Pop3Server(Maildrop(LETTERS), faults=[QuitRefused(times=3)]) as server:
+    with Pop3Server(Maildrop(LETTERS), faults=[QuitRefused(times=4)]) as server:
         rig = deleting(Rig(tmp_path, server))
         assert rig.migrate().deleted == 0
         before = server.counts()["RETR"]
@@ -125,7 +168,7 @@ def test_a_repeated_unique_id_in_another_order_is_proven_by_headers_all_the_same
     maildrop = Maildrop()
     for letter in LETTERS:
         maildrop.add(letter, b"same")
-    with Pop3Server(maildrop, faults=[TurnsRound()]) as server:
+    with Pop3Server(maildrop, faults=[TurnsRound()], allows_top_proof=True) as server:
         rig = rig_of(tmp_path, server, shelf)
         rig.policy = Policy(Keep(), SourceProof.HEADERS)
         assert rig.migrate().copied == 5

@@ -49,6 +49,15 @@ FRESH = message(content=7, is_proven=True, copied_at=NOW - DAY / 2)
 PARTLY = message(content=7)
 FAILED = message(failure="refused", failed_at=NOW - 60, attempts=1)
 ACCEPTED = message(failure="refused", failed_at=NOW - 60, attempts=1, is_accepted=True)
+PROVEN_ACCEPTED = message(
+    content=7,
+    is_proven=True,
+    copied_at=NOW - 2 * DAY,
+    failure="connect",
+    failed_at=NOW - 60,
+    attempts=1,
+    is_accepted=True,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,7 @@ ACCEPTED = message(failure="refused", failed_at=NOW - 60, attempts=1, is_accepte
         (FAILED, replace(KEEP, has_patience=True), Step.WAIT),
         (ACCEPTED, KEEP, Step.SKIP_ACCEPTED),
         (ACCEPTED, AT_ONCE, Step.SKIP_ACCEPTED),
+        (PROVEN_ACCEPTED, AT_ONCE, Step.KEEP),
         (NEW, replace(KEEP, max_octets=99), Step.SKIP_SIZE),
         (NEW, replace(KEEP, max_octets=100), Step.RETRIEVE),
         (PROVEN, replace(AT_ONCE, max_octets=99), Step.DELETE),
@@ -131,6 +141,7 @@ def test_a_kept_listing_is_settled_until_the_first_message_falls_due() -> None:
     known = [message(n, content=7, is_proven=True, copied_at=NOW - n) for n in (1, 9, 5)]
     assert make_plan(known, AFTER_A_DAY, NOW).settled_until == NOW - 9 + DAY
     assert make_plan(known, KEEP, NOW).settled_until == float("inf")
+    assert make_plan([PROVEN_ACCEPTED], AT_ONCE, NOW).settled_until == float("inf")
 
 
 anything = st.builds(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.rig import Rig
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.servers.pop3_faults import ChangingUniqueIds, InSessions, Unsupported
+from tests.servers.pop3_faults import ChangingUniqueIds, InSessions, NumbersAsUniqueIds, Unsupported
 
 
 def letter(number: int, body: bytes = b"text") -> bytes:
@@ -60,12 +60,23 @@ def test_of_more_like_it_than_are_known_none_is_recognised(tmp_path: Path) -> No
         assert rig.stored() == [letter(1, b"one"), letter(1, b"two")]
 
 
+def test_unique_ids_that_are_message_numbers_tell_nothing_new(tmp_path: Path) -> None:
+    maildrop = Maildrop([letter(n, b"o" * n) for n in range(1, 7)])
+    with Pop3Server(maildrop, faults=[NumbersAsUniqueIds()]) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        maildrop.remove(maildrop.stored()[0])
+        maildrop.add(letter(1, b"x"))
+        assert rig.migrate().copied == 1
+        assert server.counts()["TOP"] == 0
+
+
 def test_equal_messages_are_each_recognised_once(tmp_path: Path) -> None:
-    with Pop3Server(Maildrop([letter(1)] * 3), faults=[ChangingUniqueIds()]) as server:
+    with Pop3Server(Maildrop([letter(1)] * 5), faults=[ChangingUniqueIds()]) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
         before = server.counts()["RETR"]
-        assert rig.migrate().known == 3
+        assert rig.migrate().known == 5
         assert server.counts()["RETR"] == before
 
 

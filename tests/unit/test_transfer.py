@@ -182,6 +182,16 @@ def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_prove
     assert ledger.copies(shelf.identity, shelf.kind).find([ONE.digest])[ONE.digest].state is CopyState.DAMAGED
 
 
+def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(ledger: Ledger, shelf: Shelf) -> None:
+    carrier(ledger, shelf).bring([ONE])
+    shelf.stored.clear()
+    kinds: list[Kind | None] = []
+    for shelf.when_copy_is_gone in (WhenCopyIsGone.KEEP, WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE):
+        [error] = carrier(ledger, shelf).reprove([ONE.digest]).values()
+        kinds.append(None if error is None else error.kind)
+    assert kinds == [Kind.MISMATCH, None, Kind.UNPROVEN]
+
+
 def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:
     shelf.limits = BatchLimits(2, 1_000_000)
     assert carrier(ledger, shelf).bring([simple(n) for n in range(5)]) == [Brought.COPIED] * 5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from itertools import chain, count, repeat
 
@@ -81,6 +82,54 @@ class DropAfterBytes(Fault):
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
         return _cut(wire, self.after - session.written, self.how)
+
+
+class SessionEnds(Fault):
+    """Ends every session after so many commands of one kind: at the next it hangs up, or falls silent.
+
+    With ``at_once`` it hangs up right behind the reply to the last of them.
+    """
+
+    def __init__(
+        self, after: int, *, at: str = "RETR", silently: bool = False, at_once: bool = False, how: Ending = "close"
+    ) -> None:
+        self._after = after
+        self._at = at
+        self._silently = silently
+        self._at_once = at_once
+        self._how = how
+        self._sent: Counter[int] = Counter()
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        if command.verb != self._at:
+            return None
+        self._sent[session.number] += 1
+        if self._sent[session.number] <= self._after:
+            return None
+        return _stall(session) if self._silently else _hang_up(self._how)
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        is_last = command.verb == self._at and self._sent[session.number] == self._after
+        return chain(wire, _hang_up(self._how)) if self._at_once and is_last else wire
+
+
+class AtMessages(Fault):
+    """Another fault, only where a command is about one of these messages, whatever their numbers in a session."""
+
+    def __init__(self, verb: str, keys: Iterable[int], fault: Fault) -> None:
+        self._verb = verb
+        self._keys = set(keys)
+        self._fault = fault
+
+    def _is_one(self, session: Session, command: Command) -> bool:
+        message = session.existing(command.number) if command.verb == self._verb else None
+        return message is not None and message.stored.key in self._keys
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        return self._fault.instead(session, command) if self._is_one(session, command) else None
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        return self._fault.wire(session, command, wire) if self._is_one(session, command) else wire
 
 
 @dataclass

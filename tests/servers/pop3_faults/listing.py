@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tests.servers.pop3_faults.greeting import Unsupported
 from tests.servers.pop3_session import Command, Fault, Session, Shown
-from tests.servers.pop3_wire import Wire, content, multi, one
+from tests.servers.pop3_wire import Wire, content, multi, one, sent_form
 
 
 class _UniqueIds(Fault):
@@ -134,6 +134,77 @@ class StatSays(Fault):
 
     def instead(self, session: Session, command: Command) -> Wire | None:
         return one(b"+OK %d %d" % (self.count, self.octets)) if command.verb == "STAT" and session.login else None
+
+
+class CountsMarked(Fault):
+    """Shows what is marked for deletion until QUIT, as Twisted does: in STAT, and in LIST with no octets."""
+
+    def __init__(self, verbs: Iterable[str] = ("STAT", "LIST")) -> None:
+        self._verbs = set(verbs)
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        if not session.login or command.verb not in self._verbs:
+            return None
+        if command.verb == "STAT":
+            octets = sum(message.octets for _, message in session.remaining())
+            return one(b"+OK %d %d" % (len(session.messages), octets))
+        sizes = (0 if n in session.marked else message.octets for n, message in enumerate(session.messages, 1))
+        return multi(b"+OK", (b"%d %d" % line for line in enumerate(sizes, 1)))
+
+
+@dataclass
+class GrowsOnRetr(Fault):
+    """Counts a message more in STAT after each RETR: mail that arrives is shown at once in a busy maildrop."""
+
+    octets: int = 100
+    arrived: int = field(default=0, init=False)
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        if not session.login:
+            return None
+        if command.verb == "RETR":
+            self.arrived += 1
+        if command.verb != "STAT":
+            return None
+        remaining = [message.octets for _, message in session.remaining()]
+        return one(b"+OK %d %d" % (len(remaining) + self.arrived, sum(remaining) + self.arrived * self.octets))
+
+
+class SizesRoundedUntilRead(Fault):
+    """Rounds sizes up to so many octets in STAT and LIST until a message was retrieved, as estimates are."""
+
+    def __init__(self, rounded_to: int = 1000) -> None:
+        self._rounded_to = rounded_to
+        self._read: set[int] = set()
+
+    def shown(self, session: Session, messages: list[Shown]) -> list[Shown]:
+        return [self._estimated(message) for message in messages]
+
+    def _estimated(self, message: Shown) -> Shown:
+        if message.stored.key in self._read:
+            return message
+        return replace(message, octets=-(-message.octets // self._rounded_to) * self._rounded_to)
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        message = session.existing(command.number) if command.verb == "RETR" else None
+        if message is not None and command.number is not None:
+            self._read.add(message.stored.key)
+            session.messages[command.number - 1] = replace(message, octets=len(sent_form(message.content)))
+        return wire
+
+
+class ListingLines(Fault):
+    """Says other lines than are right in a listing; ``change`` takes and gives them without their line ends."""
+
+    def __init__(self, verb: str, change: Callable[[list[bytes]], list[bytes]]) -> None:
+        self._verb = verb
+        self._change = change
+
+    def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
+        if command.verb != self._verb or command.number is not None:
+            return wire
+        status, *lines = b"".join(wire).removesuffix(b".\r\n").split(b"\r\n")[:-1]
+        return multi(status, iter(self._change(lines)))
 
 
 def small_message(number: int) -> bytes:

@@ -104,6 +104,14 @@ class AddedHeaders(Fault):
         return replace(message, content=added, octets=message.octets + len(added) - len(message.content))
 
 
+class TopGivesAll(Fault):
+    """Gives whole messages by TOP, whatever number of lines is asked for."""
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        message = session.existing(command.number) if command.verb == "TOP" else None
+        return content(b"+OK", message.content) if message else None
+
+
 class TopDiffers(Fault):
     """Shows another header by TOP than by RETR."""
 

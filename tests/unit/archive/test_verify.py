@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -97,6 +98,63 @@ def test_every_message_that_a_harm_hit_is_named(
     assert set(states(office)) == {CopyState.VERIFIED}
 
 
+@pytest.mark.parametrize("kind", ["mbox", "maildir"])
+@pytest.mark.parametrize("count", [3, 12])
+def test_an_archive_that_is_away_is_unreachable_and_nothing_is_recorded_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, count: int
+) -> None:
+    office = Office(tmp_path, {"alice": [f"{kind}:disk/a"]})
+    office.bring(mail(str(number)) for number in range(count))
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    code, report = verified(office, capsys)
+    assert (code, report["checked"], report["damaged"]) == (1, 0, [])
+    assert isinstance(report["errors"], list)
+    assert "is its disk mounted?" in report["errors"][0]["message"]
+    assert set(states(office)) == {CopyState.VERIFIED}
+    (tmp_path / "unplugged").rename(tmp_path / "disk")
+    code, report = verified(office, capsys)
+    assert (code, report["ok"]) == (0, count)
+
+
+def test_a_volume_that_was_away_among_others_is_good_again_when_it_is_back(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.bring([mail("one")])
+    volume = volume_of(office)
+    (volume.parent / "other.mbox").write_bytes(b"From x Mon Jan  1 00:00:00 2024\nSubject: two\n\n\n")
+    office.bring([mail("three")], is_seen=False)
+    aside = office.root / "aside"
+    volume.rename(aside)
+    code, report = verified(office, capsys)
+    assert (code, report["ok"], {str(row["reason"]) for row in damaged(report)}) == (
+        1,
+        1,
+        {f"the volume {volume} is missing"},
+    )
+    aside.rename(volume)
+    assert verified(office, capsys)[0] == 0
+
+
+def test_files_that_a_reader_took_out_of_a_maildir_are_named_and_many_at_once_are_an_emptied_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office = Office(tmp_path, {"alice": ["maildir:mail"]})
+    office.bring(mail(str(number)) for number in range(30))
+    files = sorted((tmp_path / "mail/new").iterdir())
+    files[0].unlink()
+    code, report = verified(office, capsys)
+    assert (code, report["ok"], len(damaged(report))) == (1, 29, 1)
+    assert office.call("verify") == 1
+    assert "mailferry repair" in capsys.readouterr().out
+    for file in files[1:20]:
+        file.unlink()
+    code, report = verified(office, capsys)
+    assert (code, report["checked"]) == (1, 0)
+    assert isinstance(report["errors"], list)
+    assert "was emptied: 19 of the 29" in report["errors"][0]["message"]
+    assert states(office).count(CopyState.GONE) == 1
+
+
 def test_nothing_is_repaired(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     office.bring([mail("one")])
     volume = volume_of(office)
@@ -104,34 +162,6 @@ def test_nothing_is_repaired(office: Office, capsys: pytest.CaptureFixture[str])
     before = volume.read_bytes()
     assert verified(office, capsys)[0] == 0
     assert volume.read_bytes() == before
-
-
-def test_an_archive_that_is_away_could_not_be_checked_and_nothing_is_noted_of_its_messages(
-    office: Office, capsys: pytest.CaptureFixture[str]
-) -> None:
-    office.bring([mail("one"), mail("two"), mail("three")])
-    volume = volume_of(office)
-    volume.rename(office.root / "away")
-    code, report = verified(office, capsys)
-    assert (code, report["checked"], damaged(report)) == (1, 0, [])
-    assert isinstance(report["errors"], list)
-    [error] = report["errors"]
-    assert "is its disk mounted" in error["message"]
-    assert set(states(office)) == {CopyState.VERIFIED}
-    (office.root / "away").rename(volume)
-    assert verified(office, capsys)[0] == 0
-
-
-def test_a_maildir_that_was_emptied_could_not_be_checked_and_nothing_is_noted_of_its_messages(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    office = Office(tmp_path, {"alice": ["maildir:b"]})
-    office.bring(mail(str(number)) for number in range(12))
-    for file in (tmp_path / "b" / "new").iterdir():
-        file.unlink()
-    code, report = verified(office, capsys)
-    assert (code, damaged(report)) == (1, [])
-    assert set(states(office)) == {CopyState.VERIFIED}
 
 
 def test_a_shared_copy_is_named_for_each_account_and_unique_id(
@@ -213,6 +243,7 @@ class Mailbox:
 
     kind = "imap"
     when_copy_is_gone = WhenCopyIsGone.KEEP
+    setting_place = ""
     identity = "imap:u@h:993/INBOX"
     label = "INBOX of u at h"
     limits = BatchLimits(messages=100, octets=1 << 20)
@@ -240,7 +271,7 @@ class Mailbox:
         raise NotImplementedError
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
-        return sum(isinstance(locator, ImapLocator) and locator.uid not in self.bodies for locator in locators)
+        return sum(isinstance(one, ImapLocator) and one.uid not in self.bodies for one in locators)
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         raise NotImplementedError
@@ -331,6 +362,46 @@ def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Pat
         assert next(shelf.copies.all_copies()).state is CopyState.VERIFIED
 
 
+def unproven(shelf: Shelf, grade: Proof) -> None:
+    [copy] = shelf.copies.all_copies()
+    shelf.copies.judged(
+        [Judged(copy.copy_id, CopyState.UNPROVEN, grade, "changed by the server: carriage returns")], 2.0
+    )
+
+
+@pytest.mark.parametrize("grade", [Proof.NONE, Proof.CANONICAL])
+def test_what_its_server_altered_from_the_start_is_no_damage(tmp_path: Path, grade: Proof) -> None:
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, shelf, box, _digest):
+        box.required_proof = Proof.EXACT
+        unproven(shelf, grade)
+        for _ in range(2):
+            verdict = checked(ledger, shelf)
+            assert (verdict.is_ok, verdict.checked, verdict.ok, verdict.unproven, verdict.harmed) == (True, 1, 0, 1, 0)
+            [copy] = shelf.copies.all_copies()
+            assert (copy.state, copy.proof, copy.reason) == (
+                CopyState.UNPROVEN,
+                grade,
+                "changed by the server: carriage returns",
+            )
+
+
+def test_an_altered_copy_counts_once_the_configuration_accepts_it(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, shelf, box, _digest):
+        unproven(shelf, Proof.CANONICAL)
+        box.required_proof = Proof.CANONICAL
+        assert (checked(ledger, shelf).ok, next(shelf.copies.all_copies()).state) == (1, CopyState.VERIFIED)
+
+
+def test_a_copy_that_a_person_took_out_is_told_unless_a_setting_accepts_it(tmp_path: Path) -> None:
+    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, shelf, box, _digest):
+        box.bodies.clear()
+        [row] = checked(ledger, shelf).damaged
+        assert (row.reason, row.decided_by) == ("it is gone", "for INBOX of u at h")
+        box.when_copy_is_gone = WhenCopyIsGone.ACCEPT
+        verdict = checked(ledger, shelf)
+        assert (verdict.is_ok, verdict.checked, verdict.accepted) == (True, 1, 1)
+
+
 @pytest.mark.parametrize("command", [("verify",), ("search", "x"), ("repair",)])
 def test_an_archive_without_its_ledger_is_an_error_with_its_cure(
     office: Office, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
@@ -352,11 +423,11 @@ def test_where_nothing_is_archived_nothing_is_wrong(
     assert "Nothing has been archived yet." in capsys.readouterr().err
 
 
-def test_an_archive_that_was_moved_is_not_an_archive_without_damage(
+def test_an_archive_that_the_ledger_does_not_know_is_not_an_archive_without_damage(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office.bring([mail()])
-    (office.root / "archive").rename(office.root / "elsewhere")
+    shutil.copytree(office.root / "archive", office.root / "elsewhere")  # and the known one stays: it was not moved
     office.config_path.write_text(office.config_path.read_text().replace("archive/alice", "elsewhere/alice"))
     assert office.call("verify") == 1
     said = capsys.readouterr().err

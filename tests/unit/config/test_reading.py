@@ -9,7 +9,7 @@ import pytest
 from migrator.config import Config, ImapDestination, MaildirDestination, MboxDestination, load
 from migrator.errors import ConfigError
 from migrator.model import Proof
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, SourceProof
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, SourceProof, WhenCopyIsGone
 from migrator.tls import TlsMode
 
 SOURCE = """\
@@ -188,6 +188,10 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         (f'{ACCOUNT}[[accounts.destinations]]\ntype = "imap"\nhost = "i"\nusername = "u"\npassword = "p"\nproof = "none"\n',
          'proof: "none" is none of exact, canonical, semantic'),
         (f'{ACCOUNT}[[accounts.destinations]]\ntype = "imap"\nusername = "u"\npassword = "p"\n', "host: is missing"),
+        (WHOLE + 'when_copy_is_gone = "keep"\n', 'unknown key "when_copy_is_gone"'),
+        (WHOLE.replace("mbox", "maildir") + 'when_copy_is_gone = "kept"\n',
+         'when_copy_is_gone: "kept" is none of keep, restore, accept; did you mean "keep"?'),
+        (f"[defaults.imap]\nwhen_copy_is_gone = true\n{WHOLE}", "line 2: [defaults.imap]: when_copy_is_gone: true is none of keep, restore, accept"),
         # schedules
         (f'{WHOLE}[schedule]\nevery = "1 h"\ncron = "* * * * *"\n', "[schedule]: every: every and cron stand side by side"),
         (f'{WHOLE}[accounts.schedule]\nevery = "1 h"\ncron = "* * * * *"\n', '[accounts.schedule] of "alice": every: every and cron'),
@@ -297,3 +301,39 @@ def test_symbolic_links_hide_neither_the_state_in_an_archive_nor_a_folder_named_
     assert "lies in the archive folder" in problem
     [problem] = problems(tmp_path, WHOLE + ARCHIVE.replace("archive/", "link/"))
     assert 'account "alice" has the same destination twice' in problem
+
+
+def mailbox(folder: str = "INBOX", host: str = "imap.example.org", **keys: str) -> str:
+    given = {"type": "imap", "host": host, "username": "alice", "password": "p", "folder": folder} | keys
+    return "[[accounts.destinations]]\n" + "".join(f'{key} = "{value}"\n' for key, value in given.items())
+
+
+@pytest.mark.parametrize(
+    ("folder", "host"), [("inbox", "IMAP.example.org"), ("Inbox/", "imap.example.org"), ("INBOX", "imap.example.org")]
+)
+def test_a_mailbox_named_twice_is_found_however_it_is_spelled(tmp_path: Path, folder: str, host: str) -> None:
+    [problem] = problems(tmp_path, ACCOUNT + mailbox() + mailbox(folder, host))
+    assert 'account "alice" has the same destination twice' in problem
+    assert len(read(tmp_path, ACCOUNT + mailbox() + mailbox("Inbox2", host)).accounts[0].destinations) == 2
+
+
+def test_what_becomes_of_copies_taken_out_is_set_for_each_destination(tmp_path: Path) -> None:
+    text = f'[defaults.imap]\nwhen_copy_is_gone = "accept"\n{ACCOUNT}{mailbox("A")}{mailbox("B", when_copy_is_gone="restore")}'
+    maildir = ARCHIVE.replace("mbox", "maildir")
+    [account] = read(tmp_path, text + maildir).accounts
+    gone = [place.when_copy_is_gone for place in account.destinations if not isinstance(place, MboxDestination)]
+    assert gone == [WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE, WhenCopyIsGone.KEEP]
+
+
+def test_a_mailbox_knows_in_which_file_table_and_line_its_settings_stand(tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text(
+        "name,host,username,password,imap_host,imap_username,imap_password\nbob,h,b,p,i,b,p\n"
+    )
+    text = f'accounts_file = "more.csv"\n{WHOLE}{mailbox()}'
+    alice, bob = read(tmp_path, text).accounts
+    [_, first], [second] = alice.destinations, bob.destinations
+    assert isinstance(first, ImapDestination)
+    assert isinstance(second, ImapDestination)
+    line = text.splitlines().index('type = "imap"')
+    assert first.setting_place() == f"under [[accounts.destinations]] of alice ({tmp_path}/config.toml, line {line})"
+    assert second.setting_place() == f"in the row of bob ({tmp_path}/more.csv, line 2)"

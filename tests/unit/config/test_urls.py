@@ -7,7 +7,8 @@ import pytest
 
 from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls, destination_from_url
 from migrator.errors import ConfigError
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
+from migrator.model import Proof
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, WhenCopyIsGone
 from migrator.secrets import Secret, TextSecret
 from migrator.tls import TlsMode
 
@@ -144,3 +145,13 @@ def test_a_single_destination_is_read_with_its_password() -> None:
     assert (mailbox.folder, mailbox.password.reveal()) == ("Archiv", "--to 1")
     with pytest.raises(ConfigError, match="--to: has no user"):
         destination_from_url("imaps://i/Archiv", passwords=password_of)
+
+
+def test_a_mailbox_takes_what_its_table_takes_behind_a_question_mark() -> None:
+    [account] = read("pop3s://a@h", "imaps://b@i/Old?proof=canonical&when_copy_is_gone=restore").accounts
+    [mailbox] = account.destinations
+    assert isinstance(mailbox, ImapDestination)
+    assert (mailbox.proof, mailbox.when_copy_is_gone) == (Proof.CANONICAL, WhenCopyIsGone.RESTORE)
+    assert mailbox.setting_place() == "(in --to: ?KEY=VALUE)"
+    with pytest.raises(ConfigError, match="when_copy_is_gone"):
+        read("pop3s://a@h", "imaps://b@i/Old?when_copy_is_gone=never")

@@ -8,7 +8,8 @@ from hashlib import sha256
 
 import pytest
 
-from migrator.archive.verify import Unreachable, Verdict
+from migrator.archive.shelves import Unreachable
+from migrator.archive.verify import Verdict
 from migrator.demo.outcome import Comparison, Outcome
 from migrator.demo.samples import Sample
 from migrator.errors import FerryError, Kind

@@ -12,6 +12,7 @@ from migrator.imap.recognition import (
     header_key,
     header_of,
     loose_form,
+    message_key,
     pair,
     recognition_of,
     unpacked,
@@ -124,3 +125,8 @@ def test_the_loose_form_does_not_depend_on_the_pieces(parts: list[bytes], size: 
 def test_the_header_is_found_in_any_pieces(content: bytes, size: int) -> None:
     whole = b"A: b\r\n" + content.replace(b"\r", b"") + b"\r\n\r\nbody"
     assert header_of(Pieces(whole, size)) == header_of(MemoryBody(whole))
+
+
+def test_a_message_id_is_known_again_though_its_8_bit_bytes_were_masked() -> None:
+    assert message_key(b"<gr\xfc\xdfe@x>") == message_key(b"<grXXe@x>") != message_key(b"<grusse@x>")
+    assert message_key(b"") == b""

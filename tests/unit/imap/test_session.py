@@ -150,6 +150,21 @@ def test_a_folder_gets_the_servers_delimiter_and_prefix(listed: bytes, namespace
         session.close()
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("inbox", "INBOX"), ("Inbox/", "INBOX"), ("inbox/Old", "INBOX.Old"), ("Old/2026/", "INBOX.Old.2026")],
+)
+def test_inbox_has_no_case_and_a_delimiter_at_the_end_means_nothing(folder: str, expected: str) -> None:
+    script = Script(
+        {b"LIST": b"TAG OK\r\n", b"NAMESPACE": b'* NAMESPACE (("INBOX." ".")) NIL NIL\r\nTAG OK\r\n'},
+        capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
+    )
+    with serving(script) as port:
+        session = Session(settings(port), lambda: "sesame")
+        assert session.resolve(folder)[0] == expected
+        session.close()
+
+
 def test_numbers_that_cannot_be_are_not_believed() -> None:
     script = Script(
         {b"EXAMINE": b"* OK [UIDVALIDITY 0] x\r\n* OK [UIDNEXT 5] x\r\n* 0 EXISTS\r\nTAG OK [READ-ONLY]\r\n"}

@@ -16,6 +16,7 @@ from migrator.errors import FerryError, Kind
 from migrator.imap.abilities import Abilities
 from migrator.imap.append import Appender, Letter, options_of
 from migrator.imap.fetch import Fetcher
+from migrator.imap.recognition import Glance, message_key
 from migrator.imap.wire import LONGEST_LINE, Wire
 from migrator.model import MemoryBody
 from tests.contract.support import Pieces
@@ -167,6 +168,29 @@ def test_sizes_are_asked_on_where_the_server_tells_a_limited_number(fed: Fed) ->
         b"* 1 FETCH (UID 4 RFC822.SIZE 1)\r\nmf2 OK done\r\n",
     )
     assert [(one.uid, one.size) for one in Fetcher(wire, None).sizes(1)] == [(4, 1), (8, 2), (9, 3)]
+
+
+def test_a_listing_tells_sizes_and_message_ids_as_they_come(fed: Fed) -> None:
+    field = b"BODY[HEADER.FIELDS (MESSAGE-ID)]"
+    wire = fed(
+        b"* 3 FETCH (UID 9 RFC822.SIZE 3 %b {26}\r\nMessage-Id:\r\n\t<a@b.c>\r\n\r\n)\r\n" % field,
+        b"* 2 FETCH (UID 8 RFC822.SIZE 2 %b {2}\r\n\r\n)\r\n" % field,
+        b"* 2 FETCH (FLAGS (\\Seen) UID 2)\r\nmf1 OK [MESSAGELIMIT 2 8] more\r\n",
+        b"* 1 FETCH (UID 4 RFC822.SIZE 1 %b NIL)\r\nmf2 OK done\r\n" % field,
+    )
+    seen: list[Glance] = []
+    Fetcher(wire, None).glance(1, seen.append)
+    assert seen == [Glance(9, 3, message_key(b"<a@b.c>")), Glance(8, 2, b""), Glance(4, 1, b"")]
+
+
+def test_a_limit_that_hides_nothing_more_ends_the_listing(fed: Fed) -> None:
+    wire = fed(b"* 1 FETCH (UID 7 RFC822.SIZE 3)\r\nmf1 OK [MESSAGELIMIT 1 7] more\r\n")
+    assert [one.uid for one in Fetcher(wire, None).sizes(7)] == [7]
+
+
+def test_uids_are_listed_without_anything_else(fed: Fed) -> None:
+    wire = fed(b"* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 9)\r\nmf1 OK done\r\n")
+    assert Fetcher(wire, None).uids() == {7, 9}
 
 
 def test_a_refused_fetch_says_the_words(fed: Fed) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from migrator.ledger import FILE_NAME, Ledger
+from migrator.ledger.schema import MIGRATIONS
 from migrator.model import CopyState, MessageState
 
 LEGAL_MESSAGE_MOVES = {
@@ -22,11 +23,11 @@ LEGAL_MESSAGE_MOVES = {
     "deleted": {"deleted"},
 }
 LEGAL_COPY_MOVES = {
-    "intended": {"stored"},
+    "intended": {"stored", "damaged"},
     "stored": {"stored", "verified", "unproven", "damaged", "gone"},
     "verified": {"stored", "verified", "unproven", "damaged", "gone"},
     "unproven": {"stored", "verified", "unproven", "damaged", "gone"},
-    "damaged": {"stored", "verified", "unproven", "damaged", "gone"},
+    "damaged": {"intended", "stored", "verified", "unproven", "damaged", "gone"},
     "gone": {"stored", "verified", "unproven", "damaged", "gone"},
 }
 
@@ -144,3 +145,26 @@ def test_the_log_of_deletions_is_append_only(sql: sqlite3.Connection, statement:
     sql.execute("insert into deletions values (1, 'alice', 'h', 'u', x'61', 10, zeroblob(32), '[]', 5.0, 'QUIT: +OK')")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         sql.execute(statement)
+
+
+def test_mailboxes_of_earlier_releases_are_known_by_what_they_are(tmp_path: Path) -> None:
+    before = [
+        "imap:ann@example.org@Mail.Example.org:143/inbox",
+        "imap:ann@example.org@mail.example.org:993/INBOX",
+        "imap:bob@::1:993/Old/2026/",
+        "imap:bob@h:993/inbox/Old",
+    ]
+    with closing(sqlite3.connect(tmp_path / "old")) as sql:
+        for migration in MIGRATIONS[:3]:
+            migration(sql)
+        sql.executemany("insert into destinations (identity, kind) values (?, 'imap')", [(name,) for name in before])
+        sql.execute("insert into destinations (identity, kind) values ('mbox:/a', 'mbox')")
+        MIGRATIONS[3](sql)
+        after = [identity for (identity,) in sql.execute("select identity from destinations order by id")]
+    assert after == [
+        "imap:ann@example.org@mail.example.org/INBOX",
+        before[1],  # what it holds is found by content from now on
+        "imap:bob@::1/Old/2026",
+        "imap:bob@h/INBOX/Old",
+        "mbox:/a",
+    ]

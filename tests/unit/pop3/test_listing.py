@@ -9,7 +9,9 @@ from hypothesis import given, strategies as st
 
 from migrator.errors import FerryError, Kind
 from migrator.model import ListedMessage, MessageNumber, UniqueId
-from migrator.pop3.listing import MAX_LINE, Listing, Text, entries_allowed
+from migrator.pop3.columns import MAX_LINE, OddLines, Text
+from migrator.pop3.listing import Listing, Marked, entries_allowed
+from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.replies import Stat
 from migrator.pop3.session import ServerFacts
 from migrator.pop3.transport import Saying
@@ -54,7 +56,8 @@ def test_all_three_are_asked_at_once_where_that_is_allowed() -> None:
     [
         (b"1 abc", b"abc"),
         (b"1   abc", b"abc"),
-        (b"1\tabc", None),
+        (b"1\tabc", b"abc"),
+        (b"\t1 \t a\tb", b"a\tb"),
         (b"  1 abc", b"abc"),
         (b"1 a b  c", b"a b  c"),
         (b"1 \xff\xfe", b"\xff\xfe"),
@@ -65,13 +68,8 @@ def test_all_three_are_asked_at_once_where_that_is_allowed() -> None:
         (b"1 ..", b".."),
     ],
 )
-def test_unique_ids_are_kept_byte_for_byte(line: bytes, unique_id: bytes | None) -> None:
-    listing = listing_of(b"1 100\r\n", line + b"\r\n", Stat(1, 100))
-    if unique_id is None:
-        with pytest.raises(FerryError):
-            list(listing)
-    else:
-        assert entries(listing) == [(1, unique_id, 100)]
+def test_unique_ids_are_kept_byte_for_byte(line: bytes, unique_id: bytes) -> None:
+    assert entries(listing_of(b"1 100\r\n", line + b"\r\n", Stat(1, 100))) == [(1, unique_id, 100)]
 
 
 def test_a_server_that_refuses_uidl_has_no_unique_ids() -> None:
@@ -98,24 +96,87 @@ def test_several_readers_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize(
+    "sizes", [b"1\r\n2 20\r\n", b"1 \t\r\n2 20\r\n", b"1 ten\r\n2 20\r\n", b"1 " + b"9" * 20 + b"\r\n2 20\r\n"]
+)
+def test_a_size_that_cannot_be_read_is_announced_as_none(sizes: bytes) -> None:
+    listing = listing_of(sizes, b"1 a\r\n2 b\r\n")
+    assert entries(listing) == [(1, b"a", 0), (2, b"b", 20)]
+    assert (listing.count, listing.doubt) == (2, None)
+
+
+def test_a_single_message_without_a_size_is_a_message() -> None:
+    assert entries(listing_of(b"1\r\n", b"1 a\r\n")) == [(1, b"a", 0)]
+
+
+@pytest.mark.parametrize(
+    "sizes", [b"\r\n1 10\r\n2 20\r\n", b"1 10\r\n\r\n \t\r\n2 20\r\n\r\n", b"1\t10\r\n\t2 \t20\textra\r\n"]
+)
+def test_blank_lines_are_no_messages_and_tabs_are_spaces(sizes: bytes) -> None:
+    listing = listing_of(sizes, b"\r\n1 a\r\n\r\n2\tb\r\n")
+    assert entries(listing) == [(1, b"a", 10), (2, b"b", 20)]
+    assert (listing.count, listing.doubt) == (2, None)
+
+
+@pytest.mark.parametrize(("sizes", "octets"), [(b"1 10\r\n2 20\r\n1 10\r\n", 10), (b"1 10\r\n1 11\r\n2 20\r\n", 0)])
+def test_a_number_that_list_names_twice_is_one_message_of_a_size_on_which_both_agree(sizes: bytes, octets: int) -> None:
+    listing = listing_of(sizes, b"1 a\r\n2 b\r\n")
+    assert entries(listing) == [(1, b"a", octets), (2, b"b", 20)]
+    assert listing.count == 2
+
+
+def test_a_message_with_two_unique_ids_has_none() -> None:
+    assert entries(listing_of(b"1 10\r\n2 20\r\n", b"1 a\r\n2 b\r\n2 c\r\n")) == [(1, b"a", 10), (2, b"", 20)]
+
+
+def test_a_line_of_uidl_without_a_number_costs_a_unique_id_and_no_more() -> None:
+    listing = listing_of(b"1 10\r\n2 20\r\n", b"1 a\r\nb\r\n")
+    assert entries(listing) == [(1, b"a", 10), (2, b"", 20)]
+    assert listing.doubt is None
+
+
+@pytest.mark.parametrize("line", [b"x 20", b"-2 20", b"0 20", b"999999 20", b"9999999999999999 20", b"2-20"])
+def test_a_line_of_list_without_a_possible_number_is_named_and_stops_no_other(line: bytes) -> None:
+    listing = listing_of(b"1 10\r\n" + line + b"\r\n3 30\r\n", b"1 a\r\n3 c\r\n")
+    assert entries(listing) == [(1, b"a", 10), (3, b"c", 30)]
+    assert listing.count == 2
+    assert listing.doubt is not None
+    assert (listing.doubt.kind, listing.doubt.server_words) == (Kind.PROTOCOL, line.decode())
+
+
+@pytest.mark.parametrize(
     ("sizes", "unique_ids"),
     [
-        (b"1 10\r\n1 10\r\n", b"1 a\r\n"),
-        (b"1 10\r\n2 20\r\n", b"1 a\r\n2 b\r\n2 c\r\n"),
         (b"0 10\r\n", b""),
+        (b"x 10\r\n", b""),
         (b"999999 10\r\n", b""),
-        (b"1 10\r\nx 20\r\n", b""),
-        (b"1 10\r\n-2 20\r\n", b""),
-        (b"1 ten\r\n", b""),
-        (b"1\r\n", b""),
-        (b"1 10\r\n", b"1 a\r\nb\r\n"),
-        (b"1 99999999999999999999\r\n", b""),
+        (b"1 uid-1\r\n2 uid-2\r\n3 30\r\n", b""),  # UIDL's lines, taken for LIST's
+        (b"1 10\r\n2 20\r\n", b"1 a\r\nReceived: from\r\n by\r\n"),
     ],
 )
-def test_numbers_that_cannot_be_are_a_protocol_error(sizes: bytes, unique_ids: bytes) -> None:
-    with pytest.raises(FerryError) as caught:
+def test_a_listing_of_which_little_makes_sense_is_a_protocol_error(sizes: bytes, unique_ids: bytes) -> None:
+    with pytest.raises(OutOfStepError):
         list(listing_of(sizes, unique_ids))
-    assert caught.value.kind is Kind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("now", "marked", "shown"),
+    [
+        (b"3 30\r\n", {1, 2}, Marked.GONE),
+        (b"3 30\r\n4 40\r\n", {1, 2}, Marked.GONE),
+        (b"", {1, 2, 3}, Marked.GONE),
+        (b"1 0\r\n2 20\r\n3 30\r\n4 40\r\n", {1, 2}, Marked.SHOWN),
+        (b"2 20\r\n3 30\r\n", {1, 2}, None),
+        (b"4 40\r\n", {1, 2}, None),
+    ],
+)
+def test_a_later_listing_shows_what_is_marked_or_does_not(now: bytes, marked: set[int], shown: Marked | None) -> None:
+    before = listing_of(b"1 10\r\n2 20\r\n3 30\r\n", None)
+    later, numbers = listing_of(now, None), {MessageNumber(number) for number in marked}
+    if shown is None:
+        with pytest.raises(OutOfStepError):
+            before.shows(later, numbers)
+    else:
+        assert before.shows(later, numbers) is shown
 
 
 @pytest.mark.parametrize("slice_size", [1, 3, 1 << 20])
@@ -185,7 +246,7 @@ def test_a_large_listing_goes_to_the_folder_it_was_given(tmp_path: Path) -> None
     for _ in range(200):
         text.write(line * 100)
     assert text.octets == 200 * 100 * len(line)
-    assert sum(len(numbers) for numbers, _ in text.columns()) == 20_000
+    assert sum(len(numbers) for numbers, _ in text.columns(OddLines(Verb.LIST))) == 20_000
     assert list(tmp_path.iterdir()) == []  # it has no name
     text.close()
 
@@ -198,18 +259,13 @@ _LINE = (
 
 @given(st.lists(_LINE.filter(lambda line: not set(b"\r\n") & set(line))), st.sampled_from([b"\r\n", b"\n", b"\r\r\n"]))
 def test_many_lines_are_read_as_each_one_would_be(lines: list[bytes], line_end: bytes) -> None:
-    found = [re.fullmatch(rb"[ \t]*(\d{1,15})(?: [ \t]*(.*))?", line, re.S) for line in lines if line]
-    text = Text(entries_allowed(Stat(0, 0)), None)
-    try:
-        text.write(b"1 1" + line_end + b"".join(line + line_end for line in lines))
-        read = [entry for numbers, behind in text.columns() for entry in zip(numbers, behind, strict=True)]
-    except FerryError:
-        assert None in found
-    else:
-        assert read == [(1, b"1"), *((int(one[1]), one[2] or b"") for one in found if one)]
-        assert None not in found
-    finally:
-        text.close()
+    each = [re.fullmatch(rb"[ \t]*(\d{1,15})(?:[ \t]+(.*))?", line, re.S) for line in lines if line.strip()]
+    text, odd = Text(entries_allowed(Stat(0, 0)), None), OddLines(Verb.LIST)
+    text.write(b"1 1" + line_end + b"".join(line + line_end for line in lines))
+    read = [entry for numbers, behind in text.columns(odd) for entry in zip(numbers, behind, strict=True)]
+    text.close()
+    assert read == [(1, b"1"), *((int(one[1]), one[2] or b"") for one in each if one)]
+    assert odd.count == each.count(None)
 
 
 def test_a_closed_listing_is_gone() -> None:

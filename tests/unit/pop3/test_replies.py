@@ -260,3 +260,19 @@ def test_a_refusal_repeats_no_secret() -> None:
     error = refusal(Stage.LOGIN, b"[AUTH] hunter2 is wrong: hunter2\x07", secrets=(b"hunter2",))
     assert "hunter2" not in str(error)
     assert error.server_words == "[AUTH] *** is wrong: ***\\x07"
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        (b"[LOGIN-DELAY] wait 300 seconds", 300.0),
+        (b"[LOGIN-DELAY] minimum is 15 minutes", 900.0),
+        (b"Too many logins in a 15-minute period", 900.0),
+        (b"[LOGIN-DELAY] later, please", 30.0),
+        (b"[AUTH] wait 300 seconds", None),
+    ],
+)
+def test_how_long_to_stay_away_is_what_the_words_say_else_what_capa_announced(
+    words: bytes, seconds: float | None
+) -> None:
+    assert refusal(Stage.LOGIN, words, wait=30.0).wait == seconds

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from migrator.digest import HeaderFacts, header_block, header_facts
 from migrator.errors import FerryError, Kind, Scope
-from migrator.model import MessageNumber
+from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.pop3.conversation import Conversation
-from migrator.pop3.protocol import OutOfStepError, Verb
+from migrator.pop3.listing import Marked
+from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.session import ServerFacts, Session
 from migrator.pop3.transport import HANG_UP, Saying
 from migrator.tls import TlsMode, TlsSettings
-from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, opened, refused, sample
+from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, MemorySpool, Opened, Room, opened, refused, sample
 
 MAIL = [sample(number) for number in range(1, 21)]
 LOCK_STEP = ServerFacts(lock_step=True)
@@ -157,10 +158,131 @@ def test_replies_injected_before_encryption_are_refused() -> None:
 # --- step by step ---
 
 
+def read(one: Opened, *numbers: int) -> None:
+    """Ask for these messages' headers: without having been asked for, none may be deleted."""
+    list(one.session.top(one.numbers(*numbers)))
+
+
+def falling_silent(drop: Maildrop, at: bytes) -> Callable[[bytes], Iterator[Saying]]:
+    """Let a server say nothing more behind its answer to one command, whatever was sent ahead."""
+    heard: list[bytes] = []
+
+    def script(line: bytes) -> Iterator[Saying]:
+        is_silent = at + b"\r\n" in heard
+        heard.append(line)
+        return iter(()) if is_silent else drop(line)
+
+    return script
+
+
+@FACTS
+def test_what_was_not_asked_for_in_this_session_is_not_deleted_and_nothing_else_either(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    one.session.listing()
+    read(one, 1)
+    list(
+        one.session.retrieve(iter([ListedMessage(MessageNumber(3), UniqueId(b""), len(MAIL[2]))]), Room(), MemorySpool)
+    )
+    with pytest.raises(FerryError, match="message 2 was to be deleted without having been read") as caught:
+        list(one.session.delete(one.numbers(1, 3, 2)))
+    assert caught.value.kind is Kind.INTERNAL
+    assert not [line for line in one.heard if line.startswith(b"DELE")]
+    assert one.is_closed
+    assert b"QUIT\r\n" not in one.heard
+
+
+@FACTS
+def test_what_was_retrieved_or_shown_by_top_may_be_deleted(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL), facts)
+    listing = one.session.listing()
+    read(one, 1)
+    rest = [message for message in listing if message.number > 1]
+    list(one.session.retrieve(iter(rest), Room(), MemorySpool))
+    list(one.session.delete(one.numbers(*range(1, 21))))
+    assert one.session.quit() == "fine"
+
+
+@FACTS
+@pytest.mark.parametrize("answer", [b"\r\n", b"250 fine\r\n", b"", HANG_UP])
+@pytest.mark.parametrize(("number", "is_first"), [(1, True), (2, False)])
+def test_a_dele_that_breaks_the_session_names_its_message(
+    answer: Saying, number: int, is_first: bool, facts: ServerFacts
+) -> None:
+    one = opened(falling_silent(Maildrop(MAIL, says={f"DELE {number}": [answer]}), b"DELE %d" % number), facts)
+    one.session.listing()
+    read(one, 1, 2, 3)
+    with pytest.raises(BrokenAtError) as caught:
+        list(one.session.delete(one.numbers(1, 2, 3)))
+    assert (caught.value.verb, caught.value.number, caught.value.is_first) == (Verb.DELE, number, is_first)
+    assert one.is_closed
+
+
+class MarkedStay(Maildrop):
+    """Counts what is marked until QUIT, in STAT (with and without its octets) and where told so in LIST."""
+
+    lists = True
+
+    def __call__(self, line: bytes) -> Iterator[Saying]:
+        if line == b"STAT\r\n":
+            yield b"+OK 20 %d\r\n" % sum(len(message) for message in MAIL)
+        elif line == b"LIST\r\n" and self.lists:
+            sizes = (0 if n in self.deleted else len(message) for n, message in enumerate(MAIL, 1))
+            yield b"+OK\r\n" + b"".join(b"%d %d\r\n" % entry for entry in enumerate(sizes, 1)) + b".\r\n"
+        else:
+            yield from super().__call__(line)
+
+
+@FACTS
+def test_where_stat_counts_what_is_marked_list_tells_that_it_goes(facts: ServerFacts) -> None:
+    drop = MarkedStay(MAIL)
+    drop.lists = False
+    one = opened(drop, facts)
+    one.session.listing()
+    read(one, 1, 2)
+    list(one.session.delete(one.numbers(1, 2)))
+    assert one.session.shows_marked() is Marked.GONE
+    assert one.session.quit() == "fine"
+    assert one.heard[-3:] == [b"STAT\r\n", b"LIST\r\n", b"QUIT\r\n"]
+
+
+@FACTS
+def test_where_stat_and_list_show_all_that_is_marked_only_quit_can_tell(facts: ServerFacts) -> None:
+    one = opened(MarkedStay(MAIL), facts)
+    one.session.listing()
+    read(one, 1, 2)
+    list(one.session.delete(one.numbers(1, 2)))
+    assert one.session.shows_marked() is Marked.SHOWN
+    assert one.session.quit() == "fine"
+
+
+def test_new_mail_that_stat_counts_behind_deletions_does_not_take_them_back() -> None:
+    drop = Maildrop(MAIL)
+    one = opened(drop)
+    one.session.listing()
+    read(one, 1, 2)
+    list(one.session.delete(one.numbers(1, 2)))
+    drop.messages = [*MAIL, sample(21)]
+    assert one.session.shows_marked() is Marked.GONE
+    assert one.session.quit() == "fine"
+
+
+def test_a_message_that_vanished_behind_deletions_is_no_reason_to_quit() -> None:
+    drop = Maildrop(MAIL)
+    one = opened(drop)
+    one.session.listing()
+    read(one, 1, 2)
+    list(one.session.delete(one.numbers(1, 2)))
+    drop.deleted.add(9)
+    with pytest.raises(OutOfStepError, match="listed no more"):
+        one.session.quit()
+    assert one.is_closed
+
+
 @FACTS
 def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) -> None:
     one = opened(Maildrop(MAIL), facts)
     assert one.session.stat().count == 20
+    read(one, 1, 2, 99)
     assert list(one.session.delete(one.numbers(1, 2, 99))) == [
         (1, None),
         (2, None),
@@ -175,6 +297,7 @@ def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) ->
 def test_one_fitting_stat_behind_the_last_dele_is_enough(facts: ServerFacts) -> None:
     one = opened(Maildrop(MAIL), facts)
     one.session.listing()
+    read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
     one.session.stat()
     one.session.quit()
@@ -184,6 +307,7 @@ def test_one_fitting_stat_behind_the_last_dele_is_enough(facts: ServerFacts) -> 
 @FACTS
 def test_a_stat_before_the_last_dele_does_not_spare_that_behind_it(facts: ServerFacts) -> None:
     one = opened(Maildrop(MAIL), facts)
+    read(one, 1, 2)
     list(one.session.delete(one.numbers(1)))
     one.session.stat()
     list(one.session.delete(one.numbers(2)))
@@ -210,6 +334,7 @@ def test_deletions_are_answered_in_order_however_many_are_in_flight(
     monkeypatch.setattr("migrator.pop3.session.WINDOW_COMMANDS", window)
     one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), facts)
     numbers = one.numbers(*range(20, 0, -1))
+    read(one, *numbers)
     told = list(one.session.delete(numbers))
     assert [number for number, _ in told] == numbers
     assert [number for number, error in told if error] == [7]
@@ -230,8 +355,9 @@ class _Refusal:
 def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(facts: ServerFacts) -> None:
     one = opened(Maildrop(MAIL, says={"DELE 2": [b"+OK but not really\r\n"]}), facts)
     one.session.listing()
+    read(one, 1, 2, 3)
     list(one.session.delete(one.numbers(1, 2, 3)))
-    with pytest.raises(OutOfStepError):
+    with pytest.raises(OutOfStepError, match="of 3 deleted messages 1"):
         one.session.quit()
     assert b"QUIT\r\n" not in one.heard
     assert one.is_closed
@@ -278,6 +404,7 @@ def _everything(session: Session, numbers: list[MessageNumber]) -> None:
 def test_rset_takes_deletions_back() -> None:
     one = opened(Maildrop(MAIL))
     one.session.stat()
+    read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
     one.session.rset()
     one.session.check_step()
@@ -363,14 +490,61 @@ def test_a_server_without_top_says_so_and_the_session_goes_on() -> None:
     one.session.quit()
 
 
-def test_top_that_sends_everything_is_cut_short() -> None:
-    long = b"+OK\r\n" + b"Subject: x\r\n\r\n" + b"y" * 1_000_000 + b"\r\n.\r\n"
-    one = opened(Maildrop(MAIL, says={"TOP": [long]}), slice_size=60_000)
-    ((_, facts),) = list(one.session.top(one.numbers(1)))
-    assert facts == header_facts(b"Subject: x\r\n")
+WHOLE = b"+OK\r\nSubject: x\r\n\r\n" + b"y" * 10_000_000 + b"\r\n.\r\n"
+
+
+@FACTS
+def test_top_that_gives_a_whole_message_is_left_at_the_blank_line_and_not_asked_again(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL, says={"TOP 2 0": [WHOLE]}), facts, slice_size=60_000)
+    with pytest.raises(BrokenAtError, match="whole message") as caught:
+        list(one.session.top(one.numbers(1, 2, 3)))
+    assert (caught.value.verb, caught.value.number, caught.value.is_first) == (Verb.TOP, 2, False)
+    assert one.session.facts.no_top
+    again = opened(Maildrop(MAIL), one.session.facts)
+    with pytest.raises(FerryError, match="gives whole messages") as refused_:
+        list(again.session.top(again.numbers(1)))
+    assert refused_.value.kind is Kind.REFUSED
+    assert again.session.quit() == "fine"
+
+
+def test_a_small_message_in_full_by_top_is_read_and_the_server_remembered() -> None:
+    small = b"+OK\r\nSubject: x\r\n\r\n" + b"y\r\n" * 3000 + b".\r\n"
+    one = opened(Maildrop(MAIL, says={"TOP": [small]}))
+    assert list(one.session.top(one.numbers(1))) == [(1, header_facts(b"Subject: x\r\n"))]
+    assert one.session.facts.no_top
+
+
+def test_a_line_of_the_body_by_top_is_no_reason_not_to_ask_it() -> None:
+    one = opened(Maildrop(MAIL, says={"TOP": [b"+OK\r\nSubject: x\r\n\r\nDear all,\r\n.\r\n"]}))
+    assert list(one.session.top(one.numbers(1))) == [(1, header_facts(b"Subject: x\r\n"))]
+    assert one.session.facts == ServerFacts()
+
+
+def test_a_header_without_an_end_is_laid_to_its_message() -> None:
     endless = opened(Maildrop(MAIL, says={"TOP": [b"+OK\r\n" + b"y\r\n" * 4_000_000]}), slice_size=1 << 20)
-    with pytest.raises(FerryError, match="endless"):
+    with pytest.raises(BrokenAtError, match="endless") as caught:
         list(endless.session.top(endless.numbers(1)))
+    assert (caught.value.number, caught.value.is_first) == (1, True)
+    assert not endless.session.facts.no_top
+
+
+@FACTS
+@pytest.mark.parametrize("answer", [b"250 what?\r\n", b"+OK\r\nSubject: x", b"", HANG_UP])
+def test_a_top_that_breaks_the_session_names_its_message(answer: Saying, facts: ServerFacts) -> None:
+    one = opened(falling_silent(Maildrop(MAIL, says={"TOP 3 0": [answer]}), b"TOP 3 0"), facts)
+    with pytest.raises(BrokenAtError) as caught:
+        list(one.session.top(one.numbers(2, 3, 4)))
+    assert (caught.value.verb, caught.value.number, caught.value.is_first) == (Verb.TOP, 3, False)
+    assert one.is_closed
+
+
+@FACTS
+def test_a_message_whose_top_broke_the_line_is_not_asked_for_its_header_again(facts: ServerFacts) -> None:
+    one = opened(Maildrop(MAIL, says={"TOP 3 0": [HANG_UP]}), facts)
+    one.session.without_top = set(one.numbers(3))
+    shown = dict(one.session.top(one.numbers(2, 3, 4)))
+    assert [number for number, facts_ in shown.items() if isinstance(facts_, FerryError)] == [3]
+    assert one.session.quit() == "fine"
 
 
 # --- progress ---

@@ -1,0 +1,56 @@
+"""What is said of copies that their server altered: they are kept, and a setting decides whether they count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrator.archive.shelves import Shelf
+from migrator.ledger.copies import reaches
+from migrator.model import CopyState, Proof
+from migrator.words import counted
+
+_BY_THE_SERVER = "changed by the server: "
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """The copies of one destination that differ in one way from what was stored.
+
+    ``accepted_by`` is the setting of the destination, ready to be written down, with which they would count as copies;
+    none does where it is ``""``.
+    """
+
+    accounts: tuple[str, ...]
+    destination: str
+    count: int
+    reason: str
+    accepted_by: str
+
+
+def unproven_line(unproven: Unproven) -> str:
+    """Say which copies are altered and how, and what to write where so that they count."""
+    copies = counted(unproven.count, "copy", "copies")
+    what = f"{unproven.destination}: {copies} altered by the server ({unproven.reason.removeprefix(_BY_THE_SERVER)})"
+    if unproven.accepted_by:
+        return f"{what}; kept as they are, never stored again. To have them count, write {unproven.accepted_by}"
+    return f"{what}; kept as they are, never stored again, and their messages stay at the source"
+
+
+def unproven_in(shelf: Shelf) -> list[Unproven]:
+    """Return what the ledger knows of the altered copies of one destination, by the way in which they differ."""
+    return list(_unproven_in(shelf))
+
+
+def _unproven_in(shelf: Shelf) -> Iterator[Unproven]:
+    counts = Counter((copy.reason, copy.proof) for copy in shelf.copies.in_doubt(CopyState.UNPROVEN))
+    for (reason, proof), count in counts.items():
+        yield Unproven(shelf.accounts, shelf.destination.label, count, reason, _accepting(shelf, proof))
+
+
+def _accepting(shelf: Shelf, proof: Proof) -> str:
+    if proof is Proof.NONE or reaches(proof, shelf.destination.required_proof):
+        return ""
+    place = shelf.destination.setting_place
+    return f'proof = "{proof}"{place and f" {place}"}'

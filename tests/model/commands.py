@@ -1,0 +1,91 @@
+"""The commands that people give: steps as in ``tests.model.happenings``, each judged by the laws."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from tests.model.source import FAULTS
+from tests.model.steps import step
+from tests.model.world import IMAP_FAULTS
+
+if TYPE_CHECKING:
+    from tests.model.world import World
+
+
+@step(30)
+def run(world: World, n: int, m: int) -> None:
+    """Run once; every other time with a fault at one end."""
+    pop3, imap = "none", "none"
+    if n % 4 == 1:
+        pop3 = list(FAULTS)[m % len(FAULTS)]
+    elif n % 8 == 3:
+        imap = list(IMAP_FAULTS)[m % len(IMAP_FAULTS)]
+    world.migrate(pop3, imap, magnitude=m // 7 % 9)
+
+
+@step(6)
+def killed_run(world: World, n: int, m: int) -> None:
+    world.migrate("none", "none", dies_at=1 + (n * 31 + m * 7) % 1100)
+
+
+@step(3)
+def verify(world: World, _: int, __: int) -> None:
+    world.command(["verify", "--json"])
+
+
+@step(4)
+def repair(world: World, n: int, _: int) -> None:
+    world.command(["repair"], dies_at=(n * 13) % 700 if n % 5 == 4 else 0)
+
+
+@step(2)
+def rebuild(world: World, _: int, __: int) -> None:
+    world.command(["rebuild-ledger"])
+
+
+@step(1)
+def retry(world: World, _: int, __: int) -> None:
+    for number in _set_aside(world):
+        world.command(["quarantine", "--retry", str(number)])
+
+
+@step(1)
+def accept(world: World, _: int, __: int) -> None:
+    for number in _set_aside(world):
+        world.laws.memory.has_accepted = True
+        world.command(["quarantine", "--accept", str(number)])
+
+
+def _set_aside(world: World) -> list[int]:
+    played = world.command(["quarantine", "--json"])
+    messages: list[dict[str, Any]] = json.loads(played.out).get("messages", []) if played.out else []
+    return [int(message.get("number", message.get("row", 0))) for message in messages][:3]
+
+
+@step(3)
+def restore(world: World, _: int, __: int) -> None:
+    if world.mail.is_up:
+        url = f"imap://alice@localhost:{world.imap_port}/Restored?tls=none"
+        played = world.command(["restore", "--json", "--to", url, "--to-password-file", "password"])
+        world.laws.restored(played, world.places["restored"])
+
+
+@step(2)
+def import_exported(world: World, n: int, _: int) -> None:
+    """Take what was exported back in."""
+    out = world.folder / "exported"
+    shutil.rmtree(out, ignore_errors=True)
+    if world.command(["export", "--to", str(out), "--format", ("mbox", "maildir", "eml")[n % 3]]).code == 0:
+        world.command(["import", "alice", str(out)])
+
+
+@step(1)
+def doctor(world: World, _: int, __: int) -> None:
+    world.command(["doctor"])
+
+
+@step(1)
+def status(world: World, _: int, __: int) -> None:
+    world.command(["status", "--json"])

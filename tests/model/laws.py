@@ -1,0 +1,250 @@
+"""What must hold after every command, judged from files, the mailbox in memory and the wire, never by the program.
+
+*Kept.* A command takes no message out of a place. Places are the configured destinations, those that were, and what
+``restore`` fills.
+
+*Once.* After a command no message stands more often in a folder than once, or than it stood before: what a person put
+there twice (two folders merged, an old archive put back) stays her doing, and no command may add to it. A folder that
+was put in the stead of one that is away counts by itself until a person merges them.
+
+*Known.* What a command stores is what somebody sent.
+
+*Deleted.* A session deletes at the source what it has read there itself (the servers judge that) and what stands in
+every place that is configured, byte for byte, or as ``proof = "canonical"`` allows. A place that lost its copy
+before, by whomever, is no excuse, but for what a person accepted.
+
+*Ok.* ``migrate`` says ok, with exit code 0, only if each message that the source showed, and each that another
+configured place holds, is in every place; or was, until it was taken out. Not asked for: what only an IMAP folder
+holds when the ledger that knew of it is gone; mail of other people; and, where nothing is deleted, a message that has
+taken the place of another under the same unique-id and octets (docs/promises.md).
+
+*Numbers.* The JSON adds up. *Sound.* No traceback, no ``internal``, no exit code that the contract does not know.
+
+*Calm.* When all is up and there, three runs (and, where the history gave cause, ``repair``) end with ok or with
+errors for which the history gave cause.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.model.places import ImapPlace, Place, parts, same, short
+from tests.servers.pop3 import Removal
+
+if TYPE_CHECKING:
+    from tests.model.stage import Played
+    from tests.model.world import World
+
+
+class BrokenLawError(AssertionError):
+    """A law does not hold. ``law`` is its name."""
+
+    def __init__(self, law: str, words: str) -> None:
+        super().__init__(f"{law}: {words}")
+        self.law = law
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A migrate that is to be judged: whether anything was made to go wrong in it, and what."""
+
+    is_calm: bool
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What stood everywhere at one moment."""
+
+    parts: dict[str, list[Counter[bytes]]]
+    removed: int
+
+
+@dataclass(slots=True)
+class Memory:
+    """What has to be remembered to judge: ``may_report`` grows with what the history gives cause for.
+
+    ``foreign`` is other people's mail; ``forgotten`` what stood in IMAP folders when the ledger went that knew it;
+    ``met`` every content that a session was shown under a unique-id and octets.
+    """
+
+    may_report: set[str] = field(default_factory=set)
+    foreign: set[bytes] = field(default_factory=set)
+    has_accepted: bool = False
+    forgotten: dict[str, set[bytes]] = field(default_factory=dict)
+    met: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
+
+
+class Laws:
+    """Judges one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.memory = Memory()
+
+    def look(self) -> Look:
+        """See what stands everywhere."""
+        world = self._world
+        return Look({name: list(parts(place)) for name, place in world.places.items()}, len(world.server.removed))
+
+    def knowledge_was_lost(self) -> None:
+        """Note that the ledger does not know any more what an IMAP folder holds: nobody can, without it.
+
+        Nor can anybody tell then whether a message in an archive was changed: it is a message like any other.
+        """
+        sent = {same(one) for one in self._world.post.sent}
+        for place in self._world.places.values():
+            self.memory.foreign |= {same(one) for one in place.messages()} - sent
+            if isinstance(place, ImapPlace):
+                self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
+
+    def judge(self, arguments: Sequence[str], played: Played, before: Look, run: Run | None) -> None:
+        """Hold what a command did to the laws."""
+        after = self.look()
+        self._sound(arguments, played)
+        self._kept(before, after)
+        self._once(before, after)
+        self._known(before, after, is_killed=played.was_killed)
+        self._deleted(before)
+        for place in self._world.places.values():
+            place.taken -= {same(one) for one in place.messages()}
+        if run is not None and not played.was_killed:
+            account = self._numbers(played)
+            if account is not None and (account["status"] == "ok") != (played.code == 0):
+                raise BrokenLawError("ok", f"status {account['status']} with exit code {played.code}")
+            if played.code == 0:
+                self._ok(run)
+        self._meet()
+
+    def _sound(self, arguments: Sequence[str], played: Played) -> None:
+        said = played.out + played.err
+        has_none = "there is no ledger yet" in said  # which is wrong usage, and true
+        if not played.was_killed and played.code not in {0, 1} and not has_none:
+            raise BrokenLawError("sound", f"{arguments[0]} ends with {played.code}: {said[-600:]}")
+        if "Traceback" in said or "internal" in said:
+            raise BrokenLawError("sound", f"{arguments[0]}: {said[-600:]}")
+
+    def _kept(self, before: Look, after: Look) -> None:
+        known = {same(one) for one in self._world.post.sent} | self.memory.foreign
+        for name, held in before.parts.items():
+            lost = sum(held, Counter()) - sum(after.parts[name], Counter())
+            if gone := [one for one in lost if one in known]:
+                raise BrokenLawError("kept", f"{_words(gone)} went out of {name}")
+
+    def _once(self, before: Look, after: Look) -> None:
+        for name, held in after.parts.items():
+            earlier = before.parts[name]
+            for number, part in enumerate(held):
+                stood = earlier[number] if number < len(earlier) else Counter[bytes]()
+                if more := [one for one, times in part.items() if times > max(1, stood[one])]:
+                    raise BrokenLawError("once", f"{_words(more)} stands twice in {name}")
+
+    def _known(self, before: Look, after: Look, *, is_killed: bool) -> None:
+        known = {same(one) for one in self._world.post.sent} | self.memory.foreign
+        for name, held in after.parts.items():
+            stood = {one for part in before.parts[name] for one in part}
+            strange = [one for part in held for one in part if one not in known | stood]
+            if len(strange) > is_killed:
+                raise BrokenLawError("known", f"{name} holds what nobody sent: {strange[0][:80]!r}")
+
+    def _deleted(self, before: Look) -> None:
+        server = self._world.server
+        if server.violations:
+            raise BrokenLawError("deleted", f"on the wire: {server.violations[0]}")
+        if self.memory.has_accepted:
+            return
+        for removal in server.removed[before.removed :]:
+            for place in self._world.configured:
+                if not self._stands(place, removal.content) and not self._looked_the_same(removal, place):
+                    raise BrokenLawError(
+                        "deleted", f"{_words([removal.content])} was deleted at the source and is not in {place.name}"
+                    )
+
+    def _looked_the_same(self, removal: Removal, place: Place) -> bool:
+        """Whether only the body tells it from what stands there, and the account's proof is by headers."""
+        header = removal.content.partition(b"\r\n\r\n")[0]
+        return self._world.settings.proof == "headers" and any(
+            one.startswith(header + b"\r\n\r\n") and len(one) == len(removal.content) for one in place.messages()
+        )
+
+    def _stands(self, place: Place, content: bytes) -> bool:
+        is_exact = place.kind != "imap" or self._world.settings.imap_proof == "exact"
+        return place.has(content, exactly=is_exact)
+
+    def _numbers(self, played: Played) -> dict[str, Any] | None:
+        document = json.loads(played.out)
+        if "accounts" not in document:
+            return None
+        [account] = document["accounts"]
+        parts_of_new = ("copied", "duplicates", "skipped", "failed", "remaining")
+        if (
+            account["listed"] != account["known"] + account["new"]
+            or account["new"] != sum(account[part] for part in parts_of_new)
+            or min(account[part] for part in (*parts_of_new, "listed", "known", "new", "verified", "deleted")) < 0
+        ):
+            raise BrokenLawError("numbers", f"{ {key: value for key, value in account.items() if key != 'errors'} }")
+        if account["status"] != "ok" and not account["errors"]:
+            raise BrokenLawError("numbers", f"{account['status']} without an error")
+        found: dict[str, Any] = account
+        return found
+
+    def _ok(self, run: Run) -> None:
+        if self.memory.has_accepted:
+            return
+        world = self._world
+        shown = {message.content for message in world.watch.seen} - self._mistaken()
+        for place in world.configured:
+            others = [other for other in world.configured if other is not place]
+            held = {one for other in others for one in self._held(other)}
+            for content in sorted(shown | held):
+                if not self._stands(place, content) and same(content) not in place.taken:
+                    origin = "the source showed it" if content in shown else "another place holds it"
+                    raise BrokenLawError("ok", f"{_words([content])} is not in {place.name} ({origin}; {run.fault})")
+
+    def _held(self, place: Place) -> set[bytes]:
+        forgotten = self.memory.forgotten.get(place.name, set())
+        by_words = {same(one): one for one in self._world.post.sent}
+        return {by_words[key] for one in place.messages() if (key := same(one)) in by_words and key not in forgotten}
+
+    def _mistaken(self) -> set[bytes]:
+        """What may be taken for another message where nothing is deleted, or the proof is by headers."""
+        if self._world.settings.leave == "false" and self._world.settings.proof == "content":
+            return set()
+        return {
+            message.content
+            for message in self._world.watch.seen
+            if self.memory.met.get((message.unique_id, message.octets), set()) - {message.content}
+        }
+
+    def _meet(self) -> None:
+        for message in self._world.watch.seen:
+            self.memory.met.setdefault((message.unique_id, message.octets), set()).add(message.content)
+
+    def restored(self, played: Played, target: Place) -> None:
+        """Hold a restore to its word: what it says is there is there."""
+        if played.code == 0:
+            told = json.loads(played.out)
+            if told["restored"] + told["present"] > len(target.messages()):
+                raise BrokenLawError("restored", f"{told}, and {len(target.messages())} are there")
+
+    def kinds_of(self, played: Played) -> set[str]:
+        """Return the kinds of errors that a run reported."""
+        [account] = json.loads(played.out)["accounts"]
+        return {error["kind"] for error in account["errors"]}
+
+    def calm_end(self, played: Played, kinds: set[str]) -> None:
+        """Judge the last of the calm runs."""
+        if played.code == 0:
+            return
+        harmed = any(place.was_harmed for place in self._world.places.values())
+        allowed = self.memory.may_report | ({"archive", "mismatch"} if harmed else set())
+        if kinds - allowed:
+            raise BrokenLawError("calm", f"still {sorted(kinds)} when all is up; {sorted(allowed)} would be expected")
+
+
+def _words(contents: Sequence[bytes]) -> str:
+    return ", ".join(f"message {short(content)}" for content in contents[:4])

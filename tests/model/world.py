@@ -1,0 +1,237 @@
+"""A whole installation: a maildrop, places, a configuration, a clock, and a command line that is held to the laws."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.model.laws import Laws, Run
+from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place
+from tests.model.source import CALM, FAULTS, Post, UniqueIds, Watch
+from tests.model.stage import Order, Played, Stage
+from tests.servers.imap import (
+    Answers as ImapAnswers,
+    DropInside,
+    DropUnanswered as ImapDropUnanswered,
+    ImapFault,
+    ImapServer,
+)
+from tests.servers.pop3 import Pop3Server
+from tests.servers.pop3_session import Fault
+
+DAY = 86_400.0
+IMAP_FAULTS: dict[str, Callable[[int], Sequence[ImapFault]]] = {
+    "none": lambda _: [],
+    "APPEND unanswered": lambda _: [ImapDropUnanswered("APPEND", times=1)],
+    "cut inside APPEND": lambda n: [DropInside("APPEND", times=1, after=20 + 40 * n)],
+    "APPEND refused": lambda n: [ImapAnswers("APPEND", times=1 + n % 3, words=b"NO [OVERQUOTA] full")],
+    "FETCH unanswered": lambda n: [ImapDropUnanswered("UID FETCH", times=1, skip=n % 3)],
+}
+
+
+@dataclass
+class Settings:
+    """What stands in the configuration."""
+
+    configured: list[str]
+    leave: str = "false"
+    proof: str = "content"
+    imap_proof: str = "exact"
+    state: str = "state"
+    source_host: str = "127.0.0.1"
+    spelled: dict[str, int] = field(default_factory=dict)
+
+
+class World:
+    """One history's world below ``folder``. ``log`` tells what happened, for people."""
+
+    def __init__(self, folder: Path, stage: Stage, seed: int, destinations: Sequence[str], usable: str) -> None:
+        self.folder = folder
+        self.log: list[str] = []
+        self.usable = usable
+        self.chance = Random(seed)
+        self.post = Post()
+        self.mail = Mail()
+        self.unique_ids, self.watch = UniqueIds(), Watch()
+        self.now = 1_790_000_000.0
+        self.settings = Settings(list(destinations))
+        self._stage = stage
+        self._stack = ExitStack()
+        self.server = self._stack.enter_context(Pop3Server(self.post.maildrop))
+        self._imap: list[ImapServer] = []
+        self._ports = [0, 0]
+        self._password = self.server.password
+        self.places: dict[str, Place] = {
+            "a": MboxPlace("a", folder),
+            "b": MaildirPlace("b", folder),
+            "c": ImapPlace("c", self.mail),
+            "d": ImapPlace("d", self.mail, b"Archive"),
+            "e": MboxPlace("e", folder),
+            "restored": ImapPlace("restored", self.mail, b"Restored"),
+        }
+        self.laws = Laws(self)
+        self.is_jumpy = False
+        """Whether the clock made a leap."""
+        (folder / "sub").mkdir(parents=True)
+        (folder / "password").write_text(self._password)
+        for name in ("a", "b", "e"):
+            (folder / f"to-{name}").symlink_to(folder / name)
+        self.set_servers()
+
+    def close(self) -> None:
+        """Stop the servers and remove everything."""
+        self.server.violations.clear()
+        for server in self._imap:
+            server.stop()
+        self._stack.close()
+        shutil.rmtree(self.folder)
+
+    def say(self, line: str) -> None:
+        """Note what happens."""
+        self.log.append(line)
+
+    @property
+    def configured(self) -> list[Place]:
+        """The places that stand in the configuration."""
+        return [self.places[name] for name in self.settings.configured]
+
+    def place(self, n: int) -> Place:
+        """One of the configured places."""
+        return self.configured[n % len(self.configured)]
+
+    @property
+    def state(self) -> Path:
+        """The state folder that is in use."""
+        return self.folder / self.settings.state
+
+    @property
+    def imap_port(self) -> int:
+        """One of the two ports of the IMAP server."""
+        return self._ports[0]
+
+    def bring_back(self, place: Place) -> None:
+        """Let a place be there again."""
+        had_other = isinstance(place, FolderPlace) and place.path.is_dir()
+        place.come_back()
+        self.set_servers()
+        how = ", merged with what was made meanwhile" if had_other else " unchanged"
+        self.say(f"person: {place.name} comes back{how}")
+
+    def set_servers(self) -> None:
+        """Start or stop the IMAP server, as it is to be up or down."""
+        if self.mail.is_up and not self._imap:
+            self._imap = [ImapServer(self.mail.mailboxes, password=self._password, port=port) for port in self._ports]
+            self._ports = [server.port for server in self._imap]
+        elif not self.mail.is_up:
+            for server in self._imap:
+                server.stop()
+            self._imap = []
+
+    def migrate(
+        self, pop3: str, imap: str, *, magnitude: int = 0, dies_at: int = 0, always: Sequence[Fault] = ()
+    ) -> Played:
+        """Run once, with faults at the ends and perhaps a violent end."""
+        self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, self.watch)
+        for server in self._imap:
+            server.faults = tuple(IMAP_FAULTS[imap](magnitude))
+        words = [f"source: {pop3} ({magnitude})"] * (pop3 != "none") + [f"imap: {imap} ({magnitude})"] * (
+            imap != "none"
+        )
+        if pop3 == "wrong sizes":
+            self.laws.memory.may_report |= {"short", "changed"}
+        run = Run(is_calm=pop3 in CALM and imap == "none", fault=pop3)
+        played = self.command(["migrate", "--json"], dies_at=dies_at, note="; ".join(words), run=run)
+        self.server.faults = (self.unique_ids, self.watch)
+        for server in self._imap:
+            server.faults = ()
+        return played
+
+    def command(self, arguments: list[str], *, dies_at: int = 0, note: str = "", run: Run | None = None) -> Played:
+        """Play a command line and hold the world to its laws."""
+        self._write_configuration()
+        self.watch.seen.clear()
+        before = self.laws.look()
+        played = self._stage.play(Order(arguments, str(self.folder), self.now, dies_at))
+        self.now += 60.0
+        ended = f"killed at call {dies_at}" if played.was_killed else f"exit {played.code}"
+        kinds = self._told(played) if run else ""
+        self.say(f"$ mailferry {' '.join(arguments)}    # {ended}{kinds}" + (f"  [{note}]" if note else ""))
+        self.laws.judge(arguments, played, before, run)
+        return played
+
+    def _told(self, played: Played) -> str:
+        if played.was_killed or not played.out.startswith("{"):
+            return ""
+        account = json.loads(played.out)["accounts"][0] if "accounts" in played.out else {}
+        errors = [f"{error['kind']}: {error['message'][:90]}" for error in account.get("errors", [])]
+        numbers = {key: account.get(key) for key in ("listed", "known", "copied", "duplicates", "failed", "deleted")}
+        return f" {account.get('status')} {numbers} {errors}"
+
+    def _write_configuration(self) -> None:
+        settings = self.settings
+        text = f"""state_dir = "{settings.state}"
+[[accounts]]
+name = "alice"
+[accounts.source]
+host = "{settings.source_host}"
+port = {self.server.port}
+tls = "none"
+username = "alice"
+password = "{self._password}"
+timeout = "2 seconds"
+leave_on_server = {settings.leave}
+proof_before_delete = "{settings.proof}"
+"""
+        text += "".join(f"[[accounts.destinations]]\n{self.destination_table(place)}\n" for place in self.configured)
+        path = self.folder / "config.toml"
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def destination_table(self, place: Place) -> str:
+        spelled = self.settings.spelled.get(place.name, 0)
+        if isinstance(place, ImapPlace):
+            host, port, folder = (
+                ("localhost", self._ports[0], place.folder.decode()),
+                ("LOCALHOST", self._ports[0], place.folder.decode()),
+                ("localhost", self._ports[0], "inbox" if place.folder == b"INBOX" else "Archive"),
+                ("localhost", self._ports[1], place.folder.decode()),
+                ("127.0.0.1", self._ports[0], place.folder.decode()),
+            )[spelled % 5]
+            return (
+                f'type = "imap"\nhost = "{host}"\nport = {port}\ntls = "none"\nusername = "alice"\n'
+                f'password = "{self._password}"\nfolder = "{folder}"\nproof = "{self.settings.imap_proof}"\ntimeout = "2 seconds"'
+            )
+        path = (
+            place.name,
+            f"./{place.name}/",
+            f"sub/../{place.name}",
+            str(self.folder / place.name),
+            f"to-{place.name}",
+        )[spelled % 5]
+        return f'type = "{place.kind}"\npath = "{path}"'
+
+    def finish(self) -> None:
+        """Bring everything back, run calmly, and see that nothing is stuck."""
+        self.say("-- everything is up and there; calm runs")
+        for place in self.places.values():
+            if place.is_away:
+                self.bring_back(place)
+        played = [self._calm_run() for _ in range(3)][-1]
+        if played.code == 0:
+            return
+        kinds = self.laws.kinds_of(played)
+        if kinds <= self.laws.memory.may_report:
+            self.command(["verify", "--json"])
+            self.command(["repair"])
+            played = [self._calm_run() for _ in range(2)][-1]
+            kinds = self.laws.kinds_of(played)
+        self.laws.calm_end(played, kinds)
+
+    def _calm_run(self) -> Played:
+        self.now += DAY
+        return self.migrate("none", "none")
