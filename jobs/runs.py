@@ -16,6 +16,7 @@ from migrator.ends import job_of
 from migrator.errand import Surroundings
 from migrator.fleet import run_recorded
 from migrator.ledger import Ledger
+from migrator.moves import follow_moves
 from migrator.report import AccountReport
 from migrator.spool import SHARED_OCTETS
 
@@ -74,6 +75,7 @@ class Runs:
             octets_at_once=SHARED_OCTETS,
         )
         with self._ledger.lent() as own:
+            follow_moves(self.config, own)
             return run_recorded(job_of(account, self.config.state_dir), own, around)
 
     def fingerprint(self, name: str) -> str:

@@ -257,6 +257,14 @@ def _import(command: argparse.ArgumentParser) -> None:
     _json(command)
 
 
+def _moved(command: argparse.ArgumentParser) -> None:
+    place = "a folder, or imaps://[user@]host/Folder"
+    command.add_argument("old", metavar="OLD", help=f"where it was: {place}")
+    command.add_argument("new", metavar="NEW", help="where it is now, written likewise")
+    command.add_argument("--state-dir", type=Path, metavar="DIR", help="where the ledger is, in place of -c FILE")
+    _json(command)
+
+
 def _notify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--test", action="store_true", required=True, help="send a test message to everyone named")
 
@@ -288,6 +296,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "doctor": ("look for everything that is or will go wrong, each finding with its cure", _json),
     "reindex": ("build the search index anew", _json),
     "rebuild-ledger": ("build the ledger anew from the archive", _json),
+    "moved": ("know an archive folder, or the place of a mailbox, under its new path, host or spelling", _moved),
     "repair": ("mend what verify found damaged, where another copy is good", _accounts_json),
     "notify": ("send a test message to everyone who is to be told", _notify),
     "healthcheck": ("exit with 0 if the running worker is healthy, else with 1", _json),

@@ -6,11 +6,13 @@ fault of the disk or a mail reader made of a known message is no new message: it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from migrator.destinations import Found
-from migrator.model import CopyState, Digest, HeaderDigest, MboxLocator
+from migrator.model import CopyState, Digest, HeaderDigest, Locator, MboxLocator
+
+_Sign = tuple[str, bytes] | tuple[str, int, int]
 
 
 class KnownRecord(NamedTuple):
@@ -27,7 +29,8 @@ class KnownRecord(NamedTuple):
 class Compared(NamedTuple):
     """The outcome. ``moved`` copies stand elsewhere in the volume than known, ``healed`` ones stand there again.
 
-    ``lost`` ones are not there any more. ``strangers`` are messages of which no copy was known in this volume.
+    ``lost`` ones stand nowhere as a record of their own. ``strangers`` are messages of which no copy was known in this
+    volume.
     """
 
     moved: list[Found]
@@ -63,16 +66,30 @@ def compared(known: Sequence[KnownRecord], found: Iterable[Found]) -> Compared:
 
 
 def _without_remains(unknown: Sequence[Found], lost: Sequence[KnownRecord]) -> list[Found]:
-    """Leave out what is plainly left of a lost copy: the same record by its frame, or a message by its header."""
-    frames = {(copy.locator.frame_crc, copy.locator.length) for copy in lost}
-    message_ids = {copy.message_id for copy in lost if copy.message_id}
-    headers = {copy.header_digest for copy in lost}
-    return [
-        one
-        for one in unknown
-        if not (
-            one.message_id in message_ids
-            or one.header_digest in headers
-            or (isinstance(one.locator, MboxLocator) and (one.locator.frame_crc, one.locator.length) in frames)
+    """Leave out what is plainly left of a lost copy: a record in its place, or one with its header; one for each."""
+    signs: dict[_Sign, list[KnownRecord]] = {}
+    for copy in lost:
+        for sign in _signs(copy.locator, copy.message_id, copy.header_digest):
+            signs.setdefault(sign, []).append(copy)
+    explained: set[int] = set()
+    strangers: list[Found] = []
+    for one in unknown:
+        candidates = (
+            copy for sign in _signs(one.locator, one.message_id, one.header_digest) for copy in signs.get(sign, ())
         )
-    ]
+        remains = next((copy for copy in candidates if copy.copy_id not in explained), None)
+        if remains is None:
+            strangers.append(one)
+        else:
+            explained.add(remains.copy_id)
+    return strangers
+
+
+def _signs(locator: Locator, message_id: bytes, header_digest: HeaderDigest) -> Iterator[_Sign]:
+    """Yield what a record is known by when its content is another one: where it stands, and its header."""
+    if isinstance(locator, MboxLocator):
+        yield "length", locator.offset, locator.length
+        yield "frame", locator.offset, locator.frame_crc
+    if message_id:
+        yield "message-id", message_id
+    yield "header", header_digest

@@ -11,7 +11,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
-from migrator.comparing import compared
+from migrator.comparing import KnownRecord, compared
 from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.digest import digest_of_body
 from migrator.errors import AwayError, FerryError, GoneError, Kind
@@ -323,9 +323,23 @@ class Carrier:
         """Note what stands in a volume that somebody touched; it stays in use only if every copy is at its place."""
         known = self.copies.records_in(record.name)
         comparison = compared(known, found)
+        comparison = comparison._replace(lost=self._without_readable(comparison.lost))
         if comparison.is_as_known and not problem:
             self.copies.volume_accepted(record, [*comparison.healed, *comparison.strangers])
             return
         what = problem or f"the volume {record.name} in {self.destination.label} was changed by another program"
         counts = f"{len(comparison.lost):,} of its {len(known):,} messages are damaged or missing, the others are known"
         self.copies.volume_reread(record, comparison, f"{what}: {counts}; {_CHANGED_CURE}")
+
+    def _without_readable(self, records: Sequence[KnownRecord]) -> list[KnownRecord]:
+        """Leave out what can be read where it stood: a record's end is no longer known once more follows it."""
+        bodies = self.destination.read([record.locator for record in records])
+        return [record for record, body in zip(records, bodies, strict=True) if not _is_of(record.digest, body)]
+
+
+def _is_of(digest: Digest, body: Body | FerryError) -> bool:
+    """Tell whether a message could be read and is the one with this digest."""
+    try:
+        return not isinstance(body, FerryError) and digest_of_body(body) == digest
+    except FerryError:  # a long body is read while it is consumed
+        return False

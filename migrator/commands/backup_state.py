@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def run(arguments: Namespace, screen: Screen) -> int:
     """Write the file, all of it or none."""
     config = configuration(arguments, screen)
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         raise ConfigError([f"state_dir {config.state_dir}: there is no ledger to back up"])
     path: Path = arguments.path.absolute()

@@ -45,7 +45,7 @@ def _patient(config: Config) -> Patient:
 
     bare = Patient(config, time.time(), ends=list(_ends(config)), mounts=_mounts())
     try:
-        ledger = existing_ledger(config.state_dir)
+        ledger = existing_ledger(config)
     except FerryError as error:
         return replace(bare, ledger_problems=[str(error)])
     if ledger is None:

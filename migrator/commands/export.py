@@ -38,7 +38,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
 
 def _exported(config: Config, arguments: Namespace, screen: Screen) -> Exported:
     accounts = [(account.name, account.file_name) for account in config.select(arguments.accounts)]
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
     told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} exported so far"))

@@ -49,7 +49,7 @@ def _imported(config: Config, account: Account, arguments: Namespace, screen: Sc
     told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} found so far"))
     sources = Sources(Variant(arguments.variant), config.state_dir / "spool")
     with ExitStack() as stack:
-        ledger = stack.enter_context(closing(ledger_in(config.state_dir)))
+        ledger = stack.enter_context(closing(ledger_in(config)))
         stack.enter_context(account_lock(config.state_dir, account.name))
         carriers = [_carrier(stack, place, config, ledger) for place in account.destinations]
         for carrier in carriers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.apart import Porters
@@ -36,7 +35,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     jobs = [job_of(account, config.state_dir, limits) for account in accounts]
     with stopping(screen) as stop:
         try:
-            with _ledger(config.state_dir, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
+            with _ledger(config, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
                 around = Surroundings(stop=stop, progress=progress, bringer=Porters().lent)
                 reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
         except FerryError as error:  # the ledger, without which no account can be worked
@@ -128,7 +127,7 @@ def _config_from_urls(arguments: Namespace) -> Config:
 
 
 @contextmanager
-def _ledger(state_dir: Path, *, is_dry: bool) -> Iterator[Ledger]:
+def _ledger(config: Config, *, is_dry: bool) -> Iterator[Ledger]:
     """Open the ledger; a dry run, which changes nothing anywhere, only looks at it."""
-    with closing(Ledger.open_dry(state_dir) if is_dry else ledger_in(state_dir)) as ledger:
+    with closing(Ledger.open_dry(config.state_dir) if is_dry else ledger_in(config)) as ledger:
         yield ledger

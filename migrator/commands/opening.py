@@ -46,17 +46,28 @@ def with_passwords(config: Config, accounts: Sequence[Account]) -> None:
         raise ConfigError(missing)
 
 
-def ledger_in(state_dir: Path) -> Ledger:
-    """Open the ledger, made if need be; raises ``ConfigError`` when the folder cannot be used at all."""
+def ledger_in(config: Config) -> Ledger:
+    """Open the ledger, made if need be; raises ``ConfigError`` when the folder cannot be used at all.
+
+    An archive folder that was plainly moved is known where it is now.
+    """
+    from migrator.moves import follow_moves
+
     try:
-        return Ledger.open(state_dir)
+        ledger = Ledger.open(config.state_dir)
     except OSError as error:
-        raise ConfigError([f"state_dir {state_dir}: cannot be used: {error.strerror}"]) from error
+        raise ConfigError([f"state_dir {config.state_dir}: cannot be used: {error.strerror}"]) from error
+    try:
+        follow_moves(config, ledger)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
 
 
-def existing_ledger(state_dir: Path) -> Ledger | None:
+def existing_ledger(config: Config) -> Ledger | None:
     """Open the ledger if there is one; a command that only looks makes none."""
-    return ledger_in(state_dir) if (state_dir / FILE_NAME).exists() else None
+    return ledger_in(config) if (config.state_dir / FILE_NAME).exists() else None
 
 
 def read_ledger(config: Config, screen: Screen) -> Ledger | None:
@@ -64,7 +75,7 @@ def read_ledger(config: Config, screen: Screen) -> Ledger | None:
 
     An archive without a ledger is an error with its cure: "0 copies, all well" would be a lie about it.
     """
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         if holding := _with_files(place for account in config.accounts for place in account.destinations):
             what = f"there is no ledger in {config.state_dir}, but something in {holding[0]}"

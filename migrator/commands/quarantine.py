@@ -32,7 +32,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     """List what is set aside, after retrying or accepting the messages named."""
     config = configuration(arguments, screen)
     names = [account.name for account in config.select(arguments.accounts)]
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         _refuse_unknown([*arguments.retry, *arguments.accept], ())
         _show([], screen)

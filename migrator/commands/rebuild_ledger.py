@@ -78,7 +78,7 @@ def _sound_ledger(config: Config, screen: Screen) -> Ledger:
     path = config.state_dir / FILE_NAME
     if path.exists():
         try:
-            ledger = ledger_in(config.state_dir)
+            ledger = ledger_in(config)
         except FerryError as error:
             if not _is_damage(error):
                 raise
@@ -88,7 +88,7 @@ def _sound_ledger(config: Config, screen: Screen) -> Ledger:
             ledger.close()
             screen.note(f"the ledger is damaged: {problems[0]}")
         _set_aside(path, screen)
-    return ledger_in(config.state_dir)
+    return ledger_in(config)
 
 
 def _is_damage(error: FerryError) -> bool:

@@ -30,7 +30,7 @@ _TELL_EVERY = 10_000
 def run(arguments: Namespace, screen: Screen) -> int:
     """Delete the index and take in everything that the ledger knows."""
     config = configuration(arguments, screen)
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         raise FerryError(Kind.ARCHIVE, "there is no ledger", cure="`mailferry rebuild-ledger` reads the archive")
     began = time.monotonic()

@@ -42,7 +42,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
     target = _target(arguments, screen)
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
     told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} restored so far"))

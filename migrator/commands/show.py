@@ -40,7 +40,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
 @contextmanager
 def _found(arguments: Namespace, screen: Screen) -> Iterator[Body]:
     config = configuration(arguments, screen)
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         raise FerryError(Kind.REFUSED, "nothing has been archived yet")
     with closing(ledger), shelves_of(config, ledger) as shelves:

@@ -91,7 +91,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     """Say where each account stands; looks only at the ledger."""
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
-    ledger = existing_ledger(config.state_dir)
+    ledger = existing_ledger(config)
     if ledger is None:
         statuses, disks = [AccountStatus(account.name) for account in accounts], []
     else:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from migrator.errors import Advice, AwayError, FerryError, Kind
@@ -107,6 +108,11 @@ def away_error(archive: str, known: int = 0) -> AwayError:
         cure="mount it, which is all that is needed; if it has another path now, `mailferry moved OLD NEW`; if it is"
         " lost for good, create the folder and run `mailferry repair`, which stores again what it can",
     )
+
+
+def key_of(identity: str) -> str:
+    """Return what our own files about a destination are called by in the state folder."""
+    return sha256(os.fsencode(identity)).hexdigest()[:16]
 
 
 # ------------------------------------------------------------------------------------ folders and files

@@ -42,6 +42,7 @@ from migrator.destinations.files import (
     away_error,
     create_file,
     folder_facts,
+    key_of,
     lock_file,
     make_folder,
     no_step,
@@ -101,8 +102,7 @@ class MaildirDestination:
         self.identity = f"maildir:{self.folder}"
         self.label = f"maildir {path}"
         self.when_copy_is_gone = when_copy_is_gone
-        key = sha256(os.fsencode(self.identity)).hexdigest()[:16]
-        self._lock_path = state_dir / "locks" / f"maildir-{key}.lock"
+        self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
         self._clock = clock
         self._random = random
         self._patience = Patience(lock_timeout)
@@ -127,6 +127,7 @@ class MaildirDestination:
         stamp = self._stamp()
         if not stamp:
             self._refuse_if_away(recollection)
+            self._record = None
             return
         prefixes = tuple(i.anchor.prefix for i in recollection.intents if isinstance(i.anchor, MaildirAnchor))
         if self._record and self._record.stamp == stamp and self._record.state is VolumeState.OPEN and not prefixes:
@@ -139,8 +140,7 @@ class MaildirDestination:
         yield VolumeSeen(self._record)
 
     def _refuse_if_away(self, recollection: Recollection) -> None:
-        known = recollection.known.copies_known()
-        if self._record or known:
+        if known := recollection.known.copies_known():
             raise away_error(f"the Maildir {self.folder}", known)
 
     def _told(self, known: KnownPlaces) -> Iterator[Finding]:

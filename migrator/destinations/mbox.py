@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations import (
@@ -40,6 +39,7 @@ from migrator.destinations.files import (
     away_error,
     create_file,
     folder_facts,
+    key_of,
     lock_file,
     lock_volume,
     make_folder,
@@ -55,6 +55,7 @@ from migrator.destinations.volumes import (
     Distrusted,
     OpenVolume,
     ends_at_border,
+    holds_any_of,
     month_and_number,
     month_of,
     name_of,
@@ -127,7 +128,7 @@ class MboxDestination:
         self.folder = Path(os.path.realpath(path))
         self.identity = f"mbox:{self.folder}"
         self.label = f"mbox {path}"
-        self._key = sha256(os.fsencode(self.identity)).hexdigest()[:16]
+        self._key = key_of(self.identity)
         self._state_dir = state_dir
         self._distrusted = Distrusted(state_dir / "distrusted" / self._key)
         self._clock = clock
@@ -159,7 +160,8 @@ class MboxDestination:
         self._let_go()
         self._known = {record.name: record for record in recollection.volumes}
         known = dict(self._known)
-        for name in sorted(known.keys() | set(names_on_disk(self.folder))):
+        newcomers = sorted(set(names_on_disk(self.folder)) - known.keys())  # last: some may be known by another name
+        for name in [*sorted(known), *newcomers]:
             for finding in recovery.volume(name, known.get(name)):
                 self._note(finding)
                 yield finding
@@ -167,7 +169,9 @@ class MboxDestination:
     def _refuse_if_away(self, recollection: Recollection) -> None:
         """Raise where all volumes with something in them are missing, and that is not known yet of any of them."""
         expected = [one for one in recollection.volumes if one.end and one.changed_stamp != MISSING]
-        if expected and not any(regular_file(self.folder / one.name) for one in recollection.volumes):
+        if not expected or any(regular_file(self.folder / one.name) for one in recollection.volumes):
+            return
+        if not holds_any_of(self.folder, expected):
             raise away_error(f"the archive {self.folder}", recollection.known.copies_known())
 
     def _note(self, finding: Finding) -> None:

@@ -27,7 +27,7 @@ from migrator.destinations.files import (
     write_all,
 )
 from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
-from migrator.destinations.volumes import OpenVolume, holds_volumes
+from migrator.destinations.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MboxLocator, Message
 
@@ -113,15 +113,18 @@ class RecordReader:
     def _open(self, volume: str) -> int | FerryError:
         path = self._folder / volume
         try:
+            if regular_file(path) is None:
+                return self._missing(path)
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            if not holds_volumes(self._folder):
-                raise away_error(f"the archive {self._folder}") from None
-            return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
         except OSError as error:
             return storage_error(error, f"opening the volume {path}")
         drop_cache(handle)
         return handle
+
+    def _missing(self, path: Path) -> FerryError:
+        if not holds_volumes(self._folder):
+            raise away_error(f"the archive {self._folder}")
+        return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
 
     def _small(self, handle: int, run: Sequence[MboxLocator]) -> Iterator[Body | FerryError]:
         """Read records that stand side by side at once, and cut them apart."""

@@ -120,6 +120,31 @@ def holds_volumes(folder: Path) -> bool:
     return any(regular_file(folder / name) is not None for name in names_on_disk(folder))
 
 
+def holds_any_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
+    """Tell whether a volume of this size and with this end stands in a folder, under whatever name."""
+    known = {(record.end, record.tail_digest) for record in records if record.end}
+    sizes = {end for end, _ in known}
+    for name in names_on_disk(folder):
+        status = regular_file(folder / name)
+        if status is not None and status.st_size in sizes:
+            with (folder / name).open("rb") as file:
+                if (status.st_size, tail_digest(file.fileno(), status.st_size)) in known:
+                    return True
+    return False
+
+
+def holds_all_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
+    """Tell whether every one of these volumes stands in a folder under its name, as long as known or longer."""
+    for record in records:
+        status = regular_file(folder / record.name)
+        if status is None or status.st_size < record.end:
+            return False
+        with (folder / record.name).open("rb") as file:
+            if tail_digest(file.fileno(), record.end) != record.tail_digest:
+                return False
+    return True
+
+
 @contextmanager
 def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
     """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""

@@ -19,6 +19,7 @@ from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.history import History
 from migrator.ledger.maildrops import MaildropLedger
+from migrator.ledger.moving import Moves
 from migrator.ledger.schedule import ScheduleNotes
 
 FILE_NAME = "ledger.sqlite3"
@@ -34,6 +35,7 @@ class Ledger:
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
         self.notes = ScheduleNotes(connection)
+        self.moves = Moves(connection)
         self._idle: list[Ledger] = []
 
     @classmethod
@@ -83,8 +85,12 @@ class Ledger:
         return MaildropLedger(self._connection, self._row(select, insert, key), account)
 
     def copies(self, identity: str, kind: str) -> CopiesLedger:
-        """Return what is known of a destination, which gets a row if it is new."""
-        select = "select id from destinations where (identity, kind) = (?, ?)"
+        """Return what is known of a destination, be it by a former name; it gets a row if it is new."""
+        select = (
+            "select id from destinations where (identity, kind) = (?1, ?2) union all"
+            " select d.id from former_names f join destinations d on d.id = f.destination_id"
+            " where (f.identity, d.kind) = (?1, ?2)"
+        )
         insert = "insert into destinations (identity, kind) values (?, ?)"
         return CopiesLedger(self._connection, self._row(select, insert, (identity, kind)))
 

@@ -60,9 +60,13 @@ class ArchiveLedger:
         self._connection = connection
 
     def known_destinations(self) -> dict[str, int]:
-        """Return the numbers of the destinations that the ledger knows, by identity."""
+        """Return the numbers of the destinations that the ledger knows, by identity, former ones included."""
         with self._connection.reading() as sql:
-            return dict(sql.execute("select identity, id from destinations").fetchall())
+            return dict(
+                sql.execute(
+                    "select identity, destination_id from former_names union all select identity, id from destinations"
+                ).fetchall()
+            )
 
     def holdings(self) -> dict[str, tuple[int, int]]:
         """Return how many proven copies each destination holds, and their octets, by identity."""

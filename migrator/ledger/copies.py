@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from migrator.comparing import Compared, KnownRecord
 from migrator.destinations import (
+    MISSING,
     Anchor,
     Found,
     ImapAnchor,
@@ -246,8 +247,9 @@ class CopiesLedger(PlacesLedger):
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
 
-        One that was found in another place than a DAMAGED or GONE copy of it stands in for that from now on. What a
-        damaged record has become is no message, once its message stands elsewhere.
+        One that was found in another place than a DAMAGED or GONE copy of it, or than one in a volume that is missing,
+        stands in for that from now on. What a damaged record has become is no message, once its message stands
+        elsewhere.
         """
         with self._connection.transaction() as sql:
             self._note_volumes(sql, volumes)
@@ -264,7 +266,8 @@ class CopiesLedger(PlacesLedger):
                         " where digest = ? and true on conflict do update set"
                         f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
                         " where copies.state = 'intended' or copies.state = 'damaged' or copies.state = 'gone'"
-                        " or copies.uid_validity != excluded.uid_validity",
+                        " or copies.uid_validity != excluded.uid_validity or exists (select 1 from volumes"
+                        f" where id = copies.volume_id and changed_stamp = '{MISSING}')",
                         [
                             (self.destination_id, *_place(f.locator, volume_ids), f.digest)
                             for f in chunk

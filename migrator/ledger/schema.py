@@ -442,6 +442,10 @@ _EVIDENCE = (
         when new.state = 'delete-requested'
         and new.read_in is not (select session from maildrops where id = new.maildrop_id)
         begin select raise(abort, 'no message is deleted that its session has not read'); end""",
+    """create table former_names (   -- of destinations that have another one now
+        identity text primary key,
+        destination_id integer not null references destinations
+    ) strict, without rowid""",
     "drop table fillings",
 )
 

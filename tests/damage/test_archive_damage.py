@@ -116,28 +116,29 @@ def a_link_to_something_else(volume: Path) -> None:
     volume.symlink_to("/etc/passwd")
 
 
-HARMS: list[tuple[Callable[[Path], None], set[int]]] = [
-    (body, {3}),
-    (header, {3}),
-    (quote, {3}),
-    (first_byte, {3}),
-    (date_of_the_from_line, {3}),
-    (separator, {3}),
-    (last_line_end, {3}),
-    (truncated, {5, 6}),
-    (truncated_at_a_border, {5, 6}),
-    (emptied, EVERY),
-    (zeros, {2, 3}),
-    (inserted, {3, 4, 5, 6}),
-    (status_headers, EVERY),
-    (status_headers_in_a_new_file, EVERY),
-    (a_message_expunged, {2, 3, 4, 5, 6}),
-    (messages_exchanged, {1, 2}),
-    (missing, EVERY),
-    (a_folder, EVERY),
-    (a_link_to_nothing, EVERY),
-    (a_link_to_something_else, EVERY),
+HARMS: list[tuple[Callable[[Path], None], set[int], set[int]]] = [
+    (body, {3}, {3}),
+    (header, {3}, {3}),
+    (quote, {3}, {3}),
+    (first_byte, {3}, {3}),
+    (date_of_the_from_line, {3}, set()),
+    (separator, {3}, {3}),
+    (last_line_end, {3}, {3}),
+    (truncated, {5, 6}, {5, 6}),
+    (truncated_at_a_border, {5, 6}, {5, 6}),
+    (emptied, EVERY, EVERY),
+    (zeros, {2, 3}, {2, 3}),
+    (inserted, {3, 4, 5, 6}, set()),
+    (status_headers, EVERY, EVERY),
+    (status_headers_in_a_new_file, EVERY, EVERY),
+    (a_message_expunged, {2, 3, 4, 5, 6}, {2}),
+    (messages_exchanged, {1, 2}, set()),
+    (a_link_to_something_else, EVERY, EVERY),
 ]
+"""Each with the letters that do not stand any more where the ledger knows them, and those that stand nowhere."""
+
+AWAY = [missing, a_folder, a_link_to_nothing]
+"""What leaves nothing at all of an archive."""
 
 
 def unique_ids(numbers: set[int]) -> set[str]:
@@ -151,9 +152,9 @@ def state_of(path: Path) -> object:
     return path.read_bytes() if path.is_file() else path.exists()
 
 
-@pytest.mark.parametrize(("harm", "hit"), HARMS, ids=[harm.__name__ for harm, _ in HARMS])
+@pytest.mark.parametrize(("harm", "hit", "lost"), HARMS, ids=[harm[0].__name__ for harm in HARMS])
 def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
-    server: Pop3Server, desk: Desk, harm: Callable[[Path], None], hit: set[int]
+    server: Pop3Server, desk: Desk, harm: Callable[[Path], None], hit: set[int], lost: set[int]
 ) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
@@ -174,11 +175,39 @@ def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
         assert done.code == 1
         assert {"archive", "mismatch"} & {error["kind"] for error in done.report["errors"]}
         assert "Traceback" not in done.err
-        assert set(server.maildrop.left()) >= {letter(number) for number in hit}
+        assert set(server.maildrop.left()) >= {letter(number) for number in lost}
         assert state_of(volume) == before, "written to"
     assert letter(7) not in server.maildrop.left()
     others = [path for path in volume.parent.glob("*.mbox") if path != volume]
     assert re.sub(rb"\r\n", b"\n", letter(7)).splitlines()[2] in b"".join(path.read_bytes() for path in others)
+
+
+@pytest.mark.parametrize("harm", AWAY)
+def test_an_archive_of_which_nothing_is_there_is_named_and_nothing_is_stored_or_deleted_until_it_is_back(
+    server: Pop3Server, desk: Desk, harm: Callable[[Path], None]
+) -> None:
+    desk.writes(alice(server.port))
+    assert desk.migrate().code == 0
+    [volume] = (desk.folder / "archive/alice").glob("*.mbox")
+    (desk.folder / "kept").hardlink_to(volume)
+    harm(volume)
+    before = state_of(volume)
+    server.maildrop.add(letter(7))
+    desk.writes(alice(server.port, leave_on_server=False))
+    for command in ("verify", "migrate", "verify"):
+        done = desk.call(command, "--json")
+        assert done.code == 1
+        assert "is its disk mounted" in done.out
+        assert "Traceback" not in done.err
+    assert server.maildrop.left() == letters(7)
+    assert (state_of(volume), list(volume.parent.glob("*.mbox"))) == (before, [volume] if before else [])
+    if volume.is_dir():
+        volume.rmdir()
+    (desk.folder / "kept").replace(volume)
+    assert desk.call("verify", "--json").code == 0
+    done = desk.migrate()
+    assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 1, 7)
+    assert desk.stored() == letters(7)
 
 
 def test_a_sound_archive_stays_unharmed_by_the_check(server: Pop3Server, desk: Desk) -> None:

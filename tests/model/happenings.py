@@ -119,6 +119,7 @@ def delete(world: World, n: int, _: int) -> None:
 def flip(world: World, n: int, _: int) -> None:
     place = world.place(n)
     if isinstance(place, FolderPlace) and not place.is_away and place.flip_a_bit(world.chance):
+        world.laws.what_stands_passes()
         world.say(f"disk: a bit of {place.name} flips")
 
 

@@ -18,6 +18,9 @@ configured place holds, is in every place; or was, until it was taken out. Not a
 holds when the ledger that knew of it is gone; mail of other people; and, where nothing is deleted, a message that has
 taken the place of another under the same unique-id and octets (docs/promises.md).
 
+*Told.* ``verify`` and ``rebuild-ledger`` end with 0 only if no message is missing in a folder of files which a run that
+was ok has known there (until one of them, or ``repair``, has told that it is missing).
+
 *Numbers.* The JSON adds up. *Sound.* No traceback, no ``internal``, no exit code that the contract does not know.
 
 *Calm.* When all is up and there, three runs (and, where the history gave cause, ``repair``) end with ok or with
@@ -69,12 +72,15 @@ class Memory:
     """What has to be remembered to judge: ``may_report`` grows with what the history gives cause for.
 
     ``foreign`` is other people's mail; ``forgotten`` what stood in IMAP folders when the ledger went that knew it;
-    ``met`` every content that a session was shown under a unique-id and octets.
+    ``accepted`` what a person left as it is; ``known_in`` what the ledger knows of a place; ``met`` every content that a session was shown under a unique-id and octets. ``is_ignorant`` while no run has ended
+    since the ledger was lost or became an older one.
     """
 
     may_report: set[str] = field(default_factory=set)
     foreign: set[bytes] = field(default_factory=set)
-    has_accepted: bool = False
+    accepted: set[bytes] = field(default_factory=set)
+    known_in: dict[str, set[bytes]] = field(default_factory=dict)
+    is_ignorant: bool = True
     forgotten: dict[str, set[bytes]] = field(default_factory=dict)
     met: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
 
@@ -96,11 +102,19 @@ class Laws:
 
         Nor can anybody tell then whether a message in an archive was changed: it is a message like any other.
         """
-        sent = {same(one) for one in self._world.post.sent}
+        self.memory.is_ignorant = True
+        self.memory.known_in.clear()
+        self.what_stands_passes()
         for place in self._world.places.values():
-            self.memory.foreign |= {same(one) for one in place.messages()} - sent
             if isinstance(place, ImapPlace):
                 self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
+
+    def what_stands_passes(self) -> None:
+        """Take what stands anywhere for somebody's mail, where no ledger can tell that it was changed."""
+        if self.memory.is_ignorant:
+            sent = {same(one) for one in self._world.post.sent}
+            for place in self._world.places.values():
+                self.memory.foreign |= {same(one) for one in place.messages()} - sent
 
     def judge(self, arguments: Sequence[str], played: Played, before: Look, run: Run | None) -> None:
         """Hold what a command did to the laws."""
@@ -113,11 +127,14 @@ class Laws:
         for place in self._world.places.values():
             place.taken -= {same(one) for one in place.messages()}
         if run is not None and not played.was_killed:
+            self.memory.is_ignorant = False
             account = self._numbers(played)
             if account is not None and (account["status"] == "ok") != (played.code == 0):
                 raise BrokenLawError("ok", f"status {account['status']} with exit code {played.code}")
             if played.code == 0:
                 self._ok(run)
+                self.memory.known_in |= {p.name: {same(one) for one in p.messages()} for p in self._world.configured}
+        self._told(arguments[0], played)
         self._meet()
 
     def _sound(self, arguments: Sequence[str], played: Played) -> None:
@@ -155,9 +172,9 @@ class Laws:
         server = self._world.server
         if server.violations:
             raise BrokenLawError("deleted", f"on the wire: {server.violations[0]}")
-        if self.memory.has_accepted:
-            return
         for removal in server.removed[before.removed :]:
+            if removal.content in self.memory.accepted:
+                continue
             for place in self._world.configured:
                 if not self._stands(place, removal.content) and not self._looked_the_same(removal, place):
                     raise BrokenLawError(
@@ -174,6 +191,22 @@ class Laws:
     def _stands(self, place: Place, content: bytes) -> bool:
         is_exact = place.kind != "imap" or self._world.settings.imap_proof == "exact"
         return place.has(content, exactly=is_exact)
+
+    def _told(self, command: str, played: Played) -> None:
+        if played.was_killed or command not in {"verify", "rebuild-ledger", "repair"}:
+            return
+        known = self.memory.known_in
+        if played.code == 0 and command != "repair":
+            for place in self._world.configured:
+                gone = known.get(place.name, set()) & (
+                    place.taken if not place.is_away else known.get(place.name, set())
+                )
+                if place.kind == "mbox" and gone:
+                    raise BrokenLawError(
+                        "told", f"{command} ends with 0, and {_words(sorted(gone))} is not in {place.name}"
+                    )
+        elif command != "verify":
+            known.clear()
 
     def _numbers(self, played: Played) -> dict[str, Any] | None:
         document = json.loads(played.out)
@@ -193,14 +226,12 @@ class Laws:
         return found
 
     def _ok(self, run: Run) -> None:
-        if self.memory.has_accepted:
-            return
         world = self._world
         shown = {message.content for message in world.watch.seen} - self._mistaken()
         for place in world.configured:
             others = [other for other in world.configured if other is not place]
             held = {one for other in others for one in self._held(other)}
-            for content in sorted(shown | held):
+            for content in sorted((shown | held) - self.memory.accepted):
                 if not self._stands(place, content) and same(content) not in place.taken:
                     origin = "the source showed it" if content in shown else "another place holds it"
                     raise BrokenLawError("ok", f"{_words([content])} is not in {place.name} ({origin}; {run.fault})")

@@ -74,3 +74,16 @@ def test_a_message_without_message_id_is_not_taken_for_what_is_left_of_another()
     lost = known("a", place(0))._replace(message_id=b"")
     theirs = found("theirs", place(0, length=50, frame=1), message_id="")
     assert compared([lost], [theirs]).strangers == [theirs]
+
+
+def test_one_lost_copy_explains_one_record_and_no_other_of_the_same_frame_and_length() -> None:
+    lost = known("a", place(0))
+    remains, theirs = found("flipped", place(0), message_id=""), found("theirs", place(100))
+    assert compared([lost], [remains, theirs]).strangers == [theirs]
+    again = found("a again, altered", place(300, length=80), header="a", message_id="<a@x>")
+    assert compared([lost], [remains, again]).strangers == [again]
+
+
+def test_what_others_appended_where_a_lost_copy_stood_is_a_stranger() -> None:
+    theirs = found("theirs", place(0, length=50, frame=1))
+    assert compared([known("a", place(0))], [theirs]).strangers == [theirs]

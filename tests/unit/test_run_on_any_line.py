@@ -17,6 +17,7 @@ from migrator.report import AccountReport, Status
 from tests.rig import Rig, deleting, keeping
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (
+    Answers,
     AtMessages,
     ChangingUniqueIds,
     DropAfterBytes,
@@ -197,6 +198,35 @@ def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_
         rig.policy = BY_HEADERS
         assert rig.migrate().deleted == 1
         assert server.counts()["TOP"] == asked
+
+
+def test_a_message_that_breaks_the_line_is_named_although_headers_are_asked_for_before_it(tmp_path: Path) -> None:
+    maildrop = Maildrop(letters(9))
+    with Pop3Server(maildrop, faults=[AtMessages("RETR", [9], DropInside("RETR", after=40))]) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        rig.policy = replace(BY_HEADERS, limit=None)
+        maildrop.add(letters(10)[9])
+        report = rig.migrate()
+        assert (report.status, report.failed, report.deleted) == (Status.PARTIAL, 1, 9)
+        assert {problem.unique_id for problem in report.problems} == {b"uid-00000009"}
+        assert server.counts()["TOP"] > 0
+
+
+def test_an_odd_reply_to_dele_says_nothing_of_pipelining(tmp_path: Path) -> None:
+    faults = [AtMessages("DELE", [2], Answers("DELE", words=""))]
+    with Pop3Server(Maildrop(letters(5)), faults=faults) as server:
+        rig = deleting(Rig(tmp_path, server))
+        rig.migrate()
+        with closing(Ledger.open(rig.state)) as ledger:
+            assert not ledger.server_facts("127.0.0.1", server.port)["session"]["lock_step"]
+
+
+@pytest.mark.parametrize("carries", [8, 9, 10, 11, 13])
+def test_a_line_that_breaks_after_so_many_replies_of_any_kind_deletes_all(tmp_path: Path, carries: int) -> None:
+    with Pop3Server(Maildrop(letters(12)), faults=[SessionEnds(carries, at="RETR DELE STAT")]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.copied, report.deleted) == (Status.OK, 12, 12)
 
 
 def deletes_all_but(report: AccountReport, key: int) -> bool:
