@@ -9,7 +9,8 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from migrator.destinations.files import PIECE, storage_error
+from migrator.destinations.files import storage_error
+from migrator.destinations.read_back import PIECE
 from migrator.errors import FerryError, Kind
 from migrator.model import LinedBody
 
