@@ -223,7 +223,7 @@ def _last_runs(patient: Patient, account: AccountView) -> Iterator[Finding]:
 
 def _archive(patient: Patient, account: AccountView) -> Iterator[Finding]:
     if account.damaged:
-        what = f"{counted(account.damaged, 'stored copy', 'stored copies')} in its destinations are wrong or gone"
+        what = f"{counted(account.damaged, 'stored copy', 'stored copies')} in its destinations are damaged"
         cure = f"look at the storage, then run: mailferry repair {account.name}"
         yield Finding(Rank.BROKEN, account.name, what, cure)
     every = patient.config.verify.every.total_seconds()

@@ -63,7 +63,7 @@ class Rounds:
         for tries_left in reversed(range(MAX_LOGINS)):
             try:
                 Visit(self._errand).look()
-            except BrokenAtError as error:
+            except BrokenAtError as error:  # nothing but TOP is said
                 if not tries_left:
                     raise
                 self._errand.without_top.add(error.number)
@@ -115,8 +115,7 @@ class Rounds:
         self._errand.remember()
         if not visit.has_finished:
             self._errand.portion = self._errand.portion.after_full_session()
-        if visit.has_tried_suspects:
-            self._errand.suspects.clear()
+        self._errand.suspects.clear(visit.suspects_tried)
         self._previous = visit
         self._has_all = visit.has_finished and not visit.has_left_suspects
         if not self._wants_another(visit):
@@ -133,7 +132,7 @@ class Rounds:
         if is_look and not self._errand.habits.shows_part:
             return False  # it was only to see whether there is more
         has_moved = self._note_achieved(visit)
-        if visit.has_tried_suspects and not self._errand.suspects.are_left:
+        if visit.suspects_tried and not self._errand.suspects.are_left:
             return False  # what remains is set aside by name
         pause = pause_before_retry(error, max(1, self._idle), time.monotonic() - self._achieved_at)
         if pause is None:
@@ -156,22 +155,31 @@ class Rounds:
         has_moved = achieved > self._achieved
         if has_moved:
             self._achieved, self._achieved_at, self._idle = achieved, time.monotonic(), 0
-        elif not (visit.has_tried_suspects and len(suspects.set_aside) > self._set_aside):
+        elif not (visit.suspects_tried and len(suspects.set_aside) > self._set_aside):
             self._idle += 1
         self._set_aside = len(suspects.set_aside)
         return has_moved
 
     def _learn_from(self, visit: Visit, error: FerryError) -> None:
         """Make the next sessions shorter where these do not come to their QUIT, and ask no more what broke them."""
-        if isinstance(error, BrokenAtError) and error.verb is Verb.TOP:
-            self._errand.without_top.add(error.number)
-        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and visit.carried
-        if not (visit.marked or is_cut):
+        self._learn_of_top(visit, error)
+        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and (visit.carried or visit.shown)
+        if not (is_cut or visit.marked):
             return
         self._breaks += 1
         if self._breaks > 1:  # the first time it may have been chance
-            length = visit.marked // 2 if visit.marked else visit.carried
-            self._errand.portion = self._errand.portion.shortened(length)
+            length = visit.marked or max(visit.carried, visit.shown)
+            is_all_taken = visit.has_asked_to_delete
+            self._errand.portion = self._errand.portion.shortened(length // 2 if is_all_taken else length)
+
+    def _learn_of_top(self, visit: Visit, error: FerryError) -> None:
+        match error:
+            case BrokenAtError(verb=Verb.TOP, number=number):
+                self._errand.without_top.add(number)
+            case BrokenAtError(verb=Verb.RETR) if visit.shown and not visit.carried:
+                self._errand.without_top.add_all()
+            case _:
+                pass
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
         self._errand.habits = self._errand.habits.after_another_session(previous.listed, showed_new=visit.has_found_new)

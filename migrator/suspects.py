@@ -6,6 +6,7 @@ the end, when all others are home; only one with which a session then begins, an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
@@ -70,9 +71,10 @@ class Suspects:
         if suspect is None or suspect.verb is not Verb.DELE:
             self._suspected.pop(row, None)
 
-    def clear(self) -> None:
-        """Suspect nobody any more: a session tried them all and came to its end."""
-        self._suspected.clear()
+    def clear(self, rows: Iterable[MessageRow]) -> None:
+        """Clear messages that a session tried before it came to its QUIT."""
+        for row in rows:
+            self._suspected.pop(row, None)
 
 
 class WithoutTop:
@@ -81,10 +83,16 @@ class WithoutTop:
     def __init__(self) -> None:
         """Begin with none."""
         self._numbers: set[MessageNumber] = set()
+        self._is_every_one = False
 
     def add(self, number: MessageNumber) -> None:
         """Take one. In the next session it may be another message's number: then that one is retrieved, too."""
+        self._is_every_one |= bool(self._numbers - {number})
         self._numbers.add(number)
 
+    def add_all(self) -> None:
+        """Take all: a session that asked for headers broke over its first message, and may have had no room for it."""
+        self._is_every_one = True
+
     def __contains__(self, number: object) -> bool:
-        return len(self._numbers) > 1 or number in self._numbers
+        return self._is_every_one or number in self._numbers

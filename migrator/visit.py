@@ -50,11 +50,13 @@ class Visit:
         self.brought = 0
         self.deleted = 0
         self.carried = 0
+        self.shown = 0
         self.marked = 0
+        self.has_asked_to_delete = False
         self.has_listing = False
         self.has_found_new = False
         self.has_finished = False
-        self.has_tried_suspects = False
+        self.suspects_tried: list[MessageRow] = []
         self.has_left_suspects = False
         self.is_stuck = False
 
@@ -68,7 +70,7 @@ class Visit:
             raise
         finally:
             self._errand.facts = session.facts
-            self.carried, self.marked = session.carried, session.marked
+            self.carried, self.shown, self.marked = session.carried, session.shown, session.marked
 
     def look(self) -> None:
         """Say what a session would do, and hang up."""
@@ -136,6 +138,7 @@ class Visit:
         if self._errand.is_stopped:
             session.abandon()
             return
+        self.has_asked_to_delete = bool(haul.deletable)
         self.deleted = farewell.delete(self._errand, session, haul.deletable)
         self.has_finished = self._has_taken_all and not self._has_put_off
 
@@ -168,10 +171,10 @@ class Visit:
                 taken += 1
                 yield message
         self._has_taken_all = True
-        self.has_tried_suspects = bool(held) and not taken and not self._has_put_off
-        self.has_left_suspects = bool(held) and not self.has_tried_suspects
-        if self.has_tried_suspects:
-            yield from held
+        if not taken and not self._has_put_off:
+            self.suspects_tried = [message.row for message in held[: self._errand.portion.most]]
+        self.has_left_suspects = len(held) > len(self.suspects_tried)
+        yield from held[: len(self.suspects_tried)]
 
     def _in_turn(self, columns: Sequence[Column]) -> Iterator[Wanted]:
         """Yield all messages once, beginning where the last sessions did not begin in vain.

@@ -226,7 +226,7 @@ def _show_view(view: AccountView, screen: Screen) -> None:
         screen.result(f"  {parked} until its password or configuration changes: {plain(view.state.message)}")
     if view.damaged:
         copies = counted(view.damaged, "stored copy is", "stored copies are")
-        screen.result(f"  {screen.styled(copies, Style.BAD)} wrong or gone: run mailferry verify {view.name}")
+        screen.result(f"  {screen.styled(copies, Style.BAD)} damaged: run mailferry verify {view.name}")
     if view.verified_at:
         screen.result(f"  its archive was last verified in full {_ago(view.verified_at)}")
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
 
+from jobs.upkeep import note_completed
 from migrator.archive.query import Calendar, Dated, QueryError, parse
 from migrator.archive.unproven import unproven_line
 from migrator.archive.verify import Check, Damage, Selection, Verdict
@@ -60,7 +61,11 @@ def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, 
         return Verdict(), True
     with closing(ledger), shelves_of(config, ledger) as shelves:
         is_all_known = not unknown_folders(config, accounts, ledger)
-        return Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection), is_all_known
+        verdict = Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
+        if selection == Selection(selection.accounts) and is_all_known:
+            left_out = {name for one in verdict.unreachable for name in one.accounts}
+            note_completed(ledger.notes, set(selection.accounts) - left_out, time.time())
+        return verdict, is_all_known
 
 
 def _teller(screen: Screen) -> Callable[[int, int], None]:

@@ -122,12 +122,9 @@ class ImapDestination:
         """Look at the folder; where its UIDVALIDITY is another one than that of copies, find these again by content."""
         folder = self._folder = self._mailbox.look()
         validity = 0 if folder is None else folder.uid_validity
-        is_kept = self.when_copy_is_gone is WhenCopyIsGone.KEEP
-        if folder is None and is_kept and known.has_copies():
+        self._may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
+        if folder is None and not self._may_create:
             raise self._mailbox.missing()
-        if validity == self._placed_under:
-            return
-        self._may_create = not (is_kept and known.has_copies())
         if next(known.moved(validity), None) is not None:
             with self.exclusive():
                 yield from self._found_again(folder, known)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
+from migrator.ledger.copies import IN_DOUBT
 from migrator.ledger.relearning import Relearning
-from migrator.model import Digest, UniqueId
+from migrator.model import Digest, MessageRow, UniqueId
 
 _CHUNK = 500
 
@@ -36,6 +37,19 @@ class Sighting:
     digest: Digest
     account: str
     unique_id: UniqueId
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """A message at a source of which a person took the copy out of a destination (named by its identity)."""
+
+    row: MessageRow
+    unique_id: UniqueId
+    octets: int
+    digest: Digest
+    destination: str
+    reason: str
+    copied_at: float | None
 
 
 class ArchiveLedger:
@@ -129,6 +143,28 @@ class ArchiveLedger:
                 )
         return found
 
+    def taken_out(self, account: str, identities: Sequence[str]) -> list[TakenOut]:
+        """Return the messages at an account's source of which a copy is gone from one of these destinations."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select m.id, m.unique_id, m.announced, c.digest, t.identity, k.reason, m.copied_at"
+                " from destinations t cross join copies k on k.destination_id = t.id and k.state = 'gone'"
+                f" and {IN_DOUBT.replace('state', 'k.state')} join contents c on c.id = k.content_id"
+                " join messages m on m.content_id = c.id and m.gone_at is null join maildrops d on d.id = m.maildrop_id"
+                " where t.identity in (select value from json_each(?)) and d.account = ? order by m.id",
+                (json.dumps(identities), account),
+            )
+            return [TakenOut(*row) for row in rows]
+
+    def accept_taken_out(self, message: TakenOut, now: float) -> None:
+        """Note that a person accepts that a copy of this message is gone."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "insert into problems (message_id, kind, text, destination, attempts, first_at, last_at, accepted_at)"
+                " values (?1, 'mismatch', ?2, ?3, 1, ?4, ?4, ?4) on conflict do update set accepted_at = ?4",
+                (message.row, message.reason, message.destination, now),
+            )
+
     def accepted(self, digests: Sequence[Digest], accounts: Sequence[str]) -> set[Digest]:
         """Return those of these contents whose messages a person has accepted as they are, in one of these accounts."""
         with self._connection.reading() as sql:
@@ -150,6 +186,12 @@ class ArchiveLedger:
             sql.execute(
                 "update copies set state = case when base_name is null then 'damaged' else 'gone' end, proof = 'none',"
                 " reason = 'the whole archive is gone' where destination_id = ? and state != 'intended'",
+                (destination_id,),
+            )
+            # A Maildir has no volumes, but one record of when it was last looked at.
+            sql.execute(
+                "delete from volumes where destination_id = ?1 and"
+                " (select kind from destinations where id = ?1) = 'maildir'",
                 (destination_id,),
             )
             sql.execute(

@@ -40,7 +40,7 @@ class ScheduleNotes:
             sql.execute("delete from worker_notes where topic = ? and name = ?", (topic, name))
 
     def mismatches(self) -> dict[str, int]:
-        """Count the stored copies that are known to be wrong or gone, by the identity of their destination."""
+        """Count the stored copies that are known to be damaged, by the identity of their destination."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select d.identity, count(*) from copies k join destinations d on d.id = k.destination_id"

@@ -92,4 +92,4 @@ class Standing:
     is_pipelined: bool
     sizes_differ: bool
     is_first: bool
-    """Whether no message came in this session before."""
+    """Whether no message, and no header, came in this session before."""

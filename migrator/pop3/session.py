@@ -50,7 +50,9 @@ class Session:
     without_top: Container[MessageNumber] = ()
     """Messages whose headers are not asked for: the line broke over them before."""
     carried: int = 0
-    """How many messages came in step so far, by RETR or TOP."""
+    """How many messages came in step so far, or were refused."""
+    shown: int = 0
+    """How many headers were asked for so far, and came in step."""
     _start: Stat | None = None
     _listing: Listing | None = None
     _asked: bytearray = field(default_factory=bytearray)  # by number: whether RETR or TOP was said
@@ -95,9 +97,8 @@ class Session:
     def retrieve(self, wanted: Iterator[Wanted], budget: Budget, spool: Callable[[], Spool]) -> Iterator[RetrieveEvent]:
         """Retrieve messages; see ``migrator.pop3.retrieve`` for what is yielded and what it proves."""
         self._know_start()
-        standing = Standing(
-            self._is_expected, self._note_asked, self.is_pipelined, self.facts.sizes_differ, is_first=not self.carried
-        )
+        is_first = not (self.carried or self.shown)
+        standing = Standing(self._is_expected, self._note_asked, self.is_pipelined, self.facts.sizes_differ, is_first)
         retrieval = Retrieval(self._line, wanted, budget, spool, standing)
         try:
             with self._talking():
@@ -126,7 +127,7 @@ class Session:
             answers = self._headers(asked)
             if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers.values()):
                 raise FerryError(Kind.REFUSED, "the server has no TOP", scope=Scope.SESSION)
-            self.carried += len(asked)
+            self.shown += len(asked)
             yield from ((number, answers.get(number) or _not_asked(number)) for number in block)
             size = WINDOW_COMMANDS if self.is_pipelined else _FIRST_BLOCK
 
@@ -144,7 +145,7 @@ class Session:
         except FerryError as error:
             if isinstance(error, WholeBodyError):
                 self.facts = replace(self.facts, no_top=True)
-            raise self._blamed(error, Verb.TOP, numbers[-1:], is_first=not self.carried + len(answers)) from error
+            raise self._blamed(error, Verb.TOP, numbers[-1:], is_first=not self.shown + len(answers)) from error
         return answers
 
     def delete(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, FerryError | None]]:
@@ -316,7 +317,8 @@ class Session:
         line = self._line
         is_mute = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not line.protocol.is_reply_begun
         is_oddity = isinstance(error, OutOfStepError) or (is_mute and not line.has_proven_pipelining)
-        if line.has_pipelined and is_oddity:
+        is_at_dele = self._has_marked and self.carried > 0  # what was sent ahead before came as it should
+        if line.has_pipelined and is_oddity and not is_at_dele:
             self.facts = replace(self.facts, lock_step=True)
 
 

@@ -192,7 +192,8 @@ def _append(ask: Ask, tag: bytes, words: Words) -> Reply:
     if stored is None:
         return _said(tag, b"NO [TRYCREATE] there is no such folder")
     validity, uids = stored
-    code = b" [APPENDUID %d %d:%d]" % (validity, uids[0], uids[-1]) if "UIDPLUS" in ask.capabilities else b""
+    uid_set = b"%d" % uids[0] + (b":%d" % uids[-1] if uids[1:] else b"")
+    code = b" [APPENDUID %d %b]" % (validity, uid_set) if "UIDPLUS" in ask.capabilities else b""
     return _said(tag, b"OK" + code + b" stored")
 
 

@@ -17,6 +17,7 @@ from migrator.report import AccountReport, Status
 from tests.rig import Rig, deleting, keeping
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (
+    Answers,
     AtMessages,
     ChangingUniqueIds,
     DropAfterBytes,
@@ -92,10 +93,10 @@ def test_what_is_known_is_deleted_in_portions_where_the_line_carries_no_more(tmp
 @pytest.mark.parametrize("at", ["DELE", "TOP"])
 def test_what_is_proven_by_headers_is_deleted_in_portions_too(tmp_path: Path, at: str) -> None:
     mail = letters(40)
-    with Pop3Server(Maildrop(mail)) as server:
+    with Pop3Server(Maildrop(mail), allows_top_proof=True) as server:
         Rig(tmp_path, server).migrate()
         maildrop = server.maildrop
-    with Pop3Server(maildrop, faults=[SessionEnds(7, at=at)]) as server:
+    with Pop3Server(maildrop, faults=[SessionEnds(7, at=at)], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server, policy=BY_HEADERS)
         report = rig.migrate()
         assert (report.status, report.deleted, maildrop.left()) == (Status.OK, len(mail), [])
@@ -159,11 +160,11 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
     mail = letters(5)
     mail[2] = letters(1, 10_000_000)[0].replace(b"<1@", b"<3@")
     maildrop = Maildrop(mail)
-    with Pop3Server(maildrop) as server:
+    with Pop3Server(maildrop, allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
         assert rig.migrate().copied == 5
     maildrop.add(b"Subject: new\r\n\r\nnew\r\n")
-    with Pop3Server(maildrop, faults=[ids, AtMessages("TOP", keys, fault)]) as server:
+    with Pop3Server(maildrop, faults=[ids, AtMessages("TOP", keys, fault)], allows_top_proof=True) as server:
         rig.server, rig.timeout = server, 1.0
         dry = rig.migrate(is_dry=True)
         assert (dry.status, dry.problems) == (Status.OK, [])
@@ -176,7 +177,7 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
 def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: Path, fault: Fault) -> None:
     mail = letters(5)
     mail[2] = letters(1, 200_000)[0].replace(b"<1@", b"<3@")
-    with Pop3Server(Maildrop(mail), faults=[AtMessages("TOP", [3], fault)]) as server:
+    with Pop3Server(Maildrop(mail), faults=[AtMessages("TOP", [3], fault)], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server, timeout=1.0)
         rig.migrate()
         rig.policy = BY_HEADERS
@@ -185,7 +186,7 @@ def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: P
 
 
 def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_run(tmp_path: Path) -> None:
-    with Pop3Server(Maildrop(letters(5, 10_000)), faults=[TopGivesAll()]) as server:
+    with Pop3Server(Maildrop(letters(5, 10_000)), faults=[TopGivesAll()], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
         rig.policy = replace(BY_HEADERS, limit=None)
@@ -197,6 +198,37 @@ def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_
         rig.policy = BY_HEADERS
         assert rig.migrate().deleted == 1
         assert server.counts()["TOP"] == asked
+
+
+def test_a_message_that_breaks_the_line_is_named_although_headers_are_asked_for_before_it(tmp_path: Path) -> None:
+    maildrop = Maildrop(letters(9))
+    with Pop3Server(
+        maildrop, faults=[AtMessages("RETR", [9], DropInside("RETR", after=40))], allows_top_proof=True
+    ) as server:
+        rig = Rig(tmp_path, server)
+        rig.migrate()
+        rig.policy = replace(BY_HEADERS, limit=None)
+        maildrop.add(letters(10)[9])
+        report = rig.migrate()
+        assert (report.status, report.failed, report.deleted) == (Status.PARTIAL, 1, 9)
+        assert {problem.unique_id for problem in report.problems} == {b"uid-00000009"}
+        assert server.counts()["TOP"] > 0
+
+
+def test_an_odd_reply_to_dele_says_nothing_of_pipelining(tmp_path: Path) -> None:
+    faults = [AtMessages("DELE", [2], Answers("DELE", words=""))]
+    with Pop3Server(Maildrop(letters(5)), faults=faults) as server:
+        rig = deleting(Rig(tmp_path, server))
+        rig.migrate()
+        with closing(Ledger.open(rig.state)) as ledger:
+            assert not ledger.server_facts("127.0.0.1", server.port)["session"]["lock_step"]
+
+
+@pytest.mark.parametrize("carries", [8, 9, 10, 11, 13])
+def test_a_line_that_breaks_after_so_many_replies_of_any_kind_deletes_all(tmp_path: Path, carries: int) -> None:
+    with Pop3Server(Maildrop(letters(12)), faults=[SessionEnds(carries, at="RETR DELE STAT")]) as server:
+        report = deleting(Rig(tmp_path, server)).migrate()
+        assert (report.status, report.copied, report.deleted) == (Status.OK, 12, 12)
 
 
 def deletes_all_but(report: AccountReport, key: int) -> bool:

@@ -54,7 +54,7 @@ def test_what_comes_is_cleared_but_for_its_deletion() -> None:
     suspects.came(OTHER)
     assert ROW not in suspects
     assert OTHER in suspects
-    suspects.clear()
+    suspects.clear([ROW, OTHER])
     assert not suspects.are_left
 
 
@@ -68,6 +68,13 @@ def test_a_dele_that_breaks_the_line_has_a_cure() -> None:
 def test_two_messages_whose_top_breaks_the_line_are_enough_to_ask_no_more() -> None:
     without = WithoutTop()
     without.add(MessageNumber(3))
+    without.add(MessageNumber(3))
     assert [number for number in range(1, 6) if number in without] == [3]
     without.add(MessageNumber(5))
     assert all(number in without for number in range(1, 6))
+
+
+def test_all_headers_may_be_forgone_at_once() -> None:
+    without = WithoutTop()
+    without.add_all()
+    assert MessageNumber(1) in without

@@ -85,7 +85,7 @@ class DropAfterBytes(Fault):
 
 
 class SessionEnds(Fault):
-    """Ends every session after so many commands of one kind: at the next it hangs up, or falls silent.
+    """Ends every session after so many commands of some kinds: at the next it hangs up, or falls silent.
 
     With ``at_once`` it hangs up right behind the reply to the last of them.
     """
@@ -94,14 +94,14 @@ class SessionEnds(Fault):
         self, after: int, *, at: str = "RETR", silently: bool = False, at_once: bool = False, how: Ending = "close"
     ) -> None:
         self._after = after
-        self._at = at
+        self._at = at.split()
         self._silently = silently
         self._at_once = at_once
         self._how = how
         self._sent: Counter[int] = Counter()
 
     def instead(self, session: Session, command: Command) -> Wire | None:
-        if command.verb != self._at:
+        if command.verb not in self._at:
             return None
         self._sent[session.number] += 1
         if self._sent[session.number] <= self._after:
@@ -109,7 +109,7 @@ class SessionEnds(Fault):
         return _stall(session) if self._silently else _hang_up(self._how)
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
-        is_last = command.verb == self._at and self._sent[session.number] == self._after
+        is_last = command.verb in self._at and self._sent[session.number] == self._after
         return chain(wire, _hang_up(self._how)) if self._at_once and is_last else wire
 
 

@@ -223,6 +223,23 @@ def test_since_leaves_out_what_was_archived_before(office: Office, capsys: pytes
     assert verified(office, capsys, "--since", "2124-01-01")[1]["checked"] == 0
 
 
+def test_a_verification_of_everything_leaves_its_date_and_a_part_does_not(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.bring([mail("one")])
+
+    def last() -> object:
+        capsys.readouterr()
+        assert office.call("status", "--json") == 0
+        accounts = document(capsys.readouterr().out)["accounts"]
+        assert isinstance(accounts, list)
+        return accounts[0]["last_full_verification"]
+
+    assert (office.call("verify", "--sample", "50%"), last()) == (0, None)
+    assert office.call("verify") == 0
+    assert last() is not None
+
+
 @pytest.mark.parametrize("wrong", [["--sample", "x"], ["--sample", "0%"], ["--sample", "101%"], ["--since", "soon"]])
 def test_a_selection_that_makes_no_sense_is_wrong_usage(office: Office, wrong: list[str]) -> None:
     assert office.call("verify", *wrong) == 2
