@@ -79,7 +79,7 @@ def test_what_one_folder_gave_another_is_deleted_only_once_the_source_was_read(t
 
 def test_a_destination_that_is_taken_out_after_it_failed_breaks_no_later_run(tmp_path: Path, shelf: Shelf) -> None:
     broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
-    with Pop3Server(Maildrop(LETTERS)) as server:
+    with Pop3Server(Maildrop(LETTERS), allows_top_proof=True) as server:
         policy = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
         rig = rig_of(tmp_path, server, shelf, broken)
         rig.policy = policy

@@ -93,10 +93,10 @@ def test_what_is_known_is_deleted_in_portions_where_the_line_carries_no_more(tmp
 @pytest.mark.parametrize("at", ["DELE", "TOP"])
 def test_what_is_proven_by_headers_is_deleted_in_portions_too(tmp_path: Path, at: str) -> None:
     mail = letters(40)
-    with Pop3Server(Maildrop(mail)) as server:
+    with Pop3Server(Maildrop(mail), allows_top_proof=True) as server:
         Rig(tmp_path, server).migrate()
         maildrop = server.maildrop
-    with Pop3Server(maildrop, faults=[SessionEnds(7, at=at)]) as server:
+    with Pop3Server(maildrop, faults=[SessionEnds(7, at=at)], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server, policy=BY_HEADERS)
         report = rig.migrate()
         assert (report.status, report.deleted, maildrop.left()) == (Status.OK, len(mail), [])
@@ -177,7 +177,7 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
 def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: Path, fault: Fault) -> None:
     mail = letters(5)
     mail[2] = letters(1, 200_000)[0].replace(b"<1@", b"<3@")
-    with Pop3Server(Maildrop(mail), faults=[AtMessages("TOP", [3], fault)]) as server:
+    with Pop3Server(Maildrop(mail), faults=[AtMessages("TOP", [3], fault)], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server, timeout=1.0)
         rig.migrate()
         rig.policy = BY_HEADERS
@@ -186,7 +186,7 @@ def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: P
 
 
 def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_run(tmp_path: Path) -> None:
-    with Pop3Server(Maildrop(letters(5, 10_000)), faults=[TopGivesAll()]) as server:
+    with Pop3Server(Maildrop(letters(5, 10_000)), faults=[TopGivesAll()], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
         rig.policy = replace(BY_HEADERS, limit=None)
@@ -202,7 +202,9 @@ def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_
 
 def test_a_message_that_breaks_the_line_is_named_although_headers_are_asked_for_before_it(tmp_path: Path) -> None:
     maildrop = Maildrop(letters(9))
-    with Pop3Server(maildrop, faults=[AtMessages("RETR", [9], DropInside("RETR", after=40))]) as server:
+    with Pop3Server(
+        maildrop, faults=[AtMessages("RETR", [9], DropInside("RETR", after=40))], allows_top_proof=True
+    ) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
         rig.policy = replace(BY_HEADERS, limit=None)
