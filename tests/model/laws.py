@@ -284,6 +284,8 @@ class Laws:
 
     def _held(self, place: Place) -> set[bytes]:
         forgotten = self.memory.forgotten.get(place.name, set())
+        if place.is_away:
+            forgotten = {same(one) for one in place.messages()} - self.memory.known_in.get(place.name, set())
         by_words = {same(one): one for one in self._world.post.sent}
         return {by_words[key] for one in place.messages() if (key := same(one)) in by_words and key not in forgotten}
 
