@@ -21,6 +21,7 @@ from migrator.words import counted, size, span
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"}
 )
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 SOON_FULL = 30 * 86400.0
 BUILT_AFTER = 1_735_689_600.0
 """2025: a clock that shows an earlier time was never set."""
@@ -74,6 +75,8 @@ class Patient:
     newest_run: float = 0.0
     health: Health | None = None
     mounts: str = ""
+    read_from_memory: Sequence[Path] = ()
+    """Archive folders of which a read-back does not come from the device."""
 
 
 Check = Callable[[Patient], Iterator[Finding]]
@@ -141,6 +144,14 @@ def file_system_of(folder: Path, mounts: str) -> str:
             if Path(point) in (folder, *folder.parents) and len(point) >= len(best):
                 best, kind = point, words[2]
     return kind
+
+
+def _read_back(patient: Patient) -> Iterator[Finding]:
+    for folder in patient.read_from_memory:
+        kind = file_system_of(folder, patient.mounts) or "of unknown type"
+        what = f"its file system ({kind}) reads back from memory: copies are proven, but not what a disk has of them"
+        cure = "to have the disk itself proven, keep the archive on a local file system"
+        yield Finding(Rank.HINT, f"file system of {folder}", what, cure)
 
 
 def _clock(patient: Patient) -> Iterator[Finding]:
@@ -249,6 +260,7 @@ CHECKS: tuple[Check, ...] = (
     _ends,
     _permissions,
     _file_system,
+    _read_back,
     _clock,
     _worker,
     _notifications,

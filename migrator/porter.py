@@ -22,8 +22,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from migrator.destinations.files import PIECE, Device, write_all
+from migrator.destinations.files import Device, write_all
 from migrator.destinations.line_ends import pieces_of_lines
+from migrator.destinations.read_back import PIECE
 from migrator.errors import FerryError
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger

@@ -17,6 +17,7 @@ from migrator.locks import account_lock
 from migrator.pop3.protocol import BrokenAtError, Verb
 from migrator.report import AccountReport, Problem
 from migrator.rounds import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
+from migrator.spool import make_spool
 from migrator.transfer import Carrier
 from migrator.visit import Visit
 
@@ -71,7 +72,7 @@ class Rounds:
 
     def work(self) -> None:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
-        self._errand.spool_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_spool(self._errand.spool_dir)
         self._errand.look_at_the_clock()
         with ExitStack() as stack:
             for place, carrier in enumerate(self._errand.carriers):

@@ -9,7 +9,8 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from migrator.destinations.files import PIECE
+from migrator.destinations.files import storage_error
+from migrator.destinations.read_back import PIECE
 from migrator.errors import FerryError, Kind
 from migrator.model import LinedBody
 
@@ -45,6 +46,12 @@ class OctetBudget:
             self._taken -= octets
 
 
+def make_spool(folder: Path) -> None:
+    """Create the folder of the spool if need be; raises what ``storage_error`` gives."""
+    with _disk_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 class SpoolFile(LinedBody):
     """A large message, written piece by piece into a nameless file, which is gone when nobody holds it any more.
 
@@ -55,10 +62,9 @@ class SpoolFile(LinedBody):
         """Open a file in ``folder``, on whose disk the message must fit; raises ``disk-full``."""
         self._folder = folder
         self._octets = 0
-        with _disk_errors(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-                self._handle = os.dup(file.fileno())
+        make_spool(folder)
+        with _disk_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            self._handle = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._handle)
 
     def write(self, lines: bytes) -> None:
@@ -81,13 +87,17 @@ class SpoolFile(LinedBody):
     def lines(self) -> Iterator[bytes]:
         """Yield what was written; several readers do not disturb one another."""
         position = 0
-        while chunk := os.pread(self._handle, PIECE, position):
+        while chunk := self._read(position):
             yield chunk
             position += len(chunk)
 
+    def _read(self, position: int) -> bytes:
+        with _disk_errors(self._folder):
+            return os.pread(self._handle, PIECE, position)
+
 
 class _disk_errors:  # noqa: N801  # reads as the statement it is
-    """Turn failures to write the spool into ours."""
+    """Turn failures of the spool's disk into ours."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -98,9 +108,8 @@ class _disk_errors:  # noqa: N801  # reads as the statement it is
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Map an OSError."""
         if isinstance(error, OSError):
-            raise FerryError(
-                Kind.DISK_FULL, f"cannot write to {self._folder}: {error.strerror}", cure="make room on that disk"
-            ) from error
+            told = storage_error(error, f"keeping a message in {self._folder} for the moment")
+            raise FerryError(Kind.DISK_FULL, told.message, cure=told.cure) from error
 
 
 class RowSet:

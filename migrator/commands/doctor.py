@@ -13,6 +13,7 @@ from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.check import looked_at
 from migrator.commands.opening import configuration, existing_ledger
 from migrator.errors import FerryError
+from migrator.moves import folders_of
 from migrator.screen import Screen, Style
 from migrator.words import counted, plain
 
@@ -43,7 +44,14 @@ def run(arguments: Namespace, screen: Screen) -> int:
 def _patient(config: Config) -> Patient:
     from jobs.doctor import Patient
 
-    bare = Patient(config, time.time(), ends=list(_ends(config)), mounts=_mounts())
+    mounts = _mounts()
+    bare = Patient(
+        config,
+        time.time(),
+        ends=list(_ends(config)),
+        mounts=mounts,
+        read_from_memory=[folder for folder in folders_of(config).values() if _is_read_from_memory(folder, mounts)],
+    )
     try:
         ledger = existing_ledger(config)
     except FerryError as error:
@@ -81,6 +89,20 @@ def _ends(config: Config) -> Iterator[EndSeen]:
             is_source = end is checked.source
             problem = f"[{end.error.kind}] {end.error}" if end.error else ""
             yield EndSeen(checked.name, end.label, end.facts, problem, end.error.cure if end.error else "", is_source)
+
+
+def _is_read_from_memory(folder: Path, mounts: str) -> bool:
+    """Measure with one file of an archive where its file system does not say it all; without any, say no."""
+    from jobs.doctor import IN_MEMORY, file_system_of
+    from migrator.destinations.read_back import ReadFrom, where_read_from
+
+    if file_system_of(folder, mounts) in IN_MEMORY:
+        return True
+    files = (path for name in ("", "new", "cur") for path in (folder / name).glob("*") if path.is_file())
+    with suppress(OSError):
+        sample = next((path for path in files if path.stat().st_size), None)
+        return sample is not None and where_read_from(sample) is ReadFrom.MEMORY
+    return False
 
 
 def _mounts() -> str:

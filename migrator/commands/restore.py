@@ -15,7 +15,7 @@ from migrator.commands import DONE, NOT_ALL_DONE
 from migrator.commands.opening import configuration, existing_ledger, tell_unknown_folders
 from migrator.commands.search import every
 from migrator.commands.selecting import wanted_by
-from migrator.config import Destination, ImapDestination, MboxDestination
+from migrator.config import Destination, ImapDestination, MaildirDestination, MboxDestination
 from migrator.ends import destination_of
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.policy import WhenCopyIsGone
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Config
+    from migrator.destinations import Destination as Place
     from migrator.ledger import Ledger
     from migrator.model import Message
     from migrator.screen import Screen
@@ -82,7 +83,7 @@ class _Folders:
 
     def __init__(self, target: Destination, config: Config, ledger: Ledger) -> None:
         self._target = target
-        self._state_dir = config.state_dir
+        self._config = config
         self._ledger = ledger
         self._open: dict[str, tuple[Carrier, Everywhere]] = {}
         self._unreachable: FerryError | None = None
@@ -107,10 +108,17 @@ class _Folders:
 
     def _opened(self, name: str) -> tuple[Carrier, Everywhere]:
         place = _below(self._target, name).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
-        destination = destination_of(place, self._state_dir)
+        destination = destination_of(place, self._config.state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
+        if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
+            self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made anew
         carrier = Carrier(destination, copies, clock=time.time)
         return carrier, Everywhere([carrier])
+
+    def _is_configured(self, destination: Place) -> bool:
+        """Say whether mail is archived here as well; then a folder that is away is an error as it is for a run."""
+        places = (place for account in self._config.accounts for place in account.destinations)
+        return any(destination_of(place, self._config.state_dir).identity == destination.identity for place in places)
 
     def close(self) -> None:
         """Let go of every folder."""

@@ -1,8 +1,8 @@
 """Files that survive a power cut, are private whatever the umask, and are locked against other writers.
 
 Owns what mbox and maildir share at the file system: creation of folders and files, fsync of them and of the folders
-that name them, kernel locks with a bounded wait, dropping the page cache before a read-back, and the words for what
-can go wrong there. Refuses to know anything about mail.
+that name them, kernel locks with a bounded wait, and the words for what can go wrong there. Refuses to know anything
+about mail.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from migrator.destinations.read_back import PIECE
 from migrator.errors import Advice, AwayError, FerryError, Kind
 
 Step = Callable[[str], None]
@@ -27,11 +28,6 @@ Step = Callable[[str], None]
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LOCKS_HERE = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _ONE_KIND_OF_LOCK = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p"})
-
-
-PIECE = 120 * 1024
-"""How many bytes to read or write at once: less than what malloc takes from the system anew each time (128 KiB in
-glibc), at the price of a page fault for every four kilobytes."""
 
 
 def no_step(_name: str) -> None:
@@ -173,39 +169,6 @@ def write_all(handle: int, content: bytes, device: Device) -> None:
     rest = memoryview(content)[written:]
     while rest:
         rest = rest[device.write(handle, rest) :]
-
-
-def read_range(handle: int, offset: int, size: int) -> bytes:
-    """Read from a place without moving there; fewer bytes than asked for only where the file ends."""
-    data = os.pread(handle, size, offset)
-    if len(data) == size or not data:
-        return data
-    pieces = [data]
-    have = len(data)
-    while have < size and (data := os.pread(handle, size - have, offset + have)):
-        pieces.append(data)
-        have += len(data)
-    return b"".join(pieces)
-
-
-def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of at most ``PIECE``; ends early where the file does."""
-    while begin < end and (piece := read_range(handle, begin, min(PIECE, end - begin))):
-        yield piece
-        begin += len(piece)
-
-
-def drop_cache(handle: int) -> None:
-    """Make the next reads of a file come from the device, where the system allows it. What is not synced stays.
-
-    The whole file's: of a part, Linux drops only the large folios that lie in it altogether, which may be none.
-    """
-    if not hasattr(os, "posix_fadvise"):
-        return
-    try:
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-    except OSError:
-        return  # advice that a file system does not take costs nothing but the cache's being asked
 
 
 def stamp_of(status: os.stat_result) -> str:

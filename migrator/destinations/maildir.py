@@ -35,7 +35,6 @@ from migrator.destinations import (
     VolumeState,
 )
 from migrator.destinations.files import (
-    PIECE,
     Device,
     Patience,
     Step,
@@ -52,6 +51,7 @@ from migrator.destinations.files import (
 )
 from migrator.destinations.line_ends import lines_of, pieces_of_lines
 from migrator.destinations.maildir_reading import MessageFiles, found_in, message_files
+from migrator.destinations.read_back import PIECE
 from migrator.errors import FerryError
 from migrator.model import Body, Locator, MaildirLocator, Message, Proof
 from migrator.policy import WhenCopyIsGone

@@ -9,18 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from migrator.destinations import Found
-from migrator.destinations.files import (
-    PIECE,
-    Device,
-    away_error,
-    drop_cache,
-    pieces_of,
-    read_range,
-    storage_error,
-)
+from migrator.destinations.files import Device, away_error, storage_error
 from migrator.destinations.identify import found_in_pieces
 from migrator.destinations.line_ends import StoredBody
 from migrator.destinations.maildir_names import base_of
+from migrator.destinations.read_back import PIECE, drop_cache, open_to_read_back, pieces_of, read_range
 from migrator.errors import FerryError, GoneError
 from migrator.model import Body, LinesBody, Locator, MaildirLocator
 
@@ -110,7 +103,7 @@ class MessageFiles:
 
 def _open(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return open_to_read_back(path, os.O_NOFOLLOW)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -118,7 +111,6 @@ def _open(path: Path) -> int | None:
 def _body(handle: int, doing: str) -> Body | FerryError:
     try:
         size = os.fstat(handle).st_size
-        drop_cache(handle)
         if size > PIECE:
             return StoredBody(partial(_lines, handle, size, doing))
         return LinesBody(read_range(handle, 0, size))
@@ -140,6 +132,7 @@ def found_in(path: Path, device: Device) -> Found | None:
         return None
     try:
         device.fsync(handle)
+        drop_cache(handle)
         body = _body(handle, f"reading {path}")
         if isinstance(body, FerryError):
             raise body

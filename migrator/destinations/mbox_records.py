@@ -15,18 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from migrator.destinations import mboxrd
-from migrator.destinations.files import (
-    PIECE,
-    Device,
-    Step,
-    away_error,
-    drop_cache,
-    pieces_of,
-    read_range,
-    storage_error,
-    write_all,
-)
+from migrator.destinations.files import Device, Step, away_error, storage_error, write_all
 from migrator.destinations.line_ends import StoredBody, lines_of, pieces_of_lines
+from migrator.destinations.read_back import PIECE, open_to_read_back, pieces_of, read_range
 from migrator.destinations.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.model import Body, LinesBody, Locator, MboxLocator, Message
@@ -115,11 +106,9 @@ class RecordReader:
         try:
             if regular_file(path) is None:
                 return self._missing(path)
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return open_to_read_back(path)
         except OSError as error:
             return storage_error(error, f"opening the volume {path}")
-        drop_cache(handle)
-        return handle
 
     def _missing(self, path: Path) -> FerryError:
         if not holds_volumes(self._folder):

@@ -41,10 +41,7 @@ from migrator.destinations.files import (
     Patience,
     Step,
     create_file,
-    drop_cache,
     make_folder,
-    pieces_of,
-    read_range,
     stamp_of,
     storage_error,
     sync_folder,
@@ -52,6 +49,7 @@ from migrator.destinations.files import (
 )
 from migrator.destinations.identify import found_at, found_in_pieces
 from migrator.destinations.mboxrd import Span
+from migrator.destinations.read_back import drop_cache, pieces_of, read_range
 from migrator.destinations.volumes import (
     Distrusted,
     OpenVolume,

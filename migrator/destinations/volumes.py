@@ -24,11 +24,11 @@ from migrator.destinations.files import (
     is_regular_file,
     lock_volume,
     make_folder,
-    read_range,
     stamp_of,
     storage_error,
     sync_folder,
 )
+from migrator.destinations.read_back import read_range
 
 TAIL = 4096
 """How many bytes before a volume's end its tail digest covers."""

@@ -188,6 +188,12 @@ class ArchiveLedger:
                 " reason = 'the whole archive is gone' where destination_id = ? and state != 'intended'",
                 (destination_id,),
             )
+            # A Maildir has no volumes, but one record of when it was last looked at.
+            sql.execute(
+                "delete from volumes where destination_id = ?1 and"
+                " (select kind from destinations where id = ?1) = 'maildir'",
+                (destination_id,),
+            )
             sql.execute(
                 "update volumes set state = 'changed', problem = name || ' is missing', changed_stamp = ?"
                 " where destination_id = ?",

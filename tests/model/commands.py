@@ -28,7 +28,7 @@ def run(world: World, n: int, m: int) -> None:
 
 @step(6)
 def killed_run(world: World, n: int, m: int) -> None:
-    world.migrate("none", "none", dies_at=1 + (n * 31 + m * 7) % 1100)
+    world.migrate("none", "none", dies_at=1 + (n * 31 + m * 7) % 2500)
 
 
 def _moment(n: int) -> int:

@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from tests.model.places import FolderPlace, ImapPlace, MaildirPlace, same, short
-from tests.model.source import SCHEMES
+from tests.model.source import FAULTS, SCHEMES
 from tests.model.steps import step
 from tests.servers.mailboxes import unaltered, without_bare_returns
 
@@ -27,26 +27,45 @@ LEAVE = ("true", "false", "false", '"2 days"')
 @step(24)
 def deliver(world: World, n: int, m: int) -> None:
     kind = ("new", "new", "new", "twin", "again", "bare", "odd")[n % 7]
-    world.say(f"source: {kind} arrives: {short(world.post.deliver(kind, m))}")
+    user = "bob" if world.settings.has_bob and n % 3 == 0 else "alice"
+    content = world.post.deliver(kind, m, user)
+    world.say(f"source: {kind} arrives: {short(content)}" + (" for bob" if user == "bob" else ""))
+
+
+@step(1)
+def deliver_many(world: World, n: int, _: int) -> None:
+    first = short(world.post.deliver("new", 0))
+    last = [short(world.post.deliver(("new", "odd")[number % 2], number)) for number in range(5 + n % 20)][-1]
+    world.say(f"source: {first} to {last} arrive")
 
 
 @step(3)
 def reuse(world: World, n: int, m: int) -> None:
-    if stored := world.post.maildrop.stored():
-        message = stored[n % len(stored)]
-        other = world.post.reuse(message, is_twin=m % 2 == 0)
+    if stored := world.post.stored():
+        maildrop, message = stored[n % len(stored)]
+        other = world.post.reuse(maildrop, message, is_twin=m % 2 == 0)
+        how = " and the same header" if m % 2 == 0 else ""
         world.say(
-            f"source: {short(message.content)} goes, {short(other)} comes under its unique-id with as many octets"
-            + (" and the same header" if m % 2 == 0 else "")
+            f"source: {short(message.content)} goes, {short(other)} comes under its unique-id with as many octets{how}"
         )
 
 
 @step(3)
 def remove(world: World, n: int, _: int) -> None:
-    if stored := world.post.maildrop.stored():
-        message = stored[n % len(stored)]
-        world.post.maildrop.remove(message)
+    if stored := world.post.stored():
+        maildrop, message = stored[n % len(stored)]
+        maildrop.remove(message)
         world.say(f"source: another client removes {short(message.content)}")
+
+
+@step(2)
+def go_bad(world: World, n: int, m: int) -> None:
+    """Be bad in one way, in every run from now on."""
+    name = list(FAULTS)[n % len(FAULTS)]
+    world.always = FAULTS[name](m % 9)
+    if name == "wrong sizes":
+        world.laws.memory.may_report |= {"short", "changed"}
+    world.say(f"source: from now on: {name} ({m % 9})")
 
 
 @step(3)
@@ -111,6 +130,7 @@ def put_back(world: World, n: int, _: int) -> None:
 def delete(world: World, n: int, _: int) -> None:
     place = world.place(n)
     if not place.is_away:
+        world.laws.is_deleted(place)
         place.delete_all()
         world.say(f"person: everything in {place.name} is deleted")
 
@@ -244,6 +264,28 @@ def source_host(world: World, n: int, _: int) -> None:
     world.say(f"config: the source's host is {world.settings.source_host}")
 
 
+@step(2)
+def second_account(world: World, _: int, __: int) -> None:
+    world.settings.has_bob = not world.settings.has_bob
+    world.say(
+        f"config: the account bob, with the same destinations, is {'added' if world.settings.has_bob else 'taken out'}"
+    )
+
+
+@step(3)
+def when_copy_is_gone(world: World, n: int, _: int) -> None:
+    world.settings.gone = ("keep", "restore", "accept")[n % 3]
+    world.say(f'config: when_copy_is_gone = "{world.settings.gone}"')
+
+
+@step(2)
+def relocate(world: World, n: int, _: int) -> None:
+    """Move a folder of files, or rename a folder of the IMAP server, and say so in the configuration."""
+    place = world.place(n)
+    if not place.is_away and (name := place.relocate()):
+        world.say(f"person: {place.name} is moved to {name}, and the configuration says so")
+
+
 # The clock.
 
 
@@ -256,5 +298,5 @@ def days(world: World, n: int, _: int) -> None:
 @step(1)
 def leap(world: World, n: int, _: int) -> None:
     world.now += (365 * DAY, -365 * DAY, -3 * DAY)[n % 3]
-    world.is_jumpy = True
+    world.laws.memory.has_leapt |= n % 3 == 0
     world.say("clock: " + ("a year ahead at once", "a year back", "three days back")[n % 3])

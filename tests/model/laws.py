@@ -21,6 +21,9 @@ taken the place of another under the same unique-id and octets (docs/promises.md
 *Told.* ``verify`` and ``rebuild-ledger`` end with 0 only if no message is missing in a folder of files which a run that
 was ok has known there (until one of them, or ``repair``, has told that it is missing).
 
+*Left out.* What a person took out of a mailbox or Maildir is not stored there again where ``when_copy_is_gone = "keep"``.
+*Clock.* The first run after a leap of the clock deletes nothing by its age.
+
 *Numbers.* The JSON adds up. *Sound.* No traceback, no ``internal``, no exit code that the contract does not know.
 
 *Calm.* When all is up and there, three runs (and, where the history gave cause, ``repair``) end with ok or with
@@ -53,9 +56,8 @@ class BrokenLawError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A migrate that is to be judged: whether anything was made to go wrong in it, and what."""
+    """A migrate that is to be judged, and what was wrong with the source in it."""
 
-    is_calm: bool
     fault: str
 
 
@@ -72,7 +74,7 @@ class Memory:
     """What has to be remembered to judge: ``may_report`` grows with what the history gives cause for.
 
     ``foreign`` is other people's mail; ``forgotten`` what stood in IMAP folders when the ledger went that knew it;
-    ``accepted`` what a person left as it is; ``known_in`` what the ledger knows of a place; ``met`` every content that a session was shown under a unique-id and octets. ``is_ignorant`` while no run has ended
+    ``accepted`` what a person left as it is; ``known_in`` what the ledger knows of a place; ``gone_whole`` places deleted as a whole since; ``met`` every content that a session was shown under a unique-id and octets. ``is_ignorant`` while no run has ended
     since the ledger was lost or became an older one.
     """
 
@@ -80,6 +82,8 @@ class Memory:
     foreign: set[bytes] = field(default_factory=set)
     accepted: set[bytes] = field(default_factory=set)
     known_in: dict[str, set[bytes]] = field(default_factory=dict)
+    gone_whole: set[str] = field(default_factory=set)
+    has_leapt: bool = False
     is_ignorant: bool = True
     forgotten: dict[str, set[bytes]] = field(default_factory=dict)
     met: dict[tuple[bytes, int], set[bytes]] = field(default_factory=dict)
@@ -104,6 +108,7 @@ class Laws:
         """
         self.memory.is_ignorant = True
         self.memory.known_in.clear()
+        self.memory.gone_whole.clear()
         self.what_stands_passes()
         for place in self._world.places.values():
             if isinstance(place, ImapPlace):
@@ -124,13 +129,16 @@ class Laws:
         self._once(before, after)
         self._known(before, after, is_killed=played.was_killed)
         self._deleted(before)
+        if run is not None:
+            self._at_its_time(before)
+            self._left_out(before, after)
         for place in self._world.places.values():
             place.taken -= {same(one) for one in place.messages()}
         if run is not None and not played.was_killed:
             self.memory.is_ignorant = False
-            account = self._numbers(played)
-            if account is not None and (account["status"] == "ok") != (played.code == 0):
-                raise BrokenLawError("ok", f"status {account['status']} with exit code {played.code}")
+            statuses = self._numbers(played)
+            if statuses and all(status == "ok" for status in statuses) != (played.code == 0):
+                raise BrokenLawError("ok", f"status {statuses} with exit code {played.code}")
             if played.code == 0:
                 self._ok(run)
                 self.memory.known_in |= {p.name: {same(one) for one in p.messages()} for p in self._world.configured}
@@ -176,10 +184,40 @@ class Laws:
             if removal.content in self.memory.accepted:
                 continue
             for place in self._world.configured:
-                if not self._stands(place, removal.content) and not self._looked_the_same(removal, place):
+                is_accepted = self._world.settings.gone == "accept" and same(removal.content) in place.taken
+                looked_so = self._looked_the_same(removal, place)
+                if not self._stands(place, removal.content) and not is_accepted and not looked_so:
                     raise BrokenLawError(
                         "deleted", f"{_words([removal.content])} was deleted at the source and is not in {place.name}"
                     )
+
+    def _at_its_time(self, before: Look) -> None:
+        """See that no age is told by a clock that has just made a leap."""
+        has_leapt, self.memory.has_leapt = self.memory.has_leapt, False
+        gone = self._world.server.removed[before.removed :]
+        if has_leapt and gone and self._world.settings.leave == '"2 days"':
+            raise BrokenLawError(
+                "clock", f"{_words([gone[0].content])} was deleted by its age after a leap of the clock"
+            )
+
+    def is_deleted(self, place: Place) -> None:
+        """Note that somebody deletes a whole place, which no run may pass over in silence if it knew of mail there."""
+        is_inbox = place.kind == "imap" and len(place.messages()) < 10  # it is there still, only empty
+        if self.memory.known_in.get(place.name) and not is_inbox:
+            self.memory.gone_whole.add(place.name)
+
+    def _left_out(self, before: Look, after: Look) -> None:
+        """See that what a person took out is not stored again, where it is to stay out."""
+        if self._world.settings.gone != "keep":
+            return
+        for place in self._world.configured:
+            if place.kind != "mbox" and place.name not in self.memory.gone_whole:
+                known = self.memory.known_in.get(place.name, set()) & place.taken
+                again = known & set(sum(after.parts[place.name], Counter())) - set(
+                    sum(before.parts[place.name], Counter())
+                )
+                if again:
+                    raise BrokenLawError("left out", f"{_words(sorted(again))} was stored again in {place.name}")
 
     def _looked_the_same(self, removal: Removal, place: Place) -> bool:
         """Whether only the body tells it from what stands there, and the account's proof is by headers."""
@@ -207,26 +245,30 @@ class Laws:
                     )
         elif command != "verify":
             known.clear()
+            self.memory.gone_whole.clear()
 
-    def _numbers(self, played: Played) -> dict[str, Any] | None:
-        document = json.loads(played.out)
-        if "accounts" not in document:
-            return None
-        [account] = document["accounts"]
+    def _numbers(self, played: Played) -> list[str]:
+        """Hold the numbers of each account to their sums; return how each account ended."""
+        accounts: list[dict[str, Any]] = json.loads(played.out).get("accounts", [])
         parts_of_new = ("copied", "duplicates", "skipped", "failed", "remaining")
-        if (
-            account["listed"] != account["known"] + account["new"]
-            or account["new"] != sum(account[part] for part in parts_of_new)
-            or min(account[part] for part in (*parts_of_new, "listed", "known", "new", "verified", "deleted")) < 0
-        ):
-            raise BrokenLawError("numbers", f"{ {key: value for key, value in account.items() if key != 'errors'} }")
-        if account["status"] != "ok" and not account["errors"]:
-            raise BrokenLawError("numbers", f"{account['status']} without an error")
-        found: dict[str, Any] = account
-        return found
+        for account in accounts:
+            if (
+                account["listed"] != account["known"] + account["new"]
+                or account["new"] != sum(account[part] for part in parts_of_new)
+                or min(account[part] for part in (*parts_of_new, "listed", "known", "new", "verified", "deleted")) < 0
+            ):
+                raise BrokenLawError(
+                    "numbers", f"{ {key: value for key, value in account.items() if key != 'errors'} }"
+                )
+            if account["status"] != "ok" and not account["errors"]:
+                raise BrokenLawError("numbers", f"{account['status']} without an error")
+        return [account["status"] for account in accounts]
 
     def _ok(self, run: Run) -> None:
         world = self._world
+        for place in world.configured:
+            if place.name in self.memory.gone_whole and world.settings.gone == "keep" and not place.messages():
+                raise BrokenLawError("ok", f"{place.name} was deleted as a whole ({run.fault})")
         shown = {message.content for message in world.watch.seen} - self._mistaken()
         for place in world.configured:
             others = [other for other in world.configured if other is not place]
@@ -264,8 +306,7 @@ class Laws:
 
     def kinds_of(self, played: Played) -> set[str]:
         """Return the kinds of errors that a run reported."""
-        [account] = json.loads(played.out)["accounts"]
-        return {error["kind"] for error in account["errors"]}
+        return {error["kind"] for account in json.loads(played.out)["accounts"] for error in account["errors"]}
 
     def calm_end(self, played: Played, kinds: set[str]) -> None:
         """Judge the last of the calm runs."""

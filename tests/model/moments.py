@@ -11,6 +11,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.model.places import FolderPlace
+
 if TYPE_CHECKING:
     from tests.model.world import World
 
@@ -30,7 +32,8 @@ def go_on_from(world: World, moment: int) -> None:
     """Run twice with the state of a moment, judged by the laws; afterwards all is as if that had not been."""
     now = world.folder / "now"
     _copy(world, now)
-    mailboxes, messages = world.mail.mailboxes.kept(), deepcopy(world.post.maildrop.stored())
+    mailboxes = world.mail.mailboxes.kept()
+    messages = {user: maildrop.stored() for user, maildrop in world.post.maildrops.items()}
     taken = {place: (set(place.taken), place.was_harmed) for place in world.places.values()}
     laws, length = deepcopy(world.laws.memory), len(world.log)
     world.say(f"-- the state of moment {moment}, and everything else of now")
@@ -44,7 +47,8 @@ def go_on_from(world: World, moment: int) -> None:
     for place, (missing, harmed) in taken.items():
         place.taken, place.was_harmed = missing, harmed
     world.mail.mailboxes.put_back(mailboxes)
-    world.post.maildrop.put_back(messages)
+    for user, stored in messages.items():
+        world.post.maildrops[user].put_back(stored)
     _put_back(world, now)
 
 
@@ -64,4 +68,6 @@ def _put_back(world: World, now: Path) -> None:
 
 
 def _parts(world: World) -> list[str]:
-    return [part for name in (*world.places, world.settings.state) for part in (name, f"{name}.away")]
+    folders = [place.path.name for place in world.places.values() if isinstance(place, FolderPlace)]
+    aside = [f"{name}.away" for name in world.places]
+    return [*folders, *aside, world.settings.state]

@@ -80,6 +80,10 @@ class Place(ABC):
     def put_back(self) -> bool:
         """Be replaced by the copy, if there is one."""
 
+    @abstractmethod
+    def relocate(self) -> str:
+        """Be moved to another name, where that can be; return it."""
+
     is_away: bool = False
 
     def messages(self) -> Counter[bytes]:
@@ -132,6 +136,14 @@ class FolderPlace(Place):
     @abstractmethod
     def merge(self, meanwhile: Path, into: Path) -> None:
         """Move what was stored meanwhile to what has come back, under other names where the names are taken."""
+
+    def relocate(self) -> str:
+        if not self.path.is_dir():
+            return ""
+        moved = self.path.with_name(f"{self.name}-moved-{next(_NAMES)}")
+        self.path.rename(moved)
+        self.path = moved
+        return moved.name
 
     def delete_all(self) -> None:
         if self.path.is_dir() and not self.is_away:
@@ -301,6 +313,13 @@ class ImapPlace(Place):
         else:
             self._mail.mailboxes.move(self.folder, message.uid, b"Filed")
         return message.content
+
+    def relocate(self) -> str:
+        moved = b"%b-moved-%d" % (self.folder, next(_NAMES))
+        if self.folder == INBOX or not self._mail.mailboxes.rename(self.folder, moved):
+            return ""
+        self.folder = moved
+        return moved.decode()
 
     def renew(self) -> None:
         """Get a new UIDVALIDITY."""

@@ -149,18 +149,22 @@ CALM = {"none", "no TOP", "EXPIRE 0"}
 class Post:
     """What arrives. Every message has words of its own, so that none is another with other line ends."""
 
-    maildrop: Maildrop = field(default_factory=Maildrop)
+    maildrops: dict[str, Maildrop] = field(default_factory=lambda: {"alice": Maildrop(), "bob": Maildrop()})
     sent: list[bytes] = field(default_factory=list)
     _count: int = 0
 
-    def deliver(self, kind: str, number: int) -> bytes:
+    def stored(self) -> list[tuple[Maildrop, StoredMessage]]:
+        """Every message that is at the source, of either user."""
+        return [(maildrop, message) for maildrop in self.maildrops.values() for message in maildrop.stored()]
+
+    def deliver(self, kind: str, number: int, user: str = "alice") -> bytes:
         """Let a message arrive: ``new``, ``twin`` of one that came before, the same ``again``, or ``bare`` of an id."""
         if not self.sent and kind in {"twin", "again"}:
             kind = "new"
         content = self._content(kind, number)
         if content not in self.sent:
             self.sent.append(content)
-        self.maildrop.add(content)
+        self.maildrops[user].add(content)
         return content
 
     def _content(self, kind: str, number: int) -> bytes:
@@ -189,11 +193,11 @@ class Post:
         header, blank, body = content.partition(b"\r\n\r\n")
         return header + blank + b"body %05d" % self._count + body[len(b"body 00000") :]
 
-    def reuse(self, message: StoredMessage, *, is_twin: bool) -> bytes:
+    def reuse(self, maildrop: Maildrop, message: StoredMessage, *, is_twin: bool) -> bytes:
         """Let another message of as many octets take a message's place and unique-id, as another client's doing."""
         other = self.twin_of(message.content)
         if not is_twin:
             other = other.replace(b"Subject: ", b"subject: ", 1)
         self.sent.append(other)
-        self.maildrop.replace(message, other)
+        maildrop.replace(message, other)
         return other

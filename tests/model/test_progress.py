@@ -107,7 +107,7 @@ def test_what_is_always_bad_keeps_only_what_it_names(world: World, name: str) ->
     faults, spoilt = BAD[name]
     for _ in range(RUNS):
         world.migrate("none", "none", always=faults)
-    stored, left = len(world.places["a"].messages()), len(world.post.maildrop.stored())
+    stored, left = len(world.places["a"].messages()), len(world.post.stored())
     story = "\n".join(world.log)
     assert stored >= MESSAGES - spoilt, story
     assert left <= spoilt, story
@@ -127,12 +127,12 @@ def test_one_message_without_a_top_keeps_no_other(world: World, proof: str, how:
     for _ in range(RUNS):
         world.migrate("none", "none", always=[fault])
     assert len(world.places["a"].messages()) == MESSAGES + 1, "\n".join(world.log)
-    assert len(world.post.maildrop.stored()) <= 1, "\n".join(world.log)
+    assert len(world.post.stored()) <= 1, "\n".join(world.log)
 
 
 def test_a_run_that_is_not_let_in_again_is_not_ok_where_a_part_is_shown(world: World) -> None:
     played = world.migrate("none", "none", always=[OnlyFirst(4), RefusesThirdLogin()])
     [account] = json.loads(played.out)["accounts"]
-    assert world.post.maildrop.stored()
+    assert world.post.stored()
     assert (played.code, account["status"]) == (1, "partial"), "\n".join(world.log)
     assert "login-delay" in {error["kind"] for error in account["errors"]}

@@ -12,7 +12,7 @@ from random import Random
 
 from tests.model.laws import Laws, Run
 from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place
-from tests.model.source import CALM, FAULTS, Post, UniqueIds, Watch
+from tests.model.source import FAULTS, Post, UniqueIds, Watch
 from tests.model.stage import Order, Played, Stage
 from tests.servers.imap import (
     Answers as ImapAnswers,
@@ -45,6 +45,8 @@ class Settings:
     state: str = "state"
     source_host: str = "127.0.0.1"
     spelled: dict[str, int] = field(default_factory=dict)
+    has_bob: bool = False
+    gone: str = "keep"
 
 
 class World:
@@ -62,7 +64,7 @@ class World:
         self.settings = Settings(list(destinations))
         self._stage = stage
         self._stack = ExitStack()
-        self.server = self._stack.enter_context(Pop3Server(self.post.maildrop))
+        self.server = self._stack.enter_context(Pop3Server(self.post.maildrops))
         self._imap: list[ImapServer] = []
         self._ports = [0, 0]
         self._password = self.server.password
@@ -75,12 +77,10 @@ class World:
             "restored": ImapPlace("restored", self.mail, b"Restored"),
         }
         self.laws = Laws(self)
-        self.is_jumpy = False
-        """Whether the clock made a leap."""
+        self.always: Sequence[Fault] = ()
+        """What is wrong with the source until further notice."""
         (folder / "sub").mkdir(parents=True)
         (folder / "password").write_text(self._password)
-        for name in ("a", "b", "e"):
-            (folder / f"to-{name}").symlink_to(folder / name)
         self.set_servers()
 
     def close(self) -> None:
@@ -136,7 +136,7 @@ class World:
         self, pop3: str, imap: str, *, magnitude: int = 0, dies_at: int = 0, always: Sequence[Fault] = ()
     ) -> Played:
         """Run once, with faults at the ends and perhaps a violent end."""
-        self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, self.watch)
+        self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, *self.always, self.watch)
         for server in self._imap:
             server.faults = tuple(IMAP_FAULTS[imap](magnitude))
         words = [f"source: {pop3} ({magnitude})"] * (pop3 != "none") + [f"imap: {imap} ({magnitude})"] * (
@@ -144,7 +144,7 @@ class World:
         )
         if pop3 == "wrong sizes":
             self.laws.memory.may_report |= {"short", "changed"}
-        run = Run(is_calm=pop3 in CALM and imap == "none", fault=pop3)
+        run = Run(fault=pop3)
         played = self.command(["migrate", "--json"], dies_at=dies_at, note="; ".join(words), run=run)
         self.server.faults = (self.unique_ids, self.watch)
         for server in self._imap:
@@ -164,59 +164,75 @@ class World:
         self.laws.judge(arguments, played, before, run)
         return played
 
-    def _told(self, played: Played) -> str:
+    @staticmethod
+    def _told(played: Played) -> str:
         if played.was_killed or not played.out.startswith("{"):
             return ""
-        account = json.loads(played.out)["accounts"][0] if "accounts" in played.out else {}
-        errors = [f"{error['kind']}: {error['message'][:90]}" for error in account.get("errors", [])]
-        numbers = {key: account.get(key) for key in ("listed", "known", "copied", "duplicates", "failed", "deleted")}
-        return f" {account.get('status')} {numbers} {errors}"
+        told = ""
+        for account in json.loads(played.out).get("accounts", []):
+            errors = [f"{error['kind']}: {error['message'][:90]}" for error in account.get("errors", [])]
+            numbers = {
+                key: account.get(key) for key in ("listed", "known", "copied", "duplicates", "failed", "deleted")
+            }
+            told += f" {account['name']}: {account.get('status')} {numbers} {errors}"
+        return told
 
     def _write_configuration(self) -> None:
+        text = f'state_dir = "{self.settings.state}"\n'
+        for user in ("alice", "bob") if self.settings.has_bob else ("alice",):
+            text += self._account_tables(user)
+            text += "".join(
+                f"[[accounts.destinations]]\n{self.destination_table(place)}\n" for place in self.configured
+            )
+        path = self.folder / "config.toml"
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def _account_tables(self, user: str) -> str:
         settings = self.settings
-        text = f"""state_dir = "{settings.state}"
-[[accounts]]
-name = "alice"
+        return f"""[[accounts]]
+name = "{user}"
 [accounts.source]
 host = "{settings.source_host}"
 port = {self.server.port}
 tls = "none"
-username = "alice"
+username = "{user}"
 password = "{self._password}"
 timeout = "2 seconds"
 leave_on_server = {settings.leave}
 proof_before_delete = "{settings.proof}"
 """
-        text += "".join(f"[[accounts.destinations]]\n{self.destination_table(place)}\n" for place in self.configured)
-        path = self.folder / "config.toml"
-        path.write_text(text)
-        path.chmod(0o600)
 
     def destination_table(self, place: Place) -> str:
         spelled = self.settings.spelled.get(place.name, 0)
+        gone = f'\nwhen_copy_is_gone = "{self.settings.gone}"' if place.kind != "mbox" else ""
         if isinstance(place, ImapPlace):
-            host, port, folder = (
-                ("localhost", self._ports[0], place.folder.decode()),
-                ("LOCALHOST", self._ports[0], place.folder.decode()),
-                ("localhost", self._ports[0], "inbox" if place.folder == b"INBOX" else "Archive"),
-                ("localhost", self._ports[1], place.folder.decode()),
-                ("127.0.0.1", self._ports[0], place.folder.decode()),
-            )[spelled % 5]
-            return (
-                f'type = "imap"\nhost = "{host}"\nport = {port}\ntls = "none"\nusername = "alice"\n'
-                f'password = "{self._password}"\nfolder = "{folder}"\nproof = "{self.settings.imap_proof}"\ntimeout = "2 seconds"'
-            )
-        path = (
-            place.name,
-            f"./{place.name}/",
-            f"sub/../{place.name}",
-            str(self.folder / place.name),
-            f"to-{place.name}",
+            return self._imap_table(place, spelled) + gone
+        assert isinstance(place, FolderPlace)
+        name = place.path.name
+        link = self.folder / f"to-{place.name}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(place.path)
+        path = (name, f"./{name}/", f"sub/../{name}", str(place.path), link.name)[spelled % 5]
+        return f'type = "{place.kind}"\npath = "{path}"{gone}'
+
+    def _imap_table(self, place: ImapPlace, spelled: int) -> str:
+        folder, (first, second) = place.folder.decode(), self._ports
+        host, port, folder = (
+            ("localhost", first, folder),
+            ("LOCALHOST", first, folder),
+            ("localhost", first, "inbox" if folder == "INBOX" else folder),
+            ("localhost", second, folder),
+            ("127.0.0.1", first, folder),
         )[spelled % 5]
-        return f'type = "{place.kind}"\npath = "{path}"'
+        return (
+            f'type = "imap"\nhost = "{host}"\nport = {port}\ntls = "none"\nusername = "alice"\n'
+            f'password = "{self._password}"\nfolder = "{folder}"\nproof = "{self.settings.imap_proof}"\ntimeout = "2 seconds"'
+        )
 
     def finish(self) -> None:
         """Bring everything back, run calmly, and see that nothing is stuck."""
+        self.always = ()
         self.say("-- everything is up and there; calm runs")
         for place in self.places.values():
             if place.is_away:

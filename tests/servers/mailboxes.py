@@ -118,6 +118,14 @@ class Mailboxes:
             self._existing(other).append(moved.letter)
             self.expunge(name, uid)
 
+    def rename(self, name: bytes, other: bytes) -> bool:
+        """Give a folder another name; say whether there was one."""
+        with self.lock:
+            folder = self._folders.pop(name, None)
+            if folder is not None:
+                self._folders[other] = folder
+            return folder is not None
+
     def renew(self, name: bytes = INBOX) -> None:
         """Give a folder a new UIDVALIDITY and its messages new UIDs, as after a restore or a migration."""
         with self.lock:

@@ -160,11 +160,11 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
     mail = letters(5)
     mail[2] = letters(1, 10_000_000)[0].replace(b"<1@", b"<3@")
     maildrop = Maildrop(mail)
-    with Pop3Server(maildrop) as server:
+    with Pop3Server(maildrop, allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
         assert rig.migrate().copied == 5
     maildrop.add(b"Subject: new\r\n\r\nnew\r\n")
-    with Pop3Server(maildrop, faults=[ids, AtMessages("TOP", keys, fault)]) as server:
+    with Pop3Server(maildrop, faults=[ids, AtMessages("TOP", keys, fault)], allows_top_proof=True) as server:
         rig.server, rig.timeout = server, 1.0
         dry = rig.migrate(is_dry=True)
         assert (dry.status, dry.problems) == (Status.OK, [])

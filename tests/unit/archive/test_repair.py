@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from migrator.destinations import MboxAnchor, VolumeState
+from migrator.model import CopyState
+from migrator.transfer import Carrier
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.unit.archive.office import Office, document, mail, message_of
@@ -159,3 +162,64 @@ def test_a_repair_that_was_killed_before_storing_is_made_good_by_the_next(
     assert isinstance(report["repaired"], list)
     assert [row["digest"] for row in report["repaired"]] == [lost.digest.hex()]
     assert repaired(office, capsys)[1]["repaired"] == []
+
+
+@pytest.mark.parametrize("kind", ["mbox", "maildir"])
+def test_an_archive_that_is_away_is_left_alone_until_a_person_makes_its_folder_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    office = Office(tmp_path, {"alice": [f"{kind}:disk/a", "maildir:b"]})
+    office.bring(CONTENTS)
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    for _ in range(2):
+        code, report = repaired(office, capsys)
+        assert (code, report["repaired"], report["damaged"]) == (1, [], [])
+        assert not (tmp_path / "disk").exists()
+    (tmp_path / "unplugged").rename(tmp_path / "disk")
+    assert repaired(office, capsys) == (0, NOTHING_TO_DO)
+    assert office.call("verify") == 0
+    (tmp_path / "disk/a").rename(tmp_path / "lost")
+    (tmp_path / "disk/a").mkdir()
+    code, report = repaired(office, capsys)
+    assert isinstance(report["repaired"], list)
+    assert (code, len(report["repaired"])) == (0, 3)
+    assert office.call("verify") == 0
+    assert repaired(office, capsys)[1]["repaired"] == []
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("kind", ["mbox", "maildir"])
+@pytest.mark.parametrize("step", ["copies.intended", "copies.written", "copies.stored", "copies.read-back"])
+def test_killed_at_any_step_a_repair_is_made_good_by_the_next_and_doubles_nothing(
+    tmp_path: Path, kind: str, step: str
+) -> None:
+    office = Office(tmp_path, {"alice": [f"{kind}:a", "maildir:b"]})
+    office.bring(CONTENTS[:2])
+    damaged = volume_of(office) if kind == "mbox" else min((office.root / "a/new").iterdir())
+    damaged.write_bytes(damaged.read_bytes().replace(b"From: alice", b"From: al1ce", 1))
+    assert office.call("verify") == 1
+
+    def killed(name: str) -> None:
+        if name == step and is_storing():
+            raise KilledError
+
+    with office.opened() as (_, shelves, _index):
+        shelf = next(one for one in shelves.all if one.destination.identity.endswith("/a"))
+        [copy] = shelf.copies.in_doubt(CopyState.DAMAGED)
+
+        def is_storing() -> bool:
+            return not shelf.copies.in_doubt(CopyState.DAMAGED)
+
+        original = next(message_of(one) for one in CONTENTS if message_of(one).digest == copy.digest)
+        carrier = Carrier(shelf.destination, shelf.copies, clock=time.time, step=killed, replaces_damaged=True)
+        with pytest.raises(KilledError):
+            carrier.bring([original])
+    assert office.call("repair") == 0
+    assert office.call("verify") == 0
+    files = sorted(path for path in (office.root / "a").rglob("*") if path.is_file())
+    stored = b"".join(path.read_bytes() for path in files)
+    assert [stored.count(subject) for subject in (b"Subject: one", b"Subject: two")] in ([2, 1], [1, 2])
+    assert stored.count(b"From: al1ce") == 1

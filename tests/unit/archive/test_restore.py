@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import socket
 from hashlib import sha256
 from pathlib import Path
@@ -45,6 +46,37 @@ def test_each_message_is_restored_once_however_often_it_is_asked(
     for stored, present in ((3, 0), (0, 3)):
         code, report = restored(full, capsys, "--to", target)
         assert (code, report["restored"], report["present"], report["failed"]) == (0, stored, present, 0)
+    assert digests(tmp_path / "target") == expected(*CONTENTS)
+
+
+@pytest.mark.parametrize("harm", ["emptied", "one taken out", "deleted"])
+def test_a_maildir_that_lost_mail_gets_exactly_what_is_not_there(
+    full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str
+) -> None:
+    target = tmp_path / "target"
+    assert restored(full, capsys, "--to", f"maildir:{target}")[0] == 0
+    files = list((target / "new").iterdir())
+    if harm == "deleted":
+        shutil.rmtree(target)
+    for file in files[: {"one taken out": 1, "emptied": 3}.get(harm, 0)]:
+        file.unlink()
+    again = 1 if harm == "one taken out" else 3
+    for stored in (again, 0):
+        code, report = restored(full, capsys, "--to", f"maildir:{target}")
+        assert (code, report["restored"], report["present"]) == (0, stored, 3 - stored)
+    assert digests(target) == expected(*CONTENTS)
+
+
+def test_two_spellings_of_a_maildir_are_one_and_a_lost_ledger_is_no_matter(
+    full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for target in (f"{tmp_path}/target", f"{tmp_path}/./target/", f"{tmp_path}/link/target"):
+        assert restored(full, capsys, "--to", f"maildir:{target}")[0] == 0
+    for file in full.state_dir.glob("ledger*"):
+        file.unlink()
+    assert full.call("rebuild-ledger") == 0
+    assert restored(full, capsys, "--to", f"maildir:{tmp_path}/target")[0] == 0
     assert digests(tmp_path / "target") == expected(*CONTENTS)
 
 

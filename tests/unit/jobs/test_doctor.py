@@ -60,6 +60,11 @@ FULL = Disk("/archive", 5, 100, 20)
         ({"now": 1_000_000_000.0, "newest_run": 0.0, "accounts": []}, Rank.BROKEN, "never set"),
         ({"health": Health(Verdict.UNHEALTHY, ("no worker",))}, Rank.SOON, "systemctl start"),
         ({"mounts": "server:/x / nfs4 rw 0 0\n"}, Rank.BROKEN, "network file system (nfs4)"),
+        (
+            {"read_from_memory": [Path("/a")], "mounts": "x /a fuse.x rw 0 0\n"},
+            Rank.HINT,
+            "(fuse.x) reads back from memory",
+        ),
         ({"accounts": [replace(ANN, damaged=2)]}, Rank.BROKEN, "mailferry repair ann"),
         ({"accounts": [replace(ANN, verified_at=NOW - 90 * 86_400)]}, Rank.SOON, "mailferry verify ann"),
         (
