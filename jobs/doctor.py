@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from jobs.alerts import Disk, when
-from jobs.health import Health, Verdict
-from jobs.snapshot import AccountView
+from jobs.alerting.incidents import Disk, when
+from jobs.monitoring.health import Health, Verdict
+from jobs.monitoring.snapshot import AccountView
 from migrator.config import Config, Notify
-from migrator.words import counted, size, span
+from migrator.ui.text import counted, size, span
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"}

@@ -18,30 +18,30 @@ from enum import Enum, auto
 from types import FrameType
 from typing import Protocol
 
-from jobs.clock import AlarmClock, Timetable
-from jobs.desk import Desk
-from jobs.fingerprint import Fingerprints
-from jobs.health import health_of
-from jobs.journal import say
+from jobs.alerting.channels import Channel, channels
+from jobs.alerting.heartbeat import Pinger
+from jobs.alerting.outbox import Outbox
+from jobs.config_watch import Watched
 from jobs.lock import worker_lock
-from jobs.notes import PatientNotes
-from jobs.notify import Channel, channels
-from jobs.outbox import Outbox
-from jobs.pings import Pinger
-from jobs.queue import Limits, Queue
-from jobs.runs import Run, Runs
-from jobs.sd_notify import Supervisor
-from jobs.snapshot import Snapshot
-from jobs.ticks import Ticks
-from jobs.upkeep import ShouldStop, Slice, Upkeep
-from jobs.verifying import verified
-from jobs.watching import Watched
-from jobs.worker import Pulse, Worker
+from jobs.maintenance.upkeep import ShouldStop, Slice, Upkeep
+from jobs.maintenance.verify_slice import verified
+from jobs.monitor import Desk
+from jobs.monitoring.health import health_of
+from jobs.monitoring.snapshot import Snapshot
+from jobs.periodic import Ticks
+from jobs.run_events import say
+from jobs.schedule.credential_hash import Fingerprints
+from jobs.schedule.queue import Limits, Queue
+from jobs.schedule.runner import Run, Runs
+from jobs.schedule.state_store import PatientNotes
+from jobs.schedule.timetable import AlarmClock, Timetable
+from jobs.schedule.workers import Pulse, Worker
+from jobs.systemd import Supervisor
 from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
-from migrator.shelving import index_what_is_new
-from migrator.words import span
+from migrator.ui.text import span
+from migrator.wiring.archive import index_what_is_new
 
 STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
@@ -157,7 +157,7 @@ class Service:
     def _start(self, stack: ExitStack) -> None:
         self._time()
         if self.config.metrics and self.config.metrics.listen:
-            from jobs.web import Web
+            from jobs.monitoring.http_server import Web
 
             web = Web(self.config.metrics.listen, self.snapshot)
             web.start()

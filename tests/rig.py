@@ -17,17 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from migrator.apart import Porters
+from migrator.copying.offload import Porters
 from migrator.destinations import Destination
-from migrator.destinations.mbox import MboxDestination
-from migrator.errand import Job, Surroundings
-from migrator.fleet import run_accounts
+from migrator.destinations.mbox.destination import MboxDestination
 from migrator.ledger import Ledger
-from migrator.plan import Policy
+from migrator.net.tls import TlsMode, TlsSettings
 from migrator.policy import DeleteWhenVerified, Keep
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
-from migrator.tls import TlsMode, TlsSettings
+from migrator.run.accounts import run_accounts
+from migrator.run.context import Job, Surroundings
+from migrator.run.plan import Policy
 
 
 class Server(Protocol):

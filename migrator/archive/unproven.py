@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.archive.shelves import Shelf
+from migrator.archive.reader import Shelf
 from migrator.ledger.copies import reaches
 from migrator.model import CopyState, Proof
-from migrator.words import counted
+from migrator.ui.text import counted
 
 _BY_THE_SERVER = "changed by the server: "
 

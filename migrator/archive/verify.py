@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.archive.shelves import Shelf, Shelves, Unreachable, mends_gone
+from migrator.archive.reader import Shelf, Shelves, Unreachable, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
-from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
+from migrator.copying.judging import judge
+from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.errors import FerryError, Kind
-from migrator.judging import judge
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
-from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.message.body import Body
+from migrator.message.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
+from migrator.model import CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from migrator.relocating import refuse_if_emptied, relocate
 from migrator.report import shown_unique_id
 
 _CHUNK = 500
@@ -228,7 +229,7 @@ class Check:
 
         None means that it is there as it was proven once.
         """
-        from migrator.proof import prove
+        from migrator.message.proof import prove
 
         others = Shelves(other for other in self._shelves.all if other is not shelf and other.is_local)
         for _, original in others.read([copy.digest]):

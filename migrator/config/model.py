@@ -20,6 +20,7 @@ from pydantic.functional_validators import PlainValidator
 
 from migrator.config import values
 from migrator.config.problems import Place, nearest
+from migrator.config.secrets import Secret
 from migrator.config.table import (
     Duration,
     ExistingFile,
@@ -35,9 +36,8 @@ from migrator.config.table import (
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
 from migrator.errors import ConfigError
 from migrator.model import Proof
+from migrator.net.tls import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
-from migrator.secrets import Secret
-from migrator.tls import TlsMode, TlsSettings, is_loopback
 
 
 class Auth(StrEnum):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import passwords, values
-from migrator.secrets import Secret
+from migrator.config.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)

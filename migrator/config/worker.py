@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import passwords, values
+from migrator.config.secrets import Secret, TextSecret
 from migrator.config.table import (
     Duration,
     ExistingFile,
@@ -22,8 +23,7 @@ from migrator.config.table import (
     Text,
     context_of,
 )
-from migrator.secrets import Secret, TextSecret
-from migrator.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings
 
 NEVER = "never"
 

@@ -10,8 +10,8 @@ from hashlib import sha256
 from migrator.archive.verify import Verdict
 from migrator.demo.samples import Sample
 from migrator.report import AccountReport, Status
-from migrator.summary import problem_lines
-from migrator.words import counted
+from migrator.ui.run_summary import problem_lines
+from migrator.ui.text import counted
 
 
 @dataclass(frozen=True, slots=True)

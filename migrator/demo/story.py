@@ -15,14 +15,14 @@ from migrator.demo.outcome import Comparison, Outcome
 from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples
 from migrator.demo.server import Maildrop, serving
-from migrator.ends import job_of
-from migrator.errand import Surroundings
-from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
-from migrator.screen import Screen, Style
-from migrator.shelving import shelves_of
-from migrator.words import counted, size, span
+from migrator.run.accounts import run_accounts
+from migrator.run.context import Surroundings
+from migrator.ui.console import Screen, Style
+from migrator.ui.text import counted, size, span
+from migrator.wiring.account import job_of
+from migrator.wiring.archive import shelves_of
 
 _WIDTH = 78
 _INDENT = "   "

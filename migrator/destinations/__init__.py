@@ -1,7 +1,7 @@
 """Where copies go, and what every destination promises.
 
 A destination stores, reads and recovers; it never judges. Whether a copy is a copy is decided in
-``migrator.transfer``, which reads it back and compares. The contract, which ``tests/contract`` holds every
+``migrator.copying.copier``, which reads it back and compares. The contract, which ``tests/contract`` holds every
 implementation to:
 
 * ``recover`` finds what a crash, or somebody else, left behind, and tells it as findings. It stores nothing.
@@ -26,7 +26,8 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from migrator.errors import FerryError
-from migrator.model import Body, CopyState, Digest, HeaderDigest, ImapLocator, Locator, Message, Proof
+from migrator.message.body import Body, Message
+from migrator.model import CopyState, Digest, HeaderDigest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
 
 MISSING = "missing"

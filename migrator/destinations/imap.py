@@ -34,13 +34,14 @@ from migrator.destinations import (
 )
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
-from migrator.imap.allowance import Purse, preset_for
-from migrator.imap.delivery import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
+from migrator.imap.find_copies import Portrait, Wanted, recognition_of, unpacked
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
-from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.model import Body, ImapLocator, Locator, Message, Proof, mailbox_identity
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
+from migrator.imap.upload_limits import Purse, preset_for
+from migrator.message.body import Body, Message
+from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
 from migrator.policy import WhenCopyIsGone
 
 __all__ = ["STEPS", "ImapDestination", "ImapSettings"]

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from migrator.destinations import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
+from migrator.imap.find_copies import Glance, Portrait, Wanted, message_key, pair, recognition_of
 from migrator.imap.mailbox import MANY, Mailbox
-from migrator.imap.recognition import Glance, Portrait, Wanted, message_key, pair, recognition_of
 from migrator.imap.session import Folder
-from migrator.model import CopyState, ImapLocator, Message, Proof
+from migrator.message.body import Message
+from migrator.model import CopyState, ImapLocator, Proof
 
 _LISTED_AT_ONCE = 5_000
 _MOVED_AT_ONCE = 200

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.abilities import Abilities
+from migrator.imap.capabilities import Abilities
 from migrator.imap.replies import StatusReply
 from migrator.imap.wire import Wire
-from migrator.model import Body
+from migrator.message.body import Body
 
 WINDOW = 64
 """Commands on the way at once. Their replies fit into any socket's buffer, so both sides can always go on."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from migrator.digest import header_facts
 from migrator.errors import FerryError, Kind
-from migrator.imap.recognition import Candidate, Glance, message_key
+from migrator.imap.find_copies import Candidate, Glance, message_key
 from migrator.imap.refusals import judge_fetch
 from migrator.imap.replies import (
     StatusReply,
@@ -27,7 +26,8 @@ from migrator.imap.replies import (
     uid_set_of,
 )
 from migrator.imap.wire import Wire
-from migrator.model import Body, MemoryBody
+from migrator.message.body import Body, MemoryBody
+from migrator.message.digest import header_facts
 
 MEMORY_FOR_BODIES = 8 * 1024 * 1024
 """Octets of bodies held in memory at once; what goes beyond waits in a nameless file."""

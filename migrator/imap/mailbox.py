@@ -16,11 +16,11 @@ from pathlib import Path
 from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
 from migrator.imap.append import Appender
 from migrator.imap.fetch import Fetcher
-from migrator.imap.recognition import Candidate, Glance, Portrait, Wanted, pair
+from migrator.imap.find_copies import Candidate, Glance, Portrait, Wanted, pair
 from migrator.imap.session import Folder, Session, folder_name
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
-from migrator.model import Body
+from migrator.message.body import Body
 
 READ_AT_ONCE = 100
 RECONNECT_PAUSES = (1.0, 4.0)

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it ships no types
 from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-untyped]  # as above
 
-from migrator import net, sasl
 from migrator.errors import FerryError, Kind, Scope, printable
-from migrator.imap.abilities import Abilities
+from migrator.imap.capabilities import Abilities
 from migrator.imap.refusals import judge_command, judge_farewell, judge_login
 from migrator.imap.replies import UID_LIMIT, Verdict
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
 from migrator.model import mailbox_name
-from migrator.tls import TlsMode, is_loopback
+from migrator.net import sasl, stream as net
+from migrator.net.tls import TlsMode, is_loopback
 
 if TYPE_CHECKING:
     from socket import socket

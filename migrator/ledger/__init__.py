@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from migrator.destinations.files import Device, make_folder
+from migrator.files import Device, make_folder
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from migrator.comparing import Compared, KnownRecord
+from migrator.copying.comparing import Compared, KnownRecord
 from migrator.destinations import (
     MISSING,
     Anchor,
@@ -31,17 +31,8 @@ from migrator.destinations import (
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
 from migrator.ledger.places import PlacesLedger
 from migrator.ledger.remains import note_relocated, note_replaced, without_remains
-from migrator.model import (
-    CopyState,
-    Digest,
-    ImapLocator,
-    Locator,
-    MaildirLocator,
-    MboxLocator,
-    Message,
-    Proof,
-    StoredCopy,
-)
+from migrator.message.body import Message
+from migrator.model import CopyState, Digest, ImapLocator, Locator, MaildirLocator, MboxLocator, Proof, StoredCopy
 
 _CHUNK = 2_000
 

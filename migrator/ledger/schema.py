@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
-from migrator.destinations.maildir_names import base_of
+from migrator.destinations.maildir.names import base_of
 from migrator.ledger.copies import IN_DOUBT
 from migrator.model import mailbox_identity
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from migrator.errors import FerryError, Kind
-from migrator.net import CONNECT_TIMEOUT, Clock
+from migrator.net.sasl import Credentials
+from migrator.net.stream import CONNECT_TIMEOUT, Clock
+from migrator.net.tls import TlsMode
 from migrator.pop3.auth import log_in, mechanism_for
-from migrator.pop3.conversation import Conversation
+from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import Reply, Verb
 from migrator.pop3.replies import Capabilities, Stage, parse_capabilities, refusal
 from migrator.pop3.source import ServerFacts, Source
 from migrator.pop3.transport import OpenStream
-from migrator.sasl import Credentials
-from migrator.tls import TlsMode
 
 CAPA_TIMEOUT = 15.0
 """Seconds for a reply to CAPA: some old servers never give one."""

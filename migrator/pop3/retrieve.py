@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from migrator.errors import FerryError, Kind, Scope
-from migrator.model import Message, MessageNumber
-from migrator.pop3.collecting import Collector, Spool, small_message
-from migrator.pop3.conversation import Conversation
+from migrator.message.body import Message
+from migrator.model import MessageNumber
+from migrator.pop3.assembly import Collector, Spool, small_message
+from migrator.pop3.connection import Conversation
 from migrator.pop3.listing import stat_of
 from migrator.pop3.protocol import (
     NEED_DATA,

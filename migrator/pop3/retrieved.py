@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from migrator.errors import FerryError
-from migrator.model import Message, MessageNumber
+from migrator.message.body import Message
+from migrator.model import MessageNumber
 from migrator.pop3.replies import Stat
 
 

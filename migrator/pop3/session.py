@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from migrator.digest import HeaderFacts
 from migrator.errors import FerryError, Kind, Scope
+from migrator.message.digest import HeaderFacts
 from migrator.model import MessageNumber
-from migrator.net import Clock, open_stream
+from migrator.net.stream import Clock, open_stream
 from migrator.pop3.asking import WholeBodyError, header_of, replies, shows_body
-from migrator.pop3.collecting import Spool
-from migrator.pop3.conversation import Conversation
+from migrator.pop3.assembly import Spool
+from migrator.pop3.connection import Conversation
 from migrator.pop3.listing import LISTING, Listing, Marked, stat_of, take_list, take_listing
 from migrator.pop3.opening import capabilities_of, open_line
 from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Reply, Verb, out_of_step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrator.tls import TlsSettings, is_loopback
+from migrator.net.tls import TlsSettings, is_loopback
 
 
 @dataclass(frozen=True, slots=True)

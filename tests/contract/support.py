@@ -23,9 +23,10 @@ from migrator.destinations import (
     VolumeSeen,
     VolumeTouched,
 )
-from migrator.digest import digest_of, header_block, header_facts
 from migrator.errors import FerryError
-from migrator.model import Body, Digest, Locator, MaildirLocator, MemoryBody, Message
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.message.digest import digest_of, header_block, header_facts
+from migrator.model import Digest, Locator, MaildirLocator
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations import Destination, Found, Stored
-from migrator.destinations.maildir import MaildirDestination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.maildir.destination import MaildirDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import FerryError, Kind
-from migrator.model import Message, Proof
+from migrator.message.body import Message
+from migrator.model import Proof
 from tests.contract.support import (
     NOW,
     Memory,
@@ -29,7 +30,7 @@ from tests.contract.support import (
     simple,
     store,
 )
-from tests.unit.destinations.test_mboxrd import ODD_MESSAGES
+from tests.unit.destinations.mbox.test_mboxrd import ODD_MESSAGES
 
 
 @dataclass(frozen=True)

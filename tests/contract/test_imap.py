@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
-from migrator.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings
 from tests.contract.test_destinations import (
     Place,
     memory,

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from migrator.apart import Porters
+from migrator.copying.offload import Porters
 from migrator.destinations import Destination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from tests.crash.dying import Dying, is_porter
 from tests.rig import At, Orders, Rig, deleting, keeping
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations.mbox import STEPS as MBOX_STEPS
+from migrator.destinations.mbox.destination import STEPS as MBOX_STEPS
 from tests.conftest import StartDovecot
 from tests.rig import At, Orders, Rig, child, deleting, start
 from tests.servers.pop3 import Maildrop, Pop3Server

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from migrator.apart import Porters
+from migrator.copying.offload import Porters
 from migrator.destinations import Destination
-from migrator.destinations.files import Device
 from migrator.errors import Kind
+from migrator.files import Device
 from tests.damage.calls.child import KINDS, folders
 from tests.integration.migrate_support import letters
 from tests.rig import Rig, deleting

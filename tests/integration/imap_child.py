@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
-from migrator.model import ImapLocator, Message
-from migrator.tls import TlsMode, TlsSettings
+from migrator.message.body import Message
+from migrator.model import ImapLocator
+from migrator.net.tls import TlsMode, TlsSettings
 from tests.contract.support import simple
 
 

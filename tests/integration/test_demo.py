@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import migrator
-from migrator.arguments import parser
+from migrator.cli.parser import parser
 from migrator.demo.place import Place
 from migrator.demo.story import Story
-from migrator.screen import Screen
+from migrator.ui.console import Screen
 
 ROOT = Path(migrator.__file__).parents[1]
 

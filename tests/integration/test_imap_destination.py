@@ -10,10 +10,10 @@ import pytest
 from migrator.destinations import Recollection
 from migrator.destinations.imap import STEPS
 from migrator.errors import FerryError, Kind
-from migrator.imap.allowance import Allowance, Allowances
+from migrator.imap.upload_limits import Allowance, Allowances
+from migrator.message.proof import prove
 from migrator.model import ImapLocator, Proof
-from migrator.proof import prove
-from migrator.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings
 from tests.conftest import StartDovecot
 from tests.contract.support import Memory, Pieces, content_of, message, read, recover, simple, store
 from tests.integration.imap_support import Bench, bodies_of, errors_of, locators_of

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import Brought, Carrier, Outcome
 from migrator.destinations.imap import ImapDestination
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
-from migrator.model import CopyState, Message, Proof, StoredCopy
+from migrator.message.body import Message
+from migrator.model import CopyState, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from migrator.transfer import Brought, Carrier, Outcome
 from tests.contract.support import message, simple
 from tests.integration.imap_support import Bench, bodies_of
 from tests.servers import imap_faults as faults

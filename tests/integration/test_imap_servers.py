@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import Brought, Carrier
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
+from migrator.message.proof import prove
 from migrator.model import Proof
-from migrator.proof import prove
-from migrator.transfer import Brought, Carrier
 from tests.conftest import PrivateImap
 from tests.contract.support import Memory, message, read, recover, simple, store
 from tests.integration.imap_support import PLAIN, Naps, bodies_of, errors_of, locators_of

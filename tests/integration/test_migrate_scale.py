@@ -26,7 +26,7 @@ def desk(tmp_path: Path) -> Desk:
 _AND_TELL_PEAK = """
 import re, sys
 from pathlib import Path
-from migrator.cli import main
+from migrator.cli.main import main
 code = main(sys.argv[2:])
 Path(sys.argv[1]).write_text(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 sys.exit(code)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
-from migrator.destinations.line_ends import to_lf
-from migrator.digest import digest_of, header_block, header_facts
 from migrator.errors import FerryError, GoneError, Kind
-from migrator.model import Body, Digest, LinesBody, Locator, MaildirLocator, MemoryBody, Message, Proof
+from migrator.message.body import Body, LinesBody, MemoryBody, Message
+from migrator.message.digest import digest_of, header_block, header_facts
+from migrator.message.line_ends import to_lf
+from migrator.model import Digest, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from migrator.pop3.collecting import small_message
+from migrator.pop3.assembly import small_message
 
 
 def message(content: bytes) -> Message:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from migrator.apart import Porters
+from migrator.copying.offload import Porters
 from migrator.destinations import Destination
-from migrator.destinations.maildir import MaildirDestination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.maildir.destination import MaildirDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from tests.rig import At, Rig, deleting
 
 KINDS = {"mbox": MboxDestination, "maildir": MaildirDestination}

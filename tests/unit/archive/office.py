@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrator.archive.index import SearchIndex
-from migrator.archive.shelves import Shelves
-from migrator.cli import main
+from migrator.archive.reader import Shelves
+from migrator.cli.main import main
 from migrator.config import Config, load
-from migrator.digest import canonical, digest_of, header_block, header_facts
-from migrator.ends import destination_of
+from migrator.copying.copier import Brought, Carrier
 from migrator.ledger import Ledger
-from migrator.model import Digest, ListedMessage, MemoryBody, Message, MessageNumber, UniqueId
-from migrator.shelving import shelves_of
-from migrator.transfer import Brought, Carrier
+from migrator.message.body import MemoryBody, Message
+from migrator.message.digest import canonical, digest_of, header_block, header_facts
+from migrator.model import Digest, ListedMessage, MessageNumber, UniqueId
+from migrator.search.index import SearchIndex
+from migrator.wiring.account import destination_of
+from migrator.wiring.archive import shelves_of
 
 Places = dict[str, Sequence[str]]
 

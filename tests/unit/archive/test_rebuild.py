@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from migrator.destinations import Found, Recollection
-from migrator.digest import digest_of
 from migrator.ledger import FILE_NAME, Ledger
-from migrator.locks import account_lock
+from migrator.message.digest import digest_of
 from migrator.model import CopyState, MboxLocator
+from migrator.run.account_lock import account_lock
 from tests.unit.archive.office import Office, document, mail
 
 CONTENTS = [mail(f"number {number}", "From x\n>From y", Message_ID=f"<{number}@x>") for number in range(30)]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import Carrier
 from migrator.destinations import MboxAnchor, VolumeState
 from migrator.model import CopyState
-from migrator.transfer import Carrier
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.unit.archive.office import Office, document, mail, message_of

@@ -12,23 +12,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from migrator.archive.repairing import Repair, Repaired
-from migrator.archive.shelves import Shelf as Shelved, Shelves
-from migrator.bringing import Mender
+from migrator.archive.reader import Shelf as Shelved, Shelves
+from migrator.archive.repair import Repair, Repaired
+from migrator.copying.in_turn import Mender
 from migrator.destinations import Destination, Finding, Found, Recollection
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
-from migrator.model import (
-    Body,
-    CopyState,
-    ImapLocator,
-    Locator,
-    MaildirLocator,
-    MemoryBody,
-    Message,
-    Proof,
-)
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
 from tests.unit.archive.office import mail, message_of
 from tests.unit.shelf import Shelf

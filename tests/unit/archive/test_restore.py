@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from migrator.archive.records import message_in
+from migrator.interchange.mail_files import message_in
 from tests.unit.archive.office import Office, document, mail
 
 CONTENTS = [

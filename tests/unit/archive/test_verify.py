@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from migrator.archive.shelves import Shelf, Shelves
+from migrator.archive.reader import Shelf, Shelves
 from migrator.archive.verify import Check, Selection, Verdict
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
-from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, MemoryBody, Message, Proof
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
 from tests.unit.archive.office import Office, document, mail, message_of
 

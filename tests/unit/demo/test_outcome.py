@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from migrator.archive.shelves import Unreachable
+from migrator.archive.reader import Unreachable
 from migrator.archive.verify import Verdict
 from migrator.demo.outcome import Comparison, Outcome
 from migrator.demo.samples import Sample

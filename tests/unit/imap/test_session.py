@@ -6,7 +6,7 @@ import pytest
 
 from migrator.errors import FerryError, Kind
 from migrator.imap.session import Session, folder_name
-from migrator.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings
 from tests.unit.imap.scripted import PLAIN, Script, serving, settings
 
 

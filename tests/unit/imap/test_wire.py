@@ -13,12 +13,12 @@ from typing import Protocol
 import pytest
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.abilities import Abilities
 from migrator.imap.append import Appender, Letter, options_of
+from migrator.imap.capabilities import Abilities
 from migrator.imap.fetch import Fetcher
-from migrator.imap.recognition import Glance, message_key
+from migrator.imap.find_copies import Glance, message_key
 from migrator.imap.wire import LONGEST_LINE, Wire
-from migrator.model import MemoryBody
+from migrator.message.body import MemoryBody
 from tests.contract.support import Pieces
 from tests.unit.imap.scripted import Script, serving
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
-from jobs.alerts import TOPIC, OpenIncident, Picture, Rules, incidents, news
-from jobs.policy import Outcome
-from jobs.queue import Job, Limits, Queue, Turn
-from jobs.state import Fact
+from jobs.alerting.incidents import TOPIC, OpenIncident, Picture, Rules, incidents, news
+from jobs.schedule.account_state import Fact
+from jobs.schedule.queue import Job, Limits, Queue, Turn
+from jobs.schedule.retry import Outcome
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import Status
 

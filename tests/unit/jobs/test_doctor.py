@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.alerts import Disk
+from jobs.alerting.incidents import Disk
 from jobs.doctor import EndSeen, Patient, Rank, file_system_of, findings, is_person_needed
-from jobs.health import Health, Verdict
-from jobs.snapshot import AccountView
-from jobs.state import AccountState
+from jobs.monitoring.health import Health, Verdict
+from jobs.monitoring.snapshot import AccountView
+from jobs.schedule.account_state import AccountState
 from migrator.config import load
 from migrator.ledger.history import AccountNumbers
 

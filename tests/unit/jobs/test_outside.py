@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobs.alerts import Disk
-from jobs.digest import weekly
-from jobs.health import STALE_SECONDS, Verdict, forget, health_of, read, write
-from jobs.metrics import text_of, write_textfile
-from jobs.snapshot import AccountView, Snapshot
-from jobs.state import AccountState
-from jobs.web import Web
+from jobs.alerting.incidents import Disk
+from jobs.monitoring.health import STALE_SECONDS, Verdict, forget, health_of, read, write
+from jobs.monitoring.http_server import Web
+from jobs.monitoring.metrics import text_of, write_textfile
+from jobs.monitoring.snapshot import AccountView, Snapshot
+from jobs.monitoring.weekly_summary import weekly
+from jobs.schedule.account_state import AccountState
 from migrator.errors import ConfigError
 from migrator.ledger.history import AccountNumbers
 from migrator.report import AccountReport, Status

@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.alerts import Disk
-from jobs.clock import Timetable
-from jobs.disks import SPAN_NEEDED, forecast, full_in, measured
-from jobs.fingerprint import Fingerprints
+from jobs.alerting.incidents import Disk
+from jobs.config_watch import Watched
+from jobs.disk_usage import SPAN_NEEDED, forecast, full_in, measured
 from jobs.lock import worker_lock
+from jobs.periodic import Ticks
 from jobs.redaction import without_passwords
-from jobs.sd_notify import Supervisor
-from jobs.ticks import Ticks
-from jobs.watching import Watched
-from jobs.worker import Pulse
+from jobs.schedule.credential_hash import Fingerprints
+from jobs.schedule.timetable import Timetable
+from jobs.schedule.workers import Pulse
+from jobs.systemd import Supervisor
 from migrator.config import Config, Schedule, load
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sd_notify import Supervisor
 from jobs.service import Parts, Service
+from jobs.systemd import Supervisor
 from migrator.config import Account, Config, load
 from migrator.errors import ConfigError
 from migrator.report import AccountReport

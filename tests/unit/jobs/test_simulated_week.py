@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.alerts import Rules
-from jobs.queue import Limits
+from jobs.alerting.incidents import Rules
+from jobs.schedule.queue import Limits
 from tests.unit.jobs.office import DAY, HOUR, MINUTE, MONDAY, Mailbox, Office, office
 
 STAFF = {"pop.office": ["ann", "bob", "cleo"], "pop.provider": ["dan", "eve", "fay", "gil"], "pop.other": ["hugo"]}

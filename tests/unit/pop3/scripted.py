@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from migrator.errors import FerryError
-from migrator.model import Body, ListedMessage, MessageNumber, PiecedBody, UniqueId
-from migrator.net import Clock
+from migrator.message.body import Body, PiecedBody
+from migrator.model import ListedMessage, MessageNumber, UniqueId
+from migrator.net.stream import Clock
+from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.pop3.transport import OpenStream, Saying, ScriptedStream
-from migrator.tls import TlsMode, TlsSettings
 
 CAPA = ("TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES")
 PASSWORD = "pass-word-1"

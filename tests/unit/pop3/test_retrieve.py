@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from migrator.errors import FerryError, Kind, Scope
-from migrator.pop3.collecting import MEMORY_LIMIT
+from migrator.pop3.assembly import MEMORY_LIMIT
 from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.retrieve import (
     BARRIER_MESSAGES,

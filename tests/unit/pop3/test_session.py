@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from migrator.digest import HeaderFacts, header_block, header_facts
 from migrator.errors import FerryError, Kind, Scope
+from migrator.message.digest import HeaderFacts, header_block, header_facts
 from migrator.model import ListedMessage, MessageNumber, UniqueId
-from migrator.pop3.conversation import Conversation
+from migrator.net.tls import TlsMode, TlsSettings
+from migrator.pop3.connection import Conversation
 from migrator.pop3.listing import Marked
 from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.session import ServerFacts, Session
 from migrator.pop3.transport import HANG_UP, Saying
-from migrator.tls import TlsMode, TlsSettings
 from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, MemorySpool, Opened, Room, opened, refused, sample
 
 MAIL = [sample(number) for number in range(1, 21)]

@@ -1,0 +1,66 @@
+"""What the worker's notes say about the accounts, for commands that look while it runs, or while it does not.
+
+``status`` and ``doctor`` read here; nothing is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jobs.alerting.incidents import Disk
+from jobs.disk_usage import existing, forecast
+from jobs.maintenance.upkeep import completed
+from jobs.monitoring.snapshot import AccountView
+from jobs.schedule.account_state import AccountState
+from jobs.schedule.queue import TOPIC
+from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
+from migrator.ledger import Ledger
+from migrator.wiring.account import destination_of
+
+
+def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
+    """Return these accounts (all, by default) as the worker left them."""
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.notes.facts(TOPIC).items()}
+    verified = completed(ledger.notes)
+    damaged, places = ledger.notes.mismatches(), places_of(config)
+    return [
+        AccountView(
+            account.name,
+            states.get(account.name, AccountState()),
+            verified_at=verified.get(account.name, 0.0),
+            damaged=sum(damaged.get(place, 0) for place in places[account.name]),
+            numbers=ledger.history.numbers(account.name),
+        )
+        for account in (config.accounts if accounts is None else accounts)
+    ]
+
+
+def places_of(config: Config) -> Mapping[str, Sequence[str]]:
+    """Return the identities of the destinations of each account."""
+    return {
+        account.name: [destination_of(place, config.state_dir).identity for place in account.destinations]
+        for account in config.accounts
+    }
+
+
+def folders_of(config: Config) -> list[Path]:
+    """Return every folder that is written to."""
+    folders = [config.state_dir]
+    for account in config.accounts:
+        folders += [one.path for one in account.destinations if isinstance(one, (MboxDestination, MaildirDestination))]
+    return list(dict.fromkeys(folders))
+
+
+def disks_of(config: Config, ledger: Ledger) -> list[Disk]:
+    """Return how full the disks are now, with the worker's forecast; takes no sample."""
+    minimum = (config.notify or Notify()).disk_free
+    disks: dict[int, Disk] = {}
+    for folder in map(existing, folders_of(config)):
+        device = folder.stat().st_dev
+        if device not in disks:
+            usage = shutil.disk_usage(folder)
+            full_in = forecast(ledger.notes, folder, usage.free)
+            disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in)
+    return list(disks.values())

@@ -1,0 +1,61 @@
+"""What the worker did, as events with stable names (docs/events.md)."""
+
+from __future__ import annotations
+
+import logging
+
+from jobs.schedule.queue import Turn
+from jobs.schedule.retry import Park, Retry, Scheduled
+from jobs.schedule.workers import Ending
+from migrator.events import event
+from migrator.report import AccountReport
+
+_LOG = logging.getLogger(__name__)
+
+
+def say(name: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Write one event of the worker."""
+    event(_LOG, name, level=level, **fields)
+
+
+def run_began(turn: Turn) -> None:
+    """Write that a run begins."""
+    say("worker.run.started", account=turn.job.name, waited_seconds=round(turn.waited, 1))
+
+
+def run_ended(turn: Turn, ending: Ending) -> None:
+    """Write how a run ended and what comes next."""
+    outcome = ending.outcome
+    level = logging.WARNING if outcome.is_failure else logging.INFO
+    numbers = _numbers(ending.report) if ending.report else {}
+    problem = {"kind": str(outcome.kind), "problem": outcome.message} if outcome.kind else {}
+    say("worker.run.finished", level=level, account=turn.job.name, status=str(outcome.status), **numbers, **problem)
+    match ending.decision:
+        case Scheduled():
+            pass
+        case Retry(after):
+            say("worker.run.retry", account=turn.job.name, attempts=ending.state.attempts, after_seconds=round(after))
+        case Park():
+            say("worker.account.parked", level=logging.WARNING, account=turn.job.name, problem=outcome.message)
+
+
+def _numbers(report: AccountReport) -> dict[str, object]:
+    return {
+        "listed": report.listed,
+        "known": report.known,
+        "new": report.new,
+        "copied": report.copied,
+        "duplicates": report.duplicates,
+        "skipped": report.skipped,
+        "failed": report.failed,
+        "remaining": report.remaining,
+        "verified": report.verified,
+        "deleted": report.deleted,
+        "bytes": report.bytes,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def still_parked(turn: Turn) -> None:
+    """Write that nothing has changed for a parked account."""
+    say("worker.account.still_parked", account=turn.job.name)

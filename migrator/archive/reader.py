@@ -1,0 +1,197 @@
+"""Where archived messages are read from: every destination of the accounts in question, local ones first.
+
+A shelf is one destination with what the ledger knows of it, and the accounts whose mail goes there. What is read is
+judged here by its digest: a damaged copy is passed over for a good one on another shelf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from migrator.destinations import Destination
+from migrator.errors import FerryError, Kind
+from migrator.ledger.archive import ArchiveLedger
+from migrator.ledger.copies import CopiesLedger
+from migrator.message.body import Body, MemoryBody
+from migrator.message.digest import digest_of_body
+from migrator.model import CopyState, Digest, Locator, MboxLocator, StoredCopy
+from migrator.policy import WhenCopyIsGone
+
+_CHUNK = 500
+_KINDS = {"mbox": 0, "maildir": 1, "imap": 2}
+_SMALL = 1 << 20
+
+Reading = Generator[tuple[Digest, Body | FerryError], None, None]
+"""What was asked for, one after the other; a body is good until the next is asked for, or the generator is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One destination. ``accounts`` are all that are configured to store there."""
+
+    destination: Destination
+    copies: CopiesLedger
+    accounts: tuple[str, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether reading needs no server."""
+        return self.destination.kind != "imap"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A destination that could not be read as a whole; nothing is recorded of its copies."""
+
+    accounts: tuple[str, ...]
+    destination: str
+    error: FerryError
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    shelf: Shelf
+    copy: StoredCopy
+    locator: Locator
+
+
+def mends_gone(shelf: Shelf) -> bool:
+    """Say whether a repair stores again what somebody took out: of a folder, and of a mailbox where a setting says so.
+
+    A person who asks for the repair of a folder has lost what is gone from it; in a mailbox it may be filed elsewhere.
+    """
+    return shelf.is_local or shelf.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+
+
+class Shelves:
+    """All shelves that a command may read from."""
+
+    def __init__(self, shelves: Iterable[Shelf]) -> None:
+        """Read from these; files before servers, and otherwise in this order."""
+        self.all = sorted(shelves, key=lambda shelf: _KINDS[shelf.destination.kind])
+        self._broken: dict[str, FerryError] = {}
+
+    def close(self) -> None:
+        """Let go of every destination."""
+        for shelf in self.all:
+            shelf.destination.close()
+
+    def only(self, shelves: Iterable[Shelf]) -> Shelves:
+        """Return some of these shelves; close the whole, not the part."""
+        return Shelves(shelves)
+
+    def of(self, account: str) -> list[Shelf]:
+        """Return those where this account's mail goes."""
+        return [shelf for shelf in self.all if account in shelf.accounts]
+
+    def accounts_of(self, digests: Sequence[Digest]) -> dict[Digest, tuple[str, ...]]:
+        """Return the accounts that each content may belong to, by where it stands."""
+        if len(self.all) == 1:
+            return dict.fromkeys(digests, self.all[0].accounts)
+        found: dict[Digest, dict[str, None]] = {digest: {} for digest in digests}
+        for shelf in self.all:
+            for digest in shelf.copies.find(digests):
+                found[digest].update(dict.fromkeys(shelf.accounts))
+        return {digest: tuple(accounts) for digest, accounts in found.items()}
+
+    def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Reading:
+        """Yield each content with its bytes, proven by their digest; the order is that of the archive, in stretches.
+
+        A body must be consumed before the next is asked for. What no shelf can give comes with the reason. Where
+        ``exact`` is false, a verified copy that a server has altered will do.
+        """
+        remaining = iter(digests)
+        while chunk := list(islice(remaining, _CHUNK)):
+            yield from self._read_chunk(chunk, exact=exact)
+
+    def _read_chunk(self, digests: Sequence[Digest], *, exact: bool) -> Iterator[tuple[Digest, Body | FerryError]]:
+        errors: dict[Digest, FerryError] = {}
+        wanted = list(dict.fromkeys(digests))
+        for shelf in self.all:
+            if not wanted:
+                return
+            left: list[Digest] = []
+            for digest, body in self._from(shelf, wanted, exact=exact):
+                if isinstance(body, FerryError):
+                    errors[digest] = body
+                    left.append(digest)
+                else:
+                    yield digest, body
+            wanted = left
+        absent = FerryError(Kind.ARCHIVE, "no destination holds a copy of this message")
+        yield from ((digest, errors.get(digest, absent)) for digest in wanted)
+
+    def _from(
+        self, shelf: Shelf, digests: Sequence[Digest], *, exact: bool
+    ) -> Iterator[tuple[Digest, Body | FerryError]]:
+        """Yield what one shelf gives for each; what it does not have is an error too."""
+        identity = shelf.destination.identity
+        places = _in_order(_located(shelf, digests))
+        found = {place.copy.digest for place in places}
+        absent = FerryError(Kind.ARCHIVE, f"{shelf.destination.label} holds no copy of this message")
+        yield from ((digest, absent) for digest in digests if digest not in found)
+        done = 0
+        if identity not in self._broken:
+            try:
+                for place, body in zip(places, shelf.destination.read([p.locator for p in places]), strict=True):
+                    judged = _judged(place, body, exact=exact)
+                    done += 1
+                    yield place.copy.digest, judged
+            except FerryError as error:  # the destination as a whole: it is not asked again
+                self._broken[identity] = error
+        yield from ((place.copy.digest, self._broken[identity]) for place in places[done:])
+
+
+def _located(shelf: Shelf, digests: Sequence[Digest]) -> list[_Place]:
+    copies = shelf.copies.find(digests).values()
+    return [_Place(shelf, copy, copy.locator) for copy in copies if copy.locator is not None]
+
+
+def _in_order(places: list[_Place]) -> list[_Place]:
+    """Read a volume from its beginning to its end."""
+
+    def position(place: _Place) -> tuple[str, int, int]:
+        match place.locator:
+            case MboxLocator(volume, offset):
+                return volume, offset, 0
+            case _:
+                return "", 0, place.copy.copy_id
+
+    return sorted(places, key=position)
+
+
+def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | FerryError:
+    """Return a body whose bytes are those of its digest; what a server altered is accepted where that was proven."""
+    if isinstance(body, FerryError):
+        return body
+    try:
+        if place.copy.octets <= _SMALL:
+            body = MemoryBody(b"".join(body.chunks()))
+        if digest_of_body(body) == place.copy.digest:
+            return body
+    except FerryError as error:  # a long body is read from the disk only now
+        return error
+    label = place.shelf.destination.label
+    if place.copy.state is CopyState.VERIFIED and not place.shelf.is_local:
+        if not exact:
+            return body
+        return FerryError(Kind.UNPROVEN, f"{label} keeps this message altered, and no exact copy is left elsewhere")
+    return FerryError(Kind.MISMATCH, f"the copy in {label} is damaged", cure="see mailferry verify")
+
+
+def belonging(account: str, shelves: Shelves, ledger: ArchiveLedger) -> Iterator[Digest]:
+    """Yield, once each and in the order of the archive, every content that belongs to an account.
+
+    Where accounts share a destination, a message belongs to those whose maildrops showed it; one that none of them
+    showed belongs to all of them.
+    """
+    seen: set[Digest] = set()
+    for shelf in shelves.of(account):
+        copies = shelf.copies.all_copies()
+        while chunk := [copy.digest for copy in islice(copies, _CHUNK)]:
+            fresh = [digest for digest in chunk if digest not in seen]
+            seen.update(fresh)
+            owners = ledger.owners(fresh) if len(shelf.accounts) > 1 else {}
+            yield from (digest for digest in fresh if account in owners.get(digest, (account,)))

@@ -1,0 +1,102 @@
+"""Builds anew what the archive files alone can tell: the search index, and the ledger's knowledge of copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from migrator.archive.reader import Shelf
+from migrator.destinations import (
+    Found,
+    Recollection,
+    VolumeChanged,
+    VolumeRecord,
+    VolumeSeen,
+    VolumeState,
+    VolumeTouched,
+)
+from migrator.errors import FerryError, Kind
+from migrator.ledger.archive import ArchiveLedger
+from migrator.ledger.relearning import Missed
+from migrator.search.index import SearchIndex, remove
+
+_CHUNK = 10_000
+_AS_KNOWN = {
+    VolumeState.OPEN: VolumeState.OPEN,
+    VolumeState.CLOSED: VolumeState.CLOSED,
+    VolumeState.CHANGED: VolumeState.CLOSED,
+}
+
+Told = Callable[[int], None]
+
+
+def emptied_index(state_dir: Path) -> SearchIndex:
+    """Return a new, empty index in place of the old one; called under the lock of the index."""
+    remove(state_dir)
+    return SearchIndex.open(state_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Relearned:
+    """What was found in one destination.
+
+    ``missed`` copies stay known as they were: the volumes that they stand in are not there. ``foreign`` are files in
+    the folder that are no volumes, among which the missing ones may be, packed or renamed.
+    """
+
+    destination: str
+    messages: int
+    missed: tuple[Missed, ...] = ()
+    foreign: tuple[str, ...] = ()
+
+
+def relearn(shelf: Shelf, ledger: ArchiveLedger, *, told: Told = lambda _count: None) -> Relearned:
+    """Look through a folder from its beginning, and bring what the ledger knows of its copies in line; forget nothing.
+
+    Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
+    has changed, and it is simply asked again.
+    """
+    if not shelf.is_local:
+        raise FerryError(Kind.REFUSED, f"{shelf.destination.label} is no archive folder")
+    with shelf.destination.exclusive():
+        relearning = ledger.relearning(shelf.copies.destination_id)
+        volumes: dict[str, VolumeRecord] = {}
+        found: list[Found] = []
+        count = 0
+        for finding in shelf.destination.recover(Recollection(_from_the_beginning(shelf), ())):
+            match finding:
+                case Found():
+                    found.append(finding)
+                    count += 1
+                    if count % _CHUNK == 0:
+                        told(count)
+                        relearning.found(found)
+                        found.clear()
+                case VolumeSeen(record) | VolumeTouched(record):
+                    volumes[record.name] = record
+                case VolumeChanged():  # it is not there: what is known of it stays known
+                    pass
+                case _:  # cannot be: no names are remembered
+                    raise AssertionError(finding)
+        relearning.found(found)
+        missed = relearning.finished(list(volumes.values()))
+    return Relearned(shelf.destination.label, count, tuple(missed), _foreign(shelf) if missed else ())
+
+
+def _from_the_beginning(shelf: Shelf) -> tuple[VolumeRecord, ...]:
+    """Return the known volumes as if nothing of them had been read; one that came to harm is not to be written to."""
+    if shelf.destination.kind != "mbox":
+        return ()
+    return tuple(
+        VolumeRecord(known.name, 0, sha256().digest(), "", _AS_KNOWN[known.state])
+        for known in shelf.copies.recollection().volumes
+    )
+
+
+def _foreign(shelf: Shelf) -> tuple[str, ...]:
+    folder = Path(shelf.destination.identity.partition(":")[2])
+    if shelf.destination.kind != "mbox" or not folder.is_dir():
+        return ()
+    return tuple(sorted(one.name for one in folder.iterdir() if one.is_file() and one.suffix != ".mbox"))

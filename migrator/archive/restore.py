@@ -1,0 +1,123 @@
+"""Brings archived messages into other mailboxes: by account or month, each once, with proof; it can be cut short.
+
+What was restored is known to the ledger by digest and folder, so that asking again goes on where it was. How a message
+is stored and proven is handed in (``migrator.copying.copier``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from migrator.archive.reader import Shelves
+from migrator.errors import FerryError, Kind
+from migrator.interchange.export_formats import date_of
+from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS, Outcome, Way
+from migrator.interchange.mail_files import message_of
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.model import Digest
+
+UNDATED = "undated"
+
+
+class Grouping(StrEnum):
+    """What decides on the folder a message goes to."""
+
+    NONE = "none"
+    ACCOUNT = "account"
+    MONTH = "month"
+
+
+Bring = Callable[[str, Sequence[Message]], list[Outcome]]
+"""Brings a batch into the folder of this name (``""``: the one named by the target itself), durable and proven."""
+
+Told = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a restore did. ``stored + present + len(failed)`` is what was asked for."""
+
+    stored: int = 0
+    present: int = 0
+    octets: int = 0
+    failed: list[tuple[Digest, FerryError]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Pending:
+    messages: list[Message] = field(default_factory=list)
+    octets: int = 0
+
+
+class Restorer:
+    """One restore."""
+
+    def __init__(self, shelves: Shelves, bring: Bring, grouping: Grouping, *, told: Told = lambda _count: None) -> None:
+        """Read from ``shelves`` and bring by ``bring``; ``told`` hears after each batch how many are done."""
+        self._shelves = shelves
+        self._bring = bring
+        self._grouping = grouping
+        self._told = told
+        self._done = Restored()
+        self._pending: dict[str, _Pending] = {}
+
+    def restore(self, account: str, digests: Iterable[Digest]) -> None:
+        """Bring these messages of an account, as ``done`` tells; what cannot be read or stored is named there."""
+        for digest, body in self._shelves.read(digests):
+            if isinstance(body, FerryError):
+                self._done.failed.append((digest, body))
+            else:
+                self._add(account, digest, body)
+        self._flush_all()
+
+    @property
+    def done(self) -> Restored:
+        """What was done so far."""
+        return self._done
+
+    def _add(self, account: str, digest: Digest, body: Body) -> None:
+        message = message_of(body)
+        if message.digest != digest:
+            error = FerryError(Kind.MISMATCH, "the stored copy changed while it was read", cure="see mailferry verify")
+            self._done.failed.append((digest, error))
+            return
+        folder = self._folder(account, body)
+        pending = self._pending.setdefault(folder, _Pending())
+        pending.messages.append(message)
+        pending.octets += message.octets
+        # A long message is read from the archive while it is sent, which is possible only until the next is read.
+        if not isinstance(message.body, MemoryBody) or len(pending.messages) >= BATCH_MESSAGES:
+            self._flush(folder)
+        elif sum(one.octets for one in self._pending.values()) >= BATCH_OCTETS:
+            self._flush_all()
+
+    def _folder(self, account: str, body: Body) -> str:
+        match self._grouping:
+            case Grouping.NONE:
+                return ""
+            case Grouping.ACCOUNT:
+                return account
+            case Grouping.MONTH:
+                written = date_of(body)
+                return UNDATED if written is None else f"{datetime.fromtimestamp(written, UTC):%Y-%m}"
+
+    def _flush_all(self) -> None:
+        for folder in list(self._pending):
+            self._flush(folder)
+
+    def _flush(self, folder: str) -> None:
+        pending = self._pending.pop(folder)
+        outcomes = self._bring(folder, pending.messages)
+        for message, outcome in zip(pending.messages, outcomes, strict=True):
+            match outcome:
+                case Way.COPIED:
+                    self._done.stored += 1
+                    self._done.octets += message.octets
+                case Way.DUPLICATE:
+                    self._done.present += 1
+                case FerryError():
+                    self._done.failed.append((message.digest, outcome))
+        self._told(self._done.stored + self._done.present)

@@ -1,0 +1,157 @@
+"""``mailferry verify``: read every stored copy again and hold it against the ledger; repair nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import date
+from typing import TYPE_CHECKING
+
+from migrator.archive.unproven import unproven_line
+from migrator.archive.verify import Check, Damage, Selection, Verdict
+from migrator.cli.context import configuration, read_ledger, unknown_folders
+from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
+from migrator.errors import ConfigError
+from migrator.report import shown_unique_id
+from migrator.search.query import Calendar, Dated, QueryError, parse
+from migrator.ui.text import counted, plain, size, span
+from migrator.wiring.archive import shelves_of
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from migrator.config import Account, Config
+    from migrator.ui.console import Screen
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def run(arguments: Namespace, screen: Screen) -> int:
+    """Check the copies asked for and name what is damaged."""
+    since = _since(arguments.since)
+    config = configuration(arguments, screen)
+    accounts = config.select(arguments.accounts)
+    names = tuple(account.name for account in accounts)
+    began = time.monotonic()
+    verdict, is_all_known = _verdict(config, accounts, Selection(names, arguments.sample, since), screen)
+    if screen.is_json:
+        screen.document(_as_json(verdict))
+    _show(verdict, time.monotonic() - began, arguments, screen)
+    return DONE if verdict.is_ok and is_all_known else NOT_ALL_DONE
+
+
+def _since(written: str | None) -> float | None:
+    if written is None:
+        return None
+    try:
+        query = parse(f"after:{written}", Calendar(date.today()))  # noqa: DTZ011  # the day of the person who asks
+    except QueryError as error:
+        raise ConfigError([f"--since {written}: {str(error).removeprefix(f'after:{written}: ')}"]) from error
+    if not isinstance(query, Dated) or query.start is None:
+        raise ConfigError([f"--since {written}: is no day"])
+    return float(query.start)
+
+
+def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, screen: Screen) -> tuple[Verdict, bool]:
+    """Return what was found, and whether there is no folder of these accounts that the ledger does not know."""
+    ledger = read_ledger(config, screen)
+    if ledger is None:
+        return Verdict(), True
+    with closing(ledger), shelves_of(config, ledger) as shelves:
+        is_all_known = not unknown_folders(config, accounts, ledger)
+        verdict = Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
+        if selection == Selection(selection.accounts) and is_all_known:
+            left_out = {name for one in verdict.unreachable for name in one.accounts}
+            ledger.notes.verified_in_full(set(selection.accounts) - left_out, time.time())
+        return verdict, is_all_known
+
+
+def _teller(screen: Screen) -> Callable[[int, int], None]:
+    """Return a listener that says a line now and then."""
+    began = told = time.monotonic()
+
+    def listen(copies: int, octets: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _SECONDS_BETWEEN_LINES:
+            told = now
+            rate = size(octets / (now - began))
+            screen.note(f"{counted(copies, 'copy', 'copies')} read, {size(octets)}, {rate}/s")
+
+    return listen
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "checked": verdict.checked,
+        "ok": verdict.ok,
+        "damaged": [damage.as_json() for damage in verdict.damaged],
+        "bytes": verdict.octets,
+        "unproven": verdict.unproven,
+        "accepted": verdict.accepted,
+        "present": verdict.present,
+        "errors": [
+            {
+                "account": account,
+                "destination": one.destination,
+                "kind": str(one.error.kind),
+                "message": str(one.error),
+            }
+            for one in verdict.unreachable
+            for account in one.accounts
+        ],
+    }
+
+
+def _show(verdict: Verdict, seconds: float, arguments: Namespace, screen: Screen) -> None:
+    for damage in verdict.damaged:
+        screen.result(_line(damage))
+    for one in verdict.unreachable:
+        screen.result(plain(f"{', '.join(one.accounts)}: {one.destination} could not be checked: {one.error}"))
+    rate = f", {size(verdict.octets / seconds)}/s" if seconds > 0 else ""
+    if not screen.is_quiet or not verdict.is_ok:
+        copies = counted(verdict.checked, "copy", "copies")
+        screen.result(f"{copies} read ({size(verdict.octets)} in {span(seconds)}{rate}): {_numbers(verdict)}")
+    for altered in verdict.altered:
+        screen.note(plain(unproven_line(altered)))
+    if verdict.present:
+        copies = counted(verdict.present, "copy", "copies")
+        screen.note(f"{copies} that the server altered could only be seen to be there: no original is at hand.")
+    for line in _cures(verdict.damaged, arguments):
+        screen.result(line)
+
+
+def _cures(damaged: Sequence[Damage], arguments: Namespace) -> Iterator[str]:
+    """Say what helps: a repair mends what is damaged, and a setting decides on what was taken out of a mailbox."""
+    if accounts := dict.fromkeys(damage.account for damage in damaged if not damage.decided_by):
+        config = f" -c {arguments.config}" if arguments.config else ""
+        yield (
+            "No source of a damaged copy will be deleted. If a file or a disk is missing, bring it back: that is all "
+            "that is needed.\nThis fetches again what is lost, from another destination or the source:\n"
+            f"  mailferry repair{config} {' '.join(accounts)}"
+        )
+    for place in dict.fromkeys(damage.decided_by for damage in damaged if damage.decided_by):
+        yield plain(
+            'What is gone from a mailbox is not stored again unless you write when_copy_is_gone = "restore"; '
+            f'"accept" says that it is well so: write either {place}, or accept single messages: mailferry quarantine'
+        )
+
+
+def _numbers(verdict: Verdict) -> str:
+    """Return what became of all that were read, in numbers that add up to them."""
+    parts = [f"{verdict.ok:,} equal"]
+    if verdict.unproven:
+        ways = {one.reason.removeprefix("changed by the server: ") for one in verdict.altered}
+        parts.append(f"{verdict.unproven:,} altered by the server ({', '.join(sorted(ways))})")
+    if verdict.accepted:
+        parts.append(f"{verdict.accepted:,} gone, which is accepted")
+    return ", ".join([*parts, f"{verdict.harmed:,} damaged or gone"])
+
+
+def _line(damage: Damage) -> str:
+    shown = "not from a maildrop" if damage.unique_id is None else f"message {shown_unique_id(damage.unique_id)}"
+    identity = f"Message-ID {shown_unique_id(damage.message_id)}" if damage.message_id else "no Message-ID"
+    return plain(
+        f"{damage.account}: {shown}, {identity}, id {damage.digest.hex()[:20]}\n    in {damage.file}: {damage.reason}"
+    )
