@@ -9,7 +9,7 @@ Rest = float | None
 """Seconds to wait for news before the next turn; None: as long as there is none."""
 
 
-class QuietThread(ABC):
+class BackgroundThread(ABC):
     """Calls ``turn`` again and again, whenever there is news or the rest it asked for is over."""
 
     def __init__(self, name: str) -> None:

@@ -23,10 +23,10 @@ from jobs.monitoring.snapshot import AccountView, Snapshot
 from jobs.monitoring.stored_view import folders_of, places_of
 from jobs.schedule.account_state import AccountState, Notes
 from jobs.schedule.circuit_breaker import Circuit
-from jobs.schedule.queue import Turn
+from jobs.schedule.queue import Lease
 from jobs.schedule.runner import server_name, servers
 from jobs.schedule.timetable import Timetable
-from jobs.schedule.workers import Ending
+from jobs.schedule.workers import RunResult
 from migrator.config import Config, Notify, Schedule
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
@@ -36,7 +36,7 @@ DIGEST = "digest"
 PING_SECONDS = 300.0
 
 
-class Desk:
+class Monitor:
     """The worker's listener, and the keeper of what is known."""
 
     def __init__(
@@ -62,13 +62,13 @@ class Desk:
         self._places = places_of(config)
         self._count([account.name for account in config.accounts])
 
-    def began(self, turn: Turn) -> None:
+    def began(self, turn: Lease) -> None:
         """Hear that a run begins."""
         journal.run_began(turn)
         self._run_ids[turn.job.name] = str(uuid.uuid4())
         self._ping_account(turn.job.name, "start")
 
-    def ended(self, turn: Turn, ending: Ending) -> None:
+    def ended(self, turn: Lease, ending: RunResult) -> None:
         """Hear that a run has ended."""
         journal.run_ended(turn, ending)
         self._count([turn.job.name])
@@ -76,7 +76,7 @@ class Desk:
             self._upkeep.has_news()
         self._ping_account(turn.job.name, "fail" if ending.outcome.is_failure else "")
 
-    def still_parked(self, turn: Turn) -> None:
+    def still_parked(self, turn: Lease) -> None:
         """Hear that a parked account was looked at, and that nothing has changed."""
         journal.still_parked(turn)
 
@@ -131,7 +131,7 @@ class Desk:
         """Compare what is wrong with what was told, and tell the difference."""
         now = time.time()
         self.disks = self._measure(now)
-        picture = alerts.Picture(
+        picture = alerts.AlertInputs(
             states,
             intervals,
             {account.name: frozenset(map(server_name, servers(account))) for account in self._config.accounts},
@@ -156,7 +156,7 @@ class Desk:
         except OSError:
             return self.disks
 
-    def _remember(self, news: alerts.News, before: Mapping[str, alerts.OpenIncident]) -> None:
+    def _remember(self, news: alerts.IncidentChanges, before: Mapping[str, alerts.OpenIncident]) -> None:
         for key, incident in news.remembered.items():
             if before.get(key) != incident:
                 self._notes.noted(alerts.TOPIC, key, incident.as_fact())
@@ -167,7 +167,7 @@ class Desk:
         for over in news.recovered:
             journal.say("worker.incident.over", title=over.title)
 
-    def _ping_worker(self, news: alerts.News, now: float) -> None:
+    def _ping_worker(self, news: alerts.IncidentChanges, now: float) -> None:
         url = self._config.pings.url if self._config.pings else None
         is_bad = any(not incident.over_at and incident.told_at for incident in news.remembered.values())
         if url and (news.opened or now - self._pinged_at >= PING_SECONDS):
@@ -198,5 +198,5 @@ class Desk:
             write(health, self._config.state_dir, time.time())
 
 
-def _rules(settings: Notify) -> alerts.Rules:
-    return alerts.Rules(settings.after_failures, settings.silence.total_seconds())
+def _rules(settings: Notify) -> alerts.AlertRules:
+    return alerts.AlertRules(settings.after_failures, settings.silence.total_seconds())

@@ -13,7 +13,7 @@ class _Tick:
     due: float
 
 
-class Ticks:
+class PeriodicTasks:
     """Actions with their periods in seconds; none runs twice to make up for a late one."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

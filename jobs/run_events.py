@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from jobs.schedule.queue import Turn
+from jobs.schedule.queue import Lease
 from jobs.schedule.retry import Park, Retry, Scheduled
-from jobs.schedule.workers import Ending
+from jobs.schedule.workers import RunResult
 from migrator.events import event
 from migrator.report import AccountReport
 
-_LOG = logging.getLogger(__name__)
+_LOG = logging.getLogger("jobs.journal")  # a name that log readers rely on
 
 
 def say(name: str, *, level: int = logging.INFO, **fields: object) -> None:
@@ -18,12 +18,12 @@ def say(name: str, *, level: int = logging.INFO, **fields: object) -> None:
     event(_LOG, name, level=level, **fields)
 
 
-def run_began(turn: Turn) -> None:
+def run_began(turn: Lease) -> None:
     """Write that a run begins."""
     say("worker.run.started", account=turn.job.name, waited_seconds=round(turn.waited, 1))
 
 
-def run_ended(turn: Turn, ending: Ending) -> None:
+def run_ended(turn: Lease, ending: RunResult) -> None:
     """Write how a run ended and what comes next."""
     outcome = ending.outcome
     level = logging.WARNING if outcome.is_failure else logging.INFO
@@ -56,6 +56,6 @@ def _numbers(report: AccountReport) -> dict[str, object]:
     }
 
 
-def still_parked(turn: Turn) -> None:
+def still_parked(turn: Lease) -> None:
     """Write that nothing has changed for a parked account."""
     say("worker.account.still_parked", account=turn.job.name)

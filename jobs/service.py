@@ -25,17 +25,17 @@ from jobs.config_watch import Watched
 from jobs.lock import worker_lock
 from jobs.maintenance.upkeep import ShouldStop, Slice, Upkeep
 from jobs.maintenance.verify_slice import verified
-from jobs.monitor import Desk
+from jobs.monitor import Monitor
 from jobs.monitoring.health import health_of
 from jobs.monitoring.snapshot import Snapshot
-from jobs.periodic import Ticks
+from jobs.periodic import PeriodicTasks
 from jobs.run_events import say
 from jobs.schedule.credential_hash import Fingerprints
-from jobs.schedule.queue import Limits, Queue
+from jobs.schedule.queue import Concurrency, Queue
 from jobs.schedule.runner import Run, Runs
-from jobs.schedule.state_store import PatientNotes
+from jobs.schedule.state_store import BufferedStateStore
 from jobs.schedule.timetable import AlarmClock, Timetable
-from jobs.schedule.workers import Pulse, Worker
+from jobs.schedule.workers import Liveness, Worker
 from jobs.systemd import Supervisor
 from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
@@ -50,14 +50,14 @@ LOOK_SECONDS = 5.0
 ALERT_SECONDS = 10.0
 
 
-class Living(Protocol):
+class HasThreads(Protocol):
     """Something with threads of its own."""
 
     def is_alive(self) -> bool:
         """Tell whether they live."""
 
 
-class Message(Enum):
+class MainThreadMessage(Enum):
     """What the main thread can be asked for."""
 
     STOP = auto()
@@ -65,7 +65,7 @@ class Message(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ServiceOptions:
     """What the service is given: how to read its configuration, and who does the work."""
 
     load: Callable[[], Config]
@@ -77,13 +77,13 @@ class Parts:
 class Service:
     """One worker process."""
 
-    def __init__(self, configuration: Config, parts: Parts) -> None:
+    def __init__(self, configuration: Config, parts: ServiceOptions) -> None:
         """Prepare; nothing is touched before ``run``."""
         self.config = configuration
         self._parts = parts
         self._supervisor = parts.supervisor or Supervisor.of_environment()
         # A SimpleQueue may be put into by a signal handler; an Event may dead-lock there.
-        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[MainThreadMessage] = queue.SimpleQueue()
         self._watched = Watched(configuration)
         self._problem = ""
 
@@ -105,8 +105,8 @@ class Service:
         return is_clean
 
     def _assemble(self, ledger: Ledger) -> None:
-        self.notes = PatientNotes(ledger.notes)
-        self.pulse = Pulse()
+        self.notes = BufferedStateStore(ledger.notes)
+        self.pulse = Liveness()
         fingerprints = Fingerprints.of_state_dir(self.config.state_dir)
         self.runs = Runs(self.config, ledger, fingerprints, self.pulse, self._parts.run)
         self._started_at = time.time()
@@ -120,7 +120,7 @@ class Service:
             index=self._index,
         )
         self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, chance=random.random)
-        self.desk = Desk(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
+        self.desk = Monitor(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
         self.worker = Worker(self.queue, self.runs, self.desk, pulse=self.pulse)
         self.clock = AlarmClock(self.worker.ring)
 
@@ -139,8 +139,8 @@ class Service:
     def _index(self) -> None:
         index_what_is_new(self.config)
 
-    def _limits(self) -> Limits:
-        return Limits(self.config.limits.accounts, self.config.limits.per_host)
+    def _limits(self) -> Concurrency:
+        return Concurrency(self.config.limits.accounts, self.config.limits.per_host)
 
     def _next_round(self, name: str, now: float) -> float:
         table = self._tables.get(name)
@@ -173,7 +173,11 @@ class Service:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        meanings = {signal.SIGTERM: Message.STOP, signal.SIGINT: Message.STOP, signal.SIGHUP: Message.RELOAD}
+        meanings = {
+            signal.SIGTERM: MainThreadMessage.STOP,
+            signal.SIGINT: MainThreadMessage.STOP,
+            signal.SIGHUP: MainThreadMessage.RELOAD,
+        }
 
         def answer(number: int, _frame: FrameType | None) -> None:
             self._messages.put(meanings[signal.Signals(number)])
@@ -186,7 +190,7 @@ class Service:
                 signal.signal(number, handler)
 
     def _loop(self) -> None:
-        ticks = Ticks(time.monotonic)
+        ticks = PeriodicTasks(time.monotonic)
         ticks.every(self._look_seconds(), self._look)
         ticks.every(LOOK_SECONDS, self._look_at_files)
         ticks.every(ALERT_SECONDS, self._tell)
@@ -196,12 +200,12 @@ class Service:
             except queue.Empty:
                 self._run_due(ticks)
                 continue
-            if message is Message.STOP:
+            if message is MainThreadMessage.STOP:
                 return
             self.reload()
             self.worker.look_again()
 
-    def _run_due(self, ticks: Ticks) -> None:
+    def _run_due(self, ticks: PeriodicTasks) -> None:
         try:
             ticks.run_due()
         except FerryError as error:  # the ledger cannot be read now; the runs say so, each for itself
@@ -260,7 +264,7 @@ class Service:
         """Return how everything is at this moment; may be called from any thread."""
         faults = [f"{name}: has got nowhere for {span(self._parts.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {self.notes.problem}"] if self.notes.problem else []
-        parts: dict[str, Living] = {
+        parts: dict[str, HasThreads] = {
             "alarm clock": self.clock,
             "worker": self.worker,
             "upkeep": self.upkeep,

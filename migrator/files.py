@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.errors import Advice, AwayError, FerryError, Kind
-from migrator.read_back import PIECE
+from migrator.read_back import IO_CHUNK_OCTETS
 
 Step = Callable[[str], None]
 """Called with the name of each durable step that has just been taken; tests end the process there."""
@@ -44,7 +44,7 @@ class Device:
     write: Callable[[int, bytes | memoryview], int] = os.write
     fsync: Callable[[int], None] = os.fsync
     truncate: Callable[[int, int], None] = os.ftruncate
-    write_size: int = PIECE
+    write_size: int = IO_CHUNK_OCTETS
 
 
 @dataclass(frozen=True, slots=True)

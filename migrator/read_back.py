@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-PIECE = 120 * 1024
+IO_CHUNK_OCTETS = 120 * 1024
 """How many bytes to read or write at once: less than what malloc takes from the system anew each time (128 KiB in
 glibc), at the price of a page fault for every four kilobytes."""
 
@@ -118,8 +118,8 @@ def _read_directly(handle: int, offset: int, size: int) -> bytes:
 
 
 def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of at most ``PIECE``; ends early where the file does."""
-    while begin < end and (piece := read_range(handle, begin, min(PIECE, end - begin))):
+    """Yield a range of a file in pieces of at most ``IO_CHUNK_OCTETS``; ends early where the file does."""
+    while begin < end and (piece := read_range(handle, begin, min(IO_CHUNK_OCTETS, end - begin))):
         yield piece
         begin += len(piece)
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from migrator.copying.offload import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.ledger import Ledger
@@ -26,7 +26,7 @@ from migrator.policy import DeleteWhenVerified, Keep
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
 from migrator.run.accounts import run_accounts
-from migrator.run.context import Job, Surroundings
+from migrator.run.context import Effects, Job
 from migrator.run.plan import Policy
 
 
@@ -59,7 +59,7 @@ class Rig:
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda _name: None
     destinations: Callable[[Rig], Sequence[Destination]] | None = None
-    porters: Porters | None = None
+    porters: ChildCopierPool | None = None
 
     @property
     def archive(self) -> Path:
@@ -81,7 +81,7 @@ class Rig:
 
     def migrate(self, *, is_dry: bool = False) -> AccountReport:
         """Run once in this process; the report adds up, whatever else it says."""
-        around = Surroundings(clock=self.clock, step=self.step)
+        around = Effects(clock=self.clock, step=self.step)
         if self.porters:
             around = replace(around, bringer=self.porters.lent)
         with closing(Ledger.open_dry(self.state) if is_dry else Ledger.open(self.state)) as ledger:

@@ -14,7 +14,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Protocol, cast
 
-from jobs.alerting.notification import Note
+from jobs.alerting.notification import Notification
 from migrator.config import Notify, Smtp
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError, Kind, printable
@@ -31,7 +31,7 @@ class Channel(Protocol):
     def name(self) -> str:
         """What it is called in logs: no secret, and the same after a restart."""
 
-    def send(self, note: Note) -> None:
+    def send(self, note: Notification) -> None:
         """Hand a note over; raises ``FerryError`` when that failed."""
 
 
@@ -54,7 +54,7 @@ class SmtpChannel:
         """The server."""
         return f"smtp {self.settings.host}"
 
-    def send(self, note: Note) -> None:
+    def send(self, note: Notification) -> None:
         """Mail the note; raises ``connect``, ``tls``, ``auth``, ``timeout`` or ``refused``."""
         password = self.settings.password.reveal() if self.settings.password else ""
         try:
@@ -92,7 +92,7 @@ class SmtpChannel:
         net.check_pin(self.settings.host, self.settings.tls_settings, certificate)
         return server
 
-    def _mail(self, note: Note) -> EmailMessage:
+    def _mail(self, note: Notification) -> EmailMessage:
         mail = EmailMessage()
         mail["From"] = self.settings.sender
         mail["To"] = ", ".join(self.settings.to)
@@ -128,7 +128,7 @@ class AppriseChannel:
     name: str
     url: Secret
 
-    def send(self, note: Note) -> None:
+    def send(self, note: Notification) -> None:
         """Hand the note over; raises ``refused`` when the service did not take it, ``internal`` without Apprise."""
         try:
             import apprise
@@ -142,7 +142,7 @@ class AppriseChannel:
             raise FerryError(Kind.REFUSED, f"{self.name} did not take the message")
 
 
-def send_everywhere(ways: Sequence[Channel], note: Note) -> list[tuple[str, FerryError | None]]:
+def send_everywhere(ways: Sequence[Channel], note: Notification) -> list[tuple[str, FerryError | None]]:
     """Try every channel once; returns what became of each."""
     results: list[tuple[str, FerryError | None]] = []
     for way in ways:

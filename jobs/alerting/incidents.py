@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from jobs.alerting.notification import Note
+from jobs.alerting.notification import Notification
 from jobs.schedule.account_state import AccountState, Fact
 from jobs.schedule.circuit_breaker import THRESHOLD, Circuit
 from jobs.schedule.retry import DAY, HOUR
@@ -83,7 +83,7 @@ class OpenIncident:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AlertRules:
     """When trouble becomes an incident; times in seconds."""
 
     after_failures: int = 2
@@ -113,7 +113,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class AlertInputs:
     """All that alerts are judged by. ``intervals`` are the seconds between two rounds of an account.
 
     ``hosts`` names the servers that each account needs, ``down`` those that nobody can reach at present; ``damaged``
@@ -129,7 +129,9 @@ class Picture:
     config_problem: str = ""
 
 
-def incidents(picture: Picture, already_open: Collection[str], *, now: float, rules: Rules) -> dict[str, Incident]:
+def incidents(
+    picture: AlertInputs, already_open: Collection[str], *, now: float, rules: AlertRules
+) -> dict[str, Incident]:
     """Return what is wrong now, by key; ``already_open`` are the keys of incidents that are not over."""
     crowds = Counter(host for hosts in picture.hosts.values() for host in hosts)
     down = {host: circuit for host, circuit in picture.down.items() if crowds[host] >= CROWD}
@@ -149,7 +151,7 @@ def _is_confirmed(circuit: Circuit) -> bool:
     return circuit.failures > THRESHOLD
 
 
-def _of_account(name: str, state: AccountState, interval: float, now: float, rules: Rules) -> list[Incident]:
+def _of_account(name: str, state: AccountState, interval: float, now: float, rules: AlertRules) -> list[Incident]:
     """Return what is wrong with working an account: nothing, or the one thing that says most."""
     if state.is_parked:
         return [_parked(name, state)]
@@ -162,13 +164,13 @@ def _of_account(name: str, state: AccountState, interval: float, now: float, rul
     return []
 
 
-def _is_failure_to_tell(state: AccountState, rules: Rules) -> bool:
+def _is_failure_to_tell(state: AccountState, rules: AlertRules) -> bool:
     if not state.is_failing or state.kind in _ONLY_WHEN_LONG:
         return False
     return state.attempts >= rules.after_failures or state.kind in _AT_ONCE
 
 
-def _is_silent(state: AccountState, interval: float, now: float, rules: Rules) -> bool:
+def _is_silent(state: AccountState, interval: float, now: float, rules: AlertRules) -> bool:
     """Tell whether the last run is too long ago: longer than the rule says, and than two rounds."""
     since = max(state.last_worked, state.first_seen)
     return now - since > max(rules.silence, 2 * interval)
@@ -228,7 +230,7 @@ def _config_incident(problem: str) -> Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class IncidentChanges:
     """What to tell now, and what to remember of every incident afterwards."""
 
     opened: tuple[Incident, ...]
@@ -241,7 +243,7 @@ class News:
         return not self.opened and not self.recovered
 
 
-def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], now: float) -> News:
+def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], now: float) -> IncidentChanges:
     """Compare what is wrong now with what is remembered: what has begun, what is over, what is only noise."""
     opened: list[Incident] = []
     recovered: list[OpenIncident] = []
@@ -264,10 +266,10 @@ def news(current: Mapping[str, Incident], before: Mapping[str, OpenIncident], no
             recovered.append(known)
         if abs(now - known.last_told_at) < QUIET:
             remembered[key] = OpenIncident(known.title, known.opened_at, 0.0, known.over_at or now, known.last_told_at)
-    return News(tuple(opened), tuple(recovered), remembered)
+    return IncidentChanges(tuple(opened), tuple(recovered), remembered)
 
 
-def note_of(told: News, now: float) -> Note:
+def note_of(told: IncidentChanges, now: float) -> Notification:
     """Write one message of all that is new: what has begun, most urgent first, then what is over."""
     opened = sorted(told.opened, key=lambda incident: incident.severity is not Severity.URGENT)
     titles = [incident.title for incident in opened] + [f"over: {incident.title}" for incident in told.recovered]
@@ -277,7 +279,7 @@ def note_of(told: News, now: float) -> Note:
         f"Over: {incident.title}\nIt began at {when(incident.opened_at)} and lasted {span(now - incident.opened_at)}."
         for incident in told.recovered
     ]
-    return Note(titles[0] + more, "\n\n".join(blocks) + "\n")
+    return Notification(titles[0] + more, "\n\n".join(blocks) + "\n")
 
 
 def when(moment: float) -> str:

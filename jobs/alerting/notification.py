@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Notification:
     """A title and a few lines: never anything of a mail, never a secret."""
 
     title: str

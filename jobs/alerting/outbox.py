@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from jobs.alerting.channels import Channel
-from jobs.alerting.notification import Note
-from jobs.background_thread import QuietThread, Rest
+from jobs.alerting.notification import Notification
+from jobs.background_thread import BackgroundThread, Rest
 from jobs.run_events import say
 from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
@@ -19,7 +19,7 @@ RETRY_SECONDS = 300.0
 KEPT_SECONDS = 3 * 86400.0
 
 
-class Outbox(QuietThread):
+class Outbox(BackgroundThread):
     """A quiet thread that delivers; what it leaves, the next life sends.
 
     ``ways`` is asked anew each time, so that a reload is heard.
@@ -34,7 +34,7 @@ class Outbox(QuietThread):
         self._ways = ways
         self._clock = clock
 
-    def put(self, note: Note) -> None:
+    def put(self, note: Notification) -> None:
         """Keep a note until it is delivered; durable on return. Without a channel there is nobody to tell."""
         ways = [way.name for way in self._ways()]
         if ways:
@@ -64,7 +64,7 @@ class Outbox(QuietThread):
     def _deliver(self, name: str, fact: Fact, ways: dict[str, Channel]) -> bool:
         wanted = fact["ways"]
         missing = [way for way in wanted if way in ways] if isinstance(wanted, list) else []
-        note = Note(str(fact["title"]), str(fact["body"]))
+        note = Notification(str(fact["title"]), str(fact["body"]))
         still_missing = [way for way in missing if not self._send(ways[way], note)]
         if not still_missing or self._clock() - _number(fact["at"]) > KEPT_SECONDS:
             self._notes.forgotten(TOPIC, name)
@@ -73,7 +73,7 @@ class Outbox(QuietThread):
             self._notes.noted(TOPIC, name, {**fact, "ways": still_missing})
         return False
 
-    def _send(self, way: Channel, note: Note) -> bool:
+    def _send(self, way: Channel, note: Notification) -> bool:
         if self._stop.is_set():
             return False
         try:

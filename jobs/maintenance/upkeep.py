@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from jobs.background_thread import QuietThread, Rest
+from jobs.background_thread import BackgroundThread, Rest
 from jobs.run_events import say
 from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
@@ -92,7 +92,7 @@ class Round:
         )
 
 
-class Upkeep(QuietThread):
+class Upkeep(BackgroundThread):
     """The quiet thread; news is that a run has brought something to index.
 
     ``names`` and ``verify_every`` are asked anew each time, so that a reload is heard.

@@ -8,7 +8,7 @@ from contextlib import closing
 from jobs.maintenance.upkeep import ShouldStop, Slice, StoppedError
 from migrator.config import Config
 from migrator.ledger import Ledger
-from migrator.wiring.archive import shelves_of
+from migrator.wiring.archive import open_archive
 
 
 def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> Slice:
@@ -22,7 +22,7 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
         if should_stop():
             raise StoppedError
 
-    with closing(Ledger.open(config.state_dir)) as ledger, shelves_of(config, ledger) as shelves:
+    with closing(Ledger.open(config.state_dir)) as ledger, open_archive(config, ledger) as shelves:
         verdict = Check(shelves, ledger.archive, clock=time.time, told=told).make(Selection(part=part, parts=parts))
     unreachable = frozenset(name for one in verdict.unreachable for name in one.accounts)
     return Slice(verdict.checked, verdict.harmed, unreachable)

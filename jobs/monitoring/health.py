@@ -20,7 +20,7 @@ STALE_SECONDS = 60.0
 """The file is written every few seconds; an older one was left by a worker that hangs or is gone."""
 
 
-class Verdict(StrEnum):
+class HealthVerdict(StrEnum):
     """How the worker is."""
 
     OK = "ok"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 class Health:
     """A verdict with its reasons, each a line for a person."""
 
-    verdict: Verdict
+    verdict: HealthVerdict
     reasons: tuple[str, ...]
     summary: str = ""
 
@@ -52,7 +52,7 @@ def health_of(snapshot: Snapshot) -> Health:
             warnings.append(f"{account.label}: fails since {when(account.state.failing_since)} ({account.state.kind})")
         if account.damaged:
             warnings.append(f"{account.label}: {account.damaged} stored copies are damaged")
-    verdict = Verdict.UNHEALTHY if snapshot.faults else Verdict.DEGRADED if warnings else Verdict.OK
+    verdict = HealthVerdict.UNHEALTHY if snapshot.faults else HealthVerdict.DEGRADED if warnings else HealthVerdict.OK
     return Health(verdict, (*snapshot.faults, *warnings), snapshot.status_line())
 
 
@@ -75,10 +75,12 @@ def read(state_dir: Path, now: float) -> Health:
     """Return the verdict of the worker of a state folder, as far as it can be trusted."""
     try:
         document = json.loads((state_dir / FILE_NAME).read_text(encoding="utf-8"))
-        health = Health(Verdict(document["status"]), tuple(document["reasons"]), document["summary"])
+        health = Health(HealthVerdict(document["status"]), tuple(document["reasons"]), document["summary"])
         age = now - float(document["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        return Health(Verdict.UNHEALTHY, ("no worker is running on this state_dir",))
+        return Health(HealthVerdict.UNHEALTHY, ("no worker is running on this state_dir",))
     if age > STALE_SECONDS:
-        return Health(Verdict.UNHEALTHY, (f"the worker has not been heard of for {age:.0f} seconds", *health.reasons))
+        return Health(
+            HealthVerdict.UNHEALTHY, (f"the worker has not been heard of for {age:.0f} seconds", *health.reasons)
+        )
     return health

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from jobs.monitoring import metrics
-from jobs.monitoring.health import Verdict, health_of
+from jobs.monitoring.health import HealthVerdict, health_of
 from jobs.monitoring.snapshot import Snapshot
 from migrator.errors import ConfigError
 
@@ -58,7 +58,7 @@ def _handler(look: Callable[[], Snapshot]) -> type[BaseHTTPRequestHandler]:
                     self._send(HTTPStatus.OK, metrics.CONTENT_TYPE, metrics.text_of(look()))
                 case "/healthz":
                     health = health_of(look())
-                    is_well = health.verdict is not Verdict.UNHEALTHY
+                    is_well = health.verdict is not HealthVerdict.UNHEALTHY
                     status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
                     self._send(status, "application/json", json.dumps(health.as_json()).encode())
                 case _:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.alerting.incidents import when
-from jobs.alerting.notification import Note
+from jobs.alerting.notification import Notification
 from jobs.monitoring.snapshot import AccountView, Snapshot
 from migrator.ledger.history import AccountNumbers
-from migrator.ui.text import counted, size, span, table
+from migrator.ui.text import plural, size, span, table
 
 _HEAD = ("account", "on server", "= safe", "+ waiting", "+ failed", "deleted so far", "last run")
 _NOTHING = AccountNumbers(0, 0, 0, 0, 0, 0, None)
 
 
-def weekly(snapshot: Snapshot) -> Note:
+def weekly(snapshot: Snapshot) -> Notification:
     """Write the digest: a table of all accounts with its total, what needs a person, the disks."""
     troubled = [account for account in snapshot.accounts if account.state.is_failing or _failed(account)]
     if troubled:
-        title = f"weekly digest: {counted(len(troubled), 'account')} of {len(snapshot.accounts)} in trouble"
+        title = f"weekly digest: {plural(len(troubled), 'account')} of {len(snapshot.accounts)} in trouble"
     else:
-        title = f"weekly digest: all {counted(len(snapshot.accounts), 'account')} well"
+        title = f"weekly digest: all {plural(len(snapshot.accounts), 'account')} well"
     lines = [*_table(snapshot.accounts), "", *_troubles(troubled), *_verifications(snapshot), *_disks(snapshot)]
-    return Note(title, "\n".join(lines) + "\n")
+    return Notification(title, "\n".join(lines) + "\n")
 
 
 def _failed(account: AccountView) -> int:
@@ -62,7 +62,7 @@ def _troubles(troubled: Sequence[AccountView]) -> list[str]:
             lines.append(f"{account.name}: fails since {when(account.state.failing_since)}: {account.state.message}")
         else:
             lines.append(
-                f"{account.name}: {counted(_failed(account), 'message')} set aside; mailferry quarantine names each"
+                f"{account.name}: {plural(_failed(account), 'message')} set aside; mailferry quarantine names each"
             )
     return [*lines, ""] if lines else []
 
@@ -72,7 +72,7 @@ def _verifications(snapshot: Snapshot) -> list[str]:
     damaged = max((account.damaged for account in snapshot.accounts), default=0)
     if not moments or not all(moments):
         done = sum(moment > 0 for moment in moments)
-        last = f"Full verification: {done} of {counted(len(moments), 'account')} done for the first time."
+        last = f"Full verification: {done} of {plural(len(moments), 'account')} done for the first time."
     else:
         last = f"Every archive was verified in full since {when(min(moments))}."
     return [last, f"Damaged copies: {damaged}. Run: mailferry verify" if damaged else "Damaged copies: none."]

@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from jobs.schedule.account_state import AccountState, Notes
 from jobs.schedule.circuit_breaker import Breakers
-from jobs.schedule.retry import LONGEST_OBEYED, Decision, Outcome, Park, Retry, Scheduled, decide
+from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, decide
 from migrator.errors import Kind
 from migrator.report import Status
 
@@ -28,7 +28,7 @@ _SAYS_NOTHING_OF_HOSTS = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, K
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ScheduledAccount:
     """One account as the schedule sees it. ``hosts`` are its source and the IMAP servers it writes to.
 
     ``maildrop`` names whom it logs in as and where: two accounts of one maildrop take turns (RFC 1939, section 4).
@@ -46,7 +46,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Concurrency:
     """How many accounts are worked at one time: in all, and with any one host."""
 
     accounts: int = 4
@@ -63,7 +63,7 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class _Entry:
-    job: Job
+    job: ScheduledAccount
     state: AccountState
     phase: Phase = Phase.RESTING
     since: float = 0.0
@@ -73,10 +73,10 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Lease:
     """An account that a worker has taken. A parked one may only run if its fingerprint differs from ``parked``."""
 
-    job: Job
+    job: ScheduledAccount
     waited: float
     parked: str = ""
 
@@ -88,7 +88,7 @@ class Queue:
         self,
         notes: Notes,
         *,
-        limits: Limits,
+        limits: Concurrency,
         next_round: Callable[[str, float], float],
         chance: Callable[[], float],
     ) -> None:
@@ -102,7 +102,7 @@ class Queue:
         self._busy: Counter[str] = Counter()
         self._running = 0
 
-    def load(self, jobs: Iterable[Job], now: float) -> None:
+    def load(self, jobs: Iterable[ScheduledAccount], now: float) -> None:
         """Take over the accounts of a configuration: new and changed ones are due at once, missing ones are dropped.
 
         What is running goes on; what is remembered of accounts that are no longer there is forgotten.
@@ -128,7 +128,7 @@ class Queue:
         else:
             del self._entries[name]
 
-    def _configure(self, entry: _Entry, job: Job, now: float) -> None:
+    def _configure(self, entry: _Entry, job: ScheduledAccount, now: float) -> None:
         entry.job, entry.is_removed = job, False
         if entry.state.configured == job.configured:
             return
@@ -161,7 +161,7 @@ class Queue:
         if entry.state.not_before - now > LONGEST_OBEYED:  # somebody has set the clock back
             entry.state = replace(entry.state, not_before=now)
 
-    def take(self, now: float) -> Turn | None:
+    def take(self, now: float) -> Lease | None:
         """Return the account that has waited longest of those that may run now, or None."""
         if self.running >= self.limits.accounts:
             return None
@@ -175,7 +175,7 @@ class Queue:
         self._busy.update([*entry.job.hosts, entry.job.maildrop])
         for host in entry.job.hosts:
             self.breakers.asks(host)
-        return Turn(entry.job, waited, entry.state.parked)
+        return Lease(entry.job, waited, entry.state.parked)
 
     def _ready_at(self, entry: _Entry, now: float) -> float:
         """Return when an account may run; infinity while something else must happen first."""
@@ -191,7 +191,7 @@ class Queue:
             return float("inf")
         return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
 
-    def finished(self, turn: Turn, outcome: Outcome, now: float, fingerprint: str = "") -> Decision:
+    def finished(self, turn: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
         """Note how a run ended and decide on the next; durable on return.
 
         ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
@@ -212,13 +212,13 @@ class Queue:
             self._host_is_back(host, now)
         return decision
 
-    def still_parked(self, turn: Turn) -> None:
+    def still_parked(self, turn: Lease) -> None:
         """Note that nothing has changed since the passwords were refused: the account rests until it is rung for."""
         entry = self._leave(turn)
         self._unanswered(turn.job)
         entry.phase = Phase.RESTING
 
-    def _leave(self, turn: Turn) -> _Entry:
+    def _leave(self, turn: Lease) -> _Entry:
         entry = self._entries[turn.job.name]
         if entry.is_removed:
             del self._entries[turn.job.name]
@@ -226,7 +226,7 @@ class Queue:
         self._running -= 1
         return entry
 
-    def _heard(self, job: Job, outcome: Outcome, now: float) -> list[str]:
+    def _heard(self, job: ScheduledAccount, outcome: RunOutcome, now: float) -> list[str]:
         """Tell the circuits what the run heard of each host; returns the hosts that are up again."""
         self._unanswered(job)
         if outcome.is_outage:
@@ -237,7 +237,7 @@ class Queue:
         heard = [job.host_of(outcome.host)] if outcome.is_failure else list(job.hosts)
         return [host for host in heard if self.breakers.answered(host)]
 
-    def _unanswered(self, job: Job) -> None:
+    def _unanswered(self, job: ScheduledAccount) -> None:
         for host in job.hosts:
             self.breakers.unanswered(host)
 
@@ -289,7 +289,7 @@ class Queue:
         return now - min(ready, default=now)
 
 
-def _learned_from(outcome: Outcome, state: AccountState) -> float:
+def _learned_from(outcome: RunOutcome, state: AccountState) -> float:
     """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
     if outcome.kind is not Kind.LOGIN_DELAY:
         return 0.0
@@ -297,7 +297,7 @@ def _learned_from(outcome: Outcome, state: AccountState) -> float:
     return min(asked, LONGEST_GAP)
 
 
-def _after(state: AccountState, outcome: Outcome, attempts: int, now: float) -> AccountState:
+def _after(state: AccountState, outcome: RunOutcome, attempts: int, now: float) -> AccountState:
     """Return the state after a run, the next run aside."""
     if outcome.is_failure:
         return replace(

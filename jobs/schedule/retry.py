@@ -25,7 +25,7 @@ _OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """How one run ended, as far as the next one is concerned.
 
     ``host`` is the end at fault, ``""`` where none is. ``learned_gap`` is how many seconds the source wants between
@@ -85,7 +85,7 @@ class Park:
 Decision = Scheduled | Retry | Park
 
 
-def decide(outcome: Outcome, attempts: int, chance: float) -> Decision:
+def decide(outcome: RunOutcome, attempts: int, chance: float) -> Decision:
     """Decide on the next run after one that has just ended.
 
     ``attempts`` counts the failed runs in a row, this one included; ``chance`` in [0, 1) spreads the retries of
@@ -109,12 +109,12 @@ def _backed_off(advice: Advice, attempts: int, chance: float) -> float:
     return full * (2 + chance) / 3
 
 
-def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.0) -> Outcome:
+def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.0) -> RunOutcome:
     """Read from a report what the schedule needs; ``host`` is the end at fault."""
     error = report.first_error
     if error is None:
-        return Outcome(report.status, learned_gap=learned_gap, is_interrupted=report.interrupted)
-    return Outcome(
+        return RunOutcome(report.status, learned_gap=learned_gap, is_interrupted=report.interrupted)
+    return RunOutcome(
         report.status,
         error.kind,
         error.scope,
@@ -127,9 +127,9 @@ def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.
     )
 
 
-def crashed(error: BaseException) -> Outcome:
+def crashed(error: BaseException) -> RunOutcome:
     """Make an outcome of an exception that no seam has mapped: a defect of ours, told by its type only."""
     if isinstance(error, FerryError):
-        return Outcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait)
+        return RunOutcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait)
     words = f"the run ended with an unexpected {type(error).__name__}"
-    return Outcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)
+    return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from jobs.schedule.credential_hash import Fingerprints
-from jobs.schedule.queue import Job
-from jobs.schedule.retry import Outcome, outcome_of
-from jobs.schedule.workers import Pulse
+from jobs.schedule.queue import ScheduledAccount
+from jobs.schedule.retry import RunOutcome, outcome_of
+from jobs.schedule.workers import Liveness
 from migrator import config
-from migrator.copying.offload import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.ledger import Ledger
-from migrator.message.spool import SHARED_OCTETS
+from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport
 from migrator.run.accounts import run_recorded
-from migrator.run.context import Surroundings
+from migrator.run.context import Effects
 from migrator.wiring.account import job_of
 from migrator.wiring.moved_archives import follow_moves
 
@@ -27,7 +27,7 @@ Run = Callable[[config.Account, threading.Event], AccountReport]
 class Beating:
     """Progress of runs as a pulse: the watchdog is fed by work that gets somewhere."""
 
-    pulse: Pulse
+    pulse: Liveness
 
     def planned(self, account: str, messages: int, octets: int) -> None:  # noqa: ARG002  # a Progress
         """Note that the account got somewhere."""
@@ -46,18 +46,18 @@ class Runs:
         configuration: config.Config,
         ledger: Ledger,
         fingerprints: Fingerprints,
-        pulse: Pulse,
+        pulse: Liveness,
         run: Run | None = None,
     ) -> None:
         """Run by ``run``, by default the real thing; each run has a ledger connection of its own."""
         self._ledger = ledger
         self._fingerprints = fingerprints
         self._pulse = pulse
-        self._porters = Porters()
+        self._porters = ChildCopierPool()
         self._run = run or self._run_recorded
         self.config = configuration
 
-    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, Outcome]:
+    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
         [account] = self.config.select([name])
         report = self._run(account, stop)
@@ -67,12 +67,12 @@ class Runs:
         def step(_name: str) -> None:
             self._pulse.beat(account.name)
 
-        around = Surroundings(
+        around = Effects(
             stop=stop,
             progress=Beating(self._pulse),
             step=step,
             bringer=self._porters.lent,
-            octets_at_once=SHARED_OCTETS,
+            octets_at_once=SHARED_RUN_BUDGET_OCTETS,
         )
         with self._ledger.lent() as own:
             follow_moves(self.config, own)
@@ -83,10 +83,10 @@ class Runs:
         account = next((account for account in self.config.accounts if account.name == name), None)
         return self._fingerprints.current(account, self.config) if account else ""
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[ScheduledAccount]:
         """Return the accounts as the queue sees them."""
         return [
-            Job(
+            ScheduledAccount(
                 account.name,
                 server_name(account.source),
                 frozenset(map(server_name, servers(account))),

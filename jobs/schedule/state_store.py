@@ -11,7 +11,7 @@ from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
 
 
-class PatientNotes:
+class BufferedStateStore:
     """Notes in front of the ledger's; the worker goes on when the ledger cannot."""
 
     def __init__(self, durable: Notes) -> None:

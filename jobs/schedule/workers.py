@@ -10,8 +10,8 @@ from typing import Protocol
 
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
-from jobs.schedule.queue import Job, Limits, Queue, Turn
-from jobs.schedule.retry import Decision, Outcome, crashed
+from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
+from jobs.schedule.retry import Decision, RunOutcome, crashed
 from migrator.report import AccountReport
 
 LONGEST_NAP = 30.0
@@ -21,7 +21,7 @@ LONGEST_NAP = 30.0
 class Running(Protocol):
     """What the worker has done for it; the service wires it to ``migrator``."""
 
-    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, Outcome]:
+    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
 
     def fingerprint(self, name: str) -> str:
@@ -29,11 +29,11 @@ class Running(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunResult:
     """How a run ended and what comes next. ``report`` is None when an unexpected exception ended it."""
 
     report: AccountReport | None
-    outcome: Outcome
+    outcome: RunOutcome
     decision: Decision
     state: AccountState
 
@@ -41,18 +41,18 @@ class Ending:
 class Listener(Protocol):
     """Who is told what the worker does; called from its threads, one at a time for one account."""
 
-    def began(self, turn: Turn) -> None:
+    def began(self, turn: Lease) -> None:
         """Hear that a run begins."""
 
-    def ended(self, turn: Turn, ending: Ending) -> None:
+    def ended(self, turn: Lease, ending: RunResult) -> None:
         """Hear that a run has ended, and what the queue has decided on the next."""
 
-    def still_parked(self, turn: Turn) -> None:
+    def still_parked(self, turn: Lease) -> None:
         """Hear that a parked account was looked at, and that nothing has changed."""
 
 
 @dataclass(slots=True)
-class Pulse:
+class Liveness:
     """When each thread last got somewhere: what the watchdog is fed by."""
 
     clock: Callable[[], float] = time.monotonic
@@ -84,11 +84,11 @@ class Worker:
         running: Running,
         listener: Listener,
         *,
-        pulse: Pulse | None = None,
+        pulse: Liveness | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; nothing runs before ``load`` and ``start``."""
-        self.pulse = pulse or Pulse()
+        self.pulse = pulse or Liveness()
         self._queue = queue
         self._running = running
         self._listener = listener
@@ -101,7 +101,7 @@ class Worker:
         """Begin to work what is due."""
         self._hire()
 
-    def load(self, jobs: Iterable[Job], limits: Limits) -> None:
+    def load(self, jobs: Iterable[ScheduledAccount], limits: Concurrency) -> None:
         """Take over a configuration; what is running goes on under the old one."""
         with self._changed:
             self._queue.limits = limits
@@ -150,7 +150,7 @@ class Worker:
                     with self._changed:
                         self._changed.notify_all()
 
-    def _next_turn(self) -> Turn | None:
+    def _next_turn(self) -> Lease | None:
         with self._changed:
             turn = self._queue.take(self._clock())
             if turn is None and not self._stop.is_set():
@@ -159,7 +159,7 @@ class Worker:
                 self._changed.wait(min(max(nap, 0.0), LONGEST_NAP))
             return turn
 
-    def _have(self, turn: Turn) -> None:
+    def _have(self, turn: Lease) -> None:
         name = turn.job.name
         if turn.parked and self._running.fingerprint(name) == turn.parked:
             with self._changed:
@@ -172,9 +172,9 @@ class Worker:
         with self._changed:
             decision = self._queue.finished(turn, outcome, self._clock(), fingerprint)
             state = self._queue.states().get(name, AccountState())
-        self._listener.ended(turn, Ending(report, outcome, decision, state))
+        self._listener.ended(turn, RunResult(report, outcome, decision, state))
 
-    def _run(self, name: str) -> tuple[AccountReport | None, Outcome]:
+    def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:
         try:
             return self._running.run(name, self._stop)
         except Exception as error:  # noqa: BLE001  # one account's trouble, even a defect of ours, ends no other's

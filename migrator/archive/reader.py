@@ -28,7 +28,7 @@ Reading = Generator[tuple[Digest, Body | FerryError], None, None]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ArchiveFolder:
     """One destination. ``accounts`` are all that are configured to store there."""
 
     destination: Destination
@@ -52,12 +52,12 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    shelf: Shelf
+    shelf: ArchiveFolder
     copy: StoredCopy
     locator: Locator
 
 
-def mends_gone(shelf: Shelf) -> bool:
+def mends_gone(shelf: ArchiveFolder) -> bool:
     """Say whether a repair stores again what somebody took out: of a folder, and of a mailbox where a setting says so.
 
     A person who asks for the repair of a folder has lost what is gone from it; in a mailbox it may be filed elsewhere.
@@ -65,10 +65,10 @@ def mends_gone(shelf: Shelf) -> bool:
     return shelf.is_local or shelf.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
 
 
-class Shelves:
+class ArchiveReader:
     """All shelves that a command may read from."""
 
-    def __init__(self, shelves: Iterable[Shelf]) -> None:
+    def __init__(self, shelves: Iterable[ArchiveFolder]) -> None:
         """Read from these; files before servers, and otherwise in this order."""
         self.all = sorted(shelves, key=lambda shelf: _KINDS[shelf.destination.kind])
         self._broken: dict[str, FerryError] = {}
@@ -78,11 +78,11 @@ class Shelves:
         for shelf in self.all:
             shelf.destination.close()
 
-    def only(self, shelves: Iterable[Shelf]) -> Shelves:
+    def only(self, shelves: Iterable[ArchiveFolder]) -> ArchiveReader:
         """Return some of these shelves; close the whole, not the part."""
-        return Shelves(shelves)
+        return ArchiveReader(shelves)
 
-    def of(self, account: str) -> list[Shelf]:
+    def of(self, account: str) -> list[ArchiveFolder]:
         """Return those where this account's mail goes."""
         return [shelf for shelf in self.all if account in shelf.accounts]
 
@@ -124,7 +124,7 @@ class Shelves:
         yield from ((digest, errors.get(digest, absent)) for digest in wanted)
 
     def _from(
-        self, shelf: Shelf, digests: Sequence[Digest], *, exact: bool
+        self, shelf: ArchiveFolder, digests: Sequence[Digest], *, exact: bool
     ) -> Iterator[tuple[Digest, Body | FerryError]]:
         """Yield what one shelf gives for each; what it does not have is an error too."""
         identity = shelf.destination.identity
@@ -144,7 +144,7 @@ class Shelves:
         yield from ((place.copy.digest, self._broken[identity]) for place in places[done:])
 
 
-def _located(shelf: Shelf, digests: Sequence[Digest]) -> list[_Place]:
+def _located(shelf: ArchiveFolder, digests: Sequence[Digest]) -> list[_Place]:
     copies = shelf.copies.find(digests).values()
     return [_Place(shelf, copy, copy.locator) for copy in copies if copy.locator is not None]
 
@@ -181,7 +181,7 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
     return FerryError(Kind.MISMATCH, f"the copy in {label} is damaged", cure="see mailferry verify")
 
 
-def belonging(account: str, shelves: Shelves, ledger: ArchiveLedger) -> Iterator[Digest]:
+def belonging(account: str, shelves: ArchiveReader, ledger: ArchiveLedger) -> Iterator[Digest]:
     """Yield, once each and in the order of the archive, every content that belongs to an account.
 
     Where accounts share a destination, a message belongs to those whose maildrops showed it; one that none of them

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.archive.reader import Shelf
+from migrator.archive.reader import ArchiveFolder
 from migrator.destinations import (
     Found,
     Recollection,
@@ -52,7 +52,7 @@ class Relearned:
     foreign: tuple[str, ...] = ()
 
 
-def relearn(shelf: Shelf, ledger: ArchiveLedger, *, told: Told = lambda _count: None) -> Relearned:
+def relearn(shelf: ArchiveFolder, ledger: ArchiveLedger, *, told: Told = lambda _count: None) -> Relearned:
     """Look through a folder from its beginning, and bring what the ledger knows of its copies in line; forget nothing.
 
     Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
@@ -85,7 +85,7 @@ def relearn(shelf: Shelf, ledger: ArchiveLedger, *, told: Told = lambda _count: 
     return Relearned(shelf.destination.label, count, tuple(missed), _foreign(shelf) if missed else ())
 
 
-def _from_the_beginning(shelf: Shelf) -> tuple[VolumeRecord, ...]:
+def _from_the_beginning(shelf: ArchiveFolder) -> tuple[VolumeRecord, ...]:
     """Return the known volumes as if nothing of them had been read; one that came to harm is not to be written to."""
     if shelf.destination.kind != "mbox":
         return ()
@@ -95,7 +95,7 @@ def _from_the_beginning(shelf: Shelf) -> tuple[VolumeRecord, ...]:
     )
 
 
-def _foreign(shelf: Shelf) -> tuple[str, ...]:
+def _foreign(shelf: ArchiveFolder) -> tuple[str, ...]:
     folder = Path(shelf.destination.identity.partition(":")[2])
     if shelf.destination.kind != "mbox" or not folder.is_dir():
         return ()

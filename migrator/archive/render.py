@@ -15,7 +15,7 @@ from migrator.parse.headers import headers
 from migrator.parse.process import NotParsed, Parser, ShownText
 
 if TYPE_CHECKING:
-    from migrator.archive.reader import Shelves
+    from migrator.archive.reader import ArchiveReader
     from migrator.ledger.archive import ArchiveLedger
     from migrator.message.body import Body
 
@@ -53,7 +53,7 @@ def identified(written: str, ledger: ArchiveLedger) -> Digest:
 
 
 @contextmanager
-def body_of(digest: Digest, shelves: Shelves, *, exact: bool) -> Iterator[Body]:
+def body_of(digest: Digest, shelves: ArchiveReader, *, exact: bool) -> Iterator[Body]:
     """Give the digest's bytes from the first shelf that has them, for the time of the context; raises ``FerryError``.
 
     Where ``exact`` is false, a verified copy that a server has altered will do.

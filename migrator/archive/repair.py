@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from migrator.archive.reader import Shelf, Shelves, Unreachable, belonging, mends_gone
+from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
@@ -30,13 +30,13 @@ from migrator.model import CopyState, Digest, StoredCopy
 class Storing(Protocol):
     """How copies are read again and stored, all with proof; one destination at a time, raising what concerns it all."""
 
-    def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
+    def read_again(self, shelf: ArchiveFolder) -> dict[Digest, FerryError]:
         """Bring the ledger in line with a destination; returns what cannot be read just now of what is to be mended.
 
         What is as it should be again is no longer DAMAGED when this returns.
         """
 
-    def bring(self, shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
+    def bring(self, shelf: ArchiveFolder, messages: Sequence[Message]) -> list[Outcome]:
         """Store messages in place of their damaged copies, or of those that are gone; an outcome for each, in order."""
 
 
@@ -51,7 +51,7 @@ _NO_COPY = "no other destination holds a good copy"
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RepairedCopy:
     """One copy that was stored anew, and from where."""
 
     destination: str
@@ -60,7 +60,7 @@ class Mended:
 
 
 @dataclass(frozen=True, slots=True)
-class Hopeless:
+class Unrepairable:
     """One copy that could not be mended, and why."""
 
     accounts: tuple[str, ...]
@@ -76,8 +76,8 @@ class Repaired:
     ``unproven`` copies are left as they are, and of destinations that are ``unreachable`` nothing was touched.
     """
 
-    mended: list[Mended] = field(default_factory=list)
-    hopeless: list[Hopeless] = field(default_factory=list)
+    mended: list[RepairedCopy] = field(default_factory=list)
+    hopeless: list[Unrepairable] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     unproven: list[Unproven] = field(default_factory=list)
     unreachable: list[Unreachable] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Repaired:
 class Repair:
     """One repair of the accounts asked for."""
 
-    def __init__(self, shelves: Shelves, ledger: ArchiveLedger, storing: Storing, fetch: Fetch) -> None:
+    def __init__(self, shelves: ArchiveReader, ledger: ArchiveLedger, storing: Storing, fetch: Fetch) -> None:
         """Prepare."""
         self._shelves = shelves
         self._ledger = ledger
@@ -109,20 +109,20 @@ class Repair:
                     self._done.unreachable.append(Unreachable(shelf.accounts, shelf.destination.label, error))
         return self._done
 
-    def _mend(self, shelf: Shelf, accounts: Sequence[str]) -> None:
+    def _mend(self, shelf: ArchiveFolder, accounts: Sequence[str]) -> None:
         unread = self._storing.read_again(shelf)
         job = _Job(shelf, self._missed(shelf, unread))
         try:
             self._fill(job, accounts)
         finally:
             self._done.hopeless += [
-                Hopeless(shelf.accounts, shelf.destination.label, digest, reason)
+                Unrepairable(shelf.accounts, shelf.destination.label, digest, reason)
                 for digest, reason in job.hopeless(unread).items()
             ]
         self._done.unproven += unproven_in(shelf)
         self._acknowledge(shelf, job.remaining.keys())
 
-    def _missed(self, shelf: Shelf, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
+    def _missed(self, shelf: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
         """Return what is to be stored in place of copies that are damaged, or gone where that is to be mended."""
         states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(shelf) else (CopyState.DAMAGED,)
         missed = [copy.digest for state in states for copy in shelf.copies.in_doubt(state)]
@@ -138,7 +138,7 @@ class Repair:
             for batch in _batches(self._from_source(account, job)):
                 self._store(job, batch, "the source")
 
-    def _lacking(self, shelf: Shelf, accounts: Sequence[str]) -> Iterator[Digest]:
+    def _lacking(self, shelf: ArchiveFolder, accounts: Sequence[str]) -> Iterator[Digest]:
         """Yield what other destinations of the accounts hold and of which nothing is known in this one."""
         for account in set(accounts) & set(shelf.accounts):
             chunk: list[Digest] = []
@@ -172,9 +172,9 @@ class Repair:
                 continue
             job.remaining.pop(message.digest, None)
             if outcome is Way.COPIED:
-                self._done.mended.append(Mended(job.shelf.destination.label, message.digest, origin))
+                self._done.mended.append(RepairedCopy(job.shelf.destination.label, message.digest, origin))
 
-    def _acknowledge(self, shelf: Shelf, still_damaged: Iterable[Digest]) -> None:
+    def _acknowledge(self, shelf: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
         """Close the changed volumes in which nothing damaged is known any more, as they stand now."""
         if shelf.destination.kind != "mbox":
             return
@@ -184,7 +184,7 @@ class Repair:
                 continue
             self._close(shelf, name, copies)
 
-    def _close(self, shelf: Shelf, name: str, copies: Sequence[StoredCopy]) -> None:
+    def _close(self, shelf: ArchiveFolder, name: str, copies: Sequence[StoredCopy]) -> None:
         folder = Path(shelf.destination.identity.removeprefix("mbox:"))
         if regular_file(folder / name) is None:
             if copies:
@@ -200,7 +200,7 @@ class Repair:
 class _Job:
     """What is left to be mended in one destination, each with why it is."""
 
-    shelf: Shelf
+    shelf: ArchiveFolder
     remaining: dict[Digest, str]
     _refused: dict[Digest, str] = field(default_factory=dict)
 
@@ -216,7 +216,7 @@ class _Job:
         return self.remaining | self._refused | cannot_be_read
 
 
-def _absent(shelf: Shelf, digests: Sequence[Digest]) -> list[Digest]:
+def _absent(shelf: ArchiveFolder, digests: Sequence[Digest]) -> list[Digest]:
     known = shelf.copies.find(digests)
     return [digest for digest in digests if digest not in known]
 
@@ -235,7 +235,7 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _from_shelves(shelves: Shelves, digests: Iterable[Digest]) -> Iterator[Message]:
+def _from_shelves(shelves: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
     """Yield what good copies there are; a body is good until the next is asked for."""
     for digest, body in shelves.read(digests):
         if isinstance(body, FerryError):

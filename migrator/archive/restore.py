@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from migrator.archive.reader import Shelves
+from migrator.archive.reader import ArchiveReader
 from migrator.errors import FerryError, Kind
 from migrator.interchange.export_formats import date_of
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS, Outcome, Way
@@ -55,7 +55,9 @@ class _Pending:
 class Restorer:
     """One restore."""
 
-    def __init__(self, shelves: Shelves, bring: Bring, grouping: Grouping, *, told: Told = lambda _count: None) -> None:
+    def __init__(
+        self, shelves: ArchiveReader, bring: Bring, grouping: Grouping, *, told: Told = lambda _count: None
+    ) -> None:
         """Read from ``shelves`` and bring by ``bring``; ``told`` hears after each batch how many are done."""
         self._shelves = shelves
         self._bring = bring

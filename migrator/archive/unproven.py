@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.archive.reader import Shelf
+from migrator.archive.reader import ArchiveFolder
 from migrator.ledger.copies import reaches
 from migrator.model import CopyState, Proof
-from migrator.ui.text import counted
+from migrator.ui.text import plural
 
 _BY_THE_SERVER = "changed by the server: "
 
@@ -31,25 +31,25 @@ class Unproven:
 
 def unproven_line(unproven: Unproven) -> str:
     """Say which copies are altered and how, and what to write where so that they count."""
-    copies = counted(unproven.count, "copy", "copies")
+    copies = plural(unproven.count, "copy", "copies")
     what = f"{unproven.destination}: {copies} altered by the server ({unproven.reason.removeprefix(_BY_THE_SERVER)})"
     if unproven.accepted_by:
         return f"{what}; kept as they are, never stored again. To have them count, write {unproven.accepted_by}"
     return f"{what}; kept as they are, never stored again, and their messages stay at the source"
 
 
-def unproven_in(shelf: Shelf) -> list[Unproven]:
+def unproven_in(shelf: ArchiveFolder) -> list[Unproven]:
     """Return what the ledger knows of the altered copies of one destination, by the way in which they differ."""
     return list(_unproven_in(shelf))
 
 
-def _unproven_in(shelf: Shelf) -> Iterator[Unproven]:
+def _unproven_in(shelf: ArchiveFolder) -> Iterator[Unproven]:
     counts = Counter((copy.reason, copy.proof) for copy in shelf.copies.in_doubt(CopyState.UNPROVEN))
     for (reason, proof), count in counts.items():
         yield Unproven(shelf.accounts, shelf.destination.label, count, reason, _accepting(shelf, proof))
 
 
-def _accepting(shelf: Shelf, proof: Proof) -> str:
+def _accepting(shelf: ArchiveFolder, proof: Proof) -> str:
     if proof is Proof.NONE or reaches(proof, shelf.destination.required_proof):
         return ""
     place = shelf.destination.setting_place

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from migrator.archive.reader import Shelf, Shelves, Unreachable, mends_gone
+from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
@@ -62,7 +62,7 @@ class Damage:
 
 
 @dataclass(slots=True)
-class Verdict:
+class Verification:
     """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
 
     ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
@@ -114,7 +114,7 @@ class Check:
 
     def __init__(
         self,
-        shelves: Shelves,
+        shelves: ArchiveReader,
         ledger: ArchiveLedger,
         *,
         clock: Callable[[], float],
@@ -127,9 +127,9 @@ class Check:
         self._clock = clock
         self._chance = chance or random.Random()
         self._told = told
-        self._verdict = Verdict()
+        self._verdict = Verification()
 
-    def make(self, selection: Selection) -> Verdict:
+    def make(self, selection: Selection) -> Verification:
         """Read the selected copies of every shelf; what was found is recorded in the ledger when this returns."""
         since = None if selection.since is None else self._digests_since(selection.since)
         for shelf in self._shelves.all:
@@ -146,7 +146,7 @@ class Check:
         sightings, _ = self._ledger.sightings_since(moment)
         return {digest for digest, _ in sightings}
 
-    def _check(self, shelf: Shelf, selection: Selection, since: set[Digest] | None) -> None:
+    def _check(self, shelf: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
         relocate(shelf.destination, shelf.copies)
         copies = shelf.copies.all_copies()
         while chunk := list(islice(copies, _CHUNK)):
@@ -156,7 +156,7 @@ class Check:
                 self._told(self._verdict.checked, self._verdict.octets)
 
     def _chosen(
-        self, copies: Sequence[StoredCopy], shelf: Shelf, selection: Selection, since: set[Digest] | None
+        self, copies: Sequence[StoredCopy], shelf: ArchiveFolder, selection: Selection, since: set[Digest] | None
     ) -> list[StoredCopy]:
         chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
         if selection.parts > 1:
@@ -169,7 +169,7 @@ class Check:
         asked = set(selection.accounts)
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, shelf.accounts))]
 
-    def _check_chunk(self, shelf: Shelf, copies: Sequence[StoredCopy], selection: Selection) -> None:
+    def _check_chunk(self, shelf: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
         judged = [(copy, self._judge(shelf, copy, body)) for copy, body in _read(shelf, copies)]
         _refuse_if_emptied(shelf, judged)
         if verdicts := [verdict for _, verdict in judged if isinstance(verdict, Judged)]:
@@ -194,13 +194,13 @@ class Check:
                     damaged[copy.digest] = copy, verdict
         self._verdict.damaged += self._named(shelf, damaged, selection)
 
-    def _accepted(self, shelf: Shelf, gone: Sequence[Digest]) -> set[Digest]:
+    def _accepted(self, shelf: ArchiveFolder, gone: Sequence[Digest]) -> set[Digest]:
         """Return those of the contents taken out of a destination whose absence a setting or a person has accepted."""
         if shelf.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
             return set(gone)
         return self._ledger.accepted(gone, shelf.accounts)
 
-    def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | FerryError | None:
+    def _judge(self, shelf: ArchiveFolder, copy: StoredCopy, body: Body | FerryError) -> Judged | FerryError | None:
         """Return what a copy is worth now; None for one that is as it was but cannot be compared.
 
         An error is why a server does not show it just now, which says nothing of what it is worth.
@@ -213,7 +213,7 @@ class Check:
         verdict = judge(copy.copy_id, copy.locator, copy.state, read, shelf.destination.required_proof)
         return read if verdict is None and isinstance(read, FerryError) else verdict
 
-    def _compared(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | FerryError | None:
+    def _compared(self, shelf: ArchiveFolder, copy: StoredCopy, body: Body) -> tuple[Proof, str] | FerryError | None:
         try:
             if digest_of_body(body) == copy.digest:
                 return Proof.EXACT, ""
@@ -224,14 +224,14 @@ class Check:
         except FerryError as error:  # a long body is read while it is consumed
             return error
 
-    def _compared_with_original(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | None:
+    def _compared_with_original(self, shelf: ArchiveFolder, copy: StoredCopy, body: Body) -> tuple[Proof, str] | None:
         """Hold a copy that its server had altered from the start against the original, where that is at hand.
 
         None means that it is there as it was proven once.
         """
         from migrator.message.proof import prove
 
-        others = Shelves(other for other in self._shelves.all if other is not shelf and other.is_local)
+        others = ArchiveReader(other for other in self._shelves.all if other is not shelf and other.is_local)
         for _, original in others.read([copy.digest]):
             if not isinstance(original, FerryError):
                 finding = prove(original, body)
@@ -244,7 +244,7 @@ class Check:
         return None
 
     def _named(
-        self, shelf: Shelf, damaged: dict[Digest, tuple[StoredCopy, Judged]], selection: Selection
+        self, shelf: ArchiveFolder, damaged: dict[Digest, tuple[StoredCopy, Judged]], selection: Selection
     ) -> Iterator[Damage]:
         """Yield a row for each message of each account that a damaged copy stands for."""
         digests = list(damaged)
@@ -271,7 +271,7 @@ class Check:
                 )
 
 
-def _decided_by(shelf: Shelf) -> str:
+def _decided_by(shelf: ArchiveFolder) -> str:
     """Say where a setting decides on copies that a person took out of a mailbox; those of a folder are for a repair."""
     return "" if mends_gone(shelf) else shelf.destination.setting_place or f"for {shelf.destination.label}"
 
@@ -280,7 +280,7 @@ def _is_gone(verdict: Judged | FerryError | None) -> bool:
     return isinstance(verdict, Judged) and verdict.state is CopyState.GONE
 
 
-def _refuse_if_emptied(shelf: Shelf, judged: Sequence[tuple[StoredCopy, Judged | FerryError | None]]) -> None:
+def _refuse_if_emptied(shelf: ArchiveFolder, judged: Sequence[tuple[StoredCopy, Judged | FerryError | None]]) -> None:
     """Raise ``archive`` where more is gone since the last look than anybody can have meant."""
     if any(_is_gone(verdict) and copy.state is not CopyState.GONE for copy, verdict in judged):
         places = shelf.copies.proven_places()
@@ -294,7 +294,7 @@ def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
     )
 
 
-def _read(shelf: Shelf, copies: Sequence[StoredCopy]) -> Iterator[tuple[StoredCopy, Body | FerryError]]:
+def _read(shelf: ArchiveFolder, copies: Sequence[StoredCopy]) -> Iterator[tuple[StoredCopy, Body | FerryError]]:
     placed = [(copy, copy.locator) for copy in copies if copy.locator is not None]
     nowhere = FerryError(Kind.ARCHIVE, "the ledger knows no place for it")
     yield from ((copy, nowhere) for copy in copies if copy.locator is None)
@@ -311,7 +311,7 @@ def _message_id(body: Body) -> bytes:
     return header_facts(header_block(beginning)).message_id
 
 
-def file_of(shelf: Shelf, copy: StoredCopy) -> str:
+def file_of(shelf: ArchiveFolder, copy: StoredCopy) -> str:
     """Return where a person finds a copy: the volume's path, the Maildir and the file's name, or the UID."""
     place = shelf.destination.identity.partition(":")[2]
     match copy.locator:

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrator.config import Account, Config, Destination
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def configuration(arguments: Namespace, screen: Screen) -> Config:
+def configuration(arguments: Namespace, screen: Console) -> Config:
     """Return the configuration that the command line means, all of it checked; tell its warnings."""
     from migrator.config import find_config, load
 
     config = load(find_config(arguments.config))
     for warning in config.warnings:
         screen.note(f"warning: {warning}")
-    keep_secrets(config, screen)
+    mask_secrets(config, screen)
     return config
 
 
-def keep_secrets(config: Config, screen: Screen) -> None:
+def mask_secrets(config: Config, screen: Console) -> None:
     """Have the screen write stars for every password that stands in the configuration or the environment."""
     from migrator.config.secrets import EnvironmentSecret, TextSecret
 
@@ -37,7 +37,7 @@ def keep_secrets(config: Config, screen: Screen) -> None:
         for secret in account.secrets():
             if isinstance(secret, TextSecret | EnvironmentSecret):
                 with suppress(FerryError):  # one that cannot be had will be told when somebody logs in with it
-                    screen.keep_secret([secret.reveal()])
+                    screen.mask([secret.reveal()])
 
 
 def with_passwords(config: Config, accounts: Sequence[Account]) -> None:
@@ -70,7 +70,7 @@ def existing_ledger(config: Config) -> Ledger | None:
     return ledger_in(config) if (config.state_dir / FILE_NAME).exists() else None
 
 
-def read_ledger(config: Config, screen: Screen) -> Ledger | None:
+def read_ledger(config: Config, screen: Console) -> Ledger | None:
     """Open the ledger for a command about what is archived; None, which is told, where nothing is.
 
     An archive without a ledger is an error with its cure: "0 copies, all well" would be a lie about it.
@@ -86,7 +86,7 @@ def read_ledger(config: Config, screen: Screen) -> Ledger | None:
     return ledger
 
 
-def tell_unknown_folders(config: Config, ledger: Ledger, screen: Screen) -> None:
+def tell_unknown_folders(config: Config, ledger: Ledger, screen: Console) -> None:
     """Say which folders hold something that a command about the archive will pass over."""
     for folder in unknown_folders(config, config.accounts, ledger):
         cure = "if that is an archive that was moved there, mailferry rebuild-ledger reads it"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
-    Command = Callable[[Namespace, Screen], int]
+    Command = Callable[[Namespace, Console], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,10 +41,10 @@ def _main(arguments: Namespace) -> int:
     import logging
 
     from migrator.events import set_up
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
     _survive_any_streams()
-    screen = Screen.of(arguments)
+    screen = Console.of(arguments)
     set_up({0: logging.WARNING, 1: logging.INFO}.get(screen.verbosity, logging.DEBUG), as_json=arguments.log_json)
     return answered(_command(arguments.command), arguments, screen)
 
@@ -68,7 +68,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _command(name: str) -> Command:
-    def run(arguments: Namespace, screen: Screen) -> int:
+    def run(arguments: Namespace, screen: Console) -> int:
         return _imported(name)(arguments, screen)
 
     return run
@@ -93,7 +93,7 @@ def module_of(command: str) -> str:
     return "migrator.cli.commands." + ("import_mail" if command == "import" else command.replace("-", "_"))
 
 
-def answered(command: Command, arguments: Namespace, screen: Screen) -> int:
+def answered(command: Command, arguments: Namespace, screen: Console) -> int:
     """Call a command and answer for what it raises: a line on stderr and an exit code."""
     from migrator.cli.exit_codes import INTERRUPTED, NOT_ALL_DONE, WRONG_USAGE
     from migrator.errors import ConfigError, FerryError

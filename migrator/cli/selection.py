@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from migrator.config import Config
     from migrator.ledger import Ledger
     from migrator.model import Digest
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def wanted_by(written: str | None, config: Config, ledger: Ledger, screen: Screen) -> set[Digest] | None:
+def wanted_by(written: str | None, config: Config, ledger: Ledger, screen: Console) -> set[Digest] | None:
     """Return what a query finds; None where none was given: everything. Raises ``ConfigError``."""
     if written is None:
         return None

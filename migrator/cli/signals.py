@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from migrator.cli.exit_codes import INTERRUPTED
 
 if TYPE_CHECKING:
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stopping(screen: Screen) -> Iterator[threading.Event]:
+def stopping(screen: Console) -> Iterator[threading.Event]:
     """Yield an event that is set when a person or the system wants an end; afterwards signals mean what they meant.
 
     Ending at once is safe at any point: it is what a power cut does, and nothing is lost or doubled by one.

@@ -25,7 +25,7 @@ from migrator.policy import WhenCopyIsGone
 _READ_CHUNK = 2_000
 
 
-class Brought(Enum):
+class CopyResult(Enum):
     """How it stands with a message in a destination that has, or had, a proven copy of it."""
 
     COPIED = "stored now"
@@ -33,7 +33,7 @@ class Brought(Enum):
     TAKEN_OUT = "was there, proven, until a person took it out: it stays at its source"
 
 
-Outcome = Brought | FerryError
+Outcome = CopyResult | FerryError
 
 
 _CHANGED_CURE = (
@@ -62,7 +62,7 @@ def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> li
     ]
 
 
-class Carrier:
+class Copier:
     """Brings messages to one destination, for one account's run, in one thread at a time."""
 
     def __init__(
@@ -123,14 +123,14 @@ class Carrier:
         """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
         fresh, present = self._store_missing(part, outcomes)
         proven = self._prove([*_known(present, wanted), *fresh])
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), Brought.DUPLICATE) for copy in present}
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), Brought.COPIED) for copy in fresh}
+        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.DUPLICATE) for copy in present}
+        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.COPIED) for copy in fresh}
         return [wanted[digest] for digest, error in proven.items() if isinstance(error, GoneError)]
 
-    def _outcome(self, error: FerryError | None, proven: Brought) -> Outcome:
+    def _outcome(self, error: FerryError | None, proven: CopyResult) -> Outcome:
         if isinstance(error, GoneError) and self.destination.when_copy_is_gone is not WhenCopyIsGone.RESTORE:
             is_accepted = self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT
-            return Brought.DUPLICATE if is_accepted else Brought.TAKEN_OUT
+            return CopyResult.DUPLICATE if is_accepted else CopyResult.TAKEN_OUT
         return error or proven
 
     def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
@@ -171,7 +171,7 @@ class Carrier:
         result: list[Outcome] = []
         for message in batch:
             outcome = outcomes[message.digest]
-            result.append(Brought.DUPLICATE if outcome is Brought.COPIED and message.digest in seen else outcome)
+            result.append(CopyResult.DUPLICATE if outcome is CopyResult.COPIED and message.digest in seen else outcome)
             seen.add(message.digest)
         return result
 

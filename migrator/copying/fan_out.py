@@ -12,8 +12,8 @@ from concurrent.futures import ALL_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from migrator.copying.copier import Brought, Carrier, Outcome
-from migrator.copying.offload import Bringer
+from migrator.copying.copier import Copier, CopyResult, Outcome
+from migrator.copying.offload import BatchCopier
 from migrator.errors import FerryError
 from migrator.message.body import Message
 from migrator.message.spool import OctetBudget
@@ -22,7 +22,7 @@ from migrator.model import MessageNumber, MessageRow
 _Answer = TypeVar("_Answer")
 
 
-class Parcel(NamedTuple):
+class Fetched(NamedTuple):
     """A message of this run on its way. ``charged`` is what it holds of the budget; ``number`` is the session's."""
 
     number: MessageNumber
@@ -34,14 +34,14 @@ class Parcel(NamedTuple):
 class _Batch(NamedTuple):
     """Parcels on their way to one destination, and where their outcomes are awaited."""
 
-    parcels: Sequence[Parcel]
+    parcels: Sequence[Fetched]
     outcomes: Future[Sequence[Outcome]]
 
 
-class Delivered(NamedTuple):
+class CopyOutcomes(NamedTuple):
     """One parcel's end: an outcome per destination, in the order of the carriers."""
 
-    parcel: Parcel
+    parcel: Fetched
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -52,18 +52,18 @@ class Delivered(NamedTuple):
     @property
     def is_copied(self) -> bool:
         """Whether this run stored it somewhere."""
-        return Brought.COPIED in self.outcomes
+        return CopyResult.COPIED in self.outcomes
 
 
-class Delivery:
+class FanOut:
     """The way from one source to its destinations."""
 
     def __init__(
         self,
-        carriers: Sequence[Carrier],
+        carriers: Sequence[Copier],
         budget: OctetBudget,
         broken: dict[int, FerryError] | None = None,
-        bringers: Sequence[Bringer] | None = None,
+        bringers: Sequence[BatchCopier] | None = None,
     ) -> None:
         """Deliver by ``carriers``; what a parcel was charged goes back to ``budget`` when all are done with it.
 
@@ -75,7 +75,7 @@ class Delivery:
         self._budget = budget
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in carriers]
         self._waiting: list[deque[_Batch]] = [deque() for _ in carriers]
-        self._under_way: deque[tuple[Sequence[Parcel], list[Future[Sequence[Outcome]]]]] = deque()
+        self._under_way: deque[tuple[Sequence[Fetched], list[Future[Sequence[Outcome]]]]] = deque()
         self.broken = {} if broken is None else broken
 
     @property
@@ -93,7 +93,7 @@ class Delivery:
         """Whether every destination is done with the oldest batch."""
         return bool(self._under_way) and all(future.done() for future in self._under_way[0][1])
 
-    def submit(self, parcels: Sequence[Parcel]) -> None:
+    def submit(self, parcels: Sequence[Fetched]) -> None:
         """Begin to deliver a batch; returns at once.
 
         Batches that wait for the same destination are brought as one: the further it is behind, the fewer fsyncs.
@@ -106,7 +106,7 @@ class Delivery:
             self._waiting[place].append(_Batch(parcels, futures[place]))
             thread.submit(self._carry_waiting, place)
 
-    def finished(self) -> Iterator[list[Delivered]]:
+    def finished(self) -> Iterator[list[CopyOutcomes]]:
         """Yield the batches that every destination is done with, without waiting for the others."""
         while self.has_finished:
             parcels, futures = self._under_way.popleft()
@@ -114,10 +114,10 @@ class Delivery:
             for parcel in parcels:
                 self._budget.give_back(parcel.charged)
             yield [
-                Delivered(parcel, tuple(column[place] for column in columns)) for place, parcel in enumerate(parcels)
+                CopyOutcomes(parcel, tuple(column[place] for column in columns)) for place, parcel in enumerate(parcels)
             ]
 
-    def ask(self, place: int, question: Callable[[Carrier], _Answer]) -> _Answer:
+    def ask(self, place: int, question: Callable[[Copier], _Answer]) -> _Answer:
         """Ask a carrier something in its own thread, behind what it has to deliver, and wait for the answer."""
         return self._threads[place].submit(question, self._carriers[place]).result()
 
@@ -156,7 +156,7 @@ class Delivery:
             taken.append(waiting.popleft())
         return taken
 
-    def _carry(self, place: int, parcels: Sequence[Parcel]) -> Sequence[Outcome]:
+    def _carry(self, place: int, parcels: Sequence[Fetched]) -> Sequence[Outcome]:
         if place not in self.broken:
             try:
                 return self._bringers[place].bring([parcel.message for parcel in parcels])

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from migrator.archive.reader import Shelf, mends_gone
-from migrator.copying.copier import Brought, Carrier
+from migrator.archive.reader import ArchiveFolder, mends_gone
+from migrator.copying.copier import Copier, CopyResult
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.interchange.importer import Outcome, Way
 from migrator.ledger.archive import ArchiveLedger
@@ -20,10 +20,10 @@ _JUDGED = frozenset({Kind.MISMATCH, Kind.UNPROVEN})
 """What a copy is said to be that was read, or is known not to be there."""
 
 
-class Everywhere:
+class CopyToAll:
     """Several destinations as one. One that fails as a whole is not tried again: a dead server costs one time-out."""
 
-    def __init__(self, carriers: Sequence[Carrier]) -> None:
+    def __init__(self, carriers: Sequence[Copier]) -> None:
         """Bring by ``carriers``."""
         self._carriers = carriers
         self._broken: dict[int, FerryError] = {}
@@ -33,7 +33,7 @@ class Everywhere:
         columns = [self._brought(place, carrier, batch) for place, carrier in enumerate(self._carriers)]
         return [_together(outcomes) for outcomes in zip(*columns, strict=True)]
 
-    def _brought(self, place: int, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Brought | FerryError]:
+    def _brought(self, place: int, carrier: Copier, batch: Sequence[Message]) -> Sequence[CopyResult | FerryError]:
         if place not in self._broken:
             try:
                 return carrier.bring(batch)
@@ -42,11 +42,11 @@ class Everywhere:
         return [self._broken[place]] * len(batch)
 
 
-def _together(outcomes: Sequence[Brought | FerryError]) -> Outcome:
+def _together(outcomes: Sequence[CopyResult | FerryError]) -> Outcome:
     failed = next((outcome for outcome in outcomes if isinstance(outcome, FerryError)), None)
     if failed is not None:
         return failed
-    return Way.COPIED if Brought.COPIED in outcomes else Way.DUPLICATE
+    return Way.COPIED if CopyResult.COPIED in outcomes else Way.DUPLICATE
 
 
 def _is_for_now(error: FerryError, *, is_local: bool) -> bool:
@@ -60,9 +60,9 @@ class Mender:
     def __init__(self, ledger: ArchiveLedger) -> None:
         """Begin with no destination."""
         self._ledger = ledger
-        self._carriers: dict[str, Carrier] = {}
+        self._carriers: dict[str, Copier] = {}
 
-    def read_again(self, shelf: Shelf) -> dict[Digest, FerryError]:
+    def read_again(self, shelf: ArchiveFolder) -> dict[Digest, FerryError]:
         """Adopt what happened in a destination, then read what is to be mended; returns what cannot be read just now.
 
         An archive of which nothing is there is away, and that is raised, unless a person has made its folder anew.
@@ -83,14 +83,14 @@ class Mender:
         still = {copy.digest for state in states for copy in shelf.copies.in_doubt(state)}
         return {d: e for d, e in errors.items() if e and d in still and _is_for_now(e, is_local=shelf.is_local)}
 
-    def bring(self, shelf: Shelf, messages: Sequence[Message]) -> list[Outcome]:
+    def bring(self, shelf: ArchiveFolder, messages: Sequence[Message]) -> list[Outcome]:
         """Store messages in place of copies that are damaged still, or gone."""
         return [_together([outcome]) for outcome in self._carrier(shelf).bring(messages)]
 
-    def _carrier(self, shelf: Shelf) -> Carrier:
+    def _carrier(self, shelf: ArchiveFolder) -> Copier:
         if shelf.is_local:
             shelf.destination.when_copy_is_gone = WhenCopyIsGone.RESTORE
         identity = shelf.destination.identity
         if identity not in self._carriers:
-            self._carriers[identity] = Carrier(shelf.destination, shelf.copies, clock=time.time, replaces_damaged=True)
+            self._carriers[identity] = Copier(shelf.destination, shelf.copies, clock=time.time, replaces_damaged=True)
         return self._carriers[identity]

@@ -1,6 +1,6 @@
 """The storing side of a large run in a process of its own, so that it has a core to itself.
 
-What a ``Carrier`` does to a message is mostly Python, of which one process runs one thread at a time. A porter
+What a ``Copier`` does to a message is mostly Python, of which one process runs one thread at a time. A porter
 (``migrator.copying.offload_process``) is the same carrier, of the same destination and ledger, in another process: it is handed
 batches and gives their outcomes. Nothing rests on it. It may die at any point, like any writer, and what it left is
 found by the next; when this process dies, it ends with the batch it is at. No password goes there.
@@ -14,39 +14,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from migrator.copying.copier import Carrier, Outcome
+from migrator.copying.copier import Copier, Outcome
 from migrator.message.body import LinesBody, Message, PiecedBody
 
 if TYPE_CHECKING:
-    from migrator.copying.offload_process import Porter
+    from migrator.copying.offload_process import ChildCopier
 
-WORTH_IT = 4_000
+OFFLOAD_FROM_MESSAGES = 4_000
 """Fewer messages are brought home before a process of their own has paid for its start."""
 
 _SIDES = 2  # of a run: a machine with fewer cores has none to spare
 
 
-class Bringer(Protocol):
-    """Whoever brings batches to a destination: a ``Carrier``, here or apart."""
+class BatchCopier(Protocol):
+    """Whoever brings batches to a destination: a ``Copier``, here or apart."""
 
     def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Make sure that the destination holds a proven copy of each message; see ``Carrier.bring``."""
+        """Make sure that the destination holds a proven copy of each message; see ``Copier.bring``."""
 
 
-class Porters:
+class ChildCopierPool:
     """Shares one porter among the runs of this process, as long as there are any with enough to do."""
 
-    def __init__(self, worth_it: int = WORTH_IT) -> None:
+    def __init__(self, worth_it: int = OFFLOAD_FROM_MESSAGES) -> None:
         """Start nothing yet; so many messages, of all runs together, are worth a porter."""
         self._worth_it = worth_it
         self._guard = threading.Lock()
         self._runs = 0
         self._messages = 0
-        self._porter: Porter | None = None
+        self._porter: ChildCopier | None = None
         self._at_work = threading.Lock()
 
     @contextmanager
-    def lent(self, carrier: Carrier, messages: int) -> Iterator[Bringer]:
+    def lent(self, carrier: Copier, messages: int) -> Iterator[BatchCopier]:
         """Yield who is to bring so many messages to a destination: the carrier, and the porter whenever it is free."""
         if carrier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
             yield carrier
@@ -62,10 +62,10 @@ class Porters:
             self._runs += 1
             self._messages += messages
             if self._porter is None and self._messages >= self._worth_it:
-                from migrator.copying.offload_process import Porter  # few runs need one
+                from migrator.copying.offload_process import ChildCopier  # few runs need one
 
                 with suppress(OSError):  # the system gives no process: it is done here, then
-                    self._porter = Porter()
+                    self._porter = ChildCopier()
 
     def _end(self) -> None:
         with self._guard:
@@ -79,7 +79,7 @@ class Porters:
             self._porter.dismiss()
         self._porter = None
 
-    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
+    def bring(self, carrier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Let the porter bring a batch if it has nothing else to do.
 
         What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
@@ -101,8 +101,8 @@ class Porters:
 class _Shared(NamedTuple):
     """Brings by the porter when it is free."""
 
-    carrier: Carrier
-    porters: Porters
+    carrier: Copier
+    porters: ChildCopierPool
 
     def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         return self.porters.bring(self.carrier, batch)

@@ -1,4 +1,4 @@
-"""A carrier in a process of its own, both ends of it: ``Porter`` hands batches over, ``main`` brings them.
+"""A carrier in a process of its own, both ends of it: ``ChildCopier`` hands batches over, ``main`` brings them.
 
 The process is ``python -m migrator.copying.offload_process``, and only ``migrator.copying.offload`` wants one. It trusts its stdin, which nobody
 else holds: a length and a pickle at a time (what to carry to, and what each message of a batch is), and the messages'
@@ -22,7 +22,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from migrator.copying.copier import Carrier, Outcome
+from migrator.copying.copier import Copier, Outcome
 from migrator.errors import FerryError
 from migrator.files import Device, write_all
 from migrator.ledger.connection import Connection
@@ -30,7 +30,7 @@ from migrator.ledger.copies import CopiesLedger
 from migrator.message.body import LinesBody, Message, PiecedBody
 from migrator.message.line_ends import pieces_of_lines
 from migrator.model import Digest, HeaderDigest
-from migrator.read_back import PIECE
+from migrator.read_back import IO_CHUNK_OCTETS
 
 LENGTH = struct.Struct("!Q")
 """What goes before each pickle."""
@@ -41,7 +41,7 @@ _GRACE = 60.0
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "TZ")
 
 
-class Porter:
+class ChildCopier:
     """A running porter and its pipes."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Porter:
             pipesize=_PIPE_OCTETS,
         )
 
-    def bring(self, carrier: Carrier, batch: Sequence[Message]) -> Sequence[Outcome]:
+    def bring(self, carrier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
         held = [list(pieces_of_lines(message.body)) for message in batch]
         about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
@@ -110,7 +110,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # what imports made is not to be looked at again
-    with open(0, "rb", buffering=PIECE) as stdin, open(1, "wb") as stdout, ExitStack() as stack:
+    with open(0, "rb", buffering=IO_CHUNK_OCTETS) as stdin, open(1, "wb") as stdout, ExitStack() as stack:
 
         @cache
         def opened(ledger: Path) -> Connection:
@@ -120,7 +120,7 @@ def main() -> None:
             while True:
                 destination, ledger, destination_id, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
                 batch = [_message(stdin, *facts) for facts in about]
-                carrier = Carrier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
+                carrier = Copier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
                 answer = pickle.dumps(_brought(carrier, batch))
                 stdout.write(LENGTH.pack(len(answer)) + answer)
                 stdout.flush()
@@ -146,7 +146,7 @@ def _message(
     return Message(digest, header_digest, message_id, octets, body)
 
 
-def _brought(carrier: Carrier, batch: list[Message]) -> list[Outcome] | FerryError:
+def _brought(carrier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:
     try:
         return carrier.bring(batch)
     except FerryError as error:

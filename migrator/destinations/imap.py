@@ -34,12 +34,12 @@ from migrator.destinations import (
 )
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
-from migrator.imap.find_copies import Portrait, Wanted, recognition_of, unpacked
-from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
+from migrator.imap.find_copies import Portrait, SoughtCopy, recognition_of, unpacked
+from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
-from migrator.imap.upload_limits import Purse, preset_for
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, BatchUpload, UploadOptions
+from migrator.imap.upload_limits import UploadAllowance, preset_for
 from migrator.message.body import Body, Message
 from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
 from migrator.policy import WhenCopyIsGone
@@ -84,8 +84,8 @@ class ImapDestination:
         allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
         owner = f"{settings.username}@{settings.host.lower()}"
-        self._purse = Purse(allowed, owner, state_dir / "allowances", clock=wall_clock)
-        self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
+        self._purse = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
+        self._world = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
         self._mailbox = Mailbox(settings, password, self._world)
         self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
         self._folder: Folder | None = None
@@ -199,8 +199,10 @@ class ImapDestination:
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        rules = Rules(self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create)
-        delivery = Delivery(
+        rules = UploadOptions(
+            self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create
+        )
+        delivery = BatchUpload(
             self._mailbox,
             messages,
             uid_validity=anchor.uid_validity,
@@ -254,7 +256,7 @@ class ImapDestination:
         first = anchor.uid_next if folder.uid_validity == anchor.uid_validity else 1
         there = {one.uid: one for one in self._mailbox.sizes(first)}
         candidates = [there[uid] for uid in known.unknown_uids(folder.uid_validity, list(there)) if uid not in claimed]
-        wanted = [Wanted(one.digest, one.octets, unpacked(one.recognition)) for one in left]
+        wanted = [SoughtCopy(one.digest, one.octets, unpacked(one.recognition)) for one in left]
         pairs, portraits = self._mailbox.find(
             folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
         )
@@ -319,7 +321,7 @@ def _by_validity(locators: Sequence[Locator]) -> dict[int, list[int]]:
     return groups
 
 
-def _found(wanted: Wanted, portrait: Portrait, locator: ImapLocator) -> Found:
+def _found(wanted: SoughtCopy, portrait: Portrait, locator: ImapLocator) -> Found:
     known = wanted.recognition
     return Found(
         digest=wanted.digest,

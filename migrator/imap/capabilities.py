@@ -20,7 +20,7 @@ class Literals(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class UploadCapabilities:
     """MULTIAPPEND (RFC 3502), literals (RFC 7888), APPENDLIMIT (RFC 7889), MESSAGELIMIT (RFC 9738)."""
 
     has_multiappend: bool
@@ -29,7 +29,7 @@ class Abilities:
     message_limit: int | None
 
     @classmethod
-    def of(cls, capabilities: Collection[bytes]) -> Abilities:
+    def of(cls, capabilities: Collection[bytes]) -> UploadCapabilities:
         """Read what a logged-in server announces; names are in upper case."""
         if b"LITERAL+" in capabilities:
             literals = Literals.PLUS

@@ -18,8 +18,8 @@ from migrator.errors import FerryError, Kind
 from migrator.imap.find_copies import Candidate, Glance, message_key
 from migrator.imap.refusals import judge_fetch
 from migrator.imap.replies import (
+    ReplyStatus,
     StatusReply,
-    Verdict,
     fetch_items_begin,
     literal_octets,
     parse_fetch_items,
@@ -172,7 +172,7 @@ class Fetcher:
             tag = self._wire.new_tag()
             self._wire.send(tag + b" UID FETCH " + uid_set + b" " + items + b"\r\n")
             reply = self._answer(tag, keep)
-        is_plain = reply.verdict is Verdict.OK and reply.code != b"MESSAGELIMIT"
+        is_plain = reply.verdict is ReplyStatus.OK and reply.code != b"MESSAGELIMIT"
         return None if is_plain else reply
 
     def _answer(self, tag: bytes, keep: Callable[[Shown], None]) -> StatusReply:

@@ -99,7 +99,7 @@ def header_key(header: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SoughtCopy:
     """A message whose copy is looked for."""
 
     digest: Digest
@@ -158,13 +158,13 @@ def header_of(body: Body) -> bytes:
     return header_block(bytes(beginning))
 
 
-def pair(wanted: list[Wanted], portraits: dict[int, Portrait], *, is_rebuilding: bool) -> dict[int, int]:
+def pair(wanted: list[SoughtCopy], portraits: dict[int, Portrait], *, is_rebuilding: bool) -> dict[int, int]:
     """Pair messages (by their place in ``wanted``) with UIDs; each copy stands for one message, the oldest first.
 
     Equal bytes count before equal loose forms, and these before equal header keys, which count only where the server
     ``is_rebuilding`` messages: elsewhere they would let a forwarded twin pass for the copy.
     """
-    looks: list[tuple[Callable[[Wanted], bytes], Callable[[Portrait], bytes]]] = [
+    looks: list[tuple[Callable[[SoughtCopy], bytes], Callable[[Portrait], bytes]]] = [
         (lambda message: message.digest, lambda portrait: portrait.digest),
         (lambda message: message.recognition.loose_digest if message.recognition else b"", lambda p: p.loose_digest),
     ]

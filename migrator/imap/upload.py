@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from migrator.errors import FerryError, Kind, Scope
-from migrator.imap.append import Answer, Appender, Letter, options_of
-from migrator.imap.find_copies import Wanted, header_of, recognition_of
+from migrator.imap.append import Answer, Appender, AppendItem, options_of
+from migrator.imap.find_copies import SoughtCopy, header_of, recognition_of
 from migrator.imap.internal_date import arrival_of, internal_date
-from migrator.imap.mailbox import Mailbox, World
+from migrator.imap.mailbox import Mailbox, MailboxEffects
 from migrator.imap.refusals import Remedy, judge_append
-from migrator.imap.replies import Verdict, parse_append_uid
-from migrator.imap.upload_limits import Purse
+from migrator.imap.replies import ReplyStatus, parse_append_uid
+from migrator.imap.upload_limits import UploadAllowance
 from migrator.message.body import Message
 from migrator.model import ImapLocator
 
@@ -36,7 +36,7 @@ PATIENCE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class UploadOptions:
     """How copies are to look, and how carefully the server must be treated."""
 
     flags: tuple[bytes, ...]
@@ -59,7 +59,7 @@ class _Group:
         return _Group(self.places[:middle], self.cuts), _Group(self.places[middle:], self.cuts)
 
 
-class Delivery:
+class BatchUpload:
     """Stores ``messages`` in a mailbox whose next UID was at least ``uid_next`` under ``uid_validity``."""
 
     def __init__(
@@ -69,9 +69,9 @@ class Delivery:
         *,
         uid_validity: int,
         uid_next: int,
-        rules: Rules,
-        purse: Purse,
-        world: World,
+        rules: UploadOptions,
+        purse: UploadAllowance,
+        world: MailboxEffects,
     ) -> None:
         self._mailbox = mailbox
         self._messages = messages
@@ -167,9 +167,9 @@ class Delivery:
         self._purse.spend(octets, len(group.places))
         return True
 
-    def _letter(self, message: Message) -> Letter:
+    def _letter(self, message: Message) -> AppendItem:
         moment = arrival_of(header_of(message.body), self._rules.now())
-        return Letter(message.body, options_of(self._rules.flags, internal_date(moment)))
+        return AppendItem(message.body, options_of(self._rules.flags, internal_date(moment)))
 
     # What the server answered.
 
@@ -179,7 +179,7 @@ class Delivery:
         errors: dict[Remedy, FerryError] = {}
         for answer in answers:
             part = _Group(group.places[answer.first : answer.last], group.cuts)
-            if answer.reply.verdict is Verdict.OK:
+            if answer.reply.verdict is ReplyStatus.OK:
                 self._take(answer, part)
                 continue
             refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
@@ -312,8 +312,8 @@ class Delivery:
         return {places[index] for index in pairs}
 
     @staticmethod
-    def _wanted(message: Message) -> Wanted:
-        return Wanted(message.digest, message.octets, recognition_of(message))
+    def _wanted(message: Message) -> SoughtCopy:
+        return SoughtCopy(message.digest, message.octets, recognition_of(message))
 
     def _locate(self) -> None:
         """Find out by reading which UIDs the server gave, where it did not say so, or not believably."""

@@ -84,7 +84,7 @@ def preset_for(host: str) -> Allowances:
     return PRESETS.get(host.lower().rstrip("."), Allowances())
 
 
-class Purse:
+class UploadAllowance:
     """The allowances of one user at one host, with what is left of them in a small file.
 
     The file is no promise: if it is lost or unreadable, the provider says stop a little earlier than we do.

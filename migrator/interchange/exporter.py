@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from migrator.archive.reader import Shelves, belonging
+from migrator.archive.reader import ArchiveReader, belonging
 from migrator.errors import FerryError, Kind
 from migrator.interchange.export_formats import EmlFolder, EmlZip, MaildirFolder, MboxFile, Writer
 from migrator.interchange.placing import new_file, sync_folder
@@ -56,7 +56,7 @@ def parts(
     path: Path,
     form: Form,
     accounts: Sequence[tuple[str, str]],
-    shelves: Shelves,
+    shelves: ArchiveReader,
     ledger: ArchiveLedger,
     wanted: set[Digest] | None,
 ) -> list[Part]:
@@ -103,7 +103,9 @@ def _writer(path: Path, form: Form, file_name: str, *, is_only: bool) -> Writer:
             return EmlFolder(folder)
 
 
-def export(path: Path, planned: Iterable[Part], shelves: Shelves, *, told: Told = lambda _count: None) -> Exported:
+def export(
+    path: Path, planned: Iterable[Part], shelves: ArchiveReader, *, told: Told = lambda _count: None
+) -> Exported:
     """Write every part, then the manifest; all of it is durable when this returns.
 
     A message that cannot be read or written is named and passed over. What concerns a writer as a whole is raised.
@@ -124,7 +126,7 @@ def export(path: Path, planned: Iterable[Part], shelves: Shelves, *, told: Told 
     return done
 
 
-def _write(part: Part, shelves: Shelves, done: Exported, told: Told) -> None:
+def _write(part: Part, shelves: ArchiveReader, done: Exported, told: Told) -> None:
     missing: list[Digest] = []
     for digest in part.digests:
         try:

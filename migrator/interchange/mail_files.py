@@ -27,7 +27,7 @@ from migrator.model import Digest
 SMALL = 1 << 20
 """Messages up to this size are held in memory; longer ones are read again whenever their bytes are wanted."""
 
-PIECE = 1 << 20
+IO_CHUNK_OCTETS = 1 << 20
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
 _FROM_LINE = re.compile(rb"From \S+.*\d{4}\b")
 
@@ -307,6 +307,6 @@ def _read(handle: int, offset: int, size: int) -> bytes:
 
 
 def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    while begin < end and (piece := _read(handle, begin, min(PIECE, end - begin))):
+    while begin < end and (piece := _read(handle, begin, min(IO_CHUNK_OCTETS, end - begin))):
         yield piece
         begin += len(piece)

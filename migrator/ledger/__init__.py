@@ -20,7 +20,7 @@ from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.history import History
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.ledger.moving import Moves
-from migrator.ledger.schedule import ScheduleNotes
+from migrator.ledger.schedule import StateStore
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -34,7 +34,7 @@ class Ledger:
         self._is_dry = is_dry
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
-        self.notes = ScheduleNotes(connection)
+        self.notes = StateStore(connection)
         self.moves = Moves(connection)
         self._idle: list[Ledger] = []
 

@@ -20,7 +20,7 @@ def of_account(name: str) -> str:
     return f"account {name}"
 
 
-class ScheduleNotes:
+class StateStore:
     """The worker's notes: each method is one transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -25,14 +25,14 @@ _NUL_TO_0X80 = bytes(0x80 if byte == 0 else byte for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Comparison:
     """The best grade a copy reached. ``differences`` says in words what is not equal, ``""`` for an exact copy."""
 
     proof: Proof
     differences: str
 
 
-def prove(original: Body, stored: Body | bytes) -> Finding:
+def prove(original: Body, stored: Body | bytes) -> Comparison:
     """Compare a stored copy, as the server gives it, with the canonical form of the message meant.
 
     Memory stays flat but for the semantic grade, which is not tried above ``SEMANTIC_LIMIT`` octets. Nothing in a
@@ -41,10 +41,10 @@ def prove(original: Body, stored: Body | bytes) -> Finding:
     copy = MemoryBody(stored) if isinstance(stored, bytes) else stored
     ours, theirs = _Look.at(original), _Look.at(copy)
     if ours.digest == theirs.digest:
-        return Finding(Proof.EXACT, "")
+        return Comparison(Proof.EXACT, "")
     changes = _changes(ours, theirs)
     if _plain_digest(original, changes) == _plain_digest(copy, changes):
-        return Finding(Proof.CANONICAL, "changed by the server: " + ", ".join(changes.names))
+        return Comparison(Proof.CANONICAL, "changed by the server: " + ", ".join(changes.names))
     return _semantic(original, copy)
 
 
@@ -130,15 +130,15 @@ def _parts(body: Body) -> Iterator[bytes]:
     yield from chunks
 
 
-def _semantic(original: Body, copy: Body) -> Finding:
+def _semantic(original: Body, copy: Body) -> Comparison:
     if max(original.octets, copy.octets) > SEMANTIC_LIMIT:
-        return Finding(Proof.NONE, "bytes differ; too large to be compared part by part")
+        return Comparison(Proof.NONE, "bytes differ; too large to be compared part by part")
     try:
         ours = meaning_of(b"".join(original.chunks()))
         theirs = meaning_of(b"".join(copy.chunks()))
     except TooComplexError as error:
-        return Finding(Proof.NONE, f"bytes differ; {error}")
+        return Comparison(Proof.NONE, f"bytes differ; {error}")
     found = differences(ours, theirs)
     if found:
-        return Finding(Proof.NONE, "differs in " + ", ".join(found))
-    return Finding(Proof.SEMANTIC, "built anew by the server; every part has the same meaning")
+        return Comparison(Proof.NONE, "differs in " + ", ".join(found))
+    return Comparison(Proof.SEMANTIC, "built anew by the server; every part has the same meaning")

@@ -12,11 +12,11 @@ from pathlib import Path
 from migrator.errors import FerryError, Kind
 from migrator.files import storage_error
 from migrator.message.body import LinedBody
-from migrator.read_back import PIECE
+from migrator.read_back import IO_CHUNK_OCTETS
 
-ALONE_OCTETS = 40 * 1024 * 1024
+SINGLE_RUN_BUDGET_OCTETS = 40 * 1024 * 1024
 """What may be on its way in the only run of a process: four messages of 10 MB, so that none is waited for."""
-SHARED_OCTETS = 24 * 1024 * 1024
+SHARED_RUN_BUDGET_OCTETS = 24 * 1024 * 1024
 """What may be on its way in each of several runs."""
 
 
@@ -93,7 +93,7 @@ class SpoolFile(LinedBody):
 
     def _read(self, position: int) -> bytes:
         with _disk_errors(self._folder):
-            return os.pread(self._handle, PIECE, position)
+            return os.pread(self._handle, IO_CHUNK_OCTETS, position)
 
 
 class _disk_errors:  # noqa: N801  # reads as the statement it is

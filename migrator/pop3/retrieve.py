@@ -44,7 +44,7 @@ from migrator.pop3.retrieved import (
     RetrieveEvent,
     RetrieveRefused,
     Standing,
-    Wanted,
+    ToRetrieve,
 )
 
 __all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "Wanted"]
@@ -91,7 +91,7 @@ class Retrieval:
     def __init__(
         self,
         line: Conversation,
-        wanted: Iterator[Wanted],
+        wanted: Iterator[ToRetrieve],
         budget: Budget,
         open_spool: Callable[[], Spool],
         standing: Standing,
@@ -110,9 +110,9 @@ class Retrieval:
         self._pace = _Pace.FIRST_ALONE if standing.is_pipelined else _Pace.LOCK_STEP
         self._barrier_after = 1
         self._barrier_at_most = BARRIER_MESSAGES if standing.is_pipelined else LOCK_STEP_BARRIER_MESSAGES
-        self._held: Wanted | None = None
+        self._held: ToRetrieve | None = None
         self._is_exhausted = False
-        self._flying: deque[Wanted] = deque()
+        self._flying: deque[ToRetrieve] = deque()
         self._flying_octets = 0
         self._unconfirmed = 0
         self._unconfirmed_octets = 0
@@ -196,7 +196,7 @@ class Retrieval:
         # Nothing more can be said: what came may be stored only behind a barrier.
         return self._say_barrier() if self._unconfirmed else False
 
-    def _say_retr(self, wanted: Wanted) -> None:
+    def _say_retr(self, wanted: ToRetrieve) -> None:
         self._held = None
         self.is_confirmed = False
         self._flying.append(wanted)
@@ -250,7 +250,7 @@ class Retrieval:
             self._pace = _Pace.DRAINING
         return told
 
-    def _landed(self) -> Wanted:
+    def _landed(self) -> ToRetrieve:
         wanted = self._flying.popleft()
         self._flying_octets -= wanted.octets
         self._last = wanted.number

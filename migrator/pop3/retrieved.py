@@ -12,7 +12,7 @@ from migrator.model import MessageNumber
 from migrator.pop3.replies import Stat
 
 
-class Wanted(Protocol):
+class ToRetrieve(Protocol):
     """A message to retrieve and the octets that LIST announced for it; a ``ListedMessage``, for one."""
 
     @property

@@ -26,7 +26,7 @@ from migrator.pop3.opening import capabilities_of, open_line
 from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Reply, Verb, out_of_step
 from migrator.pop3.replies import Capabilities, Stage, Stat, parse_stat, refusal
 from migrator.pop3.retrieve import WINDOW_COMMANDS, Retrieval
-from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, Wanted
+from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, ToRetrieve
 from migrator.pop3.source import NOTHING_KNOWN, ServerFacts, Source
 from migrator.pop3.transport import OpenStream
 
@@ -94,7 +94,9 @@ class Session:
         self._listing = listing
         return listing
 
-    def retrieve(self, wanted: Iterator[Wanted], budget: Budget, spool: Callable[[], Spool]) -> Iterator[RetrieveEvent]:
+    def retrieve(
+        self, wanted: Iterator[ToRetrieve], budget: Budget, spool: Callable[[], Spool]
+    ) -> Iterator[RetrieveEvent]:
         """Retrieve messages; see ``migrator.pop3.retrieve`` for what is yielded and what it proves."""
         self._know_start()
         is_first = not (self.carried or self.shown)

@@ -2,7 +2,7 @@
 
 A run is one or more sessions at the source, each of them a ``Visit`` that reads top to bottom. This module is the loop
 around them: when a fault ends one, ``migrator.run.relogin`` says whether to log in again. What the sessions share is an
-``Errand``.
+``RunContext``.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from migrator.copying.copier import Carrier
+from migrator.copying.copier import Copier
 from migrator.errors import FerryError, Kind
 from migrator.message.spool import make_spool
 from migrator.pop3.protocol import BrokenAtError, Verb
 from migrator.report import AccountReport, Problem
 from migrator.run.account_lock import account_lock
 from migrator.run.backfill import fill_destinations
-from migrator.run.context import Errand
+from migrator.run.context import RunContext
 from migrator.run.relogin import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
 from migrator.run.session import Visit
 
 
-def run_account(errand: Errand, *, is_dry: bool = False) -> AccountReport:
+def run_account(errand: RunContext, *, is_dry: bool = False) -> AccountReport:
     """Copy what is new, prove every copy, delete at the source what the policy allows; report all of it.
 
     What a server, a disk or a person may do ends in the report, not in an exception. In a dry run nothing changes
@@ -44,7 +44,7 @@ def run_account(errand: Errand, *, is_dry: bool = False) -> AccountReport:
 class Rounds:
     """The sessions of one run, one after the other."""
 
-    def __init__(self, errand: Errand) -> None:
+    def __init__(self, errand: RunContext) -> None:
         """Prepare; nothing is touched yet."""
         self._errand = errand
         self._logins = 0
@@ -86,7 +86,7 @@ class Rounds:
         if self._errand.is_stopped:
             self._errand.tally.interrupted()
 
-    def _inspect(self, place: int, carrier: Carrier) -> None:
+    def _inspect(self, place: int, carrier: Copier) -> None:
         try:
             troubles = carrier.inspect()
         except FerryError as error:

@@ -9,31 +9,31 @@ from dataclasses import replace
 
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
-from migrator.message.spool import SHARED_OCTETS
+from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport
 from migrator.run.account import run_account
-from migrator.run.context import Errand, Job, Surroundings
-from migrator.run.counters import Tally
+from migrator.run.context import Effects, Job, RunContext
+from migrator.run.counters import RunCounters
 
 AT_ONCE = 8
 """Accounts worked at the same time: enough to hide round trips, few enough for two cores and a hoster's patience."""
 
 
 def run_accounts(
-    jobs: Sequence[Job], ledger: Ledger, surroundings: Surroundings | None = None, *, is_dry: bool = False
+    jobs: Sequence[Job], ledger: Ledger, surroundings: Effects | None = None, *, is_dry: bool = False
 ) -> list[AccountReport]:
     """Run every account and report on each, in the order given; one that fails delays none.
 
     Accounts of one maildrop follow one another, because a POP3 server locks it (RFC 1939, section 4). Each run is kept
     in the ledger's history unless it is dry.
     """
-    around = surroundings or Surroundings()
+    around = surroundings or Effects()
     maildrops: defaultdict[tuple[str, int, str], list[Job]] = defaultdict(list)
     for job in jobs:
         maildrops[job.source.host.lower(), job.source.port, job.source.username].append(job)
 
     if len(maildrops) > 1:
-        around = replace(around, octets_at_once=SHARED_OCTETS)
+        around = replace(around, octets_at_once=SHARED_RUN_BUDGET_OCTETS)
 
     def run(turns: Sequence[Job]) -> list[AccountReport]:
         with ledger.lent() as own:
@@ -44,14 +44,14 @@ def run_accounts(
     return [reports[job.name] for job in jobs]
 
 
-def run_recorded(job: Job, ledger: Ledger, around: Surroundings, *, is_dry: bool = False) -> AccountReport:
+def run_recorded(job: Job, ledger: Ledger, around: Effects, *, is_dry: bool = False) -> AccountReport:
     """Run one account and keep its report in the history. Whatever happens ends in the report."""
     try:
         if is_dry:
-            return run_account(Errand(job, ledger, around), is_dry=True)
+            return run_account(RunContext(job, ledger, around), is_dry=True)
         with ledger.together():
             run = ledger.history.run_started(job.name, around.clock())
-            errand = Errand(job, ledger, around)
+            errand = RunContext(job, ledger, around)
         report = run_account(errand)
         ledger.history.run_ended(run, report, around.clock())
     except FerryError as error:  # the ledger itself
@@ -62,6 +62,6 @@ def run_recorded(job: Job, ledger: Ledger, around: Surroundings, *, is_dry: bool
 
 
 def _failed(job: Job, error: FerryError) -> AccountReport:
-    tally = Tally(job.name)
+    tally = RunCounters(job.name)
     tally.trouble(error)
     return tally.report(0.0)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from migrator.copying.copier import Carrier, Outcome
+from migrator.copying.copier import Copier, Outcome
 from migrator.errors import FerryError, Kind
 from migrator.ledger.copies import reaches
 from migrator.message.body import Body, LinesBody, Message
@@ -21,13 +21,13 @@ from migrator.message.line_ends import lines_of, pieces_of_lines
 from migrator.message.spool import SpoolFile
 from migrator.model import Content, Digest, Proof
 from migrator.policy import WhenCopyIsGone
-from migrator.run.context import Errand
+from migrator.run.context import RunContext
 
 _BATCH = 200
 _MEMORY_LIMIT = 256 * 1024
 
 
-def fill_destinations(errand: Errand) -> set[Digest]:
+def fill_destinations(errand: RunContext) -> set[Digest]:
     """Copy what the account's destinations hold to those that lack it; returns what was copied.
 
     A destination that fails, or refuses a message, is reported, and filled by a later run.
@@ -48,7 +48,7 @@ def fill_destinations(errand: Errand) -> set[Digest]:
     return filled
 
 
-def _fill(errand: Errand, target: Carrier) -> Iterator[tuple[Digest, Outcome]]:
+def _fill(errand: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome]]:
     left: dict[Digest, str] = {}
     for place, source in _sources(errand, target):
         remaining = iter(_lacking(errand, target, source))
@@ -75,13 +75,13 @@ def _fill(errand: Errand, target: Carrier) -> Iterator[tuple[Digest, Outcome]]:
         errand.tally.trouble(fallen_short, target.destination.label)
 
 
-def _sources(errand: Errand, target: Carrier) -> list[tuple[int, Carrier]]:
+def _sources(errand: RunContext, target: Copier) -> list[tuple[int, Copier]]:
     """Return the destinations, by place, that may give what another lacks: those at hand before those far away."""
     usable = [(at, one) for at, one in enumerate(errand.carriers) if one is not target and at not in errand.unusable]
     return sorted(usable, key=lambda pair: pair[1].destination.kind == "imap")
 
 
-def _given(source: Carrier, batch: Sequence[Content], spool_dir: Path) -> list[Message]:
+def _given(source: Copier, batch: Sequence[Content], spool_dir: Path) -> list[Message]:
     """Read what a destination gives exactly; what it does not give is judged, so that nobody relies on it again."""
     messages = read_archived(source, batch, spool_dir)
     given = {message.digest for message in messages}
@@ -90,7 +90,7 @@ def _given(source: Carrier, batch: Sequence[Content], spool_dir: Path) -> list[M
     return messages
 
 
-def _lacking(errand: Errand, target: Carrier, source: Carrier) -> list[Content]:
+def _lacking(errand: RunContext, target: Copier, source: Copier) -> list[Content]:
     return errand.maildrop.lacking(
         target.copies.destination_id,
         source.copies.destination_id,
@@ -99,7 +99,7 @@ def _lacking(errand: Errand, target: Carrier, source: Carrier) -> list[Content]:
     )
 
 
-def _report(errand: Errand, target: Carrier, left: dict[Digest, str]) -> None:
+def _report(errand: RunContext, target: Copier, left: dict[Digest, str]) -> None:
     """Report what no destination gives and the source does not list any more."""
     lost = left.keys() - errand.maildrop.are_listed(list(left))
     if lost:
@@ -113,7 +113,7 @@ def _report(errand: Errand, target: Carrier, left: dict[Digest, str]) -> None:
         errand.tally.trouble(error, target.destination.label)
 
 
-def read_archived(source: Carrier, contents: Sequence[Content], spool_dir: Path) -> list[Message]:
+def read_archived(source: Copier, contents: Sequence[Content], spool_dir: Path) -> list[Message]:
     """Read messages from one of an account's destinations; one that is not there, or not as it was, is left out."""
     copies = source.copies.find([content.digest for content in contents])
     located = [(content, copy.locator) for content in contents if (copy := copies.get(content.digest)) and copy.locator]

@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrator.copying.copier import Carrier
-from migrator.copying.offload import Bringer
+from migrator.copying.copier import Copier
+from migrator.copying.offload import BatchCopier
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
-from migrator.message.spool import ALONE_OCTETS, RowSet
+from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
 from migrator.policy import DeleteAfter, Keep, has_clock_jumped
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
-from migrator.run.counters import Tally
+from migrator.run.counters import RunCounters
 from migrator.run.plan import Policy
 from migrator.run.relogin import Habits, Portion
 from migrator.run.suspects import Suspects, WithoutTop
@@ -39,34 +39,34 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Effects:
     """The effects a run needs, so that a test can hand it others. ``step`` is told the name of each step done."""
 
     clock: Callable[[], float] = time.time
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Silent)
     step: Callable[[str], None] = lambda _name: None
-    bringer: Callable[[Carrier, int], AbstractContextManager[Bringer]] = lambda carrier, _: nullcontext(carrier)
+    bringer: Callable[[Copier, int], AbstractContextManager[BatchCopier]] = lambda carrier, _: nullcontext(carrier)
     """Who is to bring so many messages to a carrier's destination: the carrier, or a porter (``migrator.copying.offload``)."""
-    octets_at_once: int = ALONE_OCTETS
+    octets_at_once: int = SINGLE_RUN_BUDGET_OCTETS
     """What a run may hold in memory, on its way or waiting to be stored."""
     open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
 
 
-class Errand:
+class RunContext:
     """One run of one job. Nothing is touched before a session asks for it."""
 
-    def __init__(self, job: Job, ledger: Ledger, around: Surroundings) -> None:
+    def __init__(self, job: Job, ledger: Ledger, around: Effects) -> None:
         """Look up what is known of the account, its destinations and its server."""
         self.job = job
         self.ledger = ledger
         self.around = around
         self.policy = job.policy
         """What the owner wants, less what this run must not do."""
-        self.tally = Tally(job.name)
+        self.tally = RunCounters(job.name)
         self.maildrop = ledger.maildrop(job.name, job.source.host, job.source.port, job.source.username)
         self.carriers = [
-            Carrier(place, ledger.copies(place.identity, place.kind), clock=around.clock, step=around.step)
+            Copier(place, ledger.copies(place.identity, place.kind), clock=around.clock, step=around.step)
             for place in job.destinations
         ]
         self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.carriers}

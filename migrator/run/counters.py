@@ -10,7 +10,7 @@ from migrator.model import Digest, KnownMessage, MessageRow
 from migrator.report import AccountReport, Problem, Status, WouldDelete
 
 
-class Tally:
+class RunCounters:
     """The numbers of one account's run, over all its sessions."""
 
     def __init__(self, name: str) -> None:

@@ -10,12 +10,12 @@ from migrator.model import Content, Digest, MessageNumber, MessageRow
 from migrator.pop3.listing import Marked
 from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.session import Session
-from migrator.run.context import Errand
-from migrator.run.fetch import Haul
+from migrator.run.context import RunContext
+from migrator.run.fetch import Fetcher
 from migrator.run.plan import Column
 
 
-def prove_by_headers(errand: Errand, session: Session, haul: Haul, due: Column) -> Column:
+def prove_by_headers(errand: RunContext, session: Session, haul: Fetcher, due: Column) -> Column:
     """Prove known messages by octets and header digest (TOP n 0), and their copies by reading them again.
 
     What is proven becomes deletable; what is not is reported. Returns the messages for which only their content can
@@ -81,7 +81,7 @@ def _shown(facts: HeaderFacts, candidates: set[Content]) -> Content | FerryError
     return matches[0]
 
 
-def delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
+def delete(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
     """Delete these messages and end the session; returns how many the server's reply to QUIT confirmed.
 
     The wish is durable before the first DELE. What does not fit afterwards, or a QUIT without a positive reply, raises:
@@ -109,7 +109,7 @@ def _ended_early(error: BrokenAtError) -> FerryError:
     return FerryError(error.kind, message, server_words=error.server_words)
 
 
-def _delete(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
+def _delete(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
     refused = _send(errand, session, deletable)
     gone = [row for number, row in deletable.items() if number not in refused]
     errand.around.step("source.dele-sent")
@@ -142,7 +142,7 @@ def _quit(session: Session) -> str:
         raise
 
 
-def _send(errand: Errand, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
+def _send(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
     refused: set[MessageNumber] = set()
     try:
         for number, error in session.delete(deletable):
@@ -156,7 +156,7 @@ def _send(errand: Errand, session: Session, deletable: dict[MessageNumber, Messa
     return refused
 
 
-def too_many(errand: Errand, wanted: int) -> bool:
+def too_many(errand: RunContext, wanted: int) -> bool:
     """Say whether the run wants to delete more than it may; then none is deleted, and the report says so."""
     limit = errand.job.policy.max_delete
     if limit is None or wanted <= limit:

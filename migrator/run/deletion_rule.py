@@ -52,7 +52,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class DeletionPolicy:
     """What a run may do: the owner's wish, the proof asked of the source, and whether this run may delete at all."""
 
     leave_on_server: LeaveOnServer
@@ -60,7 +60,7 @@ class Rules:
     may_delete: bool
 
 
-def decide(evidence: Evidence, rules: Rules, now: float) -> Decision:
+def decide(evidence: Evidence, rules: DeletionPolicy, now: float) -> Decision:
     """Decide about one message (docs/promises.md, "When DELE is sent")."""
     if not _is_read(evidence, rules.source_proof):
         return Decision.NOT_READ

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
 
-from migrator.copying.copier import Brought, Carrier
-from migrator.copying.fan_out import Delivered, Delivery, Parcel
+from migrator.copying.copier import Copier, CopyResult
+from migrator.copying.fan_out import CopyOutcomes, FanOut, Fetched
 from migrator.errors import FerryError, Kind, Scope
 from migrator.message.body import Body
 from migrator.message.digest import same_but_for_server_headers
@@ -21,9 +21,9 @@ from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.report import Problem
-from migrator.run.context import Errand
-from migrator.run.deletion_rule import Decision, Evidence, ReadBy, Rules, decide
-from migrator.run.plan import Column, Wanted
+from migrator.run.context import RunContext
+from migrator.run.deletion_rule import Decision, DeletionPolicy, Evidence, ReadBy, decide
+from migrator.run.plan import Column, PlannedMessage
 
 BATCH_MESSAGES = 500
 BATCH_OCTETS = 8 * 1024 * 1024
@@ -31,11 +31,11 @@ KEEP_ALIVE_SECONDS = 20.0
 """How long a server is left without a word while destinations work; Outlook hangs up after 60 seconds."""
 
 
-class Haul:
+class Fetcher:
     """What one session brings home."""
 
     def __init__(
-        self, errand: Errand, session: Session, changed_before: set[MessageRow], messages: int, *, may_delete: bool
+        self, errand: RunContext, session: Session, changed_before: set[MessageRow], messages: int, *, may_delete: bool
     ) -> None:
         """Prepare for so many messages; ``changed_before`` were found changed by an earlier run too."""
         self._errand = errand
@@ -47,17 +47,17 @@ class Haul:
         self._budget = OctetBudget(1 if session.retrieving_deletes else errand.around.octets_at_once)
         self._bringers = ExitStack()
         bringers = [self._bringers.enter_context(errand.around.bringer(one, messages)) for one in errand.carriers]
-        self._delivery = Delivery(errand.carriers, self._budget, errand.unusable, bringers)
-        self._on_the_way: dict[MessageNumber, Wanted] = {}
-        self._arrived: list[Parcel] = []  # not known to be in step
-        self._batch: list[Parcel] = []
+        self._delivery = FanOut(errand.carriers, self._budget, errand.unusable, bringers)
+        self._on_the_way: dict[MessageNumber, PlannedMessage] = {}
+        self._arrived: list[Fetched] = []  # not known to be in step
+        self._batch: list[Fetched] = []
         self._batch_octets = 0
-        self._rules = Rules(errand.policy.leave_on_server, errand.policy.source_proof, may_delete)
+        self._rules = DeletionPolicy(errand.policy.leave_on_server, errand.policy.source_proof, may_delete)
         self._recorded: dict[MessageRow, Content] = {}  # what earlier sessions retrieved under the same unique-ids
         self._due: set[MessageRow] = set()  # known messages, proven everywhere, that are to be proven at the source
         self._changed: dict[MessageRow, Problem] = {}
         self._first_read: dict[MessageRow, Digest] = {}  # came with other octets than announced
-        self._to_read_again: list[Wanted] = []
+        self._to_read_again: list[PlannedMessage] = []
         self.brought = 0
         self.deletable: dict[MessageNumber, MessageRow] = {}
 
@@ -71,7 +71,7 @@ class Haul:
         """Whether no destination can take anything any more."""
         return self._delivery.is_stuck
 
-    def fetch(self, wanted: Iterator[Wanted], incomplete: Column, due: Column) -> None:
+    def fetch(self, wanted: Iterator[PlannedMessage], incomplete: Column, due: Column) -> None:
         """Retrieve these messages and see them home.
 
         The ``incomplete`` ones among them were retrieved before, but some destination lacks them; the ``due`` ones are
@@ -92,7 +92,7 @@ class Haul:
             self._send_batch()
             self._see_home()
 
-    def _retrieve(self, wanted: Iterator[Wanted]) -> None:
+    def _retrieve(self, wanted: Iterator[PlannedMessage]) -> None:
         """Take what comes. A stop drops the line: what is still in flight is not waited for."""
         for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
             self._take(event)
@@ -112,7 +112,7 @@ class Haul:
         self._delivery.close()
         self._bringers.close()
 
-    def _sent(self, wanted: Iterator[Wanted]) -> Iterator[Wanted]:
+    def _sent(self, wanted: Iterator[PlannedMessage]) -> Iterator[PlannedMessage]:
         for message in wanted:
             if self._delivery.is_stuck or self._errand.is_stopped:
                 return
@@ -144,7 +144,7 @@ class Haul:
     def _arrive(self, event: Retrieved) -> None:
         """Hold a message's octets against those announced; where they differ only a second read settles it."""
         wanted = self._on_the_way.pop(event.number)
-        parcel = Parcel(event.number, wanted.row, event.message, wanted.octets)
+        parcel = Fetched(event.number, wanted.row, event.message, wanted.octets)
         first = self._first_read.get(wanted.row)
         if event.is_as_announced:
             self._learn_sizes(fitting=1)
@@ -190,7 +190,7 @@ class Haul:
             parcels = [parcel for parcel in map(self._as_recorded, batch) if parcel is not None]
             self._delivery.submit(parcels)
 
-    def _as_recorded(self, parcel: Parcel) -> Parcel | None:
+    def _as_recorded(self, parcel: Fetched) -> Fetched | None:
         """Hold a known message against what it was: equal, equal but for headers that servers add, or changed.
 
         A changed one is new mail and travels on as such; the second time it is left alone, because some servers
@@ -214,7 +214,7 @@ class Haul:
         return None
 
     def _is_as_stored(self, recorded: Digest, received: Body) -> bool:
-        def compare(carrier: Carrier) -> bool:
+        def compare(carrier: Copier) -> bool:
             stored = carrier.stored_body(recorded)
             return stored is not None and same_but_for_server_headers(stored, received)
 
@@ -236,7 +236,7 @@ class Haul:
         for batch in self._delivery.finished():
             self._record(batch)
 
-    def _record(self, batch: Sequence[Delivered]) -> None:
+    def _record(self, batch: Sequence[CopyOutcomes]) -> None:
         """Write down how a batch ended: first the ledger, then the numbers."""
         now = self._errand.around.clock()
         proven = [delivered for delivered in batch if not delivered.errors]
@@ -253,7 +253,7 @@ class Haul:
         octets = sum(delivered.parcel.message.octets for delivered in batch)
         self._errand.around.progress.advanced(self._tally.name, len(batch), octets)
 
-    def _record_proven(self, delivered: Delivered, now: float) -> None:
+    def _record_proven(self, delivered: CopyOutcomes, now: float) -> None:
         parcel = delivered.parcel
         is_due = parcel.row in self._due
         is_changed = parcel.row in self._changed
@@ -269,13 +269,13 @@ class Haul:
         evidence = Evidence(
             read_by=ReadBy.RETR,
             is_as_copied=not is_changed,
-            is_everywhere=Brought.TAKEN_OUT not in delivered.outcomes,
+            is_everywhere=CopyResult.TAKEN_OUT not in delivered.outcomes,
             proven_at=float("-inf") if is_due else now,
         )
         self._note_deletable(parcel.number, parcel.row, evidence, now)
 
-    def _taken_out_of(self, delivered: Delivered) -> list[str]:
-        places = [place for place, outcome in enumerate(delivered.outcomes) if outcome is Brought.TAKEN_OUT]
+    def _taken_out_of(self, delivered: CopyOutcomes) -> list[str]:
+        places = [place for place, outcome in enumerate(delivered.outcomes) if outcome is CopyResult.TAKEN_OUT]
         return [self._errand.carriers[place].destination.label for place in places]
 
     def proven_by_headers(self, number: MessageNumber, row: MessageRow) -> None:
@@ -287,7 +287,7 @@ class Haul:
         if decide(evidence, self._rules, now) is Decision.DELETE:
             self.deletable[number] = row
 
-    def _record_failed(self, batch: Sequence[Delivered]) -> None:
+    def _record_failed(self, batch: Sequence[CopyOutcomes]) -> None:
         """Note messages that are not proven everywhere: what they are, so that no one is retrieved in vain again."""
         new = [delivered.parcel for delivered in batch if delivered.parcel.row not in self._due]
         self._ledger.identified([(parcel.row, parcel.message.digest) for parcel in new])

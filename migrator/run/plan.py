@@ -72,7 +72,7 @@ class Policy:
                 assert_never(never)
 
 
-class Wanted(NamedTuple):
+class PlannedMessage(NamedTuple):
     """One message that a plan wants something done with."""
 
     number: MessageNumber
@@ -81,7 +81,7 @@ class Wanted(NamedTuple):
 
 
 class Column:
-    """Many ``Wanted``, twenty bytes each."""
+    """Many ``PlannedMessage``, twenty bytes each."""
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -115,8 +115,8 @@ class Column:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def __iter__(self) -> Iterator[Wanted]:
-        return map(Wanted, self._numbers, self._rows, self._octets)  # type: ignore[arg-type]  # ints are what NewTypes are
+    def __iter__(self) -> Iterator[PlannedMessage]:
+        return map(PlannedMessage, self._numbers, self._rows, self._octets)  # type: ignore[arg-type]  # ints are what NewTypes are
 
 
 @dataclass(slots=True)

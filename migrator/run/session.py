@@ -20,9 +20,9 @@ from migrator.pop3.listing import Listing
 from migrator.pop3.session import Session
 from migrator.report import Problem, WouldDelete
 from migrator.run import deletion as farewell
-from migrator.run.context import Errand
-from migrator.run.fetch import Haul
-from migrator.run.plan import Column, Plan, Step, Wanted, decide, make_plan
+from migrator.run.context import RunContext
+from migrator.run.fetch import Fetcher
+from migrator.run.plan import Column, Plan, PlannedMessage, Step, decide, make_plan
 from migrator.run.relogin import beginning
 from migrator.run.rematch import recognise
 from migrator.run.suspects import BREAKING
@@ -34,7 +34,7 @@ SLICE_SECONDS = 300.0
 class Visit:
     """One session of a run, and what came of it."""
 
-    def __init__(self, errand: Errand, *, idle: int = 0) -> None:
+    def __init__(self, errand: RunContext, *, idle: int = 0) -> None:
         """Prepare; nothing is touched yet. So many sessions in a row were ``idle``: they achieved nothing."""
         self._errand = errand
         self._idle = idle
@@ -112,7 +112,9 @@ class Visit:
         handled_before = self._errand.contents_handled
         plan = self._plan(self._tally.counted(self._known()))
         may_delete = self._may_delete(plan)
-        with closing(Haul(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)) as haul:
+        with closing(
+            Fetcher(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)
+        ) as haul:
             self._work(session, plan, haul, plan.delete if may_delete else Column())
         self.has_found_new = self._errand.contents_handled > handled_before
         if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul) and not listing.doubt:
@@ -124,7 +126,7 @@ class Visit:
         wish = repr((self._policy, self._errand.destinations))
         return sha256(listing.fingerprint + wish.encode()).digest()
 
-    def _work(self, session: Session, plan: Plan, haul: Haul, due: Column) -> None:
+    def _work(self, session: Session, plan: Plan, haul: Fetcher, due: Column) -> None:
         """Bring home what is new, prove what is due, delete it, QUIT."""
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
@@ -156,12 +158,12 @@ class Visit:
         self._has_put_off = portion.cut(self._errand.portion.most) > 0
         return portion, held
 
-    def _sliced(self, columns: Sequence[Column], taken: int) -> Iterator[Wanted]:
+    def _sliced(self, columns: Sequence[Column], taken: int) -> Iterator[PlannedMessage]:
         """Pass on what this session is to retrieve: a portion, of which it has ``taken`` some, and not for too long.
 
         Messages over which a session ended come when nothing else is left: then a session may as well begin with them.
         """
-        held: list[Wanted] = []
+        held: list[PlannedMessage] = []
         for message in self._in_turn(columns):
             if message.row in self._errand.suspects:
                 held.append(message)
@@ -176,7 +178,7 @@ class Visit:
         self.has_left_suspects = len(held) > len(self.suspects_tried)
         yield from held[: len(self.suspects_tried)]
 
-    def _in_turn(self, columns: Sequence[Column]) -> Iterator[Wanted]:
+    def _in_turn(self, columns: Sequence[Column]) -> Iterator[PlannedMessage]:
         """Yield all messages once, beginning where the last sessions did not begin in vain.
 
         After two in vain it is enough to come to a QUIT: then the first ones wait for the next session.
@@ -200,7 +202,7 @@ class Visit:
         has_no_end = isinstance(self._policy.leave_on_server, Keep)
         return not has_no_end and time.monotonic() - self._began > SLICE_SECONDS
 
-    def _is_settled(self, plan: Plan, haul: Haul) -> bool:
+    def _is_settled(self, plan: Plan, haul: Fetcher) -> bool:
         """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
         if self._has_nameless:
             return False
@@ -251,7 +253,7 @@ class Visit:
             wanted = chain(plan.delete, new)
             yield from (message.row for message in wanted)
 
-    def _too_large(self, wanted: Wanted) -> Problem:
+    def _too_large(self, wanted: PlannedMessage) -> Problem:
         limit = self._policy.max_octets or 0
         error = FerryError(
             Kind.TOO_LARGE,

@@ -86,7 +86,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IndexProgress:
     """How far the index has followed a ledger: the number of the last content looked at, and what that ledger is."""
 
     number: int = 0
@@ -168,10 +168,10 @@ class SearchIndex:
     # ---------------------------------------------------------------------------------------- following
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> IndexProgress:
         """How far the index has followed the ledger."""
         notes = dict(self._sql.execute("select name, value from notes").fetchall())
-        return Progress(notes.get("number", 0), notes.get("fingerprint", b""), notes.get("sightings", 0.0))
+        return IndexProgress(notes.get("number", 0), notes.get("fingerprint", b""), notes.get("sightings", 0.0))
 
     def waiting(self) -> list[int]:
         """Return the ledger's numbers of contents that could not be read when they were looked at."""
@@ -220,7 +220,7 @@ class SearchIndex:
             [(number, account) for account in entry.accounts],
         )
 
-    def followed(self, progress: Progress, *, waiting: Iterable[int] = (), arrived: Iterable[int] = ()) -> None:
+    def followed(self, progress: IndexProgress, *, waiting: Iterable[int] = (), arrived: Iterable[int] = ()) -> None:
         """Remember how far the ledger was followed, which contents are still waiting, and which no longer are."""
         with self._transaction() as sql:
             sql.executemany("insert or ignore into waiting (number) values (?)", [(number,) for number in waiting])

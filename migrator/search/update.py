@@ -17,14 +17,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from migrator.archive.folding import folded
-from migrator.archive.reader import Shelves
+from migrator.archive.reader import ArchiveReader
 from migrator.errors import FerryError
-from migrator.ledger.archive import ArchiveLedger, Content
+from migrator.ledger.archive import ArchiveLedger, NumberedContent
 from migrator.message.body import Body
 from migrator.model import Digest
 from migrator.parse.headers import header_words, headers
 from migrator.parse.process import IndexedText, NotParsed, Parser
-from migrator.search.index import Entry, Progress, SearchIndex
+from migrator.search.index import Entry, IndexProgress, SearchIndex
 
 LONGEST_LOOKED_AT = 32 * 1024 * 1024
 """Of a longer message only the beginning is parsed."""
@@ -94,7 +94,7 @@ class Follower:
         self,
         index: SearchIndex,
         ledger: ArchiveLedger,
-        shelves: Shelves,
+        shelves: ArchiveReader,
         parser: Parser,
         *,
         told: Told = lambda _count: None,
@@ -118,7 +118,7 @@ class Follower:
         self._note_sightings()
         return self._followed
 
-    def _is_same_ledger(self, progress: Progress) -> bool:
+    def _is_same_ledger(self, progress: IndexProgress) -> bool:
         return progress.number == 0 or self._fingerprint(progress.number) == progress.fingerprint
 
     def _fingerprint(self, number: int) -> bytes:
@@ -143,13 +143,13 @@ class Follower:
             arrived = [content.number for content in contents if content.has_copy and content.digest not in unread]
             self._index.followed(self._index.progress, arrived=arrived)
 
-    def _take_in(self, contents: Sequence[Content], pool: ThreadPoolExecutor) -> None:
+    def _take_in(self, contents: Sequence[NumberedContent], pool: ThreadPoolExecutor) -> None:
         unread = self._read_and_add([content for content in contents if content.has_copy], pool)
         waiting = [content.number for content in contents if not content.has_copy or content.digest in unread]
         before, number = self._index.progress, contents[-1].number
-        self._index.followed(Progress(number, self._fingerprint(number), before.sightings), waiting=waiting)
+        self._index.followed(IndexProgress(number, self._fingerprint(number), before.sightings), waiting=waiting)
 
-    def _read_and_add(self, contents: Sequence[Content], pool: ThreadPoolExecutor) -> set[Digest]:
+    def _read_and_add(self, contents: Sequence[NumberedContent], pool: ThreadPoolExecutor) -> set[Digest]:
         """Take these in; returns those that no shelf can give now. One batch is parsed while the next is read."""
         unknown = self._index.unknown(content.digest for content in contents)
         unread: set[Digest] = set()
@@ -192,7 +192,7 @@ class Follower:
         progress = self._index.progress
         sightings, latest = self._ledger.sightings_since(progress.sightings - _SLACK)
         self._index.seen(sightings)
-        self._index.followed(Progress(progress.number, progress.fingerprint, latest))
+        self._index.followed(IndexProgress(progress.number, progress.fingerprint, latest))
 
 
 def _beginning(body: Body) -> bytes:

@@ -29,7 +29,7 @@ class Style(StrEnum):
     STRONG = "1"
 
 
-class Screen:
+class Console:
     """Where one command speaks to a person, or to a script."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Screen:
         self.has_document = False
 
     @classmethod
-    def of(cls, arguments: Namespace) -> Screen:
+    def of(cls, arguments: Namespace) -> Console:
         """Return the screen that a command line asks for."""
         return cls(
             is_json=arguments.json,
@@ -62,7 +62,7 @@ class Screen:
             has_color=False if arguments.no_color else None,
         )
 
-    def keep_secret(self, values: Iterable[str]) -> None:
+    def mask(self, values: Iterable[str]) -> None:
         """Write stars wherever one of these would appear, unless it is so short that any text holds it."""
         self._secrets.update(value for value in values if len(value) > 3)
 

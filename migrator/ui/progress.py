@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
 from migrator.report import Progress
-from migrator.ui.text import counted, size, span
+from migrator.ui.text import plural, size, span
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars, TaskID
@@ -38,7 +38,7 @@ class _Way:
         rest = max(self.planned_octets - self.octets, 0)
         remaining = f", about {span(rest / rate)} left" if rate > 0 and rest else ""
         return (
-            f"{account}: {self.messages:,} of {counted(self.planned_messages, 'message')}, "
+            f"{account}: {self.messages:,} of {plural(self.planned_messages, 'message')}, "
             f"{size(self.octets)} of {size(self.planned_octets)}, {size(rate)}/s{remaining}"
         )
 
@@ -62,7 +62,7 @@ class LineProgress:
             planned = (way.messages + messages, way.octets + octets)
             self._ways[account] = replace(way, planned_messages=planned[0], planned_octets=planned[1])
         if messages:
-            self._say(f"{account}: {counted(messages, 'message')} to fetch ({size(octets)})")
+            self._say(f"{account}: {plural(messages, 'message')} to fetch ({size(octets)})")
 
     def advanced(self, account: str, messages: int, octets: int) -> None:
         """Say how far it is, if that was not said lately."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from migrator.report import AccountReport, Problem, Status, shown_unique_id
-from migrator.ui.text import counted, plain, size, span
+from migrator.ui.text import plain, plural, size, span
 
 MAX_GROUPS = 20
 MAX_NAMED = 3
@@ -21,11 +21,11 @@ def account_line(report: AccountReport) -> str:
     if report.status is Status.FAILED and not report.listed:
         return f"{report.name}: FAILED, nothing was changed"
     parts = [
-        counted(report.copied, "copied", "copied"),
-        counted(report.duplicates, "duplicate"),
-        counted(report.skipped, "skipped", "skipped"),
-        counted(report.failed, "failed", "failed"),
-        counted(report.remaining, "remaining", "remaining"),
+        plural(report.copied, "copied", "copied"),
+        plural(report.duplicates, "duplicate"),
+        plural(report.skipped, "skipped", "skipped"),
+        plural(report.failed, "failed", "failed"),
+        plural(report.remaining, "remaining", "remaining"),
     ]
     sentences = [
         f"{report.listed:,} on the server = {report.known:,} already safe + {report.new:,} new",
@@ -95,4 +95,4 @@ def total_line(reports: Sequence[AccountReport]) -> str:
     ends = [f"{number} {words[status]}" for status, number in numbers.items() if number or status is Status.OK]
     copied = sum(report.copied for report in reports)
     deleted = sum(report.deleted for report in reports)
-    return f"{counted(len(reports), 'account')}: {', '.join(ends)}; {copied:,} copied, {deleted:,} deleted in all"
+    return f"{plural(len(reports), 'account')}: {', '.join(ends)}; {copied:,} copied, {deleted:,} deleted in all"

@@ -14,7 +14,7 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def counted(number: int, word: str, plural: str = "") -> str:
+def plural(number: int, word: str, plural: str = "") -> str:
     """Return ``1 message``, ``2 messages``."""
     return f"{number:,} {word if number == 1 else plural or word + 's'}"
 
@@ -80,7 +80,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     return [indent + "  ".join(map(cell, row, widths)).rstrip() for row in rows]
 
 
-def alike(things: Iterable[tuple[str, str]], named: int = 3) -> list[str]:
+def group_by_reason(things: Iterable[tuple[str, str]], named: int = 3) -> list[str]:
     """Return a line for each reason, with the things it befell: ``a, b, c and 12 more: no answer``."""
     groups: dict[str, list[str]] = {}
     for name, reason in things:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RunLimits:
     """What a person allows one run: new messages to bring home, messages to delete; None without a limit."""
 
     messages: int | None = None
     deletions: int | None = None
 
 
-def job_of(account: config.Account, state_dir: Path, limits: Limits | None = None) -> Job:
+def job_of(account: config.Account, state_dir: Path, limits: RunLimits | None = None) -> Job:
     """Return the work of one account; connects to nothing yet."""
     from migrator.run.context import Job
 
@@ -38,7 +38,7 @@ def job_of(account: config.Account, state_dir: Path, limits: Limits | None = Non
         name=account.name,
         source=source_of(account),
         password=account.source.password.reveal,
-        policy=policy_of(account.source, limits or Limits()),
+        policy=policy_of(account.source, limits or RunLimits()),
         destinations=[destination_of(place, state_dir) for place in account.destinations],
         state_dir=state_dir,
     )
@@ -60,7 +60,7 @@ def source_of(account: config.Account) -> Source:
     )
 
 
-def policy_of(source: config.Source, limits: Limits) -> Policy:
+def policy_of(source: config.Source, limits: RunLimits) -> Policy:
     """Return what may happen to an account's mail."""
     from migrator.run.plan import Policy
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.archive.reader import Shelf, Shelves
+from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.config import Config
 from migrator.destinations import Destination
 from migrator.ledger import Ledger
@@ -22,14 +22,14 @@ SEARCH_PATIENCE = 10.0
 
 
 @contextmanager
-def shelves_of(config: Config, ledger: Ledger, *, even_unknown: bool = False) -> Iterator[Shelves]:
+def open_archive(config: Config, ledger: Ledger, *, even_unknown: bool = False) -> Iterator[ArchiveReader]:
     """Give the destinations of all accounts that the ledger knows, to read from; connects to nothing by itself.
 
     With ``even_unknown`` the ledger gets to know the others, too.
     """
     known = ledger.archive.known_destinations()
-    shelves = Shelves(
-        Shelf(destination, ledger.copies(destination.identity, destination.kind), tuple(accounts))
+    shelves = ArchiveReader(
+        ArchiveFolder(destination, ledger.copies(destination.identity, destination.kind), tuple(accounts))
         for destination, accounts in _destinations(config)
         if even_unknown or destination.identity in known
     )
@@ -50,7 +50,7 @@ def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
 def bring_up_to_date(
     index: SearchIndex,
     ledger: Ledger,
-    shelves: Shelves,
+    shelves: ArchiveReader,
     state_dir: Path,
     *,
     patience: float = RUN_PATIENCE,
@@ -73,7 +73,7 @@ def index_what_is_new(config: Config) -> None:
 
     with (
         closing(Ledger.open(config.state_dir)) as ledger,
-        shelves_of(config, ledger) as shelves,
+        open_archive(config, ledger) as shelves,
         closing(SearchIndex.open(config.state_dir)) as index,
     ):
         bring_up_to_date(index, ledger, shelves, config.state_dir)

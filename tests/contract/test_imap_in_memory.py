@@ -28,7 +28,7 @@ from tests.contract.test_destinations import (
     test_what_is_stored_is_read_back_in_order,
 )
 from tests.servers.imap import CAPABILITIES, ImapServer
-from tests.servers.mailboxes import INBOX, Letter, Mailboxes
+from tests.servers.mailboxes import INBOX, AppendItem, Mailboxes
 
 __all__ = [
     "memory",
@@ -66,7 +66,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             return destination
 
         def put(content: bytes) -> None:
-            mailboxes.append(INBOX, [Letter(content)])
+            mailboxes.append(INBOX, [AppendItem(content)])
 
         yield Place(open_folder, lambda: open_folder("Another"), put, lambda: _expunge_all(mailboxes))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Desk, letters
+from tests.integration.migrate_support import Monitor, letters
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -17,5 +17,5 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import cut_tail, flip_bit, insert, overwrite, remove
-from tests.integration.migrate_support import Desk, alice, letter, letters
+from tests.integration.migrate_support import Monitor, alice, letter, letters
 from tests.servers.pop3 import Pop3Server
 
 EVERY = {1, 2, 3, 4, 5, 6}
@@ -154,7 +154,7 @@ def state_of(path: Path) -> object:
 
 @pytest.mark.parametrize(("harm", "hit", "lost"), HARMS, ids=[harm[0].__name__ for harm in HARMS])
 def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
-    server: Pop3Server, desk: Desk, harm: Callable[[Path], None], hit: set[int], lost: set[int]
+    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None], hit: set[int], lost: set[int]
 ) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
@@ -184,7 +184,7 @@ def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
 
 @pytest.mark.parametrize("harm", AWAY)
 def test_an_archive_of_which_nothing_is_there_is_named_and_nothing_is_stored_or_deleted_until_it_is_back(
-    server: Pop3Server, desk: Desk, harm: Callable[[Path], None]
+    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None]
 ) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
@@ -210,7 +210,7 @@ def test_an_archive_of_which_nothing_is_there_is_named_and_nothing_is_stored_or_
     assert desk.stored() == letters(7)
 
 
-def test_a_sound_archive_stays_unharmed_by_the_check(server: Pop3Server, desk: Desk) -> None:
+def test_a_sound_archive_stays_unharmed_by_the_check(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     verified = desk.call("verify", "--json")

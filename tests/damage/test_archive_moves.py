@@ -13,7 +13,7 @@ import pytest
 from migrator.ledger import Ledger
 from migrator.model import mailbox_identity
 from tests.faults import flip_bit
-from tests.integration.migrate_support import Desk, account, letter, letters, maildir, mbox, source
+from tests.integration.migrate_support import Monitor, account, letter, letters, maildir, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -25,11 +25,11 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def writes(desk: Desk, server: Pop3Server, kind: str, path: str = "archive/alice") -> None:
+def writes(desk: Monitor, server: Pop3Server, kind: str, path: str = "archive/alice") -> None:
     desk.writes(account("alice", source(server.port), KINDS[kind](path)))
 
 
-def stored(desk: Desk, kind: str, path: str = "archive/alice") -> list[bytes]:
+def stored(desk: Monitor, kind: str, path: str = "archive/alice") -> list[bytes]:
     return sorted(desk.stored(path)) if kind == "mbox" else desk.maildir(path)
 
 
@@ -42,7 +42,7 @@ def more(server: Pop3Server, *numbers: int) -> None:
         server.maildrop.add(letter(number))
 
 
-def is_well(desk: Desk, kind: str, count: int, path: str = "archive/alice") -> None:
+def is_well(desk: Monitor, kind: str, count: int, path: str = "archive/alice") -> None:
     """Nothing is left to do, nothing stands there twice, and every copy is proven."""
     done = desk.migrate()
     assert (done.code, done.report["copied"], done.report["known"]) == (0, 0, count), done
@@ -56,7 +56,7 @@ def is_well(desk: Desk, kind: str, count: int, path: str = "archive/alice") -> N
 
 @pytest.mark.parametrize("command", ["migrate", "status", "verify"])
 def test_an_archive_that_was_moved_is_known_by_what_stands_in_it(
-    server: Pop3Server, desk: Desk, kind: str, command: str
+    server: Pop3Server, desk: Monitor, kind: str, command: str
 ) -> None:
     writes(desk, server, kind)
     assert desk.migrate().code == 0
@@ -75,7 +75,7 @@ def test_an_archive_that_was_moved_is_known_by_what_stands_in_it(
 
 
 def test_an_archive_that_was_copied_to_another_disk_is_read_once_and_known(
-    server: Pop3Server, desk: Desk, kind: str
+    server: Pop3Server, desk: Monitor, kind: str
 ) -> None:
     writes(desk, server, kind)
     assert desk.migrate().code == 0
@@ -90,7 +90,7 @@ def test_an_archive_that_was_copied_to_another_disk_is_read_once_and_known(
 @pytest.mark.parametrize("is_edited_first", [False, True])
 @pytest.mark.parametrize("runs_in_between", [False, True])
 def test_moved_and_the_edit_of_the_configuration_go_in_any_order(
-    server: Pop3Server, desk: Desk, kind: str, is_edited_first: bool, runs_in_between: bool
+    server: Pop3Server, desk: Monitor, kind: str, is_edited_first: bool, runs_in_between: bool
 ) -> None:
     writes(desk, server, kind)
     assert desk.migrate().code == 0
@@ -117,7 +117,7 @@ def test_moved_and_the_edit_of_the_configuration_go_in_any_order(
     assert retrieved(server) == before
 
 
-def test_moved_says_what_it_does_not_know(server: Pop3Server, desk: Desk) -> None:
+def test_moved_says_what_it_does_not_know(server: Pop3Server, desk: Monitor) -> None:
     writes(desk, server, "mbox")
     assert desk.migrate().code == 0
     archive = desk.folder / "archive/alice"
@@ -136,7 +136,7 @@ def test_moved_says_what_it_does_not_know(server: Pop3Server, desk: Desk) -> Non
     is_well(desk, "mbox", 6)
 
 
-def test_a_new_archive_beside_one_that_is_away_is_not_taken_for_it(server: Pop3Server, desk: Desk) -> None:
+def test_a_new_archive_beside_one_that_is_away_is_not_taken_for_it(server: Pop3Server, desk: Monitor) -> None:
     writes(desk, server, "mbox")
     assert desk.migrate().code == 0
     (desk.folder / "archive").rename(desk.folder / "unmounted")
@@ -152,7 +152,7 @@ def test_a_new_archive_beside_one_that_is_away_is_not_taken_for_it(server: Pop3S
 
 @pytest.mark.parametrize("is_mount_point_there", [False, True])
 def test_an_archive_that_was_away_for_some_runs_is_well_when_it_is_back(
-    server: Pop3Server, desk: Desk, kind: str, is_mount_point_there: bool
+    server: Pop3Server, desk: Monitor, kind: str, is_mount_point_there: bool
 ) -> None:
     writes(desk, server, kind)
     assert desk.migrate().code == 0
@@ -174,7 +174,7 @@ def test_an_archive_that_was_away_for_some_runs_is_well_when_it_is_back(
 
 
 @pytest.mark.parametrize("cure", ["migrate", "rebuild-ledger", "repair"])
-def test_with_a_state_folder_that_was_put_back_old_nothing_is_stored_twice(desk: Desk, kind: str, cure: str) -> None:
+def test_with_a_state_folder_that_was_put_back_old_nothing_is_stored_twice(desk: Monitor, kind: str, cure: str) -> None:
     with Pop3Server(Maildrop(letters(3))) as server:
         writes(desk, server, kind)
         assert desk.migrate().code == 0
@@ -188,7 +188,7 @@ def test_with_a_state_folder_that_was_put_back_old_nothing_is_stored_twice(desk:
         is_well(desk, kind, 5)
 
 
-def test_an_mbox_that_was_put_back_old_is_an_error_until_repair_has_stored_what_it_lacks(desk: Desk) -> None:
+def test_an_mbox_that_was_put_back_old_is_an_error_until_repair_has_stored_what_it_lacks(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(3))) as server:
         writes(desk, server, "mbox")
         assert desk.migrate().code == 0
@@ -205,7 +205,7 @@ def test_an_mbox_that_was_put_back_old_is_an_error_until_repair_has_stored_what_
         is_well(desk, "mbox", 5)
 
 
-def test_an_early_flipped_byte_and_an_older_ledger_double_nothing(desk: Desk) -> None:
+def test_an_early_flipped_byte_and_an_older_ledger_double_nothing(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(3))) as server:
         writes(desk, server, "mbox")
         assert desk.migrate().code == 0
@@ -226,7 +226,7 @@ def test_an_early_flipped_byte_and_an_older_ledger_double_nothing(desk: Desk) ->
 
 @pytest.mark.parametrize("command", ["rebuild-ledger", "repair"])
 def test_a_volume_that_is_away_is_not_forgotten_and_nothing_doubles_when_it_is_back(
-    server: Pop3Server, desk: Desk, command: str
+    server: Pop3Server, desk: Monitor, command: str
 ) -> None:
     desk.writes(account("alice", source(server.port), mbox() + "volume_size = 1000\n", maildir("second")))
     for _ in range(3):
@@ -247,7 +247,7 @@ def test_a_volume_that_is_away_is_not_forgotten_and_nothing_doubles_when_it_is_b
     assert max(Counter(desk.stored()).values()) == 1
 
 
-def test_a_rebuilt_ledger_does_not_take_a_flipped_bit_for_a_new_message(server: Pop3Server, desk: Desk) -> None:
+def test_a_rebuilt_ledger_does_not_take_a_flipped_bit_for_a_new_message(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(account("alice", source(server.port), mbox(), maildir("second")))
     assert desk.migrate().code == 0
     [volume] = (desk.folder / "archive/alice").glob("*.mbox")
@@ -259,7 +259,7 @@ def test_a_rebuilt_ledger_does_not_take_a_flipped_bit_for_a_new_message(server: 
     assert desk.maildir("second") == sorted(letters(6))
 
 
-def test_names_that_mbsync_gives_neither_damage_nor_double_a_maildir(server: Pop3Server, desk: Desk) -> None:
+def test_names_that_mbsync_gives_neither_damage_nor_double_a_maildir(server: Pop3Server, desk: Monitor) -> None:
     writes(desk, server, "maildir")
     assert desk.migrate().code == 0
     folder = desk.folder / "archive/alice"
@@ -270,11 +270,11 @@ def test_names_that_mbsync_gives_neither_damage_nor_double_a_maildir(server: Pop
     is_well(desk, "maildir", 6)
 
 
-def test_two_machines_with_a_copied_state_folder_double_nothing(desk: Desk, kind: str) -> None:
+def test_two_machines_with_a_copied_state_folder_double_nothing(desk: Monitor, kind: str) -> None:
     with Pop3Server(Maildrop(letters(2))) as server:
         writes(desk, server, kind)
         assert desk.migrate().code == 0
-        other = Desk(desk.folder / "other machine", desk.environment)
+        other = Monitor(desk.folder / "other machine", desk.environment)
         shutil.copytree(desk.state, other.state)
         (other.folder / "archive").symlink_to(desk.folder / "archive")
         writes(other, server, kind)
@@ -286,7 +286,7 @@ def test_two_machines_with_a_copied_state_folder_double_nothing(desk: Desk, kind
             is_well(machine, kind, 6)
 
 
-def test_a_maildir_of_which_much_is_missing_waits_for_a_person(server: Pop3Server, desk: Desk) -> None:
+def test_a_maildir_of_which_much_is_missing_waits_for_a_person(server: Pop3Server, desk: Monitor) -> None:
     more(server, *range(7, 13))
     writes(desk, server, "maildir")
     assert desk.migrate().code == 0
@@ -312,7 +312,7 @@ def test_a_maildir_of_which_much_is_missing_waits_for_a_person(server: Pop3Serve
     ],
 )  # fmt: skip
 def test_the_place_of_a_mailbox_is_known_under_its_new_spelling(
-    desk: Desk, old: str, new: str, known: list[str], expected: list[str]
+    desk: Monitor, old: str, new: str, known: list[str], expected: list[str]
 ) -> None:
     with closing(Ledger.open(desk.state)) as ledger:
         for user in known:

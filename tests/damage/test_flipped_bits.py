@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.offload import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
 from migrator.errors import Kind
 from migrator.files import Device
@@ -74,7 +74,7 @@ def test_in_the_pipe_to_the_other_process(tmp_path: Path, kind: str, monkeypatch
 
     messages = letters(5)
     with Pop3Server(Maildrop(messages)) as server:
-        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), porters=Porters(worth_it=1))
+        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), porters=ChildCopierPool(worth_it=1))
         monkeypatch.setattr(os, "writev", writing_wrongly)
         is_refused(rig, server, messages[2], 5)
 

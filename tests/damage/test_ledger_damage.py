@@ -13,7 +13,7 @@ import pytest
 
 from migrator.errors import FerryError
 from tests.faults import add_tail, cut_tail, flip_bit, overwrite
-from tests.integration.migrate_support import Desk, alice, letter, letters
+from tests.integration.migrate_support import Monitor, alice, letter, letters
 from tests.rig import Rig, deleting, keeping
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
@@ -63,7 +63,7 @@ HARMS = [
 ]
 
 
-def harmed(desk: Desk, server: Pop3Server, harm: Callable[[Path], None]) -> Path:
+def harmed(desk: Monitor, server: Pop3Server, harm: Callable[[Path], None]) -> Path:
     """Return the ledger of an archive with six letters that are still at the source, after harm was done to it."""
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
@@ -82,7 +82,7 @@ def move_away(ledger: Path) -> None:
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_ledger_is_one_clear_line_and_is_rebuilt_once_it_is_moved_away(
-    server: Pop3Server, desk: Desk, harm: Callable[[Path], None]
+    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None]
 ) -> None:
     ledger = harmed(desk, server, harm)
     for command in (["migrate"], ["migrate", "--dry-run"], ["status"], ["verify"]):
@@ -102,14 +102,14 @@ def test_a_harmed_ledger_is_one_clear_line_and_is_rebuilt_once_it_is_moved_away(
     assert server.maildrop.left() == []
 
 
-def test_an_empty_ledger_file_is_as_good_as_none(server: Pop3Server, desk: Desk) -> None:
+def test_an_empty_ledger_file_is_as_good_as_none(server: Pop3Server, desk: Monitor) -> None:
     harmed(desk, server, lambda ledger: cut_tail(ledger, ledger.stat().st_size))
     done = desk.migrate()
     assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 0, 6)
     assert desk.stored() == letters(6)
 
 
-def test_a_log_that_belongs_to_no_ledger_is_no_harm(server: Pop3Server, desk: Desk) -> None:
+def test_a_log_that_belongs_to_no_ledger_is_no_harm(server: Pop3Server, desk: Monitor) -> None:
     ledger = harmed(desk, server, lambda _ledger: None)
     add_tail(ledger.with_name(f"{ledger.name}-wal"), b"\x37\x7f\x06\x82" * 3000)
     done = desk.migrate()
@@ -149,7 +149,7 @@ def fill(server: Pop3Server, messages: list[bytes]) -> None:
     server.maildrop = Maildrop(messages)
 
 
-def test_a_ledger_of_a_newer_program_is_left_as_it_is(server: Pop3Server, desk: Desk) -> None:
+def test_a_ledger_of_a_newer_program_is_left_as_it_is(server: Pop3Server, desk: Monitor) -> None:
     def newer(ledger: Path) -> None:
         with sqlite3.connect(ledger) as sql:
             sql.execute("pragma user_version = 99")

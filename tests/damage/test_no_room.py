@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import fill_disk, small_disk
-from tests.integration.migrate_support import ROOT, Answer, Desk, account, alice, letter, letters, maildir, source
+from tests.integration.migrate_support import ROOT, Answer, Monitor, account, alice, letter, letters, maildir, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -20,7 +20,7 @@ LARGE = [letter(number, words=4_000) for number in range(1, 21)]
 """Twenty letters of some 30 kB."""
 
 
-def completes(desk: Desk, server: Pop3Server, messages: list[bytes], stored: list[bytes]) -> None:
+def completes(desk: Monitor, server: Pop3Server, messages: list[bytes], stored: list[bytes]) -> None:
     """What was left is done by the next run, nothing twice, and a third has nothing to do."""
     done = desk.migrate()
     assert (done.code, done.report["status"]) == (0, "ok"), done
@@ -39,7 +39,7 @@ def refused_for_room(done: Answer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mbox", "maildir"])
-def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(desk: Desk, kind: str) -> None:
+def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(desk: Monitor, kind: str) -> None:
     with Pop3Server(Maildrop(LARGE)) as server:
         table = source(server.port, leave_on_server=False)
         tables = (
@@ -63,7 +63,7 @@ def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(desk: 
 
 @pytest.mark.parametrize("leave", [0, 40_000, 150_000, 250_000])
 def test_a_full_disk_under_ledger_and_spool_loses_nothing_and_goes_on_once_there_is_room(
-    desk: Desk, leave: int
+    desk: Monitor, leave: int
 ) -> None:
     with Pop3Server(Maildrop(LARGE)) as server:
         desk.writes(alice(server.port, leave_on_server=False))
@@ -92,7 +92,7 @@ def closed_to_writing(path: Path) -> Iterator[None]:
         path.chmod(before)
 
 
-def as_anybody(desk: Desk, *arguments: str) -> Answer:
+def as_anybody(desk: Monitor, *arguments: str) -> Answer:
     """Call the command without root's right to pass over permissions."""
     command = [sys.executable, "-m", "migrator", *arguments]
     if os.geteuid() == 0:
@@ -102,7 +102,7 @@ def as_anybody(desk: Desk, *arguments: str) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def test_an_archive_that_may_not_be_written_is_a_line_with_its_cure(desk: Desk, server: Pop3Server) -> None:
+def test_an_archive_that_may_not_be_written_is_a_line_with_its_cure(desk: Monitor, server: Pop3Server) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     (desk.folder / "archive").mkdir()
     with closed_to_writing(desk.folder / "archive"):
@@ -114,7 +114,7 @@ def test_an_archive_that_may_not_be_written_is_a_line_with_its_cure(desk: Desk, 
     completes(desk, server, letters(6), desk.stored())
 
 
-def test_a_volume_that_may_not_be_written_keeps_its_mail_and_stops_none(desk: Desk, server: Pop3Server) -> None:
+def test_a_volume_that_may_not_be_written_keeps_its_mail_and_stops_none(desk: Monitor, server: Pop3Server) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     server.maildrop.add(letter(7))
@@ -129,7 +129,7 @@ def test_a_volume_that_may_not_be_written_keeps_its_mail_and_stops_none(desk: De
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "verify"])
-def test_a_state_folder_that_may_not_be_written_is_a_line(desk: Desk, server: Pop3Server, command: str) -> None:
+def test_a_state_folder_that_may_not_be_written_is_a_line(desk: Monitor, server: Pop3Server, command: str) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     desk.state.mkdir()
     with closed_to_writing(desk.state):
@@ -142,7 +142,7 @@ def test_a_state_folder_that_may_not_be_written_is_a_line(desk: Desk, server: Po
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "verify"])
-def test_a_ledger_that_may_not_be_written_is_a_line(desk: Desk, server: Pop3Server, command: str) -> None:
+def test_a_ledger_that_may_not_be_written_is_a_line(desk: Monitor, server: Pop3Server, command: str) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     desk.writes(alice(server.port, leave_on_server=False))
@@ -155,7 +155,7 @@ def test_a_ledger_that_may_not_be_written_is_a_line(desk: Desk, server: Pop3Serv
     assert server.maildrop.left() == letters(6)
 
 
-def test_a_ledger_that_is_a_folder_is_a_line(desk: Desk, server: Pop3Server) -> None:
+def test_a_ledger_that_is_a_folder_is_a_line(desk: Monitor, server: Pop3Server) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     (desk.state / "ledger.sqlite3").mkdir(parents=True)
     done = desk.call("migrate")

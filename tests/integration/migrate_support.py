@@ -74,7 +74,7 @@ def obeys_the_rules(report: dict[str, Any]) -> None:
 
 
 @dataclass
-class Desk:
+class Monitor:
     """A folder with a configuration, from which the command is called as a person or a script would."""
 
     folder: Path

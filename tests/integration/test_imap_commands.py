@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.integration.imap_support import Bench
-from tests.integration.migrate_support import Desk, account, letters, mbox, source
+from tests.integration.migrate_support import Monitor, account, letters, mbox, source
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
 
 @pytest.fixture
-def desk(tmp_path: Path, dovecot: Dovecot) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame", "IMAP_PASSWORD": dovecot.password})
+def desk(tmp_path: Path, dovecot: Dovecot) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame", "IMAP_PASSWORD": dovecot.password})
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def mailbox(server: Dovecot, folder: str = "INBOX", host: str = "127.0.0.1", **k
 
 
 def test_without_its_ledger_and_however_it_is_spelled_the_mailbox_gets_nothing_twice(
-    dovecot: Dovecot, desk: Desk, bench: Bench
+    dovecot: Dovecot, desk: Monitor, bench: Bench
 ) -> None:
     with Pop3Server(Maildrop(letters(12))) as pop3:
         desk.writes(account("alice", source(pop3.port), mailbox(dovecot)))
@@ -52,7 +52,7 @@ def test_without_its_ledger_and_however_it_is_spelled_the_mailbox_gets_nothing_t
 
 
 def test_after_a_new_uid_validity_verify_and_a_deleting_run_find_every_copy(
-    dovecot: Dovecot, desk: Desk, bench: Bench
+    dovecot: Dovecot, desk: Monitor, bench: Bench
 ) -> None:
     with Pop3Server(Maildrop(letters(12))) as pop3:
         desk.writes(account("alice", source(pop3.port), mailbox(dovecot, "Old")))
@@ -68,7 +68,7 @@ def test_after_a_new_uid_validity_verify_and_a_deleting_run_find_every_copy(
 
 
 def test_restoring_into_an_emptied_lost_or_renewed_folder_fills_it_again_and_once(
-    dovecot: Dovecot, desk: Desk, bench: Bench
+    dovecot: Dovecot, desk: Monitor, bench: Bench
 ) -> None:
     url = f"imap://ann@127.0.0.1:{dovecot.imap_port}/Restored?tls=none"
 
@@ -96,7 +96,7 @@ def test_restoring_into_an_emptied_lost_or_renewed_folder_fills_it_again_and_onc
 
 
 def test_an_unproven_copy_is_cured_by_the_setting_that_the_report_names(
-    dovecot: Dovecot, desk: Desk, bench: Bench
+    dovecot: Dovecot, desk: Monitor, bench: Bench
 ) -> None:
     odd = b"Message-ID: <odd@example.org>\r\n\r\none\r\r\ntwo\r\r\n"
     with Pop3Server(Maildrop([odd])) as pop3:
@@ -116,7 +116,7 @@ def test_an_unproven_copy_is_cured_by_the_setting_that_the_report_names(
 
 
 def test_a_mailbox_that_is_gone_or_emptied_fails_the_run_and_nothing_is_deleted(
-    dovecot: Dovecot, desk: Desk, bench: Bench
+    dovecot: Dovecot, desk: Monitor, bench: Bench
 ) -> None:
     with Pop3Server(Maildrop(letters(12))) as pop3:
         desk.writes(account("alice", source(pop3.port), mailbox(dovecot, "Old")))

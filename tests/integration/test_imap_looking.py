@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier, Outcome
+from migrator.copying.copier import Copier, CopyResult, Outcome
 from migrator.destinations.imap import ImapDestination
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
@@ -24,7 +24,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.imap_proxy import ImapFault, ImapProxy
 
 HUNDRED = [simple(number) for number in range(100)]
-COPIED, DUPLICATE, TAKEN_OUT = Brought.COPIED, Brought.DUPLICATE, Brought.TAKEN_OUT
+COPIED, DUPLICATE, TAKEN_OUT = CopyResult.COPIED, CopyResult.DUPLICATE, CopyResult.TAKEN_OUT
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def carry(bench: Bench, messages: Sequence[Message], destination: ImapDestinatio
     """Bring messages as a run of its own does."""
     place = destination or bench.open()
     with closing(Ledger.open(bench.state_dir)) as ledger, closing(place):
-        return Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0).bring(messages)
+        return Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0).bring(messages)
 
 
 def copies_in(bench: Bench, place: ImapDestination | None = None) -> list[StoredCopy]:
@@ -55,7 +55,7 @@ def states(bench: Bench, place: ImapDestination | None = None) -> list[CopyState
 def reprove(bench: Bench, messages: Sequence[Message], destination: ImapDestination) -> list[FerryError | None]:
     """Read copies again, as a run does before it deletes at the source."""
     with closing(Ledger.open(bench.state_dir)) as ledger, closing(destination):
-        carrier = Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=lambda: 8.0)
+        carrier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=lambda: 8.0)
         proven = carrier.reprove([one.digest for one in messages])
         return [proven[one.digest] for one in messages]
 
@@ -299,7 +299,7 @@ def test_a_mailbox_that_is_not_there_is_not_made_anew_in_silence(bench: Bench) -
 def test_a_mailbox_deleted_while_it_is_open_is_missed_at_the_next_batch(bench: Bench) -> None:
     place = bench.open(folder="Old")
     with closing(Ledger.open(bench.state_dir)) as ledger:
-        carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+        carrier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
         assert carrier.bring(HUNDRED[:3]) == [COPIED] * 3
         with bench.as_another_client() as session:
             session.delete("Old")
@@ -350,7 +350,7 @@ def test_a_mailbox_made_anew_and_left_empty_is_an_emptied_one(bench: Bench) -> N
     bench.make_anew("Old", [])
     place = bench.open(folder="Old")
     with closing(Ledger.open(bench.state_dir)) as ledger:
-        carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+        carrier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
         for messages in (HUNDRED[:20], HUNDRED[20:30]):
             with pytest.raises(FerryError, match="20 of the 20"):
                 carrier.bring(messages)

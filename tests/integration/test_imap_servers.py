@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier
+from migrator.copying.copier import Copier, CopyResult
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
@@ -118,8 +118,8 @@ def test_a_folder_is_made_where_this_server_keeps_folders(opened: Opened) -> Non
 def test_after_the_ledger_is_lost_this_servers_mailbox_is_recognised(opened: Opened, tmp_path: Path) -> None:
     refused = REFUSED[type(opened.server).__name__]
     messages = [simple(n) for n in range(120)] + [message(c) for name, c in ODD.items() if name not in refused]
-    for state, expected in [("one", Brought.COPIED), ("two", Brought.DUPLICATE)]:
+    for state, expected in [("one", CopyResult.COPIED), ("two", CopyResult.DUPLICATE)]:
         destination = opened(proof=Proof.CANONICAL)
         with closing(Ledger.open(tmp_path / state)) as ledger:
             copies = ledger.copies(destination.identity, destination.kind)
-            assert set(Carrier(destination, copies, clock=lambda: 1.0).bring(messages)) == {expected}
+            assert set(Copier(destination, copies, clock=lambda: 1.0).bring(messages)) == {expected}

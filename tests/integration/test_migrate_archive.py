@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import cut_tail, flip_bit, read_only, remove
-from tests.integration.migrate_support import Desk, account, alice, letter, letters, maildir, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, letters, maildir, mbox, source
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
@@ -22,8 +22,8 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
 
 
 def record(message: bytes) -> bytes:
@@ -33,12 +33,12 @@ def record(message: bytes) -> bytes:
     return b"From other@example.org Mon Nov 23 00:00:00 2026\n" + quoted + b"\n"
 
 
-def volume(desk: Desk) -> Path:
+def volume(desk: Monitor) -> Path:
     [path] = (desk.folder / "archive/alice").glob("*.mbox")
     return path
 
 
-def test_a_destination_added_later_is_filled(server: Pop3Server, desk: Desk) -> None:
+def test_a_destination_added_later_is_filled(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     for gone in server.maildrop.stored()[:2]:
@@ -52,7 +52,7 @@ def test_a_destination_added_later_is_filled(server: Pop3Server, desk: Desk) -> 
     assert desk.migrate().report["known"] == 4
 
 
-def test_nothing_is_deleted_before_an_added_destination_has_it(server: Pop3Server, desk: Desk) -> None:
+def test_nothing_is_deleted_before_an_added_destination_has_it(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     (desk.folder / "copy").write_text("a file where a Maildir should be")
@@ -67,7 +67,7 @@ def test_nothing_is_deleted_before_an_added_destination_has_it(server: Pop3Serve
     assert Counter(desk.maildir("copy")) == Counter(desk.stored()) == Counter(letters(6))
 
 
-def test_a_dead_mailbox_holds_up_deletion_and_not_the_archive(server: Pop3Server, desk: Desk) -> None:
+def test_a_dead_mailbox_holds_up_deletion_and_not_the_archive(server: Pop3Server, desk: Monitor) -> None:
     imap = '[[accounts.destinations]]\ntype = "imap"\nhost = "127.0.0.1"\nport = 1\ntls = "none"\nusername = "u"\npassword = "p"\n'
     desk.writes(account("alice", source(server.port, leave_on_server=False), mbox(), imap))
     done = desk.migrate()
@@ -87,7 +87,7 @@ def test_a_dead_mailbox_holds_up_deletion_and_not_the_archive(server: Pop3Server
     assert desk.stored() == letters(6)
 
 
-def test_mail_that_someone_else_appended_is_part_of_the_archive(server: Pop3Server, desk: Desk) -> None:
+def test_mail_that_someone_else_appended_is_part_of_the_archive(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     foreign = letter(7)
@@ -102,7 +102,7 @@ def test_mail_that_someone_else_appended_is_part_of_the_archive(server: Pop3Serv
     assert (verified["checked"], verified["ok"]) == (8, 8)
 
 
-def test_a_volume_that_shrank_is_told_and_never_written_to(server: Pop3Server, desk: Desk) -> None:
+def test_a_volume_that_shrank_is_told_and_never_written_to(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     damaged = volume(desk)
@@ -121,7 +121,7 @@ def test_a_volume_that_shrank_is_told_and_never_written_to(server: Pop3Server, d
     assert {damage["uidl"] for damage in verified.document["damaged"]} >= {"uid-00000006"}
 
 
-def test_a_missing_volume_is_told_and_its_mail_stays_at_the_source(server: Pop3Server, desk: Desk) -> None:
+def test_a_missing_volume_is_told_and_its_mail_stays_at_the_source(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     remove(volume(desk))
@@ -134,7 +134,7 @@ def test_a_missing_volume_is_told_and_its_mail_stays_at_the_source(server: Pop3S
     assert (verified.code, len(verified.document["damaged"])) == (1, 6)
 
 
-def test_a_flipped_bit_keeps_that_message_at_the_source(server: Pop3Server, desk: Desk) -> None:
+def test_a_flipped_bit_keeps_that_message_at_the_source(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     place = volume(desk).read_bytes().index(b"word 4")
@@ -148,7 +148,7 @@ def test_a_flipped_bit_keeps_that_message_at_the_source(server: Pop3Server, desk
     assert "uid-00000004" in {error["uidl"] for error in done.report["errors"]}
 
 
-def test_a_mail_reader_that_rewrote_a_volume_is_an_archive_error(server: Pop3Server, desk: Desk) -> None:
+def test_a_mail_reader_that_rewrote_a_volume_is_an_archive_error(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     rewritten = volume(desk).read_bytes().replace(b"\nSubject: letter 2\n", b"\nStatus: RO\nSubject: letter 2\n")
@@ -161,7 +161,7 @@ def test_a_mail_reader_that_rewrote_a_volume_is_an_archive_error(server: Pop3Ser
     assert desk.call("verify").code == 1
 
 
-def test_a_lost_ledger_is_rebuilt_from_the_archive_by_the_next_run(server: Pop3Server, desk: Desk) -> None:
+def test_a_lost_ledger_is_rebuilt_from_the_archive_by_the_next_run(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(account("alice", source(server.port), mbox(), maildir("copy")))
     assert desk.migrate().code == 0
     for file in desk.state.glob("ledger*"):
@@ -172,7 +172,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_archive_by_the_next_run(server: Pop3S
     assert Counter(desk.maildir("copy")) == Counter(letters(6))
 
 
-def test_a_read_only_archive_is_a_line_and_deletes_nothing(server: Pop3Server, desk: Desk) -> None:
+def test_a_read_only_archive_is_a_line_and_deletes_nothing(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     (desk.folder / "archive").mkdir()
     with read_only(desk.folder / "archive"):
@@ -184,7 +184,7 @@ def test_a_read_only_archive_is_a_line_and_deletes_nothing(server: Pop3Server, d
     assert desk.migrate().report["deleted"] == 6
 
 
-def test_a_real_maildrop_with_everything_odd_comes_home_bit_for_bit(dovecot: Dovecot, desk: Desk) -> None:
+def test_a_real_maildrop_with_everything_odd_comes_home_bit_for_bit(dovecot: Dovecot, desk: Monitor) -> None:
     odd = [
         b"Subject: only a header\r\n\r\n",
         b"Subject: 8 bit\r\n\r\n" + bytes(range(128, 256)) + b"\r\n",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Desk, account, alice, letter, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -15,8 +15,8 @@ IMAP = '[[accounts.destinations]]\ntype = "imap"\nhost = "h"\nusername = "u"\npa
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
 
 
 def swapped(old: str, new: str) -> str:
@@ -65,7 +65,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(desk: Desk, case: str) -> None:
+def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(desk: Monitor, case: str) -> None:
     text, named = WRONG[case]
     desk.writes(text)
     before = desk.tree()
@@ -113,7 +113,7 @@ def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(desk: Desk, ca
         ["migrate", "--fly"],
     ],
 )
-def test_a_wrong_call_is_exit_code_2_and_touches_nothing(desk: Desk, arguments: list[str]) -> None:
+def test_a_wrong_call_is_exit_code_2_and_touches_nothing(desk: Monitor, arguments: list[str]) -> None:
     desk.writes(GOOD)
     before = desk.tree()
     done = desk.call(*arguments)
@@ -123,7 +123,7 @@ def test_a_wrong_call_is_exit_code_2_and_touches_nothing(desk: Desk, arguments: 
     assert desk.tree() == before
 
 
-def test_relative_paths_start_at_the_folder_of_the_file(desk: Desk) -> None:
+def test_relative_paths_start_at_the_folder_of_the_file(desk: Monitor) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
         (desk.folder / "etc").mkdir()
         desk.writes('state_dir = "here"', alice(server.port))
@@ -133,7 +133,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(desk: Desk) -> None:
     assert desk.stored("etc/archive/alice") == [letter(1)]
 
 
-def test_the_configuration_is_found_in_the_home_of_the_person(desk: Desk) -> None:
+def test_the_configuration_is_found_in_the_home_of_the_person(desk: Monitor) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
         desk.writes(alice(server.port))
         home = desk.folder / "xdg/mailferry"
@@ -143,7 +143,7 @@ def test_the_configuration_is_found_in_the_home_of_the_person(desk: Desk) -> Non
         assert desk.stored("xdg/mailferry/archive/alice") == [letter(1)]
 
 
-def test_defaults_hold_for_all_accounts_unless_they_say_otherwise(desk: Desk) -> None:
+def test_defaults_hold_for_all_accounts_unless_they_say_otherwise(desk: Monitor) -> None:
     with Pop3Server({"a": Maildrop([letter(1)]), "b": Maildrop([letter(2)])}) as server:
         defaults = f'[defaults.source]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "none"\nleave_on_server = false\npassword = {{ env = "PASSWORD" }}\n'
         plain = '[accounts.source]\nusername = "a"\n'
@@ -155,7 +155,7 @@ def test_defaults_hold_for_all_accounts_unless_they_say_otherwise(desk: Desk) ->
         assert [report["deleted"] for report in desk.migrate().reports] == [1, 0]
 
 
-def test_a_password_in_a_file_that_others_can_read_is_warned_about(desk: Desk) -> None:
+def test_a_password_in_a_file_that_others_can_read_is_warned_about(desk: Monitor) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
         desk.writes(alice(server.port, password='"open-sesame"'))
         (desk.folder / "config.toml").chmod(0o644)
@@ -165,7 +165,7 @@ def test_a_password_in_a_file_that_others_can_read_is_warned_about(desk: Desk) -
         assert "chmod" in done.err
 
 
-def test_one_final_newline_of_a_password_is_dropped(desk: Desk) -> None:
+def test_one_final_newline_of_a_password_is_dropped(desk: Monitor) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
         (desk.folder / "secret").write_text("open-sesame\n")
         desk.writes(alice(server.port, password='{ file = "secret" }'))

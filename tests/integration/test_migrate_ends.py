@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartDovecot
-from tests.integration.migrate_support import Desk, account, alice, letter, letters, maildir, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, letters, maildir, mbox, source
 from tests.servers.certificates import Certificate, identity
 from tests.servers.dovecot import Backend, Dovecot
 from tests.servers.maildrop import Maildrop
@@ -19,8 +19,8 @@ WRONG_PIN = "ab" * 32
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": Dovecot.password})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": Dovecot.password})
 
 
 def of_a_dovecot(server: Dovecot, tls: str) -> dict[str, object]:
@@ -34,7 +34,7 @@ def of_a_dovecot(server: Dovecot, tls: str) -> dict[str, object]:
 @pytest.mark.parametrize("backend", ["maildir", "mbox"])
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
 def test_a_maildrop_of_dovecot_comes_home_and_is_emptied(
-    start_dovecot: StartDovecot, desk: Desk, backend: Backend, tls: str
+    start_dovecot: StartDovecot, desk: Monitor, backend: Backend, tls: str
 ) -> None:
     server = start_dovecot(backend)
     server.deliver("alice", letters(30))
@@ -59,7 +59,7 @@ def test_a_maildrop_of_dovecot_comes_home_and_is_emptied(
     assert stored == shown if backend == "maildir" else len(stored) == 30
 
 
-def test_new_mail_between_runs_is_all_that_is_retrieved(dovecot: Dovecot, desk: Desk) -> None:
+def test_new_mail_between_runs_is_all_that_is_retrieved(dovecot: Dovecot, desk: Monitor) -> None:
     dovecot.deliver("alice", letters(5))
     desk.writes(alice(dovecot.pop3_port))
     assert desk.migrate().report["copied"] == 5
@@ -69,7 +69,7 @@ def test_new_mail_between_runs_is_all_that_is_retrieved(dovecot: Dovecot, desk: 
     assert Counter(desk.stored()) == Counter(letters(7))
 
 
-def test_a_fingerprint_alone_replaces_chain_and_name(start_dovecot: StartDovecot, desk: Desk) -> None:
+def test_a_fingerprint_alone_replaces_chain_and_name(start_dovecot: StartDovecot, desk: Monitor) -> None:
     server = start_dovecot()
     server.deliver("alice", letters(1))
     keys = {"port": server.pop3s_port, "tls": "implicit"}
@@ -87,7 +87,7 @@ def test_a_fingerprint_alone_replaces_chain_and_name(start_dovecot: StartDovecot
 
 @pytest.mark.parametrize("kind", [kind for kind in Certificate if kind is not Certificate.GOOD])
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
-def test_a_bad_certificate_ends_it_before_the_password_is_said(desk: Desk, kind: Certificate, tls: str) -> None:
+def test_a_bad_certificate_ends_it_before_the_password_is_said(desk: Monitor, kind: Certificate, tls: str) -> None:
     with Pop3Server(Maildrop(letters(2)), tls=tls, certificate=kind) as server:  # type: ignore[arg-type]  # one of its words
         ca_file = desk.folder / "ca.pem"
         ca_file.write_bytes(server.authority.certificate)
@@ -104,7 +104,7 @@ def test_a_bad_certificate_ends_it_before_the_password_is_said(desk: Desk, kind:
 
 
 @pytest.mark.parametrize("fault", [StlsStripped(), StlsInjected()])
-def test_someone_on_the_line_gets_no_password(desk: Desk, fault: StlsStripped | StlsInjected) -> None:
+def test_someone_on_the_line_gets_no_password(desk: Monitor, fault: StlsStripped | StlsInjected) -> None:
     with Pop3Server(Maildrop(letters(2)), tls="starttls", faults=[fault]) as server:
         (desk.folder / "ca.pem").write_bytes(server.authority.certificate)
         desk.writes(alice(server.port, tls="starttls", ca_file="ca.pem"))
@@ -114,14 +114,14 @@ def test_someone_on_the_line_gets_no_password(desk: Desk, fault: StlsStripped | 
         assert not {"USER", "PASS", "AUTH", "APOP"} & set(server.verbs())
 
 
-def test_no_tls_where_tls_should_begin_is_a_tls_error(desk: Desk) -> None:
+def test_no_tls_where_tls_should_begin_is_a_tls_error(desk: Monitor) -> None:
     with Pop3Server(Maildrop(), tls="implicit", faults=[HandshakeBroken()]) as server:
         desk.writes(alice(server.port, tls="implicit"))
         done = desk.migrate()
         assert (done.code, done.report["errors"][0]["kind"]) == (1, "tls")
 
 
-def test_urls_do_what_a_file_does(start_dovecot: StartDovecot, desk: Desk) -> None:
+def test_urls_do_what_a_file_does(start_dovecot: StartDovecot, desk: Monitor) -> None:
     server = start_dovecot()
     server.deliver("alice@example.org", letters(4))
     url = f"alice%40example.org@127.0.0.1:{server.pop3s_port}"
@@ -138,7 +138,7 @@ def test_urls_do_what_a_file_does(start_dovecot: StartDovecot, desk: Desk) -> No
     assert (desk.state / "ledger.sqlite3").exists()
 
 
-def test_starttls_and_a_pin_in_urls(start_dovecot: StartDovecot, desk: Desk) -> None:
+def test_starttls_and_a_pin_in_urls(start_dovecot: StartDovecot, desk: Monitor) -> None:
     server = start_dovecot()
     server.deliver("alice", letters(2))
     pin = identity().fingerprint
@@ -153,7 +153,7 @@ def test_starttls_and_a_pin_in_urls(start_dovecot: StartDovecot, desk: Desk) -> 
     assert (desk.folder / "xdg-state/mailferry/ledger.sqlite3").exists()
 
 
-def test_check_tells_what_each_end_offers_and_changes_nothing(dovecot: Dovecot, desk: Desk) -> None:
+def test_check_tells_what_each_end_offers_and_changes_nothing(dovecot: Dovecot, desk: Monitor) -> None:
     dovecot.deliver("alice", [letter(1)])
     imap = (
         f'[[accounts.destinations]]\ntype = "imap"\nhost = "127.0.0.1"\nport = {dovecot.imaps_port}\n'

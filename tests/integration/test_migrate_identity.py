@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Desk, account, alice, letter, letters, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, letters, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.servers.pop3_faults import (
@@ -28,11 +28,11 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
 
 
-def test_new_unique_ids_throughout_cost_no_retr(desk: Desk) -> None:
+def test_new_unique_ids_throughout_cost_no_retr(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(6)), faults=[ChangingUniqueIds()]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["copied"] == 6
@@ -43,7 +43,7 @@ def test_new_unique_ids_throughout_cost_no_retr(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("change", ["host", "username", "port"])
-def test_another_host_or_username_is_the_same_account(server: Pop3Server, desk: Desk, change: str) -> None:
+def test_another_host_or_username_is_the_same_account(server: Pop3Server, desk: Monitor, change: str) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().report["copied"] == 6
     with Pop3Server(server.maildrop, faults=[ChangingUniqueIds()]) as moved:
@@ -63,7 +63,7 @@ def test_another_host_or_username_is_the_same_account(server: Pop3Server, desk: 
         assert desk.stored() == letters(7)
 
 
-def test_what_headers_cannot_tell_is_retrieved_and_is_a_duplicate(desk: Desk) -> None:
+def test_what_headers_cannot_tell_is_retrieved_and_is_a_duplicate(desk: Monitor) -> None:
     bare = [b"Subject: same\r\n\r\nbody %d\r\n" % n for n in range(3)]
     with Pop3Server(Maildrop(bare), faults=[ChangingUniqueIds()]) as server:
         desk.writes(alice(server.port))
@@ -73,7 +73,7 @@ def test_what_headers_cannot_tell_is_retrieved_and_is_a_duplicate(desk: Desk) ->
         assert desk.stored() == bare
 
 
-def test_without_top_changed_unique_ids_mean_retrieving_and_no_second_copy(desk: Desk) -> None:
+def test_without_top_changed_unique_ids_mean_retrieving_and_no_second_copy(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(4)), faults=[ChangingUniqueIds(), Unsupported("TOP")]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["copied"] == 4
@@ -83,7 +83,9 @@ def test_without_top_changed_unique_ids_mean_retrieving_and_no_second_copy(desk:
 
 
 @pytest.mark.parametrize("fault", [NoUniqueIds(), EmptyUniqueIds()])
-def test_a_server_without_unique_ids_is_kept_without_doubling(desk: Desk, fault: NoUniqueIds | EmptyUniqueIds) -> None:
+def test_a_server_without_unique_ids_is_kept_without_doubling(
+    desk: Monitor, fault: NoUniqueIds | EmptyUniqueIds
+) -> None:
     with Pop3Server(Maildrop(letters(4)), faults=[fault]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["copied"] == 4
@@ -97,7 +99,7 @@ def test_a_server_without_unique_ids_is_kept_without_doubling(desk: Desk, fault:
         assert server.maildrop.left() == []
 
 
-def test_a_unique_id_used_again_is_new_mail(server: Pop3Server, desk: Desk) -> None:
+def test_a_unique_id_used_again_is_new_mail(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     assert desk.migrate().report["deleted"] == 6
     server.maildrop.add(letter(8), b"uid-00000001")  # the octets are those of letter 1, too
@@ -106,7 +108,7 @@ def test_a_unique_id_used_again_is_new_mail(server: Pop3Server, desk: Desk) -> N
     assert desk.stored() == [*letters(6), letter(8)]
 
 
-def test_a_known_unique_id_with_other_octets_is_new_mail(server: Pop3Server, desk: Desk) -> None:
+def test_a_known_unique_id_with_other_octets_is_new_mail(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().report["copied"] == 6
     server.maildrop.replace(server.maildrop.stored()[2], letter(33, words=9))
@@ -115,7 +117,7 @@ def test_a_known_unique_id_with_other_octets_is_new_mail(server: Pop3Server, des
     assert desk.stored() == [*letters(6), letter(33, words=9)]
 
 
-def test_another_content_under_one_unique_id_is_kept_and_archived(server: Pop3Server, desk: Desk) -> None:
+def test_another_content_under_one_unique_id_is_kept_and_archived(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().report["copied"] == 6
     other = letter(3).replace(b"word 3", b"w0rd 3")
@@ -130,7 +132,7 @@ def test_another_content_under_one_unique_id_is_kept_and_archived(server: Pop3Se
     assert desk.call("verify").code == 0
 
 
-def test_changed_headers_under_one_unique_id_are_no_proof(server: Pop3Server, desk: Desk) -> None:
+def test_changed_headers_under_one_unique_id_are_no_proof(server: Pop3Server, desk: Monitor) -> None:
     server.allows_top_proof = True
     desk.writes(alice(server.port))
     assert desk.migrate().report["copied"] == 6
@@ -143,7 +145,7 @@ def test_changed_headers_under_one_unique_id_are_no_proof(server: Pop3Server, de
     assert (error["kind"], error["uidl"]) == ("changed", "uid-00000003")
 
 
-def test_repeated_unique_ids_lose_and_double_nothing(desk: Desk) -> None:
+def test_repeated_unique_ids_lose_and_double_nothing(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(7)), faults=[RepeatedUniqueIds(3)]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["copied"] == 7
@@ -163,7 +165,7 @@ def twins() -> list[bytes]:
     return [head + b"one\r\n", head + b"two\r\n"]
 
 
-def test_headers_do_not_tell_twins_of_one_unique_id_apart(desk: Desk) -> None:
+def test_headers_do_not_tell_twins_of_one_unique_id_apart(desk: Monitor) -> None:
     maildrop = Maildrop()
     for twin in twins():
         maildrop.add(twin, b"the-same")
@@ -181,7 +183,7 @@ def test_headers_do_not_tell_twins_of_one_unique_id_apart(desk: Desk) -> None:
         assert Counter(desk.stored()) == Counter(twins())
 
 
-def test_equal_messages_are_stored_once_and_all_deleted(desk: Desk) -> None:
+def test_equal_messages_are_stored_once_and_all_deleted(desk: Monitor) -> None:
     maildrop = Maildrop([letter(1)] * 3)
     with Pop3Server(maildrop) as server:
         desk.writes(alice(server.port, leave_on_server=False))
@@ -190,7 +192,7 @@ def test_equal_messages_are_stored_once_and_all_deleted(desk: Desk) -> None:
         assert (done.report["verified"], done.report["deleted"], desk.stored()) == (3, 3, [letter(1)])
 
 
-def test_a_maildrop_seen_empty_once_forgets_nothing(desk: Desk) -> None:
+def test_a_maildrop_seen_empty_once_forgets_nothing(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(5)), faults=[SeenEmpty(3)]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["copied"] == 5
@@ -205,7 +207,7 @@ def test_a_maildrop_seen_empty_once_forgets_nothing(desk: Desk) -> None:
         assert desk.migrate().report["deleted"] == 5
 
 
-def test_two_accounts_of_one_archive_share_its_copies(desk: Desk) -> None:
+def test_two_accounts_of_one_archive_share_its_copies(desk: Monitor) -> None:
     maildrops = {"alice": Maildrop(letters(6)), "bob": Maildrop(letters(6, first=4))}
     with Pop3Server(maildrops) as server:
         people = [
@@ -221,7 +223,7 @@ def test_two_accounts_of_one_archive_share_its_copies(desk: Desk) -> None:
         assert Counter(desk.stored("archive/all")) == Counter(letters(9))
 
 
-def test_two_accounts_of_two_archives_each_have_their_own_copy(desk: Desk) -> None:
+def test_two_accounts_of_two_archives_each_have_their_own_copy(desk: Monitor) -> None:
     maildrops = {"alice": Maildrop(letters(5)), "bob": Maildrop(letters(5))}
     with Pop3Server(maildrops) as server:
         people = [account(name, source(server.port, user=name), mbox(f"archive/{name}")) for name in maildrops]

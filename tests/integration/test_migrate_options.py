@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Desk, account, alice, letter, letters, maildir, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, letters, maildir, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.servers.pop3_faults import AddedHeaders, DropBefore, QuitRefused
@@ -25,11 +25,11 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
 
 
-def test_a_dry_run_makes_nothing_and_retrieves_nothing(server: Pop3Server, desk: Desk) -> None:
+def test_a_dry_run_makes_nothing_and_retrieves_nothing(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     before = desk.tree()
     done = desk.migrate("--dry-run")
@@ -41,7 +41,7 @@ def test_a_dry_run_makes_nothing_and_retrieves_nothing(server: Pop3Server, desk:
     assert not {"RETR", "DELE"} & set(server.verbs())
 
 
-def test_a_dry_run_after_a_run_leaves_ledger_and_archive_as_they_were(server: Pop3Server, desk: Desk) -> None:
+def test_a_dry_run_after_a_run_leaves_ledger_and_archive_as_they_were(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate("--limit", "4").code == 0
     desk.writes(alice(server.port, leave_on_server=False))
@@ -60,7 +60,7 @@ def test_a_dry_run_after_a_run_leaves_ledger_and_archive_as_they_were(server: Po
     assert desk.tree() == before
 
 
-def test_a_dry_run_of_what_the_ledger_does_not_know_leaves_it_as_it_was(server: Pop3Server, desk: Desk) -> None:
+def test_a_dry_run_of_what_the_ledger_does_not_know_leaves_it_as_it_was(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     both = account("alice", source(server.port), mbox(), maildir("copy"))
@@ -71,7 +71,7 @@ def test_a_dry_run_of_what_the_ledger_does_not_know_leaves_it_as_it_was(server: 
     assert (alices["known"], alices["new"], bobs["known"], bobs["new"]) == (0, 6, 0, 6)
 
 
-def test_a_dry_run_with_a_limit_tells_what_that_run_would_do(server: Pop3Server, desk: Desk) -> None:
+def test_a_dry_run_with_a_limit_tells_what_that_run_would_do(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     dry = desk.migrate("--dry-run", "--limit", "2").report
     real = desk.migrate("--limit", "2").report
@@ -79,7 +79,7 @@ def test_a_dry_run_with_a_limit_tells_what_that_run_would_do(server: Pop3Server,
     assert [one["uidl"] for one in dry["would_delete"]] == ["uid-00000001", "uid-00000002"]
 
 
-def test_a_dry_run_beyond_max_delete_says_that_nothing_would_go(server: Pop3Server, desk: Desk) -> None:
+def test_a_dry_run_beyond_max_delete_says_that_nothing_would_go(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     dry = desk.migrate("--dry-run", "--max-delete", "2")
     assert dry.code == 1
@@ -87,7 +87,7 @@ def test_a_dry_run_beyond_max_delete_says_that_nothing_would_go(server: Pop3Serv
     assert desk.migrate("--dry-run", "--max-delete", "6").code == 0
 
 
-def test_the_limit_is_per_account_and_per_run_and_no_failure(server: Pop3Server, desk: Desk) -> None:
+def test_the_limit_is_per_account_and_per_run_and_no_failure(server: Pop3Server, desk: Monitor) -> None:
     two = [account(name, source(server.port, user=name), mbox(f"archive/{name}")) for name in ("alice", "bob")]
     desk.writes(*two)
     done = desk.migrate("--limit", "4")
@@ -99,7 +99,7 @@ def test_the_limit_is_per_account_and_per_run_and_no_failure(server: Pop3Server,
     assert (done.code, done.report["known"]) == (0, 6)
 
 
-def test_a_limited_run_deletes_only_what_it_has_proven(server: Pop3Server, desk: Desk) -> None:
+def test_a_limited_run_deletes_only_what_it_has_proven(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     report = desk.migrate("--limit", "4").report
     assert (report["copied"], report["deleted"], report["remaining"]) == (4, 4, 2)
@@ -107,7 +107,7 @@ def test_a_limited_run_deletes_only_what_it_has_proven(server: Pop3Server, desk:
     assert desk.migrate().report["deleted"] == 2
 
 
-def test_more_deletions_than_allowed_are_none_at_all(server: Pop3Server, desk: Desk) -> None:
+def test_more_deletions_than_allowed_are_none_at_all(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     done = desk.migrate("--max-delete", "5")
     assert (done.code, done.report["status"], done.report["copied"], done.report["deleted"]) == (1, "partial", 6, 0)
@@ -120,13 +120,13 @@ def test_more_deletions_than_allowed_are_none_at_all(server: Pop3Server, desk: D
     assert (last.code, last.report["deleted"], len(desk.stored())) == (0, 6, 6)
 
 
-def test_the_default_is_to_leave_everything(server: Pop3Server, desk: Desk) -> None:
+def test_the_default_is_to_leave_everything(server: Pop3Server, desk: Monitor) -> None:
     done = desk.migrate("--from", f"pop3://a@127.0.0.1:{server.port}?tls=none", "--to", "mbox:x", *URL_PASSWORD)
     assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 6, 0)
     assert server.counts()["DELE"] == 0
 
 
-def test_what_was_copied_earlier_is_retrieved_again_before_it_is_deleted(server: Pop3Server, desk: Desk) -> None:
+def test_what_was_copied_earlier_is_retrieved_again_before_it_is_deleted(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     desk.writes(alice(server.port, leave_on_server=False))
@@ -136,7 +136,7 @@ def test_what_was_copied_earlier_is_retrieved_again_before_it_is_deleted(server:
     assert server.counts()["TOP"] == 0
 
 
-def test_proof_by_headers_asks_top_instead(server: Pop3Server, desk: Desk) -> None:
+def test_proof_by_headers_asks_top_instead(server: Pop3Server, desk: Monitor) -> None:
     server.allows_top_proof = True
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
@@ -146,7 +146,7 @@ def test_proof_by_headers_asks_top_instead(server: Pop3Server, desk: Desk) -> No
     assert (server.counts()["RETR"], server.counts()["TOP"]) == (6, 6)
 
 
-def test_proof_by_headers_reads_the_stored_copies_too(server: Pop3Server, desk: Desk) -> None:
+def test_proof_by_headers_reads_the_stored_copies_too(server: Pop3Server, desk: Monitor) -> None:
     server.allows_top_proof = True
     desk.writes(account("alice", source(server.port), maildir("copy")))
     assert desk.migrate().code == 0
@@ -161,7 +161,7 @@ def test_proof_by_headers_reads_the_stored_copies_too(server: Pop3Server, desk: 
     assert server.maildrop.left() == [letter(3)]
 
 
-def test_days_count_from_verification(server: Pop3Server, desk: Desk) -> None:
+def test_days_count_from_verification(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server="2 days"))
     assert desk.migrate().report["deleted"] == 0
     assert desk.migrate().report["deleted"] == 0
@@ -175,7 +175,7 @@ def test_days_count_from_verification(server: Pop3Server, desk: Desk) -> None:
     assert server.maildrop.left() == letters(3, first=5)
 
 
-def test_what_is_too_large_stays_and_is_told_and_is_no_failure(server: Pop3Server, desk: Desk) -> None:
+def test_what_is_too_large_stays_and_is_told_and_is_no_failure(server: Pop3Server, desk: Monitor) -> None:
     server.maildrop.add(letter(7, words=3000))
     desk.writes(alice(server.port, leave_on_server=False, max_message_size="10 kB"))
     for known in range(2):
@@ -190,7 +190,7 @@ def test_what_is_too_large_stays_and_is_told_and_is_no_failure(server: Pop3Serve
     assert desk.migrate().report["deleted"] == 1
 
 
-def test_unique_ids_that_are_not_ascii_are_written_with_escapes(desk: Desk) -> None:
+def test_unique_ids_that_are_not_ascii_are_written_with_escapes(desk: Monitor) -> None:
     maildrop = Maildrop()
     maildrop.add(letter(1, words=3000), b"\xff\xfeid-\xe9")
     with Pop3Server(maildrop) as server:
@@ -202,7 +202,7 @@ def test_unique_ids_that_are_not_ascii_are_written_with_escapes(desk: Desk) -> N
         assert desk.migrate().report["deleted"] == 1
 
 
-def test_a_deletion_that_quit_does_not_confirm_is_no_success(desk: Desk) -> None:
+def test_a_deletion_that_quit_does_not_confirm_is_no_success(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(3)), faults=[QuitRefused()]) as server:
         desk.writes(alice(server.port, leave_on_server=False))
         done = desk.migrate()
@@ -210,7 +210,7 @@ def test_a_deletion_that_quit_does_not_confirm_is_no_success(desk: Desk) -> None
         assert {error["uidl"] for error in done.report["errors"]} >= {f"uid-{n:08}" for n in (1, 2, 3)}
 
 
-def test_a_goodbye_that_nobody_hears_is_no_failure_where_nothing_was_to_be_deleted(desk: Desk) -> None:
+def test_a_goodbye_that_nobody_hears_is_no_failure_where_nothing_was_to_be_deleted(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(3)), faults=[DropBefore("QUIT")]) as server:
         desk.writes(alice(server.port))
         done = desk.migrate()
@@ -219,7 +219,7 @@ def test_a_goodbye_that_nobody_hears_is_no_failure_where_nothing_was_to_be_delet
         assert (done.code, done.report["known"]) == (0, 3), done.report
 
 
-def test_every_deletion_stands_in_the_ledger_with_its_copies(server: Pop3Server, desk: Desk) -> None:
+def test_every_deletion_stands_in_the_ledger_with_its_copies(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, leave_on_server=False))
     assert desk.migrate().code == 0
     ledger = sqlite3.connect(desk.state / "ledger.sqlite3")
@@ -236,7 +236,7 @@ def test_every_deletion_stands_in_the_ledger_with_its_copies(server: Pop3Server,
     ledger.close()
 
 
-def test_headers_that_a_server_adds_of_its_own_stop_no_deletion(desk: Desk) -> None:
+def test_headers_that_a_server_adds_of_its_own_stop_no_deletion(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(3)), faults=[AddedHeaders()]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().code == 0
@@ -246,7 +246,7 @@ def test_headers_that_a_server_adds_of_its_own_stop_no_deletion(desk: Desk) -> N
         assert len(desk.stored()) <= 6
 
 
-def test_status_tells_the_last_run_and_what_waits(server: Pop3Server, desk: Desk) -> None:
+def test_status_tells_the_last_run_and_what_waits(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     [before] = desk.call("status", "--json").document["accounts"]
     assert (before["name"], before["last_run"]) == ("alice", None)
@@ -257,7 +257,7 @@ def test_status_tells_the_last_run_and_what_waits(server: Pop3Server, desk: Desk
     assert after["last_run"]["report"]["copied"] == 4
 
 
-def test_verify_names_what_is_damaged(server: Pop3Server, desk: Desk) -> None:
+def test_verify_names_what_is_damaged(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     good = desk.call("verify", "--json")
@@ -277,7 +277,7 @@ def test_verify_names_what_is_damaged(server: Pop3Server, desk: Desk) -> None:
     assert letter(3) in server.maildrop.left()
 
 
-def test_two_destinations_each_hold_everything(server: Pop3Server, desk: Desk) -> None:
+def test_two_destinations_each_hold_everything(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(account("alice", source(server.port, leave_on_server=False), mbox(), maildir("copy")))
     done = desk.migrate()
     assert (done.code, done.report["copied"], done.report["verified"], done.report["deleted"]) == (0, 6, 6, 6)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Desk, alice
+from tests.integration.migrate_support import Monitor, alice
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.servers.pop3_faults import ManyMessages
@@ -18,8 +18,8 @@ LARGE = 200 * 1024 * 1024
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": "open-sesame"})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
 
 
 # The kernel's ru_maxrss of a child begins with what its parent held; VmHWM is of the program alone.
@@ -33,7 +33,7 @@ sys.exit(code)
 """
 
 
-def migrate(desk: Desk, *arguments: str) -> dict[str, object]:
+def migrate(desk: Monitor, *arguments: str) -> dict[str, object]:
     """Migrate within the bound on memory; returns the report."""
     peak_file = desk.folder / "peak"
     done = desk.run([sys.executable, "-c", _AND_TELL_PEAK, peak_file, "migrate", "--json", *arguments])
@@ -44,7 +44,7 @@ def migrate(desk: Desk, *arguments: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_message_of_200_mb_is_moved_in_flat_memory(desk: Desk) -> None:
+def test_a_message_of_200_mb_is_moved_in_flat_memory(desk: Monitor) -> None:
     body = b"".join(b"%08d " % n + b"x" * 66 + b"\r\n" for n in range(LARGE // 77))
     large = b"Message-ID: <large@example.org>\r\nSubject: large\r\n\r\n" + body
     with Pop3Server(Maildrop([large])) as server:
@@ -64,7 +64,7 @@ def test_a_message_of_200_mb_is_moved_in_flat_memory(desk: Desk) -> None:
 
 
 @pytest.mark.slow
-def test_a_listing_of_a_million_is_read_in_flat_memory(desk: Desk) -> None:
+def test_a_listing_of_a_million_is_read_in_flat_memory(desk: Monitor) -> None:
     with Pop3Server(Maildrop(), faults=[ManyMessages(1_000_000)]) as server:
         desk.writes(alice(server.port))
         report = migrate(desk, "--limit", "10")

@@ -16,7 +16,7 @@ from threading import Event
 
 import pytest
 
-from tests.integration.migrate_support import Desk, account, alice, letter, letters, maildir, mbox, source
+from tests.integration.migrate_support import Monitor, account, alice, letter, letters, maildir, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Command, Fault, Pop3Server
 from tests.servers.pop3_faults import (
@@ -41,8 +41,8 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, {"PASSWORD": PASSWORD})
+def desk(tmp_path: Path) -> Monitor:
+    return Monitor(tmp_path, {"PASSWORD": PASSWORD})
 
 
 class HoldBack(Fault):
@@ -83,7 +83,7 @@ def holding() -> Iterator[tuple[Pop3Server, HoldBack]]:
         (Answers("UIDL", words="+OK\r\nrubbish here\r\n."), "protocol"),
     ],
 )
-def test_an_account_that_cannot_be_worked_is_failed_with_one_kind(desk: Desk, fault: Fault, kind: str) -> None:
+def test_an_account_that_cannot_be_worked_is_failed_with_one_kind(desk: Monitor, fault: Fault, kind: str) -> None:
     with Pop3Server(Maildrop(letters(2)), faults=[fault]) as server:
         desk.writes(alice(server.port, leave_on_server=False, timeout="1 second"))
         began = time.monotonic()
@@ -96,7 +96,7 @@ def test_an_account_that_cannot_be_worked_is_failed_with_one_kind(desk: Desk, fa
         assert "Traceback" not in done.err
 
 
-def test_one_account_that_is_dead_or_silent_delays_no_other(server: Pop3Server, desk: Desk) -> None:
+def test_one_account_that_is_dead_or_silent_delays_no_other(server: Pop3Server, desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(2)), faults=[Stall("LIST")]) as silent:
         people = [
             account("dead", source(1), mbox("archive/dead")),
@@ -115,7 +115,7 @@ def test_one_account_that_is_dead_or_silent_delays_no_other(server: Pop3Server, 
         assert process.returncode == 1
 
 
-def test_a_short_login_delay_is_waited_out(desk: Desk) -> None:
+def test_a_short_login_delay_is_waited_out(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(2)), faults=[LoginDelay(2)]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["status"] == "ok"
@@ -123,7 +123,7 @@ def test_a_short_login_delay_is_waited_out(desk: Desk) -> None:
         assert (done.code, done.report["known"]) == (0, 2), done.report
 
 
-def test_a_long_login_delay_is_reported_at_once(desk: Desk) -> None:
+def test_a_long_login_delay_is_reported_at_once(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(2)), faults=[LoginDelay(3600)]) as server:
         desk.writes(alice(server.port))
         assert desk.migrate().report["status"] == "ok"
@@ -136,7 +136,7 @@ def test_a_long_login_delay_is_reported_at_once(desk: Desk) -> None:
         assert desk.stored() == letters(2)
 
 
-def test_an_account_that_another_process_works_is_locked(holding: tuple[Pop3Server, HoldBack], desk: Desk) -> None:
+def test_an_account_that_another_process_works_is_locked(holding: tuple[Pop3Server, HoldBack], desk: Monitor) -> None:
     server, fault = holding
     desk.writes(alice(server.port, leave_on_server=False))
     with desk.start("migrate", "--json") as first:
@@ -151,7 +151,7 @@ def test_an_account_that_another_process_works_is_locked(holding: tuple[Pop3Serv
     assert server.maildrop.left() == []
 
 
-def test_accounts_of_one_user_take_turns(desk: Desk) -> None:
+def test_accounts_of_one_user_take_turns(desk: Monitor) -> None:
     with Pop3Server(Maildrop(letters(6)), faults=[ExclusiveAccess()]) as server:
         desk.writes(*[account(name, source(server.port), mbox(f"archive/{name}")) for name in ("one", "two", "three")])
         done = desk.migrate()
@@ -161,7 +161,7 @@ def test_accounts_of_one_user_take_turns(desk: Desk) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_end_in_the_middle_is_130_with_a_report_that_adds_up(
-    holding: tuple[Pop3Server, HoldBack], desk: Desk, number: signal.Signals
+    holding: tuple[Pop3Server, HoldBack], desk: Monitor, number: signal.Signals
 ) -> None:
     server, fault = holding
     desk.writes(alice(server.port, leave_on_server=False))
@@ -186,7 +186,7 @@ def test_an_end_in_the_middle_is_130_with_a_report_that_adds_up(
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
-def test_whatever_the_umask_files_are_0600_and_folders_0700(server: Pop3Server, desk: Desk, umask: int) -> None:
+def test_whatever_the_umask_files_are_0600_and_folders_0700(server: Pop3Server, desk: Monitor, umask: int) -> None:
     server.maildrop.add(letter(7, words=600_000))
     desk.writes(
         'state_dir = "far/off/state"',
@@ -200,7 +200,7 @@ def test_whatever_the_umask_files_are_0600_and_folders_0700(server: Pop3Server, 
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_a_password_appears_nowhere(desk: Desk) -> None:
+def test_a_password_appears_nowhere(desk: Monitor) -> None:
     seen = desk.folder / "environment"
     command = desk.folder / "password"
     command.write_text(f"#!/bin/sh\nenv > {seen}; ps -ef >> {seen}\necho {PASSWORD}\n")
@@ -227,7 +227,7 @@ def test_a_password_appears_nowhere(desk: Desk) -> None:
     assert PASSWORD not in seen.read_text()
 
 
-def test_no_process_shows_the_password(holding: tuple[Pop3Server, HoldBack], desk: Desk) -> None:
+def test_no_process_shows_the_password(holding: tuple[Pop3Server, HoldBack], desk: Monitor) -> None:
     server, fault = holding
     (desk.folder / "secret").write_text(f"{PASSWORD}\n")
     url = f"pop3://alice@127.0.0.1:{server.port}?tls=none"
@@ -241,7 +241,7 @@ def test_no_process_shows_the_password(holding: tuple[Pop3Server, HoldBack], des
     assert process.returncode == 0
 
 
-def test_a_wrong_password_changes_nothing(server: Pop3Server, desk: Desk) -> None:
+def test_a_wrong_password_changes_nothing(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port, password='"hunter2"', leave_on_server=False))
     done = desk.migrate()
     assert (done.code, done.report["status"], done.report["errors"][0]["kind"]) == (1, "failed", "auth")
@@ -252,7 +252,7 @@ def test_a_wrong_password_changes_nothing(server: Pop3Server, desk: Desk) -> Non
     assert text.code == 1
 
 
-def test_a_corrupted_ledger_is_one_clear_line_and_nothing_is_touched(server: Pop3Server, desk: Desk) -> None:
+def test_a_corrupted_ledger_is_one_clear_line_and_nothing_is_touched(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     ledger = desk.state / "ledger.sqlite3"
@@ -272,7 +272,7 @@ def test_a_corrupted_ledger_is_one_clear_line_and_nothing_is_touched(server: Pop
     assert desk.stored() == archive
 
 
-def test_a_ledger_of_a_newer_program_is_left_alone(server: Pop3Server, desk: Desk) -> None:
+def test_a_ledger_of_a_newer_program_is_left_alone(server: Pop3Server, desk: Monitor) -> None:
     desk.writes(alice(server.port))
     assert desk.migrate().code == 0
     with sqlite3.connect(desk.state / "ledger.sqlite3") as ledger:
@@ -283,7 +283,7 @@ def test_a_ledger_of_a_newer_program_is_left_alone(server: Pop3Server, desk: Des
     assert "newer mailferry" in done.report["errors"][0]["message"]
 
 
-def test_the_installed_command_and_the_module_are_one(desk: Desk) -> None:
+def test_the_installed_command_and_the_module_are_one(desk: Monitor) -> None:
     module = desk.call("--version")
     script = Path(sys.executable).with_name("mailferry")
     installed = subprocess.run([script, "--version"], capture_output=True, text=True, check=True, env=dict(os.environ))

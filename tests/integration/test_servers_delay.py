@@ -60,9 +60,9 @@ def test_each_exchange_takes_a_round_trip() -> None:
 
 
 def test_what_is_sent_together_is_late_once() -> None:
-    clock, counted = Clock(), CountedCommands(100)
+    clock, plural = Clock(), CountedCommands(100)
     with (
-        Pop3Server(Maildrop(), faults=[counted]) as server,
+        Pop3Server(Maildrop(), faults=[plural]) as server,
         DelayProxy(server.port, round_trip=60, clock=clock.now, sleep=clock.sleep) as proxy,
         LineClient(proxy.port) as client,
     ):
@@ -75,7 +75,7 @@ def test_what_is_sent_together_is_late_once() -> None:
                 clock.looks.acquire()  # the first is on its way and sleeps; the others queue up behind it
         assert not server.commands
         clock.may_sleep.release(2)  # one sleep for the greeting, one for all the commands
-        assert counted.all_came.wait(30)
+        assert plural.all_came.wait(30)
         clock.may_sleep.release(1000)
 
 

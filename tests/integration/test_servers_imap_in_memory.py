@@ -10,7 +10,7 @@ import pytest
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it ships no types
 
 from tests.servers.imap import Answers, DropBefore, DropInside, DropUnanswered, ImapFault, ImapServer
-from tests.servers.mailboxes import INBOX, Letter, Mailboxes, without_bare_returns
+from tests.servers.mailboxes import INBOX, AppendItem, Mailboxes, without_bare_returns
 
 LETTER = b"Subject: one\r\nMessage-ID: <1@example.org>\r\n\r\nhello\r\n"
 
@@ -64,7 +64,7 @@ def test_a_wrong_password_is_refused_by_login_and_by_authenticate() -> None:
 
 def test_people_act_on_the_mailboxes_while_the_server_runs() -> None:
     mailboxes = Mailboxes()
-    mailboxes.append(INBOX, [Letter(LETTER), Letter(b"two\r\n"), Letter(b"three\r\n")])
+    mailboxes.append(INBOX, [AppendItem(LETTER), AppendItem(b"two\r\n"), AppendItem(b"three\r\n")])
     kept = mailboxes.kept()
     mailboxes.expunge(INBOX, 1)
     mailboxes.move(INBOX, 2, b"Filed")
@@ -79,7 +79,7 @@ def test_people_act_on_the_mailboxes_while_the_server_runs() -> None:
 
 def test_what_the_server_alters_is_altered_for_everybody() -> None:
     mailboxes = Mailboxes(alters=without_bare_returns)
-    mailboxes.append(INBOX, [Letter(LETTER + b"a bare \r return\r\n")])
+    mailboxes.append(INBOX, [AppendItem(LETTER + b"a bare \r return\r\n")])
     assert mailboxes.contents() == [LETTER + b"a bare  return\r\n"]
 
 

@@ -33,7 +33,7 @@ class CrashError(Exception):
 
 
 @dataclass
-class Shelf:
+class ArchiveFolder:
     """What stands here is in ``stored``, by base name; the other fields say what goes wrong."""
 
     identity: str = "shelf"

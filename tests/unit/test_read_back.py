@@ -11,7 +11,7 @@ import pytest
 
 from migrator import read_back
 from migrator.read_back import (
-    PIECE,
+    IO_CHUNK_OCTETS,
     ReadFrom,
     drop_cache,
     is_cached,
@@ -21,7 +21,7 @@ from migrator.read_back import (
 )
 from tests.faults import small_disk
 
-CONTENT = os.urandom(3 * PIECE + 77)
+CONTENT = os.urandom(3 * IO_CHUNK_OCTETS + 77)
 
 
 @contextmanager
@@ -70,8 +70,8 @@ PLACES = [
     (0, 4096),
     (1, 4095),
     (4095, 2),
-    (5000, PIECE),
-    (PIECE - 1, PIECE + 2),
+    (5000, IO_CHUNK_OCTETS),
+    (IO_CHUNK_OCTETS - 1, IO_CHUNK_OCTETS + 2),
     (len(CONTENT) - 3, 50),
     (0, 10**6),
 ]

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from migrator.config import Config
     from migrator.ledger import Ledger
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Write the file, all of it or none."""
     config = configuration(arguments, screen)
     ledger = existing_ledger(config)

@@ -14,8 +14,8 @@ from migrator.cli.context import configuration, with_passwords
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import FerryError
 from migrator.pop3.session import open_session
-from migrator.ui.console import Screen, Style
-from migrator.ui.text import counted, plain, size
+from migrator.ui.console import Console, Style
+from migrator.ui.text import plain, plural, size
 from migrator.wiring.account import destination_of, label_of, source_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Checked:
         }
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Look at every end of the accounts asked for, several at once."""
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
@@ -116,7 +116,7 @@ def _destination_facts(place: Destination, state_dir: Path) -> Facts:
         return destination.probe()
 
 
-def _show(account: Checked, screen: Screen) -> None:
+def _show(account: Checked, screen: Console) -> None:
     verdict = screen.styled("ok", Style.GOOD) if account.is_ok else screen.styled("FAILED", Style.BAD)
     if not screen.is_quiet or not account.is_ok:
         screen.result(f"{account.name}: {verdict}")
@@ -153,4 +153,4 @@ def _fact(name: str, value: object) -> str:
         return word[0] if value else word[1]
     if name in _SIZES and isinstance(value, int):
         return f"{size(value)} {_NAMES[name]}" if name in ("bytes", "free_bytes") else f"{_NAMES[name]} {size(value)}"
-    return counted(value, name.removesuffix("s")) if isinstance(value, int) else f"{name} {value}"
+    return plural(value, name.removesuffix("s")) if isinstance(value, int) else f"{name} {value}"

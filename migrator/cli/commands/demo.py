@@ -12,10 +12,10 @@ from migrator.demo.story import Story
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Play the demo in its folder; 1 if anything does not add up."""
     place = Place.at(arguments.dir)
     with stopping(screen) as stop:

@@ -13,19 +13,19 @@ from migrator.cli.commands.check import looked_at
 from migrator.cli.context import configuration, existing_ledger
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import FerryError
-from migrator.ui.console import Screen, Style
-from migrator.ui.text import counted, plain
+from migrator.ui.console import Console, Style
+from migrator.ui.text import plain, plural
 from migrator.wiring.moved_archives import folders_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from jobs.doctor import EndSeen, Finding, Patient
+    from jobs.doctor import DoctorInputs, EndpointCheck, Finding
     from migrator.config import Config
     from migrator.ledger import Ledger
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Examine everything; changes nothing."""
     from jobs.doctor import findings, is_person_needed
 
@@ -41,11 +41,11 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return NOT_ALL_DONE if is_needed else DONE
 
 
-def _patient(config: Config) -> Patient:
-    from jobs.doctor import Patient
+def _patient(config: Config) -> DoctorInputs:
+    from jobs.doctor import DoctorInputs
 
     mounts = _mounts()
-    bare = Patient(
+    bare = DoctorInputs(
         config,
         time.time(),
         ends=list(_ends(config)),
@@ -62,7 +62,7 @@ def _patient(config: Config) -> Patient:
         return _with_ledger(bare, ledger)
 
 
-def _with_ledger(bare: Patient, ledger: Ledger) -> Patient:
+def _with_ledger(bare: DoctorInputs, ledger: Ledger) -> DoctorInputs:
     from jobs.monitoring.health import read
     from jobs.monitoring.stored_view import disks_of, views_of
 
@@ -80,15 +80,17 @@ def _with_ledger(bare: Patient, ledger: Ledger) -> Patient:
     )
 
 
-def _ends(config: Config) -> Iterator[EndSeen]:
-    from jobs.doctor import EndSeen
+def _ends(config: Config) -> Iterator[EndpointCheck]:
+    from jobs.doctor import EndpointCheck
 
     reachable = [account for account in config.accounts if not config.missing_secrets([account])]
     for checked in looked_at(reachable, config):
         for end in (checked.source, *checked.destinations):
             is_source = end is checked.source
             problem = f"[{end.error.kind}] {end.error}" if end.error else ""
-            yield EndSeen(checked.name, end.label, end.facts, problem, end.error.cure if end.error else "", is_source)
+            yield EndpointCheck(
+                checked.name, end.label, end.facts, problem, end.error.cure if end.error else "", is_source
+            )
 
 
 def _is_read_from_memory(folder: Path, mounts: str) -> bool:
@@ -111,25 +113,25 @@ def _mounts() -> str:
     return ""
 
 
-def _show(finding: Finding, screen: Screen) -> None:
-    from jobs.doctor import Rank
+def _show(finding: Finding, screen: Console) -> None:
+    from jobs.doctor import Severity
 
     words = {
-        Rank.BROKEN: ("BROKEN", Style.BAD),
-        Rank.SOON: ("SOON", Style.WARNING),
-        Rank.HINT: ("hint", Style.STRONG),
+        Severity.BROKEN: ("BROKEN", Style.BAD),
+        Severity.SOON: ("SOON", Style.WARNING),
+        Severity.HINT: ("hint", Style.STRONG),
     }
-    if finding.rank is Rank.HINT and screen.is_quiet:
+    if finding.rank is Severity.HINT and screen.is_quiet:
         return
     screen.result(f"{screen.styled(*words[finding.rank])}  {plain(finding.subject)}: {plain(finding.what)}")
     screen.result(f"        {plain(finding.cure)}")
 
 
 def _summary(found: list[Finding], accounts: int) -> str:
-    from jobs.doctor import Rank
+    from jobs.doctor import Severity
 
-    serious = sum(finding.rank is not Rank.HINT for finding in found)
+    serious = sum(finding.rank is not Severity.HINT for finding in found)
     if not serious:
-        return f"{counted(accounts, 'account')}: nothing needs a person."
-    findings = counted(serious, "finding that needs", "findings that need")
-    return f"{counted(accounts, 'account')}: {findings} a person."
+        return f"{plural(accounts, 'account')}: nothing needs a person."
+    findings = plural(serious, "finding that needs", "findings that need")
+    return f"{plural(accounts, 'account')}: {findings} a person."

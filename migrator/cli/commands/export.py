@@ -12,19 +12,19 @@ from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.cli.selection import wanted_by
 from migrator.errors import ConfigError
 from migrator.interchange.exporter import Exported, Form, export, parts
-from migrator.ui.text import counted, plain
-from migrator.wiring.archive import shelves_of
+from migrator.ui.text import plain, plural
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Config
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _TELL_EVERY = 5_000
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Write the messages asked for to a path."""
     if arguments.path.suffix.lower() == ".zip" and arguments.format != Form.EML:
         raise ConfigError([f"--format {arguments.format}: a zip holds eml files; write --format eml"])
@@ -36,13 +36,13 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return NOT_ALL_DONE if done.failed else DONE
 
 
-def _exported(config: Config, arguments: Namespace, screen: Screen) -> Exported:
+def _exported(config: Config, arguments: Namespace, screen: Console) -> Exported:
     accounts = [(account.name, account.file_name) for account in config.select(arguments.accounts)]
     ledger = existing_ledger(config)
     if ledger is None:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} exported so far"))
-    with closing(ledger), shelves_of(config, ledger) as shelves:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} exported so far"))
+    with closing(ledger), open_archive(config, ledger) as shelves:
         tell_unknown_folders(config, ledger, screen)
         wanted = wanted_by(arguments.query, config, ledger, screen)
         planned = parts(arguments.path, Form(arguments.format), accounts, shelves, ledger.archive, wanted)
@@ -62,14 +62,14 @@ def _as_json(done: Exported) -> dict[str, object]:
     }
 
 
-def _show(done: Exported, screen: Screen) -> None:
+def _show(done: Exported, screen: Console) -> None:
     for account, digest, error in done.failed:
         screen.problem(plain(f"{account}: {digest.hex()[:20]}: {error}"))
     if screen.is_quiet:
         return
     was_there = f", {done.present:,} were there already" if done.present else ""
     failed = f", {len(done.failed):,} could not be" if done.failed else ""
-    screen.result(f"{counted(done.written, 'message')} written{was_there}{failed}")
+    screen.result(f"{plural(done.written, 'message')} written{was_there}{failed}")
     if done.manifest is not None:
         folder, name = quote(str(done.manifest.parent.absolute())), quote(done.manifest.name)
         screen.result(f"check them with: cd {folder} && sha256sum -c {name}")

@@ -11,12 +11,12 @@ from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Say how the worker is; a degraded one (a wrong password, a dead host) is healthy: no restart would help."""
-    from jobs.monitoring.health import Verdict, read
+    from jobs.monitoring.health import HealthVerdict, read
 
     health = read(configuration(arguments, screen).state_dir, time.time())
     if screen.is_json:
@@ -24,4 +24,4 @@ def run(arguments: Namespace, screen: Screen) -> int:
     screen.result(f"{health.verdict}{f': {health.summary}' if health.summary else ''}")
     for reason in health.reasons:
         screen.result(f"  {reason}")
-    return NOT_ALL_DONE if health.verdict is Verdict.UNHEALTHY else DONE
+    return NOT_ALL_DONE if health.verdict is HealthVerdict.UNHEALTHY else DONE

@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING
 from migrator.cli.commands.search import every
 from migrator.cli.context import configuration, ledger_in, with_passwords
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.copying.copier import Carrier
-from migrator.copying.in_turn import Everywhere
+from migrator.copying.copier import Copier
+from migrator.copying.in_turn import CopyToAll
 from migrator.errors import ConfigError
 from migrator.interchange.import_sources import Item, Sources
 from migrator.interchange.importer import Imported, Importer
 from migrator.interchange.mail_files import Variant
 from migrator.ledger import Ledger
 from migrator.run.account_lock import account_lock
-from migrator.ui.text import alike, counted, plain, size
+from migrator.ui.text import group_by_reason, plain, plural, size
 from migrator.wiring.account import destination_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Account, Config, Destination
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _TELL_EVERY = 5_000
 _SHOWN = 20
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Bring every message found at the paths into the account's destinations."""
     if missing := [str(path) for path in arguments.paths if not path.exists()]:
         raise ConfigError([f"{path}: there is no such file or folder" for path in missing])
@@ -45,8 +45,8 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return DONE if done.is_complete else NOT_ALL_DONE
 
 
-def _imported(config: Config, account: Account, arguments: Namespace, screen: Screen) -> Imported:
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} found so far"))
+def _imported(config: Config, account: Account, arguments: Namespace, screen: Console) -> Imported:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} found so far"))
     sources = Sources(Variant(arguments.variant), config.state_dir / "spool")
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(ledger_in(config)))
@@ -55,14 +55,14 @@ def _imported(config: Config, account: Account, arguments: Namespace, screen: Sc
         for carrier in carriers:
             if problems := carrier.inspect():
                 raise problems[0]
-        importer = Importer(Everywhere(carriers).bring, told=told)
+        importer = Importer(CopyToAll(carriers).bring, told=told)
         return importer.bring(_items(sources, arguments))
 
 
-def _carrier(stack: ExitStack, place: Destination, config: Config, ledger: Ledger) -> Carrier:
+def _carrier(stack: ExitStack, place: Destination, config: Config, ledger: Ledger) -> Copier:
     destination = destination_of(place, config.state_dir)
     stack.callback(destination.close)
-    return Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
+    return Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
 
 
 def _items(sources: Sources, arguments: Namespace) -> Iterator[Item]:
@@ -82,8 +82,8 @@ def _as_json(done: Imported) -> dict[str, object]:
     }
 
 
-def _show(done: Imported, screen: Screen) -> None:
-    for line in alike((place, f"[{error.kind}] {error}") for place, error in done.failed):
+def _show(done: Imported, screen: Console) -> None:
+    for line in group_by_reason((place, f"[{error.kind}] {error}") for place, error in done.failed):
         screen.problem(plain(line))
     troubles = [one for one in done.left_out if one.is_trouble]
     for one in troubles:
@@ -95,6 +95,6 @@ def _show(done: Imported, screen: Screen) -> None:
         screen.note(f"... and {len(others) - _SHOWN:,} more that hold no mail; -v names them")
     if not screen.is_quiet or not done.is_complete:
         screen.result(
-            f"{counted(done.found, 'message')} found: {done.copied:,} copied ({size(done.octets)}), "
+            f"{plural(done.found, 'message')} found: {done.copied:,} copied ({size(done.octets)}), "
             f"{done.duplicates:,} archived already, {len(done.failed):,} failed"
         )

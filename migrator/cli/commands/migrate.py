@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from migrator.cli.context import configuration, keep_secrets, ledger_in, with_passwords
+from migrator.cli.context import configuration, ledger_in, mask_secrets, with_passwords
 from migrator.cli.exit_codes import DONE, INTERRUPTED, NOT_ALL_DONE
 from migrator.cli.signals import stopping
-from migrator.copying.offload import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.report import AccountReport, Problem, Status
 from migrator.run.accounts import run_accounts
-from migrator.run.context import Surroundings
-from migrator.ui.console import Screen, Style
+from migrator.run.context import Effects
+from migrator.ui.console import Console, Style
 from migrator.ui.run_summary import account_line, note_lines, problem_lines, total_line, would_delete_lines
-from migrator.wiring.account import Limits, job_of
+from migrator.wiring.account import RunLimits, job_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 _STYLES = {Status.OK: Style.GOOD, Status.PARTIAL: Style.WARNING, Status.FAILED: Style.BAD}
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Work the accounts asked for, side by side, and report on each."""
     config, accounts = _wanted(arguments, screen)
-    limits = Limits(messages=arguments.limit, deletions=arguments.max_delete)
+    limits = RunLimits(messages=arguments.limit, deletions=arguments.max_delete)
     jobs = [job_of(account, config.state_dir, limits) for account in accounts]
     with stopping(screen) as stop:
         try:
             with _ledger(config, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
-                around = Surroundings(stop=stop, progress=progress, bringer=Porters().lent)
+                around = Effects(stop=stop, progress=progress, bringer=ChildCopierPool().lent)
                 reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
         except FerryError as error:  # the ledger, without which no account can be worked
             reports = [AccountReport(job.name, Status.FAILED, problems=[Problem.of(error)]) for job in jobs]
@@ -46,7 +46,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
         return exit_code(reports, is_stopped=stop.is_set())
 
 
-def _leave_metrics(config: Config, reports: Sequence[AccountReport], screen: Screen) -> None:
+def _leave_metrics(config: Config, reports: Sequence[AccountReport], screen: Console) -> None:
     path = config.metrics.textfile if config.metrics else None
     if path is None:
         return
@@ -58,7 +58,7 @@ def _leave_metrics(config: Config, reports: Sequence[AccountReport], screen: Scr
         screen.problem(f"[metrics] textfile: {path} cannot be written: {error.strerror}")
 
 
-def show(reports: Sequence[AccountReport], screen: Screen) -> None:
+def show(reports: Sequence[AccountReport], screen: Console) -> None:
     """Tell each account's numbers, and below them what went wrong."""
     if screen.is_json:
         screen.document({"accounts": [report.as_json() for report in reports]})
@@ -82,7 +82,7 @@ def exit_code(reports: Sequence[AccountReport], *, is_stopped: bool) -> int:
     return DONE if all(report.status is Status.OK for report in reports) else NOT_ALL_DONE
 
 
-def _wanted(arguments: Namespace, screen: Screen) -> tuple[Config, Sequence[Account]]:
+def _wanted(arguments: Namespace, screen: Console) -> tuple[Config, Sequence[Account]]:
     if arguments.source is None and not arguments.destinations:
         _refuse_url_options(arguments)
         config = configuration(arguments, screen)
@@ -91,7 +91,7 @@ def _wanted(arguments: Namespace, screen: Screen) -> tuple[Config, Sequence[Acco
         config = _config_from_urls(arguments)
         accounts = config.accounts
     with_passwords(config, accounts)
-    keep_secrets(config, screen)
+    mask_secrets(config, screen)
     return config, accounts
 
 

@@ -23,14 +23,14 @@ from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.moving import KnownDestination
 from migrator.model import mailbox_identity
 from migrator.run.account_lock import account_lock
-from migrator.ui.text import counted, plain
+from migrator.ui.text import plain, plural
 from migrator.wiring.account import destination_of
 from migrator.wiring.moved_archives import move
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _IMAP_URL = re.compile(r"imaps?://", re.IGNORECASE)
 _IMAP_IDENTITY = re.compile(r"imap:(.*)@([^@/]*)/(.*)", re.DOTALL)
@@ -47,7 +47,7 @@ class Move:
     copies: int
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Change what is known, all of it or nothing, and say what is left to edit."""
     config = None if arguments.state_dir else configuration(arguments, screen)
     state_dir = arguments.state_dir or (config.state_dir if config else Path())
@@ -167,12 +167,12 @@ def _names(value: str, place: object, folder: Path) -> bool:
     return path is not None and os.path.realpath(folder / value) == os.path.realpath(path)
 
 
-def _show(moves: list[Move], lines: list[str], screen: Screen) -> None:
+def _show(moves: list[Move], lines: list[str], screen: Console) -> None:
     if screen.is_json:
         rows = [{"old": one.old, "new": one.new, "copies": one.copies} for one in moves]
         screen.document({"moved": rows, "to_edit": lines})
     for one in moves:
-        taken = f"{counted(one.copies, 'copy', 'copies')} taken along" if one.copies else "nothing more was known of it"
+        taken = f"{plural(one.copies, 'copy', 'copies')} taken along" if one.copies else "nothing more was known of it"
         screen.result(plain(f"{one.old} is known as {one.new} now: {taken}"))
     if lines:
         screen.result("The configuration still names the old place. To edit:")

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 from migrator.cli.context import configuration
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import ConfigError
-from migrator.ui.text import counted
+from migrator.ui.text import plural
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Try every channel once and say what became of each."""
     from jobs.alerting.channels import channels, send_everywhere
-    from jobs.alerting.notification import Note
+    from jobs.alerting.notification import Notification
 
     config = configuration(arguments, screen)
     ways = channels(config.notify)
     if not ways:
         raise ConfigError(["[notify]: names nobody to tell; add [notify.smtp] or apprise"])
-    note = Note(
-        "test message", f"This is only a test. It looks after {counted(len(config.accounts), 'account')} here.\n"
+    note = Notification(
+        "test message", f"This is only a test. It looks after {plural(len(config.accounts), 'account')} here.\n"
     )
     results = send_everywhere(ways, note)
     for name, error in results:

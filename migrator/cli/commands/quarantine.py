@@ -16,7 +16,7 @@ from migrator.ledger.history import SetAside
 from migrator.model import MessageRow
 from migrator.policy import WhenCopyIsGone
 from migrator.report import shown_unique_id
-from migrator.ui.text import counted, plain, size
+from migrator.ui.text import plain, plural, size
 from migrator.wiring.account import destination_of
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from migrator.config import Config
     from migrator.ledger import Ledger
     from migrator.ledger.archive import TakenOut
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """List what is set aside, after retrying or accepting the messages named."""
     config = configuration(arguments, screen)
     names = [account.name for account in config.select(arguments.accounts)]
@@ -93,7 +93,7 @@ def _refuse_unknown(rows: Sequence[int], known: Collection[int]) -> None:
         )
 
 
-def _show(messages: Sequence[SetAside], screen: Screen) -> None:
+def _show(messages: Sequence[SetAside], screen: Console) -> None:
     if screen.is_json:
         screen.document({"messages": [_as_json(message) for message in messages]})
         return
@@ -108,7 +108,7 @@ def _show(messages: Sequence[SetAside], screen: Screen) -> None:
 def _line(message: SetAside) -> str:
     subject = f"{message.account}: message {shown_unique_id(message.unique_id)} ({size(message.octets)})"
     where = f" in {message.destination}" if message.destination else ""
-    tried = f"since {_day(message.first_at)}, {counted(message.attempts, 'attempt')}"
+    tried = f"since {_day(message.first_at)}, {plural(message.attempts, 'attempt')}"
     accepted = ", accepted" if message.is_accepted else ""
     return plain(f"{message.row}  {subject}{where}, {tried}{accepted}\n    [{message.kind}] {message.text}")
 

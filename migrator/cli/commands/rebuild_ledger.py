@@ -15,28 +15,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.archive.rebuild import Relearned, relearn
-from migrator.archive.verify import Check, Selection, Verdict
+from migrator.archive.verify import Check, Selection, Verification
 from migrator.cli.commands.search import every
 from migrator.cli.context import configuration, ledger_in
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.copying.copier import Carrier
+from migrator.copying.copier import Copier
 from migrator.errors import AwayError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.run.account_lock import account_lock
-from migrator.ui.text import counted, plain, span
-from migrator.wiring.archive import shelves_of
+from migrator.ui.text import plain, plural, span
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Config
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _TELL_EVERY = 10_000
 _NAMED = 10
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Look through every archive folder, then prove what was found."""
     config = configuration(arguments, screen)
     began = time.monotonic()
@@ -48,14 +48,14 @@ def run(arguments: Namespace, screen: Screen) -> int:
     if screen.is_json:
         screen.document(_as_json(learned, verdict))
     for one in learned:
-        screen.result(plain(f"{one.destination}: {counted(one.messages, 'message')} found"))
+        screen.result(plain(f"{one.destination}: {plural(one.messages, 'message')} found"))
         for line in _missed(one):
             screen.problem(plain(line))
     for away in verdict.unreachable:
         screen.problem(plain(f"{away.destination}: could not be checked: {away.error}"))
     damaged = verdict.harmed
     screen.result(
-        f"{counted(verdict.ok, 'copy', 'copies')} proven, {damaged:,} damaged, in {span(time.monotonic() - began)}"
+        f"{plural(verdict.ok, 'copy', 'copies')} proven, {damaged:,} damaged, in {span(time.monotonic() - began)}"
     )
     return DONE if verdict.is_ok and not any(one.missed for one in learned) else NOT_ALL_DONE
 
@@ -63,7 +63,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
 def _missed(learned: Relearned) -> Iterator[str]:
     """Say what was not found, and that nothing of it was forgotten."""
     for one in learned.missed:
-        known = counted(one.messages, "message")
+        known = plural(one.messages, "message")
         where = f"is not there, and {known} known to stand in it" if one.volume else f"is emptied: {known} known in it"
         yield (
             f"{learned.destination}{one.volume and f'/{one.volume}'} {where}: nothing of that is forgotten. Bring it"
@@ -73,7 +73,7 @@ def _missed(learned: Relearned) -> Iterator[str]:
         yield f"in that folder are also: {', '.join(learned.foreign[:_NAMED])}; if a volume was packed, unpack it"
 
 
-def _sound_ledger(config: Config, screen: Screen) -> Ledger:
+def _sound_ledger(config: Config, screen: Console) -> Ledger:
     """Open the ledger; a damaged one is set aside first, and a new one begun."""
     path = config.state_dir / FILE_NAME
     if path.exists():
@@ -104,7 +104,7 @@ def _problems(ledger: Ledger) -> list[str]:
         return [error.message]
 
 
-def _set_aside(path: Path, screen: Screen) -> None:
+def _set_aside(path: Path, screen: Console) -> None:
     kept = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
@@ -113,14 +113,14 @@ def _set_aside(path: Path, screen: Screen) -> None:
     screen.note(f"it was set aside as {kept}")
 
 
-def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relearned], Verdict]:
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} found so far"))
-    checked = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'copy', 'copies')} read so far"))
-    with shelves_of(config, ledger, even_unknown=True) as shelves:
+def _rebuilt(config: Config, ledger: Ledger, screen: Console) -> tuple[list[Relearned], Verification]:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} found so far"))
+    checked = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'copy', 'copies')} read so far"))
+    with open_archive(config, ledger, even_unknown=True) as shelves:
         local = [shelf for shelf in shelves.all if shelf.is_local]
         for shelf in local:  # first let it mend what a crash left, while the intents are still known
             with suppress(AwayError):
-                Carrier(shelf.destination, shelf.copies, clock=time.time).inspect()
+                Copier(shelf.destination, shelf.copies, clock=time.time).inspect()
         learned = [relearn(shelf, ledger.archive, told=told) for shelf in local]
         for shelf in shelves.all:
             if not shelf.is_local:
@@ -131,7 +131,7 @@ def _rebuilt(config: Config, ledger: Ledger, screen: Screen) -> tuple[list[Relea
         return learned, check.make(Selection())
 
 
-def _as_json(learned: list[Relearned], verdict: Verdict) -> dict[str, object]:
+def _as_json(learned: list[Relearned], verdict: Verification) -> dict[str, object]:
     return {
         "destinations": [
             {

@@ -13,8 +13,8 @@ from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import FerryError, Kind
 from migrator.parse.process import Parser
 from migrator.search.update import Follower, exclusively
-from migrator.ui.text import counted, span
-from migrator.wiring.archive import SEARCH_PATIENCE, shelves_of
+from migrator.ui.text import plural, span
+from migrator.wiring.archive import SEARCH_PATIENCE, open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from migrator.config import Config
     from migrator.ledger import Ledger
     from migrator.search.update import Followed
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _TELL_EVERY = 10_000
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Delete the index and take in everything that the ledger knows."""
     config = configuration(arguments, screen)
     ledger = existing_ledger(config)
@@ -43,14 +43,14 @@ def run(arguments: Namespace, screen: Screen) -> int:
         screen.document({"indexed": followed.added, "not_parsed": followed.not_parsed, "unread": unread})
     tell(followed, screen)
     hard = f"; {followed.not_parsed:,} could not be parsed, their headers are known" if followed.not_parsed else ""
-    screen.result(f"{counted(followed.added, 'message')} indexed in {span(time.monotonic() - began)}{hard}")
+    screen.result(f"{plural(followed.added, 'message')} indexed in {span(time.monotonic() - began)}{hard}")
     return NOT_ALL_DONE if followed.unread else DONE
 
 
-def _indexed(config: Config, ledger: Ledger, screen: Screen) -> Followed:
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
+def _indexed(config: Config, ledger: Ledger, screen: Console) -> Followed:
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} indexed so far"))
     with (
-        shelves_of(config, ledger) as shelves,
+        open_archive(config, ledger) as shelves,
         closing(emptied_index(config.state_dir)) as index,
         Parser() as parser,
     ):

@@ -15,17 +15,17 @@ from migrator.message.body import Message
 from migrator.model import Digest
 from migrator.run.account_lock import account_lock
 from migrator.run.refetch import refetched
-from migrator.ui.text import counted, plain
-from migrator.wiring.archive import shelves_of
+from migrator.ui.text import plain, plural
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Account, Config
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Mend the damaged copies of the accounts asked for."""
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
@@ -37,7 +37,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return DONE if done.is_complete else NOT_ALL_DONE
 
 
-def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Repaired:
+def _repaired(config: Config, accounts: Sequence[Account], screen: Console) -> Repaired:
     by_name = {account.name: account for account in accounts}
 
     def fetch(name: str, wanted: dict[Digest, bytes]) -> Iterator[Message]:
@@ -50,7 +50,7 @@ def _repaired(config: Config, accounts: Sequence[Account], screen: Screen) -> Re
         stack.enter_context(closing(ledger))
         for account in accounts:
             stack.enter_context(account_lock(config.state_dir, account.name))
-        shelves = stack.enter_context(shelves_of(config, ledger))
+        shelves = stack.enter_context(open_archive(config, ledger))
         return Repair(shelves, ledger.archive, Mender(ledger.archive), fetch).make(list(by_name))
 
 
@@ -82,7 +82,7 @@ def _as_json(done: Repaired) -> dict[str, object]:
     }
 
 
-def _show(done: Repaired, screen: Screen) -> None:
+def _show(done: Repaired, screen: Console) -> None:
     for one in done.mended:
         screen.note(plain(f"{one.digest.hex()[:20]}: stored anew in {one.destination}, from {one.origin}"))
     for name in done.acknowledged:
@@ -94,5 +94,5 @@ def _show(done: Repaired, screen: Screen) -> None:
     for altered in done.unproven:
         screen.note(plain(unproven_line(altered)))
     if not screen.is_quiet or done.hopeless:
-        copies = counted(len(done.mended), "copy", "copies")
+        copies = plural(len(done.mended), "copy", "copies")
         screen.result(f"{copies} repaired, {len(done.hopeless):,} still damaged")

@@ -14,14 +14,14 @@ from migrator.cli.context import configuration, existing_ledger, tell_unknown_fo
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.cli.selection import wanted_by
 from migrator.config import Destination, ImapDestination, MaildirDestination, MboxDestination
-from migrator.copying.copier import Carrier
-from migrator.copying.in_turn import Everywhere
+from migrator.copying.copier import Copier
+from migrator.copying.in_turn import CopyToAll
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.interchange.importer import Outcome
 from migrator.policy import WhenCopyIsGone
-from migrator.ui.text import alike, counted, plain, size
+from migrator.ui.text import group_by_reason, plain, plural, size
 from migrator.wiring.account import destination_of
-from migrator.wiring.archive import shelves_of
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from migrator.destinations import Destination as Place
     from migrator.ledger import Ledger
     from migrator.message.body import Message
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _TELL_EVERY = 1_000
 _OPEN_AT_ONCE = 4
 _UNREACHABLE = frozenset({Kind.CONNECT, Kind.TLS, Kind.AUTH})
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Bring the messages asked for to the target."""
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
@@ -45,10 +45,10 @@ def run(arguments: Namespace, screen: Screen) -> int:
     ledger = existing_ledger(config)
     if ledger is None:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} restored so far"))
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} restored so far"))
     with (
         closing(ledger),
-        shelves_of(config, ledger) as shelves,
+        open_archive(config, ledger) as shelves,
         closing(_Folders(target, config, ledger)) as folders,
     ):
         tell_unknown_folders(config, ledger, screen)
@@ -60,7 +60,7 @@ def run(arguments: Namespace, screen: Screen) -> int:
     return _reported(restorer.done, screen)
 
 
-def _target(arguments: Namespace, screen: Screen) -> Destination:
+def _target(arguments: Namespace, screen: Console) -> Destination:
     from migrator.cli.password_prompt import Passwords
     from migrator.config import destination_from_url
     from migrator.config.secrets import EnvironmentSecret, TextSecret
@@ -72,7 +72,7 @@ def _target(arguments: Namespace, screen: Screen) -> Destination:
         raise ConfigError(["--to: restores go to IMAP or a Maildir; `mailferry export` writes mbox files"])
     if isinstance(target, ImapDestination) and isinstance(target.password, TextSecret | EnvironmentSecret):
         try:
-            screen.keep_secret([target.password.reveal()])
+            screen.mask([target.password.reveal()])
         except FerryError as error:
             raise ConfigError([f"--to: {error}"]) from error
     return target
@@ -85,7 +85,7 @@ class _Folders:
         self._target = target
         self._config = config
         self._ledger = ledger
-        self._open: dict[str, tuple[Carrier, Everywhere]] = {}
+        self._open: dict[str, tuple[Copier, CopyToAll]] = {}
         self._unreachable: FerryError | None = None
 
     def bring(self, name: str, batch: Sequence[Message]) -> list[Outcome]:
@@ -106,14 +106,14 @@ class _Folders:
             self._unreachable = first
         return outcomes
 
-    def _opened(self, name: str) -> tuple[Carrier, Everywhere]:
+    def _opened(self, name: str) -> tuple[Copier, CopyToAll]:
         place = _below(self._target, name).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
         destination = destination_of(place, self._config.state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
         if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
             self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made anew
-        carrier = Carrier(destination, copies, clock=time.time)
-        return carrier, Everywhere([carrier])
+        carrier = Copier(destination, copies, clock=time.time)
+        return carrier, CopyToAll([carrier])
 
     def _is_configured(self, destination: Place) -> bool:
         """Say whether mail is archived here as well; then a folder that is away is an error as it is for a run."""
@@ -134,7 +134,7 @@ def _below(target: Destination, name: str) -> Destination:
     return target.model_copy(update={"path": target.path / name})
 
 
-def _reported(done: Restored, screen: Screen) -> int:
+def _reported(done: Restored, screen: Console) -> int:
     if screen.is_json:
         screen.document(
             {
@@ -148,11 +148,11 @@ def _reported(done: Restored, screen: Screen) -> int:
                 ],
             }
         )
-    for line in alike((digest.hex()[:20], f"[{error.kind}] {error}") for digest, error in done.failed):
+    for line in group_by_reason((digest.hex()[:20], f"[{error.kind}] {error}") for digest, error in done.failed):
         screen.problem(plain(line))
     if not screen.is_quiet or done.failed:
         screen.result(
-            f"{counted(done.stored, 'message')} restored ({size(done.octets)}), {done.present:,} were there already, "
+            f"{plural(done.stored, 'message')} restored ({size(done.octets)}), {done.present:,} were there already, "
             f"{len(done.failed):,} failed"
         )
     return NOT_ALL_DONE if done.failed else DONE

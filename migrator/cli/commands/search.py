@@ -14,15 +14,15 @@ from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.search.index import Hit, SearchIndex
 from migrator.search.query import Calendar, Query, QueryError, parse
-from migrator.ui.text import cell, columns, counted, cut, size
-from migrator.wiring.archive import SEARCH_PATIENCE, bring_up_to_date, shelves_of
+from migrator.ui.text import cell, columns, cut, plural, size
+from migrator.wiring.archive import SEARCH_PATIENCE, bring_up_to_date, open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Config
     from migrator.search.update import Followed
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 SHOWN_ID = 20
 """Characters of a digest that are shown as a message's id; any beginning that is its own does as well."""
@@ -36,7 +36,7 @@ _NARROW = 60
 _TELL_EVERY = 5_000
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Find archived messages, the newest included."""
     written = " ".join(arguments.query)
     query = understood(written)
@@ -59,13 +59,13 @@ def understood(written: str) -> Query:
         raise ConfigError([f"query: {error}"]) from error
 
 
-def _limit(arguments: Namespace, screen: Screen) -> int | None:
+def _limit(arguments: Namespace, screen: Console) -> int | None:
     if arguments.limit is not None:
         return int(arguments.limit)
     return _ON_A_TERMINAL if screen.out.isatty() and not screen.is_json else None
 
 
-def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> tuple[int, list[Hit]]:
+def _found(config: Config, query: Query, limit: int | None, screen: Console) -> tuple[int, list[Hit]]:
     ledger = read_ledger(config, screen)
     if ledger is None:
         return 0, []
@@ -74,11 +74,11 @@ def _found(config: Config, query: Query, limit: int | None, screen: Screen) -> t
         return index.search(query, limit=limit)
 
 
-def refresh(index: SearchIndex, config: Config, ledger: Ledger, screen: Screen) -> None:
+def refresh(index: SearchIndex, config: Config, ledger: Ledger, screen: Console) -> None:
     """Bring an index up to date; what stands in the way of that is told, and the search goes on with what there is."""
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{counted(count, 'message')} indexed so far"))
+    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} indexed so far"))
     try:
-        with shelves_of(config, ledger) as shelves:
+        with open_archive(config, ledger) as shelves:
             followed = bring_up_to_date(index, ledger, shelves, config.state_dir, patience=SEARCH_PATIENCE, told=told)
     except FerryError as error:
         screen.problem(f"the search index could not be brought up to date: {error}")
@@ -102,10 +102,10 @@ def every(step: int, say: Callable[[int], None]) -> Callable[[int], None]:
     return listen
 
 
-def tell(followed: Followed, screen: Screen) -> None:
+def tell(followed: Followed, screen: Console) -> None:
     """Say what an update of the index could not do."""
     for reason, count in followed.unread.items():
-        screen.note(f"{counted(count, 'message')} cannot be searched yet: {reason}")
+        screen.note(f"{plural(count, 'message')} cannot be searched yet: {reason}")
 
 
 def _as_json(hit: Hit) -> dict[str, object]:
@@ -124,7 +124,7 @@ def _as_json(hit: Hit) -> dict[str, object]:
     }
 
 
-def _line(hit: Hit, screen: Screen) -> str:
+def _line(hit: Hit, screen: Console) -> str:
     """Return a hit as one line: as wide as the terminal, else as wide as it wants to be."""
     from migrator.ui.console import Style as Colour
 
@@ -163,5 +163,5 @@ def _day(seconds: int | None, form: str) -> str:
 
 def _summary(total: int, shown: int) -> str:
     if shown < total:
-        return f"{counted(total, 'message')} found, the newest {shown:,} shown; --limit N shows more."
-    return f"{counted(total, 'message')} found."
+        return f"{plural(total, 'message')} found, the newest {shown:,} shown; --limit N shows more."
+    return f"{plural(total, 'message')} found."

@@ -14,16 +14,16 @@ from migrator.cli.context import configuration, existing_ledger
 from migrator.cli.exit_codes import DONE
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.parse.process import NotParsed, Parser
-from migrator.wiring.archive import shelves_of
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.message.body import Body
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Print one archived message."""
     if (arguments.attachment is None) != (arguments.path is None):
         raise ConfigError(["--attachment N: goes together with --to FILE"])
@@ -38,12 +38,12 @@ def run(arguments: Namespace, screen: Screen) -> int:
 
 
 @contextmanager
-def _found(arguments: Namespace, screen: Screen) -> Iterator[Body]:
+def _found(arguments: Namespace, screen: Console) -> Iterator[Body]:
     config = configuration(arguments, screen)
     ledger = existing_ledger(config)
     if ledger is None:
         raise FerryError(Kind.REFUSED, "nothing has been archived yet")
-    with closing(ledger), shelves_of(config, ledger) as shelves:
+    with closing(ledger), open_archive(config, ledger) as shelves:
         digest = identified(arguments.id, ledger.archive)
         with body_of(digest, shelves, exact=arguments.raw) as body:
             yield body
@@ -56,7 +56,7 @@ def _write_raw(body: Body) -> None:
     sys.stdout.buffer.flush()
 
 
-def _show(body: Body, screen: Screen) -> None:
+def _show(body: Body, screen: Console) -> None:
     with Parser() as parser:
         shown = rendered(_content(body), parser)
     for line in shown.headers:
@@ -80,7 +80,7 @@ def _content(body: Body) -> bytes:
     return b"".join(body.chunks())
 
 
-def _save(body: Body, number: int, path: Path, screen: Screen) -> None:
+def _save(body: Body, number: int, path: Path, screen: Console) -> None:
     """Write one attachment to a new file; into a folder under its own name, made safe."""
     message = _content(body)
     with Parser() as parser:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from migrator.cli.context import configuration, existing_ledger
 from migrator.cli.exit_codes import DONE
 from migrator.report import Status
-from migrator.ui.console import Screen, Style
-from migrator.ui.text import counted, plain, size, span
+from migrator.ui.console import Console, Style
+from migrator.ui.text import plain, plural, size, span
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -87,7 +87,7 @@ class AccountStatus:
         }
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Say where each account stands; looks only at the ledger."""
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
@@ -167,14 +167,14 @@ def _next_run(schedule: Schedule, last: RunRecord) -> float:
 def _total(statuses: Sequence[AccountStatus]) -> str:
     troubled = [status.name for status in statuses if not status.is_quiet]
     if not troubled:
-        return f"{counted(len(statuses), 'account')}: all is well"
+        return f"{plural(len(statuses), 'account')}: all is well"
     return (
-        f"{counted(len(statuses), 'account')}: {counted(len(statuses) - len(troubled), 'is well', 'are well')}, "
-        f"{counted(len(troubled), 'wants a look', 'want a look')} (-v says more of all)"
+        f"{plural(len(statuses), 'account')}: {plural(len(statuses) - len(troubled), 'is well', 'are well')}, "
+        f"{plural(len(troubled), 'wants a look', 'want a look')} (-v says more of all)"
     )
 
 
-def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
+def _show(status: AccountStatus, screen: Console, *, is_brief: bool) -> None:
     numbers = status.numbers
     if numbers is None or status.last_run is None:
         screen.result(f"{status.name}: no run so far; this starts one: mailferry migrate {status.name}")
@@ -188,7 +188,7 @@ def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
     stand = (
         f"{numbers.safe:,} safe ({size(numbers.octets_safe)}) + {numbers.waiting:,} waiting + {numbers.failed:,} failed"
     )
-    on_server = f"{counted(numbers.on_server, 'message')} on the server" if numbers.on_server else "the server is empty"
+    on_server = f"{plural(numbers.on_server, 'message')} on the server" if numbers.on_server else "the server is empty"
     there = f"{on_server} = {stand}" if numbers.on_server else on_server
     screen.result(f"{status.name}: {there}; {numbers.deleted:,} deleted so far")
     for held in status.archived:
@@ -201,10 +201,10 @@ def _show(status: AccountStatus, screen: Screen, *, is_brief: bool) -> None:
         if status.view.state.first_seen and status.next_run is not None:
             screen.result(f"  next run by mailferry run: {_next(status.next_run)}")
     if numbers.failed:
-        screen.result(f"  {counted(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
+        screen.result(f"  {plural(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
 
 
-def _show_runs(last: RunRecord, success: RunRecord | None, screen: Screen) -> None:
+def _show_runs(last: RunRecord, success: RunRecord | None, screen: Console) -> None:
     screen.result(f"  last run {_ago(last.started_at)}: {_ending(last, screen)}")
     if success is None:
         screen.result("  no run has ended well so far")
@@ -214,41 +214,41 @@ def _show_runs(last: RunRecord, success: RunRecord | None, screen: Screen) -> No
         screen.result(plain(f"    {problem}"))
 
 
-def _show_holding(held: Holding, screen: Screen) -> None:
+def _show_holding(held: Holding, screen: Console) -> None:
     if held.messages:
-        archived = f"{counted(held.messages, 'message')} ({size(held.octets)})"
+        archived = f"{plural(held.messages, 'message')} ({size(held.octets)})"
         screen.result(plain(f"  archived: {archived}, proven, in {held.destination}"))
 
 
-def _show_view(view: AccountView, screen: Screen) -> None:
+def _show_view(view: AccountView, screen: Console) -> None:
     if view.state.is_parked:
         parked = screen.styled("parked", Style.BAD)
         screen.result(f"  {parked} until its password or configuration changes: {plain(view.state.message)}")
     if view.damaged:
-        copies = counted(view.damaged, "stored copy is", "stored copies are")
+        copies = plural(view.damaged, "stored copy is", "stored copies are")
         screen.result(f"  {screen.styled(copies, Style.BAD)} damaged: run mailferry verify {view.name}")
     if view.verified_at:
         screen.result(f"  its archive was last verified in full {_ago(view.verified_at)}")
 
 
-def _show_worker(state_dir: Path, screen: Screen) -> None:
+def _show_worker(state_dir: Path, screen: Console) -> None:
     """Say how the worker is, to whoever has one."""
-    from jobs.monitoring.health import Verdict, read
+    from jobs.monitoring.health import HealthVerdict, read
 
     health = read(state_dir, time.time())
-    if health.verdict is Verdict.UNHEALTHY:
+    if health.verdict is HealthVerdict.UNHEALTHY:
         problem = screen.styled("; ".join(health.reasons), Style.BAD)
         screen.result(f"mailferry run: {problem}")
     else:
         screen.result(plain(f"mailferry run is up (working now: {health.summary})"))
 
 
-def _show_disk(disk: Disk, screen: Screen) -> None:
+def _show_disk(disk: Disk, screen: Console) -> None:
     forecast = "" if disk.full_in == float("inf") else f", full in about {span(disk.full_in)} at this pace"
     screen.result(plain(f"{disk.path}: {size(disk.free)} of {size(disk.total)} free{forecast}"))
 
 
-def _ending(record: RunRecord, screen: Screen) -> str:
+def _ending(record: RunRecord, screen: Console) -> str:
     words = {
         Status.OK: ("done", Style.GOOD),
         Status.PARTIAL: ("not everything was done", Style.WARNING),

@@ -9,25 +9,25 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from migrator.archive.unproven import unproven_line
-from migrator.archive.verify import Check, Damage, Selection, Verdict
+from migrator.archive.verify import Check, Damage, Selection, Verification
 from migrator.cli.context import configuration, read_ledger, unknown_folders
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import ConfigError
 from migrator.report import shown_unique_id
 from migrator.search.query import Calendar, Dated, QueryError, parse
-from migrator.ui.text import counted, plain, size, span
-from migrator.wiring.archive import shelves_of
+from migrator.ui.text import plain, plural, size, span
+from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Account, Config
-    from migrator.ui.console import Screen
+    from migrator.ui.console import Console
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-def run(arguments: Namespace, screen: Screen) -> int:
+def run(arguments: Namespace, screen: Console) -> int:
     """Check the copies asked for and name what is damaged."""
     since = _since(arguments.since)
     config = configuration(arguments, screen)
@@ -53,12 +53,14 @@ def _since(written: str | None) -> float | None:
     return float(query.start)
 
 
-def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, screen: Screen) -> tuple[Verdict, bool]:
+def _verdict(
+    config: Config, accounts: Sequence[Account], selection: Selection, screen: Console
+) -> tuple[Verification, bool]:
     """Return what was found, and whether there is no folder of these accounts that the ledger does not know."""
     ledger = read_ledger(config, screen)
     if ledger is None:
-        return Verdict(), True
-    with closing(ledger), shelves_of(config, ledger) as shelves:
+        return Verification(), True
+    with closing(ledger), open_archive(config, ledger) as shelves:
         is_all_known = not unknown_folders(config, accounts, ledger)
         verdict = Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
         if selection == Selection(selection.accounts) and is_all_known:
@@ -67,7 +69,7 @@ def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, 
         return verdict, is_all_known
 
 
-def _teller(screen: Screen) -> Callable[[int, int], None]:
+def _teller(screen: Console) -> Callable[[int, int], None]:
     """Return a listener that says a line now and then."""
     began = told = time.monotonic()
 
@@ -77,12 +79,12 @@ def _teller(screen: Screen) -> Callable[[int, int], None]:
         if now - told >= _SECONDS_BETWEEN_LINES:
             told = now
             rate = size(octets / (now - began))
-            screen.note(f"{counted(copies, 'copy', 'copies')} read, {size(octets)}, {rate}/s")
+            screen.note(f"{plural(copies, 'copy', 'copies')} read, {size(octets)}, {rate}/s")
 
     return listen
 
 
-def _as_json(verdict: Verdict) -> dict[str, object]:
+def _as_json(verdict: Verification) -> dict[str, object]:
     return {
         "checked": verdict.checked,
         "ok": verdict.ok,
@@ -104,19 +106,19 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _show(verdict: Verdict, seconds: float, arguments: Namespace, screen: Screen) -> None:
+def _show(verdict: Verification, seconds: float, arguments: Namespace, screen: Console) -> None:
     for damage in verdict.damaged:
         screen.result(_line(damage))
     for one in verdict.unreachable:
         screen.result(plain(f"{', '.join(one.accounts)}: {one.destination} could not be checked: {one.error}"))
     rate = f", {size(verdict.octets / seconds)}/s" if seconds > 0 else ""
     if not screen.is_quiet or not verdict.is_ok:
-        copies = counted(verdict.checked, "copy", "copies")
+        copies = plural(verdict.checked, "copy", "copies")
         screen.result(f"{copies} read ({size(verdict.octets)} in {span(seconds)}{rate}): {_numbers(verdict)}")
     for altered in verdict.altered:
         screen.note(plain(unproven_line(altered)))
     if verdict.present:
-        copies = counted(verdict.present, "copy", "copies")
+        copies = plural(verdict.present, "copy", "copies")
         screen.note(f"{copies} that the server altered could only be seen to be there: no original is at hand.")
     for line in _cures(verdict.damaged, arguments):
         screen.result(line)
@@ -138,7 +140,7 @@ def _cures(damaged: Sequence[Damage], arguments: Namespace) -> Iterator[str]:
         )
 
 
-def _numbers(verdict: Verdict) -> str:
+def _numbers(verdict: Verification) -> str:
     """Return what became of all that were read, in numbers that add up to them."""
     parts = [f"{verdict.ok:,} equal"]
     if verdict.unproven:

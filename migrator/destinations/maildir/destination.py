@@ -55,7 +55,7 @@ from migrator.message.body import Body, Message
 from migrator.message.line_ends import lines_of, pieces_of_lines
 from migrator.model import Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from migrator.read_back import PIECE
+from migrator.read_back import IO_CHUNK_OCTETS
 
 STEPS = (
     "maildir.folder-created",
@@ -306,7 +306,7 @@ def _record(stamp: str) -> VolumeRecord:
 
 
 def _lf_pieces(message: Message) -> Iterator[bytes]:
-    if message.octets <= PIECE:
+    if message.octets <= IO_CHUNK_OCTETS:
         yield lines_of(message.body)
     else:
         yield from pieces_of_lines(message.body)

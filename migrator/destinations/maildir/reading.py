@@ -16,7 +16,7 @@ from migrator.files import Device, away_error, storage_error
 from migrator.message.body import Body, LinesBody
 from migrator.message.line_ends import StoredBody
 from migrator.model import Locator, MaildirLocator
-from migrator.read_back import PIECE, drop_cache, open_to_read_back, pieces_of, read_range
+from migrator.read_back import IO_CHUNK_OCTETS, drop_cache, open_to_read_back, pieces_of, read_range
 
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
 
@@ -112,7 +112,7 @@ def _open(path: Path) -> int | None:
 def _body(handle: int, doing: str) -> Body | FerryError:
     try:
         size = os.fstat(handle).st_size
-        if size > PIECE:
+        if size > IO_CHUNK_OCTETS:
             return StoredBody(partial(_lines, handle, size, doing))
         return LinesBody(read_range(handle, 0, size))
     except OSError as error:

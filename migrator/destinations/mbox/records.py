@@ -21,7 +21,7 @@ from migrator.files import Device, Step, away_error, storage_error, write_all
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import StoredBody, lines_of, pieces_of_lines
 from migrator.model import Locator, MboxLocator
-from migrator.read_back import PIECE, open_to_read_back, pieces_of, read_range
+from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
 
 
 class Appender:
@@ -43,7 +43,7 @@ class Appender:
         """Append a message under its From_ line."""
         begin = self._end
         self._put(frame)
-        if message.octets <= PIECE:
+        if message.octets <= IO_CHUNK_OCTETS:
             self._put(mboxrd.quote(lines_of(message.body)))
         else:
             for piece in mboxrd.quoted(pieces_of_lines(message.body)):
@@ -92,7 +92,7 @@ class RecordReader:
             handle = self._opened(run[0].volume)
             if isinstance(handle, FerryError):
                 yield from (handle for _ in run)
-            elif run[0].length > PIECE:
+            elif run[0].length > IO_CHUNK_OCTETS:
                 yield self._large(handle, run[0])
             else:
                 yield from self._small(handle, run)
@@ -193,7 +193,7 @@ def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
             yield run
             run = []
         if not run:
-            room = PIECE
+            room = IO_CHUNK_OCTETS
         run.append(locator)
         end = locator.offset + locator.length
         room -= locator.length

@@ -79,7 +79,7 @@ _SOMEBODYS_FROM_LINE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class IntentEvidence:
     """What the open intents say about the end of one volume, from ``offset`` on."""
 
     offset: int
@@ -88,7 +88,7 @@ class Evidence:
     frames: frozenset[bytes]
 
     @classmethod
-    def about(cls, name: str, intents: Sequence[Intent]) -> Evidence | None:
+    def about(cls, name: str, intents: Sequence[Intent]) -> IntentEvidence | None:
         """Gather the intents that began in this volume, or in an earlier one of ours that was full by then."""
         anchors = [(i.anchor, i) for i in intents if isinstance(i.anchor, MboxAnchor)]
         here = [(anchor.offset, intent) for anchor, intent in anchors if anchor.volume == name]
@@ -199,8 +199,8 @@ class Recovery:
         evidence = self._evidence_of(volume.name)
         return evidence is not None and evidence.is_anchored_here and evidence.offset == volume.end
 
-    def _evidence_of(self, name: str) -> Evidence | None:
-        return Evidence.about(name, self.intents)
+    def _evidence_of(self, name: str) -> IntentEvidence | None:
+        return IntentEvidence.about(name, self.intents)
 
     # ------------------------------------------------------------------------------- what stands there
 
@@ -221,7 +221,7 @@ class Recovery:
             yield VolumeTouched(finding.record, problem) if isinstance(finding, VolumeSeen) else finding
 
     def _records(
-        self, volume: OpenVolume, known: VolumeRecord, begin: int, evidence: Evidence | None
+        self, volume: OpenVolume, known: VolumeRecord, begin: int, evidence: IntentEvidence | None
     ) -> Iterator[Found | VolumeSeen]:
         """Tell the whole records from an offset on, and then how far the volume is right."""
         self._make_durable(volume)
@@ -259,7 +259,7 @@ class Recovery:
     # -------------------------------------------------------------------------------------- torn tails
 
     def _is_torn_from(
-        self, volume: OpenVolume, records: Sequence[tuple[Span, Found | None]], evidence: Evidence
+        self, volume: OpenVolume, records: Sequence[tuple[Span, Found | None]], evidence: IntentEvidence
     ) -> bool:
         """Tell whether the first of these records is ours and torn, and the newest may be cut off with it."""
         span, found = records[-1]
@@ -267,7 +267,7 @@ class Recovery:
             return True
         return self._is_ours_and_torn(volume, span, found, evidence)
 
-    def _is_ours_and_torn(self, volume: OpenVolume, span: Span, found: Found | None, evidence: Evidence) -> bool:
+    def _is_ours_and_torn(self, volume: OpenVolume, span: Span, found: Found | None, evidence: IntentEvidence) -> bool:
         """Tell whether an open intent explains a record, and it is not a message of that intent, whole."""
         if span.offset < evidence.offset or _is_meant(found, evidence):
             return False
@@ -318,7 +318,7 @@ def _is_another_file(known_stamp: str, stamp: str) -> bool:
     return bool(known_inode) and known_inode != stamp.partition(":")[0]
 
 
-def _is_meant(found: Found | None, evidence: Evidence | None) -> bool:
+def _is_meant(found: Found | None, evidence: IntentEvidence | None) -> bool:
     """Tell whether this is a message of an intent, whole."""
     return found is not None and evidence is not None and found.digest in evidence.digests
 

@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrator.archive.reader import Shelves
+from migrator.archive.reader import ArchiveReader
 from migrator.cli.main import main
 from migrator.config import Config, load
-from migrator.copying.copier import Brought, Carrier
+from migrator.copying.copier import Copier, CopyResult
 from migrator.ledger import Ledger
 from migrator.message.body import MemoryBody, Message
 from migrator.message.digest import canonical, digest_of, header_block, header_facts
 from migrator.model import Digest, ListedMessage, MessageNumber, UniqueId
 from migrator.search.index import SearchIndex
 from migrator.wiring.account import destination_of
-from migrator.wiring.archive import shelves_of
+from migrator.wiring.archive import open_archive
 
 Places = dict[str, Sequence[str]]
 
@@ -75,9 +75,9 @@ class Office:
         ledger = Ledger.open(self.state_dir)
         for place in chosen.destinations:
             destination = destination_of(place, self.state_dir)
-            carrier = Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
+            carrier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
             outcomes = carrier.bring(messages)
-            assert all(isinstance(outcome, Brought) for outcome in outcomes), outcomes
+            assert all(isinstance(outcome, CopyResult) for outcome in outcomes), outcomes
             destination.close()
         if is_seen:
             self._note_seen(ledger, account, messages)
@@ -97,11 +97,11 @@ class Office:
         maildrop.copied(pairs, time.time())
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Ledger, Shelves, SearchIndex]]:
+    def opened(self) -> Iterator[tuple[Ledger, ArchiveReader, SearchIndex]]:
         ledger = Ledger.open(self.state_dir)
         index = SearchIndex.open(self.state_dir)
         try:
-            with shelves_of(self.config, ledger) as shelves:
+            with open_archive(self.config, ledger) as shelves:
                 yield ledger, shelves, index
         finally:
             index.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Carrier
+from migrator.copying.copier import Copier
 from migrator.destinations import MboxAnchor, VolumeState
 from migrator.model import CopyState
 from tests.servers.maildrop import Maildrop
@@ -214,7 +214,7 @@ def test_killed_at_any_step_a_repair_is_made_good_by_the_next_and_doubles_nothin
             return not shelf.copies.in_doubt(CopyState.DAMAGED)
 
         original = next(message_of(one) for one in CONTENTS if message_of(one).digest == copy.digest)
-        carrier = Carrier(shelf.destination, shelf.copies, clock=time.time, step=killed, replaces_damaged=True)
+        carrier = Copier(shelf.destination, shelf.copies, clock=time.time, step=killed, replaces_damaged=True)
         with pytest.raises(KilledError):
             carrier.bring([original])
     assert office.call("repair") == 0

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from migrator.archive.reader import Shelf as Shelved, Shelves
+from migrator.archive.reader import ArchiveFolder as Shelved, ArchiveReader
 from migrator.archive.repair import Repair, Repaired
 from migrator.copying.in_turn import Mender
 from migrator.destinations import Destination, Finding, Found, Recollection
@@ -23,7 +23,7 @@ from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
 from tests.unit.archive.office import mail, message_of
-from tests.unit.shelf import Shelf
+from tests.unit.shelf import ArchiveFolder
 
 CONTENTS = [mail(f"number {number}", "some text \rwith a bare CR", Message_ID=f"<{number}@x>") for number in range(4)]
 STANDS = {
@@ -37,7 +37,7 @@ STATES = [CopyState.STORED, CopyState.VERIFIED, CopyState.UNPROVEN, CopyState.DA
 
 
 @dataclass
-class Place(Shelf):
+class Place(ArchiveFolder):
     """A folder or a mailbox in memory; a mailbox drops every bare CR of what is stored in it, where it alters."""
 
     is_altering: bool = False
@@ -114,7 +114,7 @@ def a_doubtful_place(ledger: Ledger, place: Place, stands: Sequence[str], states
 
 
 def repaired(ledger: Ledger, *shelves: Shelved) -> Repaired:
-    return Repair(Shelves(shelves), ledger.archive, Mender(ledger.archive), lambda _name, _wanted: iter(())).make(
+    return Repair(ArchiveReader(shelves), ledger.archive, Mender(ledger.archive), lambda _name, _wanted: iter(())).make(
         ["alice"]
     )
 

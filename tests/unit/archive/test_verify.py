@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.archive.reader import Shelf, Shelves
-from migrator.archive.verify import Check, Selection, Verdict
+from migrator.archive.reader import ArchiveFolder, ArchiveReader
+from migrator.archive.verify import Check, Selection, Verification
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
@@ -311,7 +311,7 @@ ORIGINAL = mail("altered", "text", Message_ID="<a@x>")
 
 
 @contextmanager
-def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledger, Shelf, Mailbox, Digest]]:
+def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledger, ArchiveFolder, Mailbox, Digest]]:
     """A mailbox with one copy of ``ORIGINAL``, which was proven to this grade when it was stored."""
     message = message_of(ORIGINAL)
     box = Mailbox({1: stored})
@@ -321,11 +321,11 @@ def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledge
         copies.found([found], [])
         [copy] = copies.all_copies()
         copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, proof)], 1.0)
-        yield ledger, Shelf(box, copies, ("alice",)), box, message.digest
+        yield ledger, ArchiveFolder(box, copies, ("alice",)), box, message.digest
 
 
-def checked(ledger: Ledger, *shelves: Shelf) -> Verdict:
-    return Check(Shelves(shelves), ledger.archive, clock=time.time).make(Selection())
+def checked(ledger: Ledger, *shelves: ArchiveFolder) -> Verification:
+    return Check(ArchiveReader(shelves), ledger.archive, clock=time.time).make(Selection())
 
 
 def test_an_exact_copy_on_a_server_is_proven_exactly(tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Pat
         assert next(shelf.copies.all_copies()).state is CopyState.VERIFIED
 
 
-def unproven(shelf: Shelf, grade: Proof) -> None:
+def unproven(shelf: ArchiveFolder, grade: Proof) -> None:
     [copy] = shelf.copies.all_copies()
     shelf.copies.judged(
         [Judged(copy.copy_id, CopyState.UNPROVEN, grade, "changed by the server: carriage returns")], 2.0

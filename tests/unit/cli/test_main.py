@@ -18,7 +18,7 @@ import pytest
 from migrator.cli.main import answered, main, module_of
 from migrator.cli.parser import COMMANDS, parser
 from migrator.errors import ConfigError, FerryError, Kind
-from migrator.ui.console import Screen
+from migrator.ui.console import Console
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("pydantic", "sqlite3", "imapclient", "rich", "apscheduler", "ssl", "logging")
@@ -32,10 +32,10 @@ def signals_as_before() -> Iterator[None]:
 
 
 def answer(command: Callable[[], int], *, is_json: bool = False, verbosity: int = 0) -> int:
-    def run(_arguments: Namespace, _screen: Screen) -> int:
+    def run(_arguments: Namespace, _screen: Console) -> int:
         return command()
 
-    return answered(run, Namespace(command="migrate"), Screen(is_json=is_json, verbosity=verbosity))
+    return answered(run, Namespace(command="migrate"), Console(is_json=is_json, verbosity=verbosity))
 
 
 def failing(error: BaseException) -> Callable[[], int]:
@@ -170,11 +170,11 @@ def test_our_own_error_is_one_line_without_its_message(capsys: pytest.CaptureFix
 
 
 def test_with_v_our_own_error_shows_its_traceback_without_known_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    def run(_arguments: Namespace, screen: Screen) -> int:
-        screen.keep_secret(["hunter2"])
+    def run(_arguments: Namespace, screen: Console) -> int:
+        screen.mask(["hunter2"])
         raise ValueError("hunter2")
 
-    assert answered(run, Namespace(command="migrate"), Screen(verbosity=1)) == 1
+    assert answered(run, Namespace(command="migrate"), Console(verbosity=1)) == 1
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "ValueError: ***" in err
@@ -184,9 +184,9 @@ def test_with_v_our_own_error_shows_its_traceback_without_known_secrets(capsys: 
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom argparse import Namespace\nfrom migrator.cli.main import answered\n"
-        "from migrator.ui.console import Screen\n"
+        "from migrator.ui.console import Console\n"
         "def run(a, screen):\n    sys.stdin.readline()\n    for n in range(100000): screen.result('x' * 100)\n    return 0\n"
-        "sys.exit(answered(run, Namespace(command='search'), Screen()))"
+        "sys.exit(answered(run, Namespace(command='search'), Console()))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier
+from migrator.copying.copier import Copier, CopyResult
 from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Message
 from migrator.model import CopyState
 from migrator.policy import WhenCopyIsGone
-from tests.unit.shelf import CrashError, Shelf, message, simple
+from tests.unit.shelf import ArchiveFolder, CrashError, message, simple
 
 
 @pytest.fixture
@@ -23,35 +23,35 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def shelf() -> ArchiveFolder:
+    return ArchiveFolder()
 
 
-def carrier(ledger: Ledger, shelf: Shelf, step: Callable[[str], None] = lambda _name: None) -> Carrier:
-    return Carrier(shelf, ledger.copies(shelf.identity, shelf.kind), clock=lambda: 7.0, step=step)
+def carrier(ledger: Ledger, shelf: ArchiveFolder, step: Callable[[str], None] = lambda _name: None) -> Copier:
+    return Copier(shelf, ledger.copies(shelf.identity, shelf.kind), clock=lambda: 7.0, step=step)
 
 
 ONE, TWO, THREE = (simple(number) for number in (1, 2, 3))
 
 
-def test_what_is_lacking_is_stored_and_what_is_there_is_not_stored_again(ledger: Ledger, shelf: Shelf) -> None:
-    assert carrier(ledger, shelf).bring([ONE, TWO]) == [Brought.COPIED, Brought.COPIED]
-    assert carrier(ledger, shelf).bring([TWO, THREE]) == [Brought.DUPLICATE, Brought.COPIED]
+def test_what_is_lacking_is_stored_and_what_is_there_is_not_stored_again(ledger: Ledger, shelf: ArchiveFolder) -> None:
+    assert carrier(ledger, shelf).bring([ONE, TWO]) == [CopyResult.COPIED, CopyResult.COPIED]
+    assert carrier(ledger, shelf).bring([TWO, THREE]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
     assert len(shelf.stored) == 3
     assert shelf.calls == ["store 2", "read 2", "store 1", "read 2"]
 
 
-def test_equal_messages_of_one_batch_are_stored_once(ledger: Ledger, shelf: Shelf) -> None:
+def test_equal_messages_of_one_batch_are_stored_once(ledger: Ledger, shelf: ArchiveFolder) -> None:
     assert carrier(ledger, shelf).bring([ONE, TWO, ONE, ONE]) == [
-        Brought.COPIED,
-        Brought.COPIED,
-        Brought.DUPLICATE,
-        Brought.DUPLICATE,
+        CopyResult.COPIED,
+        CopyResult.COPIED,
+        CopyResult.DUPLICATE,
+        CopyResult.DUPLICATE,
     ]
     assert len(shelf.stored) == 2
 
 
-def test_every_effect_stands_in_the_ledger_before_the_next(ledger: Ledger, shelf: Shelf) -> None:
+def test_every_effect_stands_in_the_ledger_before_the_next(ledger: Ledger, shelf: ArchiveFolder) -> None:
     steps: list[tuple[str, set[str]]] = []
 
     def note(name: str) -> None:
@@ -68,35 +68,39 @@ def test_every_effect_stands_in_the_ledger_before_the_next(ledger: Ledger, shelf
     ]
 
 
-def test_one_refused_message_does_not_hold_up_the_others(ledger: Ledger, shelf: Shelf) -> None:
+def test_one_refused_message_does_not_hold_up_the_others(ledger: Ledger, shelf: ArchiveFolder) -> None:
     shelf.refuses = {TWO.digest}
     first, second, third = carrier(ledger, shelf).bring([ONE, TWO, THREE])
-    assert (first, third) == (Brought.COPIED, Brought.COPIED)
+    assert (first, third) == (CopyResult.COPIED, CopyResult.COPIED)
     assert isinstance(second, FerryError)
     assert second.kind is Kind.REFUSED
     shelf.refuses = set()
-    assert carrier(ledger, shelf).bring([TWO]) == [Brought.COPIED]
+    assert carrier(ledger, shelf).bring([TWO]) == [CopyResult.COPIED]
 
 
-def test_a_destination_that_fails_as_a_whole_raises_and_the_next_run_stores_once(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_destination_that_fails_as_a_whole_raises_and_the_next_run_stores_once(
+    ledger: Ledger, shelf: ArchiveFolder
+) -> None:
     shelf.fails_with = FerryError(Kind.DISK_FULL, "no room")
     with pytest.raises(FerryError, match="no room"):
         carrier(ledger, shelf).bring([ONE, TWO])
     shelf.fails_with = None
-    assert carrier(ledger, shelf).bring([ONE, TWO]) == [Brought.COPIED, Brought.COPIED]
+    assert carrier(ledger, shelf).bring([ONE, TWO]) == [CopyResult.COPIED, CopyResult.COPIED]
     assert len(shelf.stored) == 2
 
 
-def test_what_a_crashed_run_stored_is_adopted_and_proven_and_not_stored_again(ledger: Ledger, shelf: Shelf) -> None:
+def test_what_a_crashed_run_stored_is_adopted_and_proven_and_not_stored_again(
+    ledger: Ledger, shelf: ArchiveFolder
+) -> None:
     shelf.dies_after_store = True
     with pytest.raises(CrashError):
         carrier(ledger, shelf).bring([ONE, TWO])
     shelf.dies_after_store = False
-    assert carrier(ledger, shelf).bring([ONE, TWO]) == [Brought.DUPLICATE, Brought.DUPLICATE]
+    assert carrier(ledger, shelf).bring([ONE, TWO]) == [CopyResult.DUPLICATE, CopyResult.DUPLICATE]
     assert len(shelf.stored) == 2
 
 
-def test_a_copy_that_was_stored_but_never_read_back_is_proven_later(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_copy_that_was_stored_but_never_read_back_is_proven_later(ledger: Ledger, shelf: ArchiveFolder) -> None:
     def die(name: str) -> None:
         if name == "copies.stored":
             raise CrashError
@@ -105,14 +109,14 @@ def test_a_copy_that_was_stored_but_never_read_back_is_proven_later(ledger: Ledg
         carrier(ledger, shelf, die).bring([ONE])
     copies = ledger.copies(shelf.identity, shelf.kind)
     assert copies.find([ONE.digest])[ONE.digest].state is CopyState.STORED
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
+    assert carrier(ledger, shelf).bring([ONE]) == [CopyResult.DUPLICATE]
     assert copies.find([ONE.digest])[ONE.digest].state is CopyState.VERIFIED
     assert len(shelf.stored) == 1
 
 
 @pytest.mark.parametrize("one", [ONE, message(b"Subject: not as received\r\n")], ids=["compared", "hashed"])
 def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
-    ledger: Ledger, shelf: Shelf, one: Message
+    ledger: Ledger, shelf: ArchiveFolder, one: Message
 ) -> None:
     shelf.alters = {one.digest}
     for _ in range(3):
@@ -124,48 +128,50 @@ def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
     assert copies.find([one.digest])[one.digest].state is CopyState.DAMAGED
 
 
-def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, shelf: Shelf) -> None:
+def test_bytes_of_which_the_digest_was_not_taken_prove_nothing(ledger: Ledger, shelf: ArchiveFolder) -> None:
     other = ONE._replace(digest=TWO.digest)
     [outcome] = carrier(ledger, shelf).bring([other])
     assert isinstance(outcome, FerryError)
     assert outcome.kind is Kind.MISMATCH
 
 
-def test_what_the_source_changed_proves_the_copy_of_what_was_recorded(ledger: Ledger, shelf: Shelf) -> None:
+def test_what_the_source_changed_proves_the_copy_of_what_was_recorded(ledger: Ledger, shelf: ArchiveFolder) -> None:
     carrier(ledger, shelf).bring([ONE])
     as_shown_now = TWO._replace(digest=ONE.digest)
-    assert carrier(ledger, shelf).bring([as_shown_now]) == [Brought.DUPLICATE]
+    assert carrier(ledger, shelf).bring([as_shown_now]) == [CopyResult.DUPLICATE]
 
 
-def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: Shelf) -> None:
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
+def test_a_mismatch_that_reads_equal_later_is_proven(ledger: Ledger, shelf: ArchiveFolder) -> None:
+    assert carrier(ledger, shelf).bring([ONE]) == [CopyResult.COPIED]
     [(name, content)] = shelf.stored.items()
     shelf.stored[name] = b"damage"
     assert isinstance(carrier(ledger, shelf).bring([ONE])[0], FerryError)
     shelf.stored[name] = content
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.DUPLICATE]
+    assert carrier(ledger, shelf).bring([ONE]) == [CopyResult.DUPLICATE]
 
 
 @pytest.mark.parametrize(
     ("when", "outcome", "stored"),
     [
-        (WhenCopyIsGone.KEEP, Brought.TAKEN_OUT, 0),
-        (WhenCopyIsGone.ACCEPT, Brought.DUPLICATE, 0),
-        (WhenCopyIsGone.RESTORE, Brought.COPIED, 1),
+        (WhenCopyIsGone.KEEP, CopyResult.TAKEN_OUT, 0),
+        (WhenCopyIsGone.ACCEPT, CopyResult.DUPLICATE, 0),
+        (WhenCopyIsGone.RESTORE, CopyResult.COPIED, 1),
     ],
 )
 def test_a_copy_that_was_taken_out_counts_for_what_its_owner_says(
-    ledger: Ledger, shelf: Shelf, when: WhenCopyIsGone, outcome: Brought, stored: int
+    ledger: Ledger, shelf: ArchiveFolder, when: WhenCopyIsGone, outcome: CopyResult, stored: int
 ) -> None:
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
+    assert carrier(ledger, shelf).bring([ONE]) == [CopyResult.COPIED]
     shelf.stored.clear()
     shelf.when_copy_is_gone = when
-    for expected in (outcome, Brought.DUPLICATE if outcome is Brought.COPIED else outcome):
+    for expected in (outcome, CopyResult.DUPLICATE if outcome is CopyResult.COPIED else outcome):
         assert carrier(ledger, shelf).bring([ONE]) == [expected]
     assert len(shelf.stored) == stored
 
 
-def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gone(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gone(
+    ledger: Ledger, shelf: ArchiveFolder
+) -> None:
     many = [simple(n) for n in range(12)]
     carrier(ledger, shelf).bring(many)
     kept = dict(shelf.stored)
@@ -174,16 +180,20 @@ def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gon
         carrier(ledger, shelf).bring(many)
     assert caught.value.kind is Kind.ARCHIVE
     shelf.stored = kept
-    assert carrier(ledger, shelf).bring(many) == [Brought.DUPLICATE] * 12
+    assert carrier(ledger, shelf).bring(many) == [CopyResult.DUPLICATE] * 12
 
 
-def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_proven(ledger: Ledger, shelf: Shelf) -> None:
+def test_bytes_that_changed_between_digest_and_storing_are_never_taken_for_proven(
+    ledger: Ledger, shelf: ArchiveFolder
+) -> None:
     flipped = ONE._replace(body=TWO.body)
     assert isinstance(carrier(ledger, shelf).bring([flipped])[0], FerryError)
     assert ledger.copies(shelf.identity, shelf.kind).find([ONE.digest])[ONE.digest].state is CopyState.DAMAGED
 
 
-def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(
+    ledger: Ledger, shelf: ArchiveFolder
+) -> None:
     carrier(ledger, shelf).bring([ONE])
     shelf.stored.clear()
     kinds: list[Kind | None] = []
@@ -193,20 +203,20 @@ def test_a_copy_that_was_taken_out_is_proven_again_only_where_that_is_accepted(l
     assert kinds == [Kind.MISMATCH, None, Kind.UNPROVEN]
 
 
-def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(ledger: Ledger, shelf: ArchiveFolder) -> None:
     shelf.limits = BatchLimits(2, 1_000_000)
-    assert carrier(ledger, shelf).bring([simple(n) for n in range(5)]) == [Brought.COPIED] * 5
+    assert carrier(ledger, shelf).bring([simple(n) for n in range(5)]) == [CopyResult.COPIED] * 5
     assert [call for call in shelf.calls if call.startswith("store")] == ["store 2", "store 2", "store 1"]
 
 
-def test_a_message_larger_than_any_batch_goes_alone(ledger: Ledger, shelf: Shelf) -> None:
+def test_a_message_larger_than_any_batch_goes_alone(ledger: Ledger, shelf: ArchiveFolder) -> None:
     shelf.limits = BatchLimits(100, 50)
     large = message(b"Subject: large\r\n\r\n" + b"x" * 500 + b"\r\n")
-    assert carrier(ledger, shelf).bring([ONE, large, TWO]) == [Brought.COPIED] * 3
+    assert carrier(ledger, shelf).bring([ONE, large, TWO]) == [CopyResult.COPIED] * 3
     assert [call for call in shelf.calls if call.startswith("store")] == ["store 1"] * 3
 
 
-def test_reading_again_tells_equal_from_damaged_from_absent(ledger: Ledger, shelf: Shelf) -> None:
+def test_reading_again_tells_equal_from_damaged_from_absent(ledger: Ledger, shelf: ArchiveFolder) -> None:
     carrier(ledger, shelf).bring([ONE, TWO])
     damaged = next(name for name, content in shelf.stored.items() if b"message 2" in content)
     shelf.stored[damaged] = b"damage"
@@ -219,9 +229,9 @@ def test_reading_again_tells_equal_from_damaged_from_absent(ledger: Ledger, shel
     assert len(shelf.stored) == 2
 
 
-def test_two_accounts_share_the_copies_of_one_place(ledger: Ledger, shelf: Shelf) -> None:
-    other = Shelf(stored=shelf.stored)
-    assert carrier(ledger, shelf).bring([ONE]) == [Brought.COPIED]
-    assert carrier(ledger, other).bring([ONE]) == [Brought.DUPLICATE]
-    elsewhere = Shelf(identity="elsewhere")
-    assert carrier(ledger, elsewhere).bring([ONE]) == [Brought.COPIED]
+def test_two_accounts_share_the_copies_of_one_place(ledger: Ledger, shelf: ArchiveFolder) -> None:
+    other = ArchiveFolder(stored=shelf.stored)
+    assert carrier(ledger, shelf).bring([ONE]) == [CopyResult.COPIED]
+    assert carrier(ledger, other).bring([ONE]) == [CopyResult.DUPLICATE]
+    elsewhere = ArchiveFolder(identity="elsewhere")
+    assert carrier(ledger, elsewhere).bring([ONE]) == [CopyResult.COPIED]

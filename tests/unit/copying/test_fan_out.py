@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier
-from migrator.copying.fan_out import Delivered, Delivery, Parcel
+from migrator.copying.copier import Copier, CopyResult
+from migrator.copying.fan_out import CopyOutcomes, FanOut, Fetched
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.spool import OctetBudget
 from migrator.model import MessageNumber, MessageRow
-from tests.unit.shelf import Shelf, simple
+from tests.unit.shelf import ArchiveFolder, simple
 
 
 @pytest.fixture
@@ -26,16 +26,16 @@ def budget() -> OctetBudget:
     return OctetBudget(1000)
 
 
-def parcels(*numbers: int, charged: int = 100) -> list[Parcel]:
-    return [Parcel(MessageNumber(n), MessageRow(n), simple(n), charged) for n in numbers]
+def parcels(*numbers: int, charged: int = 100) -> list[Fetched]:
+    return [Fetched(MessageNumber(n), MessageRow(n), simple(n), charged) for n in numbers]
 
 
-def carriers(ledger: Ledger, *shelves: Shelf) -> list[Carrier]:
-    return [Carrier(shelf, ledger.copies(shelf.identity, shelf.kind), clock=lambda: 7.0) for shelf in shelves]
+def carriers(ledger: Ledger, *shelves: ArchiveFolder) -> list[Copier]:
+    return [Copier(shelf, ledger.copies(shelf.identity, shelf.kind), clock=lambda: 7.0) for shelf in shelves]
 
 
-def all_of(delivery: Delivery) -> list[Delivered]:
-    found: list[Delivered] = []
+def all_of(delivery: FanOut) -> list[CopyOutcomes]:
+    found: list[CopyOutcomes] = []
     while not delivery.is_idle:
         delivery.wait(60)
         found += [one for batch in delivery.finished() for one in batch]
@@ -43,20 +43,20 @@ def all_of(delivery: Delivery) -> list[Delivered]:
 
 
 def test_each_destination_gets_everything_in_order(ledger: Ledger, budget: OctetBudget) -> None:
-    shelves = [Shelf("one"), Shelf("two")]
-    with closing(Delivery(carriers(ledger, *shelves), budget)) as delivery:
+    shelves = [ArchiveFolder("one"), ArchiveFolder("two")]
+    with closing(FanOut(carriers(ledger, *shelves), budget)) as delivery:
         delivery.submit(parcels(1, 2))
         delivery.submit(parcels(3))
         done = all_of(delivery)
     assert [one.parcel.row for one in done] == [1, 2, 3]
-    assert all(one.outcomes == (Brought.COPIED, Brought.COPIED) and not one.errors for one in done)
+    assert all(one.outcomes == (CopyResult.COPIED, CopyResult.COPIED) and not one.errors for one in done)
     wanted = [b"".join(simple(n).body.chunks()) for n in (1, 2, 3)]
     assert [list(shelf.stored.values()) for shelf in shelves] == [wanted, wanted]
 
 
 def test_one_broken_destination_does_not_hold_up_the_other(ledger: Ledger, budget: OctetBudget) -> None:
-    good, broken = Shelf("good"), Shelf("broken", fails_with=FerryError(Kind.DISK_FULL, "no room"))
-    with closing(Delivery(carriers(ledger, good, broken), budget)) as delivery:
+    good, broken = ArchiveFolder("good"), ArchiveFolder("broken", fails_with=FerryError(Kind.DISK_FULL, "no room"))
+    with closing(FanOut(carriers(ledger, good, broken), budget)) as delivery:
         delivery.submit(parcels(1, 2))
         delivery.submit(parcels(3))
         done = all_of(delivery)
@@ -70,15 +70,15 @@ def test_one_broken_destination_does_not_hold_up_the_other(ledger: Ledger, budge
 
 def test_where_every_destination_is_broken_it_is_stuck(ledger: Ledger, budget: OctetBudget) -> None:
     failure = FerryError(Kind.CONNECT, "down")
-    with closing(Delivery(carriers(ledger, Shelf(fails_with=failure)), budget)) as delivery:
+    with closing(FanOut(carriers(ledger, ArchiveFolder(fails_with=failure)), budget)) as delivery:
         delivery.submit(parcels(1))
         assert [one.errors for one in all_of(delivery)] == [[(0, failure)]]
         assert delivery.is_stuck
 
 
 def test_a_destination_known_to_be_broken_is_not_asked(ledger: Ledger, budget: OctetBudget) -> None:
-    shelf, failure = Shelf(), FerryError(Kind.ARCHIVE, "changed")
-    with closing(Delivery(carriers(ledger, shelf), budget, {0: failure})) as delivery:
+    shelf, failure = ArchiveFolder(), FerryError(Kind.ARCHIVE, "changed")
+    with closing(FanOut(carriers(ledger, shelf), budget, {0: failure})) as delivery:
         delivery.submit(parcels(1))
         assert all_of(delivery)[0].errors == [(0, failure)]
     assert shelf.calls == []
@@ -87,16 +87,19 @@ def test_a_destination_known_to_be_broken_is_not_asked(ledger: Ledger, budget: O
 def test_the_budget_comes_back_when_all_destinations_are_done_also_where_they_failed(
     ledger: Ledger, budget: OctetBudget
 ) -> None:
-    shelves = [Shelf("one", refuses={simple(1).digest}), Shelf("two", fails_with=FerryError(Kind.CONNECT, "down"))]
+    shelves = [
+        ArchiveFolder("one", refuses={simple(1).digest}),
+        ArchiveFolder("two", fails_with=FerryError(Kind.CONNECT, "down")),
+    ]
     assert budget.take(200)
-    with closing(Delivery(carriers(ledger, *shelves), budget)) as delivery:
+    with closing(FanOut(carriers(ledger, *shelves), budget)) as delivery:
         delivery.submit(parcels(1, 2))
         all_of(delivery)
     assert budget.take(1000)
 
 
 def test_a_refused_message_is_an_error_of_its_own(ledger: Ledger, budget: OctetBudget) -> None:
-    with closing(Delivery(carriers(ledger, Shelf(refuses={simple(2).digest})), budget)) as delivery:
+    with closing(FanOut(carriers(ledger, ArchiveFolder(refuses={simple(2).digest})), budget)) as delivery:
         delivery.submit(parcels(1, 2, 3))
         done = all_of(delivery)
         assert [bool(one.errors) for one in done] == [False, True, False]
@@ -104,22 +107,22 @@ def test_a_refused_message_is_an_error_of_its_own(ledger: Ledger, budget: OctetB
 
 
 def test_nothing_submitted_is_nothing_under_way(ledger: Ledger, budget: OctetBudget) -> None:
-    with closing(Delivery(carriers(ledger, Shelf()), budget)) as delivery:
+    with closing(FanOut(carriers(ledger, ArchiveFolder()), budget)) as delivery:
         delivery.submit([])
         delivery.wait(0)
         assert (delivery.is_idle, delivery.has_finished, list(delivery.finished())) == (True, False, [])
 
 
 def test_a_question_is_answered_behind_what_was_submitted_before(ledger: Ledger, budget: OctetBudget) -> None:
-    shelf = Shelf()
-    with closing(Delivery(carriers(ledger, shelf), budget)) as delivery:
+    shelf = ArchiveFolder()
+    with closing(FanOut(carriers(ledger, shelf), budget)) as delivery:
         delivery.submit(parcels(1, 2))
         assert delivery.ask(0, lambda carrier: carrier.reprove([simple(2).digest])) == {simple(2).digest: None}
 
 
 def test_closing_waits_for_what_is_under_way(ledger: Ledger, budget: OctetBudget) -> None:
-    shelf = Shelf()
-    delivery = Delivery(carriers(ledger, shelf), budget)
+    shelf = ArchiveFolder()
+    delivery = FanOut(carriers(ledger, shelf), budget)
     delivery.submit(parcels(1, 2, 3))
     delivery.close()
     assert len(shelf.stored) == 3

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier, Outcome
-from migrator.copying.offload import Porters
+from migrator.copying.copier import Copier, CopyResult, Outcome
+from migrator.copying.offload import ChildCopierPool
 from migrator.copying.offload_process import LENGTH
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
@@ -29,7 +29,7 @@ from migrator.message.spool import SpoolFile
 from migrator.model import CopyState
 from migrator.pop3.assembly import Collector, small_message
 from tests.rig import mboxrd
-from tests.unit.shelf import Shelf, simple
+from tests.unit.shelf import ArchiveFolder, simple
 
 NOW = partial(datetime.now, UTC)
 
@@ -41,9 +41,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def carrier(ledger: Ledger, tmp_path: Path) -> Carrier:
+def carrier(ledger: Ledger, tmp_path: Path) -> Copier:
     place = MboxDestination(tmp_path / "archive", state_dir=tmp_path / "state", clock=NOW)
-    return Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+    return Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
 
 
 def stored(tmp_path: Path) -> list[bytes]:
@@ -82,11 +82,11 @@ def end_of(process: int) -> Iterator[None]:
         os.close(handle)
 
 
-def test_a_porter_stores_proves_and_records_like_the_carrier_itself(carrier: Carrier, tmp_path: Path) -> None:
+def test_a_porter_stores_proves_and_records_like_the_carrier_itself(carrier: Copier, tmp_path: Path) -> None:
     batch = [simple(1), simple(2), simple(1), in_pieces(tmp_path, 1_000_000), small_message(b"")]
-    with Porters(worth_it=1).lent(carrier, 5) as porter:
-        assert porter.bring(batch) == [*[Brought.COPIED] * 2, Brought.DUPLICATE, *[Brought.COPIED] * 2]
-        assert porter.bring([simple(2), simple(3)]) == [Brought.DUPLICATE, Brought.COPIED]
+    with ChildCopierPool(worth_it=1).lent(carrier, 5) as porter:
+        assert porter.bring(batch) == [*[CopyResult.COPIED] * 2, CopyResult.DUPLICATE, *[CopyResult.COPIED] * 2]
+        assert porter.bring([simple(2), simple(3)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
         assert children()
     wanted = [content(message) for message in (simple(1), simple(2), batch[3], batch[4], simple(3))]
     assert stored(tmp_path) == wanted
@@ -97,24 +97,24 @@ def test_a_porter_stores_proves_and_records_like_the_carrier_itself(carrier: Car
 
 def test_a_maildir_can_be_carried_to_as_well(ledger: Ledger, tmp_path: Path) -> None:
     place = MaildirDestination(tmp_path / "archive", state_dir=tmp_path / "state", clock=NOW)
-    carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
-    with Porters(worth_it=1).lent(carrier, 1) as porter:
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
+    carrier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
     [file] = (tmp_path / "archive" / "new").iterdir()
     assert file.read_bytes().replace(b"\n", b"\r\n") == content(simple(1))
 
 
-def test_what_is_not_in_memory_is_brought_from_here(carrier: Carrier, tmp_path: Path) -> None:
+def test_what_is_not_in_memory_is_brought_from_here(carrier: Copier, tmp_path: Path) -> None:
     large = in_pieces(tmp_path, 17 * 1024 * 1024)
-    with Porters(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
-        assert porter.bring([large, simple(2)]) == [Brought.COPIED] * 2
-        assert porter.bring([simple(3)]) == [Brought.COPIED]
+    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
+        assert porter.bring([large, simple(2)]) == [CopyResult.COPIED] * 2
+        assert porter.bring([simple(3)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(message) for message in (simple(1), large, simple(2), simple(3))]
 
 
-def test_what_goes_wrong_there_is_raised_here_with_all_its_words(carrier: Carrier, tmp_path: Path) -> None:
-    with Porters(worth_it=1).lent(carrier, 1) as porter:
+def test_what_goes_wrong_there_is_raised_here_with_all_its_words(carrier: Copier, tmp_path: Path) -> None:
+    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
         (tmp_path / "archive").write_bytes(b"a file where the archive should be")
         with pytest.raises(FerryError) as caught:
             porter.bring([simple(1)])
@@ -131,39 +131,39 @@ def test_an_error_travels_whole() -> None:
     assert vars(make(*arguments)) == vars(error)
 
 
-def test_the_carrier_takes_over_where_the_porter_has_died(carrier: Carrier, tmp_path: Path) -> None:
-    with Porters(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
+def test_the_carrier_takes_over_where_the_porter_has_died(carrier: Copier, tmp_path: Path) -> None:
+    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
         child = the_only_child()
         with end_of(child):
             os.kill(child, signal.SIGKILL)
-        assert porter.bring([simple(1), simple(2)]) == [Brought.DUPLICATE, Brought.COPIED]
-        assert porter.bring([simple(3)]) == [Brought.COPIED]
+        assert porter.bring([simple(1), simple(2)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
+        assert porter.bring([simple(3)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("program", ["/no/such/program", "/bin/false"])
 def test_the_carrier_takes_over_where_no_porter_can_start(
-    carrier: Carrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+    carrier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
-    with Porters(worth_it=1).lent(carrier, 1) as porter:
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
+    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(simple(1))]
 
 
-def test_a_signal_to_the_group_ends_no_porter(carrier: Carrier) -> None:
-    with Porters(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
+def test_a_signal_to_the_group_ends_no_porter(carrier: Copier) -> None:
+    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
         child = the_only_child()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(child, number)
-        assert porter.bring([simple(2)]) == [Brought.COPIED]
+        assert porter.bring([simple(2)]) == [CopyResult.COPIED]
         assert the_only_child() == child
 
 
 @pytest.mark.parametrize("cut", [1, 20, 1_000])
-def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Carrier, tmp_path: Path, cut: int) -> None:
+def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Copier, tmp_path: Path, cut: int) -> None:
     one, other = simple(1), small_message(b"x" * 2_000)
     lines = [b"".join(message.body.chunks()).replace(b"\r\n", b"\n") for message in (one, other)]
     about = [(*message[:4], [len(text)]) for message, text in zip((one, other), lines, strict=True)]
@@ -178,31 +178,31 @@ def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Carri
     assert stored(tmp_path) == [content(one), content(other)]
 
 
-def test_a_porter_knows_no_secret_of_the_environment(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_porter_knows_no_secret_of_the_environment(carrier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALICE_PASSWORD", "open sesame")
-    with Porters(worth_it=1).lent(carrier, 1):
+    with ChildCopierPool(worth_it=1).lent(carrier, 1):
         assert b"open sesame" not in Path(f"/proc/{the_only_child()}/environ").read_bytes()
 
 
 def test_a_porter_takes_no_code_from_the_folder_it_is_started_in(
-    carrier: Carrier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    carrier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
-    with Porters(worth_it=1).lent(carrier, 1) as porter:
+    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
         child = the_only_child()
-        assert porter.bring([simple(1)]) == [Brought.COPIED]
+        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
         assert the_only_child() == child
 
 
 _PARENT = """
 import os, signal, sys, time
 from pathlib import Path
-from tests.unit.copying.test_offload import NOW, Carrier, Ledger, MboxDestination, Porters, simple, the_only_child
+from tests.unit.copying.test_offload import NOW, Copier, Ledger, MboxDestination, ChildCopierPool, simple, the_only_child
 state = Path(sys.argv[1])
 place = MboxDestination(state / "archive", state_dir=state, clock=NOW)
-carrier = Carrier(place, Ledger.open(state).copies(place.identity, place.kind), clock=time.time)
-with Porters(worth_it=1).lent(carrier, 1) as porter:
+carrier = Copier(place, Ledger.open(state).copies(place.identity, place.kind), clock=time.time)
+with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
     porter.bring([simple(1)])
     print(the_only_child(), flush=True)
     sys.stdin.readline()
@@ -219,40 +219,40 @@ def test_a_porter_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
     assert parent.returncode == -signal.SIGKILL
 
 
-def test_few_messages_and_mailboxes_get_no_porter(carrier: Carrier, ledger: Ledger) -> None:
-    mailbox = Carrier(Shelf("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
-    porters = Porters(worth_it=10)
+def test_few_messages_and_mailboxes_get_no_porter(carrier: Copier, ledger: Ledger) -> None:
+    mailbox = Copier(ArchiveFolder("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
+    porters = ChildCopierPool(worth_it=10)
     with porters.lent(carrier, 9) as one, porters.lent(mailbox, 10) as two:
-        assert one.bring([simple(1)]) == [Brought.COPIED]
+        assert one.bring([simple(1)]) == [CopyResult.COPIED]
         assert two is mailbox
         assert not children()
 
 
-def test_small_runs_together_get_one_and_it_goes_with_the_last(carrier: Carrier, tmp_path: Path) -> None:
-    porters = Porters(worth_it=10)
+def test_small_runs_together_get_one_and_it_goes_with_the_last(carrier: Copier, tmp_path: Path) -> None:
+    porters = ChildCopierPool(worth_it=10)
     with porters.lent(carrier, 5) as one:
         with porters.lent(carrier, 5) as two:
-            assert two.bring([simple(1)]) == [Brought.COPIED]
+            assert two.bring([simple(1)]) == [CopyResult.COPIED]
             child = the_only_child()
-        assert one.bring([simple(2)]) == [Brought.COPIED]
+        assert one.bring([simple(2)]) == [CopyResult.COPIED]
         assert the_only_child() == child
     assert not children()
     with porters.lent(carrier, 9) as three:
-        assert three.bring([simple(3)]) == [Brought.COPIED]
+        assert three.bring([simple(3)]) == [CopyResult.COPIED]
         assert not children()
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
-def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, carrier: Carrier) -> None:
-    porters = Porters(worth_it=1)
+def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, carrier: Copier) -> None:
+    porters = ChildCopierPool(worth_it=1)
     places = [MboxDestination(tmp_path / name, state_dir=tmp_path / "state", clock=NOW) for name in "abc"]
-    carriers = [Carrier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]
+    carriers = [Copier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]
 
-    def bring(carrier: Carrier) -> Sequence[Outcome]:
+    def bring(carrier: Copier) -> Sequence[Outcome]:
         with porters.lent(carrier, 30) as bringer:
             return [outcome for number in range(30) for outcome in bringer.bring([simple(number)])]
 
     with ThreadPoolExecutor() as threads:
         outcomes = list(threads.map(bring, carriers))
-    assert outcomes == [[Brought.COPIED] * 30] * 3
+    assert outcomes == [[CopyResult.COPIED] * 30] * 3
     assert not children()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.copying.copier import Brought, Carrier
+from migrator.copying.copier import Copier, CopyResult
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import AwayError, FerryError, Kind
@@ -46,12 +46,12 @@ class Archive:
             return MaildirDestination(self.folder, state_dir=state, clock=_now)
         return MboxDestination(self.folder, state_dir=state, clock=_now, volume_limit=self.limit)
 
-    def work(self, action: Callable[[Carrier], object]) -> object:
+    def work(self, action: Callable[[Copier], object]) -> object:
         """Do something with a carrier as a run has it, with the ledger opened for it."""
         with closing(Ledger.open(self.root / self.state)) as ledger:
             destination = self.destination()
             copies = ledger.copies(destination.identity, destination.kind)
-            return action(Carrier(destination, copies, clock=lambda: 7.0))
+            return action(Copier(destination, copies, clock=lambda: 7.0))
 
     def inspect(self) -> list[FerryError]:
         troubles = self.work(lambda carrier: carrier.inspect())
@@ -128,7 +128,7 @@ def test_an_archive_that_is_away_is_one_error_and_fine_when_it_is_back(
     shutil.rmtree(archive.folder, ignore_errors=True)
     (archive.root / "unmounted").rename(archive.folder)
     assert archive.inspect() == []
-    assert archive.bring([*MANY, simple(99)]) == [*[Brought.DUPLICATE] * 12, Brought.COPIED]
+    assert archive.bring([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
     assert archive.count() == 13
 
 
@@ -137,7 +137,7 @@ def test_with_an_older_ledger_nothing_is_stored_twice(archive: Archive) -> None:
     archive.keep("state")
     archive.bring(MANY[3:])
     archive.put_back("state")
-    assert archive.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert archive.bring(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
     assert all_verified(archive, 12)
 
@@ -145,7 +145,7 @@ def test_with_an_older_ledger_nothing_is_stored_twice(archive: Archive) -> None:
 def test_with_no_ledger_nothing_is_stored_twice(archive: Archive) -> None:
     archive.bring(MANY)
     shutil.rmtree(archive.root / "state")
-    assert archive.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert archive.bring(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
 
 
@@ -155,7 +155,7 @@ def test_two_machines_with_a_copied_state_folder_store_nothing_twice(archive: Ar
     other = Archive(archive.root, archive.kind, state="state of the other")
     for number in range(2, 12):
         (archive if number % 2 else other).bring(MANY[number : number + 1])
-    assert archive.bring(MANY) == other.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert archive.bring(MANY) == other.bring(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
 
 
@@ -191,9 +191,9 @@ def test_a_volume_put_back_old_is_told_and_what_it_lacks_is_damaged(mbox: Archiv
     assert {states[message.digest] for message in MANY[:4]} == {CopyState.VERIFIED}
     assert {states[message.digest] for message in MANY[4:]} == {CopyState.DAMAGED}
     outcomes = mbox.bring([*MANY, simple(99)])
-    assert outcomes[:4] == [Brought.DUPLICATE] * 4
+    assert outcomes[:4] == [CopyResult.DUPLICATE] * 4
     assert all(isinstance(outcome, FerryError) for outcome in outcomes[4:12])
-    assert outcomes[12] is Brought.COPIED
+    assert outcomes[12] is CopyResult.COPIED
 
 
 def test_a_volume_that_is_put_back_new_again_is_well(mbox: Archive) -> None:
@@ -207,7 +207,7 @@ def test_a_volume_that_is_put_back_new_again_is_well(mbox: Archive) -> None:
     shutil.rmtree(mbox.folder)
     newer.rename(mbox.folder)
     assert mbox.inspect() == []
-    assert mbox.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert mbox.bring(MANY) == [CopyResult.DUPLICATE] * 12
     assert mbox.count() == 12
 
 
@@ -221,7 +221,7 @@ def test_with_an_early_flipped_byte_and_an_older_ledger_nothing_is_stored_twice(
     flip_bit(volume, offset)
     outcomes = mbox.bring(MANY)
     assert sum(isinstance(outcome, FerryError) for outcome in outcomes) == 1
-    assert outcomes.count(Brought.DUPLICATE) == 11
+    assert outcomes.count(CopyResult.DUPLICATE) == 11
     assert len(mbox.states()) == 12, "what is left of the damaged message was taken for a new one"
 
 
@@ -251,7 +251,7 @@ def test_a_touched_volume_is_read_once_and_accepted(mbox: Archive) -> None:
     [volume] = mbox.folder.glob("*.mbox")
     os.utime(volume)
     assert mbox.inspect() == []
-    assert mbox.bring([*MANY, simple(99)]) == [*[Brought.DUPLICATE] * 12, Brought.COPIED]
+    assert mbox.bring([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
     assert len(list(mbox.folder.iterdir())) == 1
 
 
@@ -261,7 +261,7 @@ def test_a_changed_volume_is_not_read_again_at_every_run(mbox: Archive) -> None:
     os.truncate(volume, 1_000)
     assert len(mbox.inspect()) == 1
 
-    def findings(carrier: Carrier) -> list[object]:
+    def findings(carrier: Copier) -> list[object]:
         with carrier.destination.exclusive():
             return list(carrier.destination.recover(carrier.copies.recollection()))
 
@@ -284,7 +284,7 @@ def test_one_volume_of_several_that_was_away_is_back_without_being_read(mbox: Ar
     second.rename(mbox.root / "away")
     mbox.inspect()
     (mbox.root / "away").rename(second)
-    assert mbox.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert mbox.bring(MANY) == [CopyResult.DUPLICATE] * 12
 
 
 # --------------------------------------------------------------------------------------------------- Maildir
@@ -311,7 +311,7 @@ def test_a_few_messages_that_a_reader_deleted_are_gone_and_not_stored_again(mail
         file.rename(maildir.root / file.name)
     assert maildir.inspect() == []
     assert list(maildir.states().values()).count(CopyState.GONE) == 3
-    assert maildir.bring(MANY).count(Brought.TAKEN_OUT) == 3
+    assert maildir.bring(MANY).count(CopyResult.TAKEN_OUT) == 3
     assert maildir.count() == 9
     for file in maildir.root.glob("*Q*"):
         file.rename(maildir.folder / "cur" / f"{file.name}:2,S")
@@ -323,5 +323,5 @@ def test_names_that_mbsync_gives_make_no_copy_damaged(maildir: Archive) -> None:
     maildir.bring(MANY)
     for number, file in enumerate(list(files_of(maildir))):
         file.rename(maildir.folder / "cur" / f"{file.name},U={number}:2,S")
-    assert maildir.bring(MANY) == [Brought.DUPLICATE] * 12
+    assert maildir.bring(MANY) == [CopyResult.DUPLICATE] * 12
     assert maildir.count() == 12

@@ -8,7 +8,7 @@ from hypothesis import given, strategies
 from migrator.imap.find_copies import (
     Portrait,
     Recognition,
-    Wanted,
+    SoughtCopy,
     header_key,
     header_of,
     loose_form,
@@ -24,9 +24,9 @@ HEAD = b"From: ann\r\nSubject: gr\xfc\xdfe\r\nMessage-ID: <1@example.org>\r\nDat
 CONTENT = HEAD + b"one\r\ntwo\rthree\r\r\nfour\0\r\n"
 
 
-def wanted(content: bytes) -> Wanted:
+def wanted(content: bytes) -> SoughtCopy:
     meant = message(content)
-    return Wanted(meant.digest, meant.octets, recognition_of(meant))
+    return SoughtCopy(meant.digest, meant.octets, recognition_of(meant))
 
 
 def portrait(content: bytes) -> Portrait:
@@ -109,7 +109,7 @@ def test_what_another_version_kept_is_not_misread(kept: bytes) -> None:
 
 def test_without_recognition_only_equal_bytes_count() -> None:
     meant = message(CONTENT)
-    plain = Wanted(meant.digest, meant.octets, None)
+    plain = SoughtCopy(meant.digest, meant.octets, None)
     assert pair([plain], {3: portrait(CONTENT[:-2]), 5: portrait(CONTENT)}, is_rebuilding=True) == {0: 5}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.imap.upload_limits import PRESETS, Allowance, Allowances, Purse, preset_for
+from migrator.imap.upload_limits import PRESETS, Allowance, Allowances, UploadAllowance, preset_for
 
 DAILY = Allowances(octets=(Allowance("octets per day", 1000, 86_400.0),))
 RATE = Allowances(messages=(Allowance("messages per second", 4, 1.0),))
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 
 def test_what_is_left_may_be_used_at_once_and_then_refills_evenly(tmp_path: Path, clock: Clock) -> None:
-    purse = Purse(DAILY, "ann@host", tmp_path, clock=clock)
+    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
     assert purse.wait(1000) == 0
     purse.spend(1000)
     assert purse.wait(100) == pytest.approx(8640)
@@ -38,20 +38,20 @@ def test_what_is_left_may_be_used_at_once_and_then_refills_evenly(tmp_path: Path
 
 
 def test_what_is_larger_than_the_allowance_waits_for_a_full_one(tmp_path: Path, clock: Clock) -> None:
-    purse = Purse(DAILY, "ann@host", tmp_path, clock=clock)
+    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
     assert purse.wait(5000) == 0
     purse.spend(500)
     assert purse.wait(5000) == pytest.approx(43_200)
 
 
 def test_a_restart_forgets_nothing_and_other_users_have_their_own(tmp_path: Path, clock: Clock) -> None:
-    Purse(DAILY, "ann@host", tmp_path, clock=clock).spend(1000)
-    assert Purse(DAILY, "ann@host", tmp_path, clock=clock).wait(1) > 0
-    assert Purse(DAILY, "bob@host", tmp_path, clock=clock).wait(1) == 0
+    UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock).spend(1000)
+    assert UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock).wait(1) > 0
+    assert UploadAllowance(DAILY, "bob@host", tmp_path, clock=clock).wait(1) == 0
 
 
 def test_two_runs_of_one_user_share_what_is_left(tmp_path: Path, clock: Clock) -> None:
-    one, other = (Purse(DAILY, "ann@host", tmp_path, clock=clock) for _ in range(2))
+    one, other = (UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock) for _ in range(2))
     one.spend(600)
     other.spend(400)
     assert one.wait(1) > 0
@@ -59,28 +59,28 @@ def test_two_runs_of_one_user_share_what_is_left(tmp_path: Path, clock: Clock) -
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"octets per day": "x"}', b"\xff"])
 def test_a_damaged_file_counts_as_nothing_spent(tmp_path: Path, clock: Clock, content: bytes) -> None:
-    Purse(DAILY, "ann@host", tmp_path, clock=clock).spend(1000)
+    UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock).spend(1000)
     [file] = tmp_path.iterdir()
     file.write_bytes(content)
-    assert Purse(DAILY, "ann@host", tmp_path, clock=clock).wait(1000) == 0
+    assert UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock).wait(1000) == 0
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out_for_long(tmp_path: Path, clock: Clock) -> None:
-    purse = Purse(DAILY, "ann@host", tmp_path, clock=clock)
+    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
     purse.spend(1000)
     clock.now -= 1e9
     assert purse.wait(1) <= 2 * 86_400
 
 
 def test_without_allowances_nothing_is_written(tmp_path: Path, clock: Clock) -> None:
-    purse = Purse(Allowances(), "ann@host", tmp_path, clock=clock)
+    purse = UploadAllowance(Allowances(), "ann@host", tmp_path, clock=clock)
     purse.spend(10**12)
     assert purse.wait(10**12) == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path, clock: Clock) -> None:
-    Purse(DAILY, "ann@host", tmp_path, clock=clock).spend(1)
+    UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock).spend(1)
     [file] = tmp_path.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 

@@ -49,7 +49,7 @@ def test_mboxrd_gives_back_every_byte(tmp_path: Path, contents: list[bytes], pie
     path = tmp_path / "x.mbox"
     path.write_bytes(mbox(*(mboxrd.encode(content) for content in contents)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "PIECE", piece)
+        patch.setattr(records, "IO_CHUNK_OCTETS", piece)
         assert bodies(path) == contents
         for record, content in zip(records_of(path), contents, strict=True):
             assert record.digest == sha256(content).digest()
@@ -85,7 +85,7 @@ def test_mboxo_takes_one_sign_from_from_lines_only(tmp_path: Path) -> None:
 def test_mboxo_is_read_the_same_however_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     path = tmp_path / "x"
     path.write_bytes(mbox(b">From a\n>From b\n\n>>From c\n>From", b"\n>From x\n"))
-    monkeypatch.setattr(records, "PIECE", piece)
+    monkeypatch.setattr(records, "IO_CHUNK_OCTETS", piece)
     assert bodies(path, Variant.MBOXO) == [
         b"From a\r\nFrom b\r\n\r\n>>From c\r\n>From\r\n",
         b"\r\nFrom x\r\n",

@@ -10,25 +10,25 @@ import pytest
 
 from jobs.alerting.channels import Channel
 from jobs.alerting.heartbeat import TRIES, Ping, Pinger
-from jobs.alerting.notification import Note
+from jobs.alerting.notification import Notification
 from jobs.alerting.outbox import KEPT_SECONDS, Outbox
 from jobs.maintenance.upkeep import MOST_TRIES, PARTS, RETRY_SECONDS, Round, Slice, StoppedError, Upkeep, completed
-from jobs.schedule.state_store import PatientNotes
+from jobs.schedule.state_store import BufferedStateStore
 from migrator.config.secrets import TextSecret
 from migrator.errors import FerryError, Kind
 from tests.unit.jobs.office import MemoryNotes
 
-NOTE = Note("title", "body\n")
+NOTE = Notification("title", "body\n")
 DAY = 86_400.0
 
 
 @dataclass
 class Way:
     name: str
-    taken: list[Note] = field(default_factory=list)
+    taken: list[Notification] = field(default_factory=list)
     is_broken: bool = False
 
-    def send(self, note: Note) -> None:
+    def send(self, note: Notification) -> None:
         if self.is_broken:
             raise FerryError(Kind.CONNECT, "no answer")
         self.taken.append(note)
@@ -88,7 +88,7 @@ def test_the_thread_delivers_what_is_put() -> None:
     arrived = threading.Event()
 
     class Ringing(Way):
-        def send(self, note: Note) -> None:
+        def send(self, note: Notification) -> None:
             arrived.set()
 
     box = outbox(MemoryNotes(), Ringing("mail"))
@@ -150,7 +150,7 @@ class Full(MemoryNotes):
 
 def test_what_cannot_be_noted_now_is_noted_later() -> None:
     durable = Full()
-    notes = PatientNotes(durable)
+    notes = BufferedStateStore(durable)
     notes.noted("a", "x", {"n": 1})
     notes.noted("a", "y", {"n": 2})
     notes.forgotten("a", "y")

@@ -148,13 +148,13 @@ def test_a_worker_that_does_not_start_is_no_fault_of_the_mail(broken: str) -> No
 
 
 def test_a_signal_to_the_whole_group_is_no_fault_of_the_mail() -> None:
-    deed = "from migrator.archive import worker; worker._limit(); [os.kill(os.getpid(), s) for s in (1, 2, 15)];"
+    deed = "from migrator.parse import worker; worker._limit(); [os.kill(os.getpid(), s) for s in (1, 2, 15)];"
     deed += f"sys.stdout.buffer.write(struct.pack({ANSWER.format!r}, 0, 9) + b'\"alive...\"'[:9])"
     with Parser([sys.executable, "-c", DYING.format(deed=deed)]) as parser:
         assert parser.index([b"x"]) == [NotParsed("the parser's answer makes no sense")]
 
 
 def test_memory_is_limited() -> None:
-    deed = "from migrator.archive import worker; worker._limit(); x = bytearray(worker.MEMORY_LIMIT)"
+    deed = "from migrator.parse import worker; worker._limit(); x = bytearray(worker.MEMORY_LIMIT)"
     with Parser([sys.executable, "-c", DYING.format(deed=deed)]) as parser:
         assert parser.index([b"x"]) == [NotParsed("the parser ended unexpectedly")]

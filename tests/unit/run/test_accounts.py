@@ -14,7 +14,7 @@ from migrator.ledger import Ledger
 from migrator.report import Status
 from migrator.run.account import run_account
 from migrator.run.accounts import AT_ONCE, run_accounts
-from migrator.run.context import Errand, Job, Surroundings
+from migrator.run.context import Effects, Job, RunContext
 from tests.rig import Rig
 from tests.servers.pop3 import Command, Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import ExclusiveAccess
@@ -66,7 +66,7 @@ def test_accounts_of_one_maildrop_follow_one_another(tmp_path: Path, ledger: Led
 
 def test_what_another_run_has_learned_meanwhile_saves_a_second_look_and_is_kept(tmp_path: Path, ledger: Ledger) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
-        begun_first = Errand(job(tmp_path, server, "first"), ledger, Surroundings())
+        begun_first = RunContext(job(tmp_path, server, "first"), ledger, Effects())
         run_accounts([job(tmp_path, server, "second")], ledger)
         assert len(server.logins) == 2
         assert run_account(begun_first).copied == 3
@@ -86,7 +86,7 @@ def test_a_slow_account_holds_up_no_other_of_another_server(tmp_path: Path, ledg
         first = stack.enter_context(Pop3Server(Maildrop(LETTERS), faults=[slow]))
         second = stack.enter_context(Pop3Server(Maildrop(LETTERS)))
         jobs = [job(tmp_path, first, "slow", user="alice"), job(tmp_path, second, "quick", user="alice")]
-        reports = run_accounts(jobs, ledger, Surroundings(step=note))
+        reports = run_accounts(jobs, ledger, Effects(step=note))
     assert [report.copied for report in reports] == [3, 3]
     assert slow.was_let_go
 

@@ -11,7 +11,7 @@ from migrator.model import Digest
 from migrator.report import Status
 from tests.rig import Rig
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.unit.shelf import Shelf, message
+from tests.unit.shelf import ArchiveFolder, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 
@@ -21,11 +21,11 @@ def digest(number: int) -> Digest:
 
 
 @pytest.fixture
-def shelves() -> list[Shelf]:
-    return [Shelf("one")]
+def shelves() -> list[ArchiveFolder]:
+    return [ArchiveFolder("one")]
 
 
-def rig_of(folder: Path, server: Pop3Server, shelves: Sequence[Shelf]) -> Rig:
+def rig_of(folder: Path, server: Pop3Server, shelves: Sequence[ArchiveFolder]) -> Rig:
     def places(_: Rig) -> Sequence[Destination]:
         return list(shelves)
 
@@ -33,7 +33,7 @@ def rig_of(folder: Path, server: Pop3Server, shelves: Sequence[Shelf]) -> Rig:
 
 
 def test_an_added_destination_gets_what_the_archive_holds_though_the_source_has_lost_it(
-    tmp_path: Path, shelves: list[Shelf]
+    tmp_path: Path, shelves: list[ArchiveFolder]
 ) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
@@ -41,7 +41,7 @@ def test_an_added_destination_gets_what_the_archive_holds_though_the_source_has_
         rig.migrate()
         for gone in maildrop.stored()[:3]:
             maildrop.remove(gone)
-        shelves.append(Shelf("two"))
+        shelves.append(ArchiveFolder("two"))
         report = rig.migrate()
         assert (report.status, report.listed, report.copied, report.filled) == (Status.OK, 2, 2, 3)
         assert sorted(shelves[1].stored.values()) == LETTERS
@@ -49,13 +49,15 @@ def test_an_added_destination_gets_what_the_archive_holds_though_the_source_has_
         assert rig.migrate().known == 2
 
 
-def test_what_an_added_destination_refuses_is_told_and_tried_again(tmp_path: Path, shelves: list[Shelf]) -> None:
+def test_what_an_added_destination_refuses_is_told_and_tried_again(
+    tmp_path: Path, shelves: list[ArchiveFolder]
+) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
         rig = rig_of(tmp_path, server, shelves)
         rig.migrate()
         maildrop.remove(maildrop.stored()[0])
-        shelves.append(Shelf("two", refuses={digest(1)}))
+        shelves.append(ArchiveFolder("two", refuses={digest(1)}))
         for _ in range(2):
             report = rig.migrate()
             assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.REFUSED])
@@ -65,14 +67,14 @@ def test_what_an_added_destination_refuses_is_told_and_tried_again(tmp_path: Pat
         assert sorted(shelves[1].stored.values()) == LETTERS
 
 
-def test_a_destination_that_cannot_be_filled_now_is_filled_later(tmp_path: Path, shelves: list[Shelf]) -> None:
+def test_a_destination_that_cannot_be_filled_now_is_filled_later(tmp_path: Path, shelves: list[ArchiveFolder]) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
         rig = rig_of(tmp_path, server, shelves)
         rig.migrate()
         for gone in maildrop.stored():
             maildrop.remove(gone)
-        shelves.append(Shelf("two", fails_with=FerryError(Kind.DISK_FULL, "no room")))
+        shelves.append(ArchiveFolder("two", fails_with=FerryError(Kind.DISK_FULL, "no room")))
         report = rig.migrate()
         assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.DISK_FULL])
         shelves[1].fails_with = None
@@ -80,20 +82,22 @@ def test_a_destination_that_cannot_be_filled_now_is_filled_later(tmp_path: Path,
         assert sorted(shelves[1].stored.values()) == LETTERS
 
 
-def test_a_damaged_copy_fills_nothing(tmp_path: Path, shelves: list[Shelf]) -> None:
+def test_a_damaged_copy_fills_nothing(tmp_path: Path, shelves: list[ArchiveFolder]) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         rig = rig_of(tmp_path, server, shelves)
         rig.migrate()
         damaged = next(name for name, content in shelves[0].stored.items() if b"letter 3" in content)
         shelves[0].stored[damaged] = b"damage\r\n"
-        shelves.append(Shelf("two"))
+        shelves.append(ArchiveFolder("two"))
         rig.migrate()
         assert sorted(shelves[1].stored.values()) == LETTERS  # the source gave it again
         assert shelves[0].stored[damaged] == b"damage\r\n"
 
 
-def test_what_a_killed_run_left_in_a_mailbox_alone_gets_everywhere(tmp_path: Path, shelves: list[Shelf]) -> None:
-    mailbox = Shelf("mailbox", kind="imap", dies_after_store=True)
+def test_what_a_killed_run_left_in_a_mailbox_alone_gets_everywhere(
+    tmp_path: Path, shelves: list[ArchiveFolder]
+) -> None:
+    mailbox = ArchiveFolder("mailbox", kind="imap", dies_after_store=True)
     with Pop3Server(Maildrop(LETTERS[:1])) as server:
         rig = rig_of(tmp_path, server, [mailbox])
         assert rig.migrate().status is Status.FAILED

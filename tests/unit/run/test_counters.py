@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
 from migrator.report import AccountReport, Problem, Status
-from migrator.run.counters import Tally
+from migrator.run.counters import RunCounters
 
 PROBLEM = Problem(Kind.REFUSED, "no", UniqueId(b"uid"))
 
@@ -38,8 +38,8 @@ def adds_up(report: AccountReport) -> bool:
     return report.listed == report.known + report.new and report.new == sum(parts) and min(parts) >= 0
 
 
-def tally(*messages: KnownMessage) -> Tally:
-    tally = Tally("alice")
+def tally(*messages: KnownMessage) -> RunCounters:
+    tally = RunCounters("alice")
     list(tally.counted(messages))
     return tally
 
@@ -75,7 +75,7 @@ def test_bytes_are_those_of_what_was_stored_now() -> None:
 
 
 def test_a_filled_message_that_is_listed_counts_as_copied_and_others_as_filled() -> None:
-    numbers = Tally("alice")
+    numbers = RunCounters("alice")
     numbers.has_filled({digest(1), digest(77)})
     list(numbers.counted([listed(1, is_proven=True), listed(2, is_proven=True)]))
     report = numbers.report(1.0)
@@ -92,7 +92,7 @@ def test_a_deletion_that_is_confirmed_after_all_is_no_problem() -> None:
 
 
 def test_without_a_listing_trouble_is_failure_and_with_one_it_is_not_everything() -> None:
-    numbers = Tally("alice")
+    numbers = RunCounters("alice")
     numbers.trouble(FerryError(Kind.CONNECT, "down"))
     assert numbers.report(1.0).status is Status.FAILED
     list(numbers.counted([]))
@@ -100,7 +100,7 @@ def test_without_a_listing_trouble_is_failure_and_with_one_it_is_not_everything(
 
 
 def test_the_same_trouble_is_told_once_and_the_first_decides() -> None:
-    numbers = Tally("alice")
+    numbers = RunCounters("alice")
     first = FerryError(Kind.CONNECT, "down")
     for error in (first, FerryError(Kind.CONNECT, "down"), FerryError(Kind.TIMEOUT, "silent")):
         numbers.trouble(error)
@@ -125,7 +125,7 @@ def test_an_interruption_is_told() -> None:
 
 
 def test_a_settled_listing_is_all_known_and_counted_once() -> None:
-    numbers = Tally("alice")
+    numbers = RunCounters("alice")
     numbers.settled(200_000)
     numbers.settled(200_000)
     report = numbers.report(1.0)
@@ -145,7 +145,7 @@ sessions = st.lists(st.builds(Session, st.dictionaries(st.integers(1, 12), st.sa
 
 @given(sessions, st.sets(st.integers(1, 12)))
 def test_whatever_happens_the_numbers_add_up(rounds: list[Session], proven: set[int]) -> None:
-    numbers, home = Tally("alice"), set(proven)
+    numbers, home = RunCounters("alice"), set(proven)
     for session in rounds:
         list(numbers.counted(listed(row, is_proven=row in home) for row in sorted(session.ends)))
         for number, end in session.ends.items():

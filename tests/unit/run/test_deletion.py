@@ -24,7 +24,7 @@ from tests.servers.pop3_faults import (
 )
 from tests.servers.pop3_session import Command, Session, Shown
 from tests.servers.pop3_wire import Wire, one
-from tests.unit.shelf import Shelf, message
+from tests.unit.shelf import ArchiveFolder, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 TWINS = [b"Message-ID: <twin@example.org>\r\n\r\n" + word for word in (b"one\r\n", b"two\r\n")]
@@ -32,11 +32,11 @@ BY_HEADERS = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf("one")
+def shelf() -> ArchiveFolder:
+    return ArchiveFolder("one")
 
 
-def rig_of(folder: Path, server: Pop3Server, shelf: Shelf) -> Rig:
+def rig_of(folder: Path, server: Pop3Server, shelf: ArchiveFolder) -> Rig:
     def places(_: Rig) -> Sequence[Destination]:
         return [shelf]
 
@@ -148,7 +148,7 @@ class TurnsRound(Fault):
         return messages if session.login == 1 else messages[::-1]
 
 
-def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(tmp_path: Path, shelf: Shelf) -> None:
+def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(tmp_path: Path, shelf: ArchiveFolder) -> None:
     maildrop = Maildrop()
     for twin in TWINS:
         maildrop.add(twin, b"same")
@@ -164,7 +164,9 @@ def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(tmp_path:
         assert (sorted(shelf.stored.values()), maildrop.left()) == (TWINS, [])
 
 
-def test_a_repeated_unique_id_in_another_order_is_proven_by_headers_all_the_same(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_repeated_unique_id_in_another_order_is_proven_by_headers_all_the_same(
+    tmp_path: Path, shelf: ArchiveFolder
+) -> None:
     maildrop = Maildrop()
     for letter in LETTERS:
         maildrop.add(letter, b"same")

@@ -9,11 +9,11 @@ from itertools import product
 import pytest
 
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
-from migrator.run.deletion_rule import Decision, Evidence, ReadBy, Rules, decide
+from migrator.run.deletion_rule import Decision, DeletionPolicy, Evidence, ReadBy, decide
 
 NOW = 1_000_000.0
 DAY = 86_400.0
-AT_ONCE = Rules(DeleteWhenVerified(), SourceProof.CONTENT, may_delete=True)
+AT_ONCE = DeletionPolicy(DeleteWhenVerified(), SourceProof.CONTENT, may_delete=True)
 BY_HEADERS = replace(AT_ONCE, source_proof=SourceProof.HEADERS)
 READ = Evidence(ReadBy.RETR, is_as_copied=True, is_everywhere=True, proven_at=NOW)
 SHOWN = Evidence(ReadBy.TOP, is_as_copied=True, is_everywhere=True, proven_at=NOW, was_retrieved_before=True)
@@ -36,7 +36,7 @@ SHOWN = Evidence(ReadBy.TOP, is_as_copied=True, is_everywhere=True, proven_at=NO
         (READ, replace(AT_ONCE, may_delete=False), Decision.NOT_ALLOWED),
     ],
 )
-def test_what_may_be_deleted(evidence: Evidence, rules: Rules, decision: Decision) -> None:
+def test_what_may_be_deleted(evidence: Evidence, rules: DeletionPolicy, decision: Decision) -> None:
     assert decide(evidence, rules, NOW) is decision
 
 
@@ -59,4 +59,4 @@ def test_what_was_not_read_is_deleted_whatever_else_is_true_never() -> None:
     truths = product((False, True), repeat=4)
     for (is_as_copied, is_everywhere, was_retrieved, may_delete), wish, proof in product(truths, wishes, SourceProof):
         evidence = Evidence(ReadBy.NOTHING, is_as_copied, is_everywhere, 0.0, was_retrieved)
-        assert decide(evidence, Rules(wish, proof, may_delete), NOW) is not Decision.DELETE
+        assert decide(evidence, DeletionPolicy(wish, proof, may_delete), NOW) is not Decision.DELETE

@@ -15,24 +15,26 @@ from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Changes, CutShort, DeletesOnRetr, DropInsideRetr, WrongSizes
 from tests.servers.pop3_session import Fault, Session
-from tests.unit.shelf import Shelf
+from tests.unit.shelf import ArchiveFolder
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf("one")
+def shelf() -> ArchiveFolder:
+    return ArchiveFolder("one")
 
 
-def rig_of(folder: Path, server: Pop3Server, *shelves: Shelf) -> Rig:
+def rig_of(folder: Path, server: Pop3Server, *shelves: ArchiveFolder) -> Rig:
     def places(_: Rig) -> Sequence[Destination]:
         return list(shelves)
 
     return Rig(folder, server, destinations=places)
 
 
-def test_where_no_destination_takes_anything_the_source_is_not_read_in_vain(tmp_path: Path, shelf: Shelf) -> None:
+def test_where_no_destination_takes_anything_the_source_is_not_read_in_vain(
+    tmp_path: Path, shelf: ArchiveFolder
+) -> None:
     shelf.fails_with = FerryError(Kind.DISK_FULL, "no room")
     many = [b"Subject: %d\r\n\r\n%b\r\n" % (n, b"x" * 100_000) for n in range(800)]
     with Pop3Server(Maildrop(many)) as server:
@@ -44,8 +46,10 @@ def test_where_no_destination_takes_anything_the_source_is_not_read_in_vain(tmp_
         assert server.maildrop.left() == many
 
 
-def test_one_broken_destination_of_two_fails_the_message_and_completes_the_other(tmp_path: Path, shelf: Shelf) -> None:
-    broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
+def test_one_broken_destination_of_two_fails_the_message_and_completes_the_other(
+    tmp_path: Path, shelf: ArchiveFolder
+) -> None:
+    broken = ArchiveFolder("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
     with Pop3Server(Maildrop(LETTERS)) as server:
         rig = deleting(rig_of(tmp_path, server, shelf, broken))
         report = rig.migrate()
@@ -59,8 +63,10 @@ def test_one_broken_destination_of_two_fails_the_message_and_completes_the_other
         assert server.counts()["RETR"] == 2 * retrieved  # the first folder gave the copies, the source its proof
 
 
-def test_what_one_folder_gave_another_is_deleted_only_once_the_source_was_read(tmp_path: Path, shelf: Shelf) -> None:
-    broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
+def test_what_one_folder_gave_another_is_deleted_only_once_the_source_was_read(
+    tmp_path: Path, shelf: ArchiveFolder
+) -> None:
+    broken = ArchiveFolder("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
     maildrop = Maildrop()
     maildrop.add(LETTERS[0], b"reused")
     with Pop3Server(maildrop) as server:
@@ -77,8 +83,10 @@ def test_what_one_folder_gave_another_is_deleted_only_once_the_source_was_read(t
         assert verbs.count("RETR") > 2 * verbs.count("DELE")
 
 
-def test_a_destination_that_is_taken_out_after_it_failed_breaks_no_later_run(tmp_path: Path, shelf: Shelf) -> None:
-    broken = Shelf("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
+def test_a_destination_that_is_taken_out_after_it_failed_breaks_no_later_run(
+    tmp_path: Path, shelf: ArchiveFolder
+) -> None:
+    broken = ArchiveFolder("two", fails_with=FerryError(Kind.QUOTA, "over quota"))
     with Pop3Server(Maildrop(LETTERS), allows_top_proof=True) as server:
         policy = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
         rig = rig_of(tmp_path, server, shelf, broken)
@@ -91,9 +99,9 @@ def test_a_destination_that_is_taken_out_after_it_failed_breaks_no_later_run(tmp
 
 
 def test_an_account_whose_destination_was_down_gets_what_it_missed_at_the_next_run(
-    tmp_path: Path, shelf: Shelf
+    tmp_path: Path, shelf: ArchiveFolder
 ) -> None:
-    other = Shelf("two")
+    other = ArchiveFolder("two")
     with Pop3Server(Maildrop(LETTERS[:3])) as server:
         rig = rig_of(tmp_path, server, shelf, other)
         assert rig.migrate().copied == 3
@@ -108,14 +116,14 @@ def test_an_account_whose_destination_was_down_gets_what_it_missed_at_the_next_r
         assert sorted(other.stored.values()) == sorted(shelf.stored.values()) == LETTERS[:4]
 
 
-def test_octets_that_differ_are_settled_by_a_second_read_that_agrees(tmp_path: Path, shelf: Shelf) -> None:
+def test_octets_that_differ_are_settled_by_a_second_read_that_agrees(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[WrongSizes(-7)]) as server:
         report = rig_of(tmp_path, server, shelf).migrate()
         assert (report.status, report.copied, server.counts()["RETR"]) == (Status.OK, 5, 10)
         assert sorted(shelf.stored.values()) == LETTERS
 
 
-def test_what_is_cut_short_is_neither_stored_nor_deleted(tmp_path: Path, shelf: Shelf) -> None:
+def test_what_is_cut_short_is_neither_stored_nor_deleted(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[CutShort(3)]) as server:
         rig_of(tmp_path, server, shelf).migrate()
         report = deleting(rig_of(tmp_path, server, shelf)).migrate()
@@ -125,7 +133,7 @@ def test_what_is_cut_short_is_neither_stored_nor_deleted(tmp_path: Path, shelf: 
 
 
 def test_a_message_that_reads_otherwise_each_time_is_copied_once_more_and_then_left_alone(
-    tmp_path: Path, shelf: Shelf
+    tmp_path: Path, shelf: ArchiveFolder
 ) -> None:
     others = [LETTERS[0].replace(b"letter", b"l%dtter" % n) for n in range(9)]
     with Pop3Server(Maildrop(LETTERS[:1]), faults=[Changes(1, others)]) as server:
@@ -140,7 +148,7 @@ def test_a_message_that_reads_otherwise_each_time_is_copied_once_more_and_then_l
         assert server.maildrop.left() == LETTERS[:1]
 
 
-def test_a_large_message_goes_through_the_spool_and_leaves_nothing_there(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_large_message_goes_through_the_spool_and_leaves_nothing_there(tmp_path: Path, shelf: ArchiveFolder) -> None:
     large = b"Subject: large\r\n\r\n" + b"x" * 70 * 1024 * 1024 + b"\r\n"
     shelf.limits = type(shelf.limits)(10, 10**9)
     with Pop3Server(Maildrop([*LETTERS, large])) as server:
@@ -158,7 +166,7 @@ class SaysThatRetrievingDeletes(Fault):
 
 
 def test_where_retrieving_deletes_each_message_is_durable_before_the_next_is_asked_for(
-    tmp_path: Path, shelf: Shelf
+    tmp_path: Path, shelf: ArchiveFolder
 ) -> None:
     faults = [SaysThatRetrievingDeletes(), DropInsideRetr(4, 10, times=1), DeletesOnRetr()]
     with Pop3Server(Maildrop(LETTERS), faults=faults) as server:

@@ -169,8 +169,8 @@ policies = st.builds(
 def test_every_message_is_in_the_plan_once(messages: list[KnownMessage], policy: Policy) -> None:
     plan = make_plan(messages, policy, NOW)
     columns = (plan.retrieve, plan.complete, plan.delete, plan.oversized, plan.waiting)
-    counted = plan.known + plan.accepted + plan.beyond_limit + sum(len(column) for column in columns)
-    assert counted == len(messages)
+    plural = plan.known + plan.accepted + plan.beyond_limit + sum(len(column) for column in columns)
+    assert plural == len(messages)
     assert policy.limit is None or len(plan.retrieve) + len(plan.complete) <= policy.limit
     assert plan.messages == len(plan.retrieve) + len(plan.complete) + len(plan.delete)
 

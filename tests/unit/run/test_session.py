@@ -16,7 +16,7 @@ from migrator.run.plan import Policy
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Answers, ChangingUniqueIds
-from tests.unit.shelf import Shelf, message
+from tests.unit.shelf import ArchiveFolder, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 DAY = 86_400.0
@@ -25,7 +25,7 @@ DAY = 86_400.0
 class Polls:
     """A rig whose steps are counted: a listing that was settled is not noted."""
 
-    def __init__(self, folder: Path, server: Pop3Server, shelves: Sequence[Shelf]) -> None:
+    def __init__(self, folder: Path, server: Pop3Server, shelves: Sequence[ArchiveFolder]) -> None:
         self.steps: list[str] = []
         self.now = 1_000_000.0
         self.shelves = list(shelves)
@@ -43,11 +43,11 @@ class Polls:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf("one")
+def shelf() -> ArchiveFolder:
+    return ArchiveFolder("one")
 
 
-def test_the_second_poll_of_kept_mail_only_hashes_the_listing(tmp_path: Path, shelf: Shelf) -> None:
+def test_the_second_poll_of_kept_mail_only_hashes_the_listing(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         assert not polls.is_settled()
@@ -64,7 +64,7 @@ def test_the_second_poll_of_kept_mail_only_hashes_the_listing(tmp_path: Path, sh
         lambda rig: replace_policy(rig, Policy(DeleteAfter(timedelta(days=9)))),
     ],
 )
-def test_another_wish_unsettles_it(tmp_path: Path, shelf: Shelf, policy: object) -> None:
+def test_another_wish_unsettles_it(tmp_path: Path, shelf: ArchiveFolder, policy: object) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         polls.is_settled()
@@ -78,17 +78,17 @@ def replace_policy(rig: Rig, policy: Policy) -> None:
     rig.policy = policy
 
 
-def test_another_destination_unsettles_it(tmp_path: Path, shelf: Shelf) -> None:
+def test_another_destination_unsettles_it(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         polls.is_settled()
         assert polls.is_settled()
-        polls.shelves.append(Shelf("two"))
+        polls.shelves.append(ArchiveFolder("two"))
         assert not polls.is_settled()
         assert len(polls.shelves[1].stored) == 5
 
 
-def test_new_mail_unsettles_it(tmp_path: Path, shelf: Shelf) -> None:
+def test_new_mail_unsettles_it(tmp_path: Path, shelf: ArchiveFolder) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
         polls = Polls(tmp_path, server, [shelf])
@@ -99,7 +99,7 @@ def test_new_mail_unsettles_it(tmp_path: Path, shelf: Shelf) -> None:
         assert len(shelf.stored) == 6
 
 
-def test_a_deletion_that_falls_due_unsettles_it(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_deletion_that_falls_due_unsettles_it(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         replace_policy(polls.rig, Policy(DeleteAfter(timedelta(days=1))))
@@ -112,7 +112,7 @@ def test_a_deletion_that_falls_due_unsettles_it(tmp_path: Path, shelf: Shelf) ->
         assert server.maildrop.left() == []
 
 
-def test_a_copy_that_is_found_damaged_unsettles_it(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_copy_that_is_found_damaged_unsettles_it(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         polls.is_settled()
@@ -127,12 +127,12 @@ def test_a_copy_that_is_found_damaged_unsettles_it(tmp_path: Path, shelf: Shelf)
         assert "listing.noted" in polls.steps
 
 
-def damage(shelf: Shelf) -> None:
+def damage(shelf: ArchiveFolder) -> None:
     name = next(name for name, content in shelf.stored.items() if content == LETTERS[2])
     shelf.stored[name] = b"damage\r\n"
 
 
-def test_what_was_left_by_a_limit_or_a_rule_settles_nothing(tmp_path: Path, shelf: Shelf) -> None:
+def test_what_was_left_by_a_limit_or_a_rule_settles_nothing(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         replace_policy(polls.rig, Policy(limit=3))
@@ -142,7 +142,7 @@ def test_what_was_left_by_a_limit_or_a_rule_settles_nothing(tmp_path: Path, shel
         assert not polls.is_settled()
 
 
-def test_what_failed_settles_nothing(tmp_path: Path, shelf: Shelf) -> None:
+def test_what_failed_settles_nothing(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[Answers("RETR", 2, words="-ERR no")]) as server:
         polls = Polls(tmp_path, server, [shelf])
         for _ in range(3):
@@ -150,7 +150,7 @@ def test_what_failed_settles_nothing(tmp_path: Path, shelf: Shelf) -> None:
             assert (report.status, report.failed) == (Status.PARTIAL, 1)
 
 
-def test_recognised_mail_is_known_and_keeps_its_age(tmp_path: Path, shelf: Shelf) -> None:
+def test_recognised_mail_is_known_and_keeps_its_age(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS), faults=[ChangingUniqueIds()]) as server:
         polls = Polls(tmp_path, server, [shelf])
         replace_policy(polls.rig, Policy(DeleteAfter(timedelta(days=1))))
@@ -162,7 +162,7 @@ def test_recognised_mail_is_known_and_keeps_its_age(tmp_path: Path, shelf: Shelf
 
 
 def test_a_refused_message_fails_alone_and_is_left(tmp_path: Path) -> None:
-    shelf = Shelf("one", refuses={message(LETTERS[1]).digest})
+    shelf = ArchiveFolder("one", refuses={message(LETTERS[1]).digest})
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         report = deleting(polls.rig).migrate()
@@ -172,7 +172,7 @@ def test_a_refused_message_fails_alone_and_is_left(tmp_path: Path) -> None:
         assert (problem.unique_id, problem.destination) == (b"uid-00000002", "a shelf")
 
 
-def test_a_limit_reaches_over_the_sessions_of_a_run(tmp_path: Path, shelf: Shelf) -> None:
+def test_a_limit_reaches_over_the_sessions_of_a_run(tmp_path: Path, shelf: ArchiveFolder) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [shelf])
         polls.rig.policy = replace(polls.rig.policy, limit=2)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from migrator.ui.console import Screen, Style
+from migrator.ui.console import Console, Style
 
 
 class Terminal(io.StringIO):
@@ -21,7 +21,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_results_go_to_stdout_and_all_else_to_stderr() -> None:
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(out=out, err=err)
+    screen = Console(out=out, err=err)
     screen.result("result")
     screen.note("note")
     screen.problem("problem")
@@ -31,7 +31,7 @@ def test_results_go_to_stdout_and_all_else_to_stderr() -> None:
 
 def test_with_json_stdout_gets_one_document_and_nothing_else() -> None:
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(is_json=True, out=out, err=err)
+    screen = Console(is_json=True, out=out, err=err)
     screen.result("result")
     screen.document({"a": ["ü"]})
     assert json.loads(out.getvalue()) == {"a": ["ü"]}
@@ -40,7 +40,7 @@ def test_with_json_stdout_gets_one_document_and_nothing_else() -> None:
 
 def test_a_failure_gives_a_script_its_document_once() -> None:
     out = io.StringIO()
-    screen = Screen(is_json=True, out=out, err=io.StringIO())
+    screen = Console(is_json=True, out=out, err=io.StringIO())
     screen.failure("archive", ["one", "two"])
     screen.failure("internal", ["three"])
     assert json.loads(out.getvalue()) == {
@@ -50,7 +50,7 @@ def test_a_failure_gives_a_script_its_document_once() -> None:
 
 def test_quiet_leaves_out_notes_only() -> None:
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(is_quiet=True, out=out, err=err)
+    screen = Console(is_quiet=True, out=out, err=err)
     screen.note("note")
     screen.problem("problem")
     screen.result("result")
@@ -73,14 +73,14 @@ def test_colours_are_for_terminals_that_want_them(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    text = Screen(out=stream, err=io.StringIO(), has_color=wish).styled("x", Style.BAD)
+    text = Console(out=stream, err=io.StringIO(), has_color=wish).styled("x", Style.BAD)
     assert text == ("\x1b[31mx\x1b[0m" if has_color else "x")
 
 
 def test_a_secret_is_starred_in_lines_and_messages_but_not_in_names() -> None:
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(is_json=True, out=out, err=err)
-    screen.keep_secret(["name", "ab"])
+    screen = Console(is_json=True, out=out, err=err)
+    screen.mask(["name", "ab"])
     screen.problem("the server said name, ab")
     screen.document({"accounts": [{"name": "name", "message": "the name"}]})
     assert err.getvalue() == "the server said ***, ab\n"
@@ -89,10 +89,10 @@ def test_a_secret_is_starred_in_lines_and_messages_but_not_in_names() -> None:
 
 def test_progress_is_silent_when_quiet_and_line_wise_without_a_terminal() -> None:
     err = io.StringIO()
-    with Screen(is_quiet=True, out=io.StringIO(), err=err).progress() as progress:
+    with Console(is_quiet=True, out=io.StringIO(), err=err).progress() as progress:
         progress.planned("alice", 3, 3000)
     assert err.getvalue() == ""
-    with Screen(out=io.StringIO(), err=err).progress() as progress:
+    with Console(out=io.StringIO(), err=err).progress() as progress:
         progress.planned("alice", 3, 3000)
         progress.advanced("alice", 3, 3000)
     assert err.getvalue() == "alice: 3 messages to fetch (3.0 kB)\n"
@@ -100,7 +100,7 @@ def test_progress_is_silent_when_quiet_and_line_wise_without_a_terminal() -> Non
 
 def test_progress_is_live_on_a_terminal_and_leaves_nothing_behind() -> None:
     err = Terminal()
-    with Screen(out=io.StringIO(), err=err).progress() as progress:
+    with Console(out=io.StringIO(), err=err).progress() as progress:
         progress.planned("[bold]alice", 20, 3000)
         progress.advanced("[bold]alice", 5, 1000)
         progress.planned("[bold]alice", 15, 2000)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.ui.text import alike, cell, columns, counted, plain, size, span, table
+from migrator.ui.text import cell, columns, group_by_reason, plain, plural, size, span, table
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_spans(seconds: float, shown: str) -> None:
 
 
 def test_counts() -> None:
-    assert [counted(1, "copy", "copies"), counted(2, "copy", "copies"), counted(1000, "day")] == [
+    assert [plural(1, "copy", "copies"), plural(2, "copy", "copies"), plural(1000, "day")] == [
         "1 copy",
         "2 copies",
         "1,000 days",
@@ -69,4 +69,4 @@ def test_tables_are_aligned_for_ideographs() -> None:
 
 def test_what_befell_many_alike_is_one_line() -> None:
     befallen = [*((str(number), "no answer") for number in range(1200)), ("x", "too large")]
-    assert alike(befallen) == ["0, 1, 2 and 1,197 more: no answer", "x: too large"]
+    assert group_by_reason(befallen) == ["0, 1, 2 and 1,197 more: no answer", "x: too large"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from migrator.config import load
 from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, SourceProof, WhenCopyIsGone
-from migrator.wiring.account import Limits, job_of
+from migrator.wiring.account import RunLimits, job_of
 
 CONFIG = """
 state_dir = "state"
@@ -45,7 +45,7 @@ def test_every_key_of_an_account_reaches_its_job_and_nothing_is_touched(tmp_path
     path.chmod(0o600)
     config = load(path)
     [account] = config.accounts
-    job = job_of(account, config.state_dir, Limits(messages=5, deletions=7))
+    job = job_of(account, config.state_dir, RunLimits(messages=5, deletions=7))
     source, policy = job.source, job.policy
     assert (job.name, job.password(), job.state_dir) == ("alice", "hunter2", tmp_path / "state")
     assert (source.host, source.port, source.username, source.auth) == (

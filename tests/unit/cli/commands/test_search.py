@@ -11,7 +11,7 @@ import pytest
 
 from migrator.cli.commands import search
 from migrator.cli.parser import parser
-from migrator.ui.console import Screen
+from migrator.ui.console import Console
 from migrator.ui.text import columns
 from tests.unit.archive.office import Office, mail
 
@@ -33,7 +33,7 @@ def office(tmp_path: Path) -> Office:
 def shown(office: Office, monkeypatch: pytest.MonkeyPatch, width: int, out: io.StringIO) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
     arguments = Namespace(query=["*"], config=office.config_path, limit=None)
-    assert search.run(arguments, Screen(out=out, err=io.StringIO(), has_color=False)) == 0
+    assert search.run(arguments, Console(out=out, err=io.StringIO(), has_color=False)) == 0
     return out.getvalue().splitlines()
 
 

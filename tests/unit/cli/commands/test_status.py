@@ -4,7 +4,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from jobs.monitoring.health import Health, Verdict, write
+from jobs.monitoring.health import Health, HealthVerdict, write
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
 from migrator.ledger import Ledger
@@ -100,6 +100,6 @@ def test_whoever_has_a_worker_is_told_how_it_is_and_when_it_runs_next(
     lines = ferry("status").out.splitlines()
     assert any(line.startswith("  next run by mailferry run: in 15 min (") for line in lines)
     assert "mailferry run: no worker is running on this state_dir" in lines
-    write(Health(Verdict.OK, (), "0 of 1 accounts, 0 errors"), tmp_path / "state", time.time())
+    write(Health(HealthVerdict.OK, (), "0 of 1 accounts, 0 errors"), tmp_path / "state", time.time())
     assert "mailferry run is up (working now: 0 of 1 accounts, 0 errors)" in ferry("status").out.splitlines()
     assert url

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.alerting.channels import AppriseChannel, SmtpChannel, channels, send_everywhere
-from jobs.alerting.notification import Note
+from jobs.alerting.notification import Notification
 from migrator.config import Notify, Smtp
 from migrator.config.secrets import TextSecret
 from migrator.config.table import Context
@@ -15,7 +15,7 @@ from migrator.errors import FerryError, Kind
 from tests.servers.certificates import Certificate, authority, identity
 from tests.servers.smtp import SmtpServer
 
-NOTE = Note("pop.example.org is in trouble", "Two accounts wait for it.\n")
+NOTE = Notification("pop.example.org is in trouble", "Two accounts wait for it.\n")
 
 
 def smtp(port: int, folder: Path, **more: object) -> Smtp:
@@ -80,7 +80,7 @@ def test_a_dead_server_is_told(tmp_path: Path) -> None:
 
 def test_a_title_cannot_smuggle_a_header(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        SmtpChannel(smtp(server.port, tmp_path)).send(Note("over\r\nBcc: eve@example.org", "x\n"))
+        SmtpChannel(smtp(server.port, tmp_path)).send(Notification("over\r\nBcc: eve@example.org", "x\n"))
     assert email.message_from_bytes(server.taken[0].content)["Bcc"] is None
 
 

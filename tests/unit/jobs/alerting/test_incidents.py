@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.alerting.incidents import QUIET, Disk, OpenIncident, Picture, Rules, Severity, incidents, news, note_of
+from jobs.alerting.incidents import (
+    QUIET,
+    AlertInputs,
+    AlertRules,
+    Disk,
+    OpenIncident,
+    Severity,
+    incidents,
+    news,
+    note_of,
+)
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
 from migrator.errors import Kind
@@ -15,9 +25,9 @@ WELL = AccountState(first_seen=NOW - 1e8, last_worked=NOW - 60)
 FAILING = replace(WELL, attempts=2, failing_since=NOW - 900, kind="connect", host=HOST, message="cannot connect")
 
 
-def wrong(state: AccountState, *, interval: float = 900.0, rules: Rules | None = None) -> list[str]:
-    picture = Picture({"ann": state}, {"ann": interval}, {"ann": frozenset({HOST})})
-    return list(incidents(picture, [], now=NOW, rules=rules or Rules()))
+def wrong(state: AccountState, *, interval: float = 900.0, rules: AlertRules | None = None) -> list[str]:
+    picture = AlertInputs({"ann": state}, {"ann": interval}, {"ann": frozenset({HOST})})
+    return list(incidents(picture, [], now=NOW, rules=rules or AlertRules()))
 
 
 @pytest.mark.parametrize(
@@ -49,9 +59,9 @@ def test_silence_is_measured_in_rounds_where_these_are_long() -> None:
     assert wrong(replace(state, last_worked=NOW - 15 * 86_400), interval=7 * 86_400) == ["account:ann:silent"]
 
 
-def crowd(count: int, failures: int) -> Picture:
+def crowd(count: int, failures: int) -> AlertInputs:
     names = [f"user{number}" for number in range(count)]
-    return Picture(
+    return AlertInputs(
         dict.fromkeys(names, FAILING),
         dict.fromkeys(names, 900.0),
         dict.fromkeys(names, frozenset({HOST})),
@@ -60,29 +70,29 @@ def crowd(count: int, failures: int) -> Picture:
 
 
 def test_many_accounts_of_one_dead_host_are_one_incident() -> None:
-    assert list(incidents(crowd(50, 9), [], now=NOW, rules=Rules())) == [f"host:{HOST}"]
+    assert list(incidents(crowd(50, 9), [], now=NOW, rules=AlertRules())) == [f"host:{HOST}"]
 
 
 def test_a_host_is_not_called_dead_before_it_was_asked_again() -> None:
-    assert list(incidents(crowd(50, 3), [], now=NOW, rules=Rules())) == []
+    assert list(incidents(crowd(50, 3), [], now=NOW, rules=AlertRules())) == []
 
 
 def test_few_accounts_are_told_by_name() -> None:
-    assert list(incidents(crowd(2, 9), [], now=NOW, rules=Rules())) == [
+    assert list(incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())) == [
         "account:user0:failing",
         "account:user1:failing",
     ]
 
 
 def test_what_was_told_by_name_stays_open_when_the_whole_host_goes() -> None:
-    found = incidents(crowd(50, 9), ["account:user7:failing"], now=NOW, rules=Rules())
+    found = incidents(crowd(50, 9), ["account:user7:failing"], now=NOW, rules=AlertRules())
     assert set(found) == {f"host:{HOST}", "account:user7:failing"}
 
 
 def test_disks_archives_and_configurations_are_told_too() -> None:
     disk = Disk("/archive", 10, 100, 20)
-    picture = Picture({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
-    found = incidents(replace(picture, config_problem="unknown key"), [], now=NOW, rules=Rules())
+    picture = AlertInputs({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
+    found = incidents(replace(picture, config_problem="unknown key"), [], now=NOW, rules=AlertRules())
     assert set(found) == {"disk:/archive", "damage:mbox:/archive", "configuration"}
     assert found["damage:mbox:/archive"].severity is Severity.URGENT
 
@@ -90,7 +100,7 @@ def test_disks_archives_and_configurations_are_told_too() -> None:
 def test_an_incident_is_told_once_and_its_end_once() -> None:
     now, before = NOW, dict[str, OpenIncident]()
     told: list[tuple[int, int]] = []
-    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=Rules())
+    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
     for is_wrong in (True, True, True, False, False):
         found = news(wrong_now if is_wrong else {}, before, now)
         told.append((len(found.opened), len(found.recovered)))
@@ -99,7 +109,7 @@ def test_an_incident_is_told_once_and_its_end_once() -> None:
 
 
 def test_what_comes_and_goes_is_told_again_only_after_a_while() -> None:
-    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=Rules())
+    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
     first = news(wrong_now, {}, NOW)
     over = news({}, first.remembered, NOW + 60)
     again = news(wrong_now, over.remembered, NOW + 120)
@@ -111,9 +121,11 @@ def test_what_comes_and_goes_is_told_again_only_after_a_while() -> None:
 
 
 def test_a_failure_that_becomes_a_refused_password_has_not_recovered() -> None:
-    failing = incidents(Picture({"ann": FAILING}, {}, {}), [], now=NOW, rules=Rules())
+    failing = incidents(AlertInputs({"ann": FAILING}, {}, {}), [], now=NOW, rules=AlertRules())
     first = news(failing, {}, NOW)
-    parked = incidents(Picture({"ann": replace(FAILING, kind="auth", parked="x")}, {}, {}), [], now=NOW, rules=Rules())
+    parked = incidents(
+        AlertInputs({"ann": replace(FAILING, kind="auth", parked="x")}, {}, {}), [], now=NOW, rules=AlertRules()
+    )
     second = news(parked, first.remembered, NOW + 60)
     assert [incident.key for incident in second.opened] == ["account:ann:parked"]
     assert second.recovered == ()
@@ -125,8 +137,8 @@ def test_incidents_are_remembered_as_they_were() -> None:
 
 
 def test_a_message_names_the_worst_first_and_what_to_do() -> None:
-    picture = Picture({"ann": FAILING}, {}, {}, disks=[Disk("/archive", 10, 100, 20)])
-    found = news(incidents(picture, [], now=NOW, rules=Rules()), {}, NOW)
+    picture = AlertInputs({"ann": FAILING}, {}, {}, disks=[Disk("/archive", 10, 100, 20)])
+    found = news(incidents(picture, [], now=NOW, rules=AlertRules()), {}, NOW)
     note = note_of(found, NOW)
     assert note.title == "the disk of /archive is nearly full (and 1 more)"
     assert "What to do: make room" in note.body

@@ -2,25 +2,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from jobs.schedule.queue import Job, Limits, Queue
-from jobs.schedule.retry import Outcome, Retry, Scheduled
+from jobs.schedule.queue import Concurrency, Queue, ScheduledAccount
+from jobs.schedule.retry import Retry, RunOutcome, Scheduled
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import Status
 from tests.unit.jobs.office import MemoryNotes
 
-GOOD = Outcome(Status.OK)
-DOWN = Outcome(Status.FAILED, Kind.CONNECT, Scope.SESSION, Advice.NOW, "cannot connect", host="a:995")
-REFUSED = Outcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wrong", host="a:995")
+GOOD = RunOutcome(Status.OK)
+DOWN = RunOutcome(Status.FAILED, Kind.CONNECT, Scope.SESSION, Advice.NOW, "cannot connect", host="a:995")
+REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wrong", host="a:995")
 
 
-def job(name: str, host: str = "a:995", maildrop: str = "", configured: str = "1") -> Job:
-    return Job(name, host, frozenset({host}), maildrop or f"{name} at {host}", configured)
+def job(name: str, host: str = "a:995", maildrop: str = "", configured: str = "1") -> ScheduledAccount:
+    return ScheduledAccount(name, host, frozenset({host}), maildrop or f"{name} at {host}", configured)
 
 
-def queue(*jobs: Job, notes: MemoryNotes | None = None, limits: Limits | None = None) -> Queue:
+def queue(*jobs: ScheduledAccount, notes: MemoryNotes | None = None, limits: Concurrency | None = None) -> Queue:
     made = Queue(
         notes or MemoryNotes(),
-        limits=limits or Limits(),
+        limits=limits or Concurrency(),
         next_round=lambda _name, now: now + 900.0,
         chance=lambda: 0.5,
     )
@@ -47,7 +47,7 @@ def test_two_accounts_of_one_maildrop_take_turns() -> None:
 
 
 def test_who_waited_longest_comes_first() -> None:
-    made = queue(job("ann"), job("bob"), limits=Limits(accounts=1))
+    made = queue(job("ann"), job("bob"), limits=Concurrency(accounts=1))
     first = made.take(0.0)
     assert first is not None
     made.finished(first, GOOD, 5.0)

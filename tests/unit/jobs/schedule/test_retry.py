@@ -9,9 +9,9 @@ from jobs.schedule.retry import (
     HOUR,
     LONGEST_WAIT,
     MINUTE,
-    Outcome,
     Park,
     Retry,
+    RunOutcome,
     Scheduled,
     crashed,
     decide,
@@ -23,17 +23,17 @@ from migrator.report import AccountReport, Status
 NOON = 1.0 - 1e-9
 
 
-def failure(kind: Kind, wait: float | None = None, advice: Advice | None = None) -> Outcome:
+def failure(kind: Kind, wait: float | None = None, advice: Advice | None = None) -> RunOutcome:
     error = FerryError(kind, "no", wait=wait, advice=advice)
-    return Outcome(Status.FAILED, kind, error.scope, error.advice, "no", wait, "pop.example.org:995")
+    return RunOutcome(Status.FAILED, kind, error.scope, error.advice, "no", wait, "pop.example.org:995")
 
 
 @pytest.mark.parametrize(
     ("outcome", "attempts", "decision"),
     [
-        (Outcome(Status.OK), 0, Scheduled(0.0)),
-        (Outcome(Status.OK, learned_gap=600.0), 0, Scheduled(600.0)),
-        (Outcome(Status.PARTIAL, Kind.REFUSED, Scope.MESSAGE), 0, Scheduled(0.0)),
+        (RunOutcome(Status.OK), 0, Scheduled(0.0)),
+        (RunOutcome(Status.OK, learned_gap=600.0), 0, Scheduled(600.0)),
+        (RunOutcome(Status.PARTIAL, Kind.REFUSED, Scope.MESSAGE), 0, Scheduled(0.0)),
         (failure(Kind.CONNECT), 1, Retry(MINUTE)),
         (failure(Kind.CONNECT), 2, Retry(2 * MINUTE)),
         (failure(Kind.CONNECT), 3, Retry(4 * MINUTE)),
@@ -53,7 +53,7 @@ def failure(kind: Kind, wait: float | None = None, advice: Advice | None = None)
         (failure(Kind.AUTH, advice=Advice.LATER), 1, Retry(5 * MINUTE)),
     ],
 )
-def test_each_outcome_has_its_decision(outcome: Outcome, attempts: int, decision: object) -> None:
+def test_each_outcome_has_its_decision(outcome: RunOutcome, attempts: int, decision: object) -> None:
     decided = decide(outcome, attempts, NOON)
     match decided, decision:
         case Retry(after), Retry(expected):
@@ -86,7 +86,7 @@ def test_no_failure_is_tried_in_a_tight_loop_or_forgotten(
 
 @pytest.mark.parametrize("advice", Advice)
 def test_back_off_spreads_over_the_last_third(advice: Advice) -> None:
-    outcome = Outcome(Status.FAILED, Kind.PROTOCOL, Scope.SESSION, advice)
+    outcome = RunOutcome(Status.FAILED, Kind.PROTOCOL, Scope.SESSION, advice)
     waits = [decide(outcome, 1, chance / 100) for chance in range(100)]
     seconds = [wait.after for wait in waits if isinstance(wait, Retry)]
     assert min(seconds) == pytest.approx(FIRST_WAIT[advice] * 2 / 3)

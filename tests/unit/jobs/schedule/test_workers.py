@@ -7,26 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from jobs.schedule.queue import Job, Limits, Queue, Turn
-from jobs.schedule.retry import Outcome
-from jobs.schedule.workers import Ending, Worker
+from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
+from jobs.schedule.retry import RunOutcome
+from jobs.schedule.workers import RunResult, Worker
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import AccountReport, Status
 from tests.unit.jobs.office import MemoryNotes
 
 PATIENCE = 60.0
-REFUSED = Outcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wrong")
+REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wrong")
 
 
 @dataclass
 class Running:
     """Runs as a test says; tells when each run begins."""
 
-    work: Callable[[str, threading.Event], Outcome] = lambda _name, _stop: Outcome(Status.OK)
+    work: Callable[[str, threading.Event], RunOutcome] = lambda _name, _stop: RunOutcome(Status.OK)
     password: str = "wrong"
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, Outcome]:
+    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
         self.begun.release()
         return AccountReport(name), self.work(name, stop)
 
@@ -38,18 +38,18 @@ class Running:
 class Listening:
     """Counts what it hears."""
 
-    endings: list[Ending] = field(default_factory=list)
+    endings: list[RunResult] = field(default_factory=list)
     heard: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     looked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def began(self, turn: Turn) -> None:
+    def began(self, turn: Lease) -> None:
         """Take note."""
 
-    def ended(self, turn: Turn, ending: Ending) -> None:
+    def ended(self, turn: Lease, ending: RunResult) -> None:
         self.endings.append(ending)
         self.heard.release()
 
-    def still_parked(self, turn: Turn) -> None:
+    def still_parked(self, turn: Lease) -> None:
         self.looked.release()
 
     def wait(self, count: int = 1) -> None:
@@ -57,15 +57,15 @@ class Listening:
             assert self.heard.acquire(timeout=PATIENCE)
 
 
-def job(name: str) -> Job:
-    return Job(name, "a:995", frozenset({"a:995"}), name, "1")
+def job(name: str) -> ScheduledAccount:
+    return ScheduledAccount(name, "a:995", frozenset({"a:995"}), name, "1")
 
 
 @contextmanager
 def worker(running: Running, listening: Listening, *names: str) -> Iterator[Worker]:
-    queue = Queue(MemoryNotes(), limits=Limits(2, 2), next_round=lambda _name, now: now + 900, chance=lambda: 0.5)
+    queue = Queue(MemoryNotes(), limits=Concurrency(2, 2), next_round=lambda _name, now: now + 900, chance=lambda: 0.5)
     made = Worker(queue, running, listening)
-    made.load([job(name) for name in names], Limits(2, 2))
+    made.load([job(name) for name in names], Concurrency(2, 2))
     made.start()
     yield made
     assert made.stop(PATIENCE)
@@ -93,10 +93,10 @@ def test_a_ring_wakes_a_sleeping_worker() -> None:
 def test_a_long_run_delays_nobody_else() -> None:
     may_end = threading.Event()
 
-    def work(name: str, stop: threading.Event) -> Outcome:
+    def work(name: str, stop: threading.Event) -> RunOutcome:
         if name == "slow":
             assert may_end.wait(PATIENCE)
-        return Outcome(Status.OK)
+        return RunOutcome(Status.OK)
 
     listening = Listening()
     with worker(Running(work), listening, "slow", "ann", "bob") as made:
@@ -107,9 +107,9 @@ def test_a_long_run_delays_nobody_else() -> None:
 
 
 def test_stopping_tells_the_runs_and_waits_for_them() -> None:
-    def work(name: str, stop: threading.Event) -> Outcome:
+    def work(name: str, stop: threading.Event) -> RunOutcome:
         assert stop.wait(PATIENCE)
-        return Outcome(Status.PARTIAL, is_interrupted=True)
+        return RunOutcome(Status.PARTIAL, is_interrupted=True)
 
     running, listening = Running(work), Listening()
     with worker(running, listening, "ann", "bob"):
@@ -119,10 +119,10 @@ def test_stopping_tells_the_runs_and_waits_for_them() -> None:
 
 
 def test_an_unexpected_exception_ends_one_run_only() -> None:
-    def work(name: str, stop: threading.Event) -> Outcome:
+    def work(name: str, stop: threading.Event) -> RunOutcome:
         if name == "ann":
             raise ZeroDivisionError
-        return Outcome(Status.OK)
+        return RunOutcome(Status.OK)
 
     listening = Listening()
     with worker(Running(work), listening, "ann", "bob") as made:
@@ -141,7 +141,7 @@ def test_a_parked_account_runs_again_only_with_another_password() -> None:
         assert listening.looked.acquire(timeout=PATIENCE)
         assert len(listening.endings) == 1
         running.password = "right"
-        running.work = lambda _name, _stop: Outcome(Status.OK)
+        running.work = lambda _name, _stop: RunOutcome(Status.OK)
         made.ring("ann")
         listening.wait()
     assert listening.endings[-1].outcome.status is Status.OK
@@ -151,15 +151,15 @@ def test_a_parked_account_runs_again_only_with_another_password() -> None:
 def test_more_threads_are_hired_when_the_limit_grows() -> None:
     stop_all = threading.Event()
 
-    def work(name: str, stop: threading.Event) -> Outcome:
+    def work(name: str, stop: threading.Event) -> RunOutcome:
         assert stop_all.wait(PATIENCE)
-        return Outcome(Status.OK)
+        return RunOutcome(Status.OK)
 
     running, listening = Running(work), Listening()
     with worker(running, listening, "a", "b", "c", "d") as made:
         for _ in range(2):
             assert running.begun.acquire(timeout=PATIENCE)
-        made.load([job(name) for name in "abcd"], Limits(4, 4))
+        made.load([job(name) for name in "abcd"], Concurrency(4, 4))
         for _ in range(2):
             assert running.begun.acquire(timeout=PATIENCE)
         assert sorted(made.running()) == ["a", "b", "c", "d"]
