@@ -16,6 +16,7 @@ from jobs.alerting import incidents as alerts
 from jobs.alerting.heartbeat import Ping, Pinger
 from jobs.alerting.outbox import Outbox
 from jobs.disk_usage import measured
+from jobs.log import say
 from jobs.maintenance.upkeep import Upkeep, completed
 from jobs.monitoring import weekly_summary as digest
 from jobs.monitoring.health import Health, forget, write
@@ -163,9 +164,9 @@ class Monitor:
         for key in before.keys() - news.remembered.keys():
             self._notes.forgotten(alerts.TOPIC, key)
         for begun in news.opened:
-            journal.say("worker.incident.opened", key=begun.key, title=begun.title)
+            say("worker.incident.opened", key=begun.key, title=begun.title)
         for over in news.recovered:
-            journal.say("worker.incident.over", title=over.title)
+            say("worker.incident.over", title=over.title)
 
     def _ping_worker(self, news: alerts.IncidentChanges, now: float) -> None:
         url = self._config.pings.url if self._config.pings else None

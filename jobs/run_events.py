@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from jobs.log import say
 from jobs.schedule.queue import Lease
 from jobs.schedule.retry import Park, Retry, Scheduled
 from jobs.schedule.workers import RunResult
-from migrator.events import event
 from migrator.report import AccountReport
-
-_LOG = logging.getLogger("jobs.journal")  # a name that log readers rely on
-
-
-def say(name: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Write one event of the worker."""
-    event(_LOG, name, level=level, **fields)
 
 
 def run_began(turn: Lease) -> None:

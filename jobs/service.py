@@ -23,13 +23,13 @@ from jobs.alerting.heartbeat import Pinger
 from jobs.alerting.outbox import Outbox
 from jobs.config_watch import Watched
 from jobs.lock import worker_lock
+from jobs.log import say
 from jobs.maintenance.upkeep import ShouldStop, Slice, Upkeep
 from jobs.maintenance.verify_slice import verified
 from jobs.monitor import Monitor
 from jobs.monitoring.health import health_of
 from jobs.monitoring.snapshot import Snapshot
 from jobs.periodic import PeriodicTasks
-from jobs.run_events import say
 from jobs.schedule.credential_hash import Fingerprints
 from jobs.schedule.queue import Concurrency, Queue
 from jobs.schedule.runner import Run, Runs

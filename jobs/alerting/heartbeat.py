@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 
-from jobs.run_events import say
+from jobs.log import say
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from jobs.alerting.channels import Channel
 from jobs.alerting.notification import Notification
 from jobs.background_thread import BackgroundThread, Rest
-from jobs.run_events import say
+from jobs.log import say
 from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from jobs.background_thread import BackgroundThread, Rest
-from jobs.run_events import say
+from jobs.log import say
 from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
 from migrator.ledger.schedule import VERIFICATION, of_account

@@ -22,7 +22,9 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
         if should_stop():
             raise StoppedError
 
-    with closing(Ledger.open(config.state_dir)) as ledger, open_archive(config, ledger) as shelves:
-        verdict = Check(shelves, ledger.archive, clock=time.time, told=told).make(Selection(part=part, parts=parts))
+    with closing(Ledger.open(config.state_dir)) as ledger, open_archive(config, ledger) as reader:
+        verdict = Check(reader, ledger.archive, clock=time.time, on_progress=told).make(
+            Selection(part=part, parts=parts)
+        )
     unreachable = frozenset(name for one in verdict.unreachable for name in one.accounts)
     return Slice(verdict.checked, verdict.harmed, unreachable)

@@ -53,7 +53,7 @@ class Runs:
         self._ledger = ledger
         self._fingerprints = fingerprints
         self._pulse = pulse
-        self._porters = ChildCopierPool()
+        self._child_copiers = ChildCopierPool()
         self._run = run or self._run_recorded
         self.config = configuration
 
@@ -67,16 +67,16 @@ class Runs:
         def step(_name: str) -> None:
             self._pulse.beat(account.name)
 
-        around = Effects(
+        effects = Effects(
             stop=stop,
             progress=Beating(self._pulse),
             step=step,
-            bringer=self._porters.lent,
+            copier_for=self._child_copiers.lent,
             octets_at_once=SHARED_RUN_BUDGET_OCTETS,
         )
         with self._ledger.lent() as own:
             follow_moves(self.config, own)
-            return run_recorded(job_of(account, self.config.state_dir), own, around)
+            return run_recorded(job_of(account, self.config.state_dir), own, effects)
 
     def fingerprint(self, name: str) -> str:
         """Hash the account's configuration and passwords as they are now; ``""`` for one that is gone."""

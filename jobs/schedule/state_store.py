@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 
-from jobs.run_events import say
+from jobs.log import say
 from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
 

@@ -52,48 +52,48 @@ class Unreachable:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    shelf: ArchiveFolder
+    archive_folder: ArchiveFolder
     copy: StoredCopy
     locator: Locator
 
 
-def mends_gone(shelf: ArchiveFolder) -> bool:
+def mends_gone(archive_folder: ArchiveFolder) -> bool:
     """Say whether a repair stores again what somebody took out: of a folder, and of a mailbox where a setting says so.
 
     A person who asks for the repair of a folder has lost what is gone from it; in a mailbox it may be filed elsewhere.
     """
-    return shelf.is_local or shelf.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+    return archive_folder.is_local or archive_folder.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
 
 
 class ArchiveReader:
     """All shelves that a command may read from."""
 
-    def __init__(self, shelves: Iterable[ArchiveFolder]) -> None:
+    def __init__(self, reader: Iterable[ArchiveFolder]) -> None:
         """Read from these; files before servers, and otherwise in this order."""
-        self.all = sorted(shelves, key=lambda shelf: _KINDS[shelf.destination.kind])
+        self.all = sorted(reader, key=lambda archive_folder: _KINDS[archive_folder.destination.kind])
         self._broken: dict[str, FerryError] = {}
 
     def close(self) -> None:
         """Let go of every destination."""
-        for shelf in self.all:
-            shelf.destination.close()
+        for archive_folder in self.all:
+            archive_folder.destination.close()
 
-    def only(self, shelves: Iterable[ArchiveFolder]) -> ArchiveReader:
+    def only(self, reader: Iterable[ArchiveFolder]) -> ArchiveReader:
         """Return some of these shelves; close the whole, not the part."""
-        return ArchiveReader(shelves)
+        return ArchiveReader(reader)
 
     def of(self, account: str) -> list[ArchiveFolder]:
         """Return those where this account's mail goes."""
-        return [shelf for shelf in self.all if account in shelf.accounts]
+        return [archive_folder for archive_folder in self.all if account in archive_folder.accounts]
 
     def accounts_of(self, digests: Sequence[Digest]) -> dict[Digest, tuple[str, ...]]:
         """Return the accounts that each content may belong to, by where it stands."""
         if len(self.all) == 1:
             return dict.fromkeys(digests, self.all[0].accounts)
         found: dict[Digest, dict[str, None]] = {digest: {} for digest in digests}
-        for shelf in self.all:
-            for digest in shelf.copies.find(digests):
-                found[digest].update(dict.fromkeys(shelf.accounts))
+        for archive_folder in self.all:
+            for digest in archive_folder.copies.find(digests):
+                found[digest].update(dict.fromkeys(archive_folder.accounts))
         return {digest: tuple(accounts) for digest, accounts in found.items()}
 
     def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Reading:
@@ -109,11 +109,11 @@ class ArchiveReader:
     def _read_chunk(self, digests: Sequence[Digest], *, exact: bool) -> Iterator[tuple[Digest, Body | FerryError]]:
         errors: dict[Digest, FerryError] = {}
         wanted = list(dict.fromkeys(digests))
-        for shelf in self.all:
+        for archive_folder in self.all:
             if not wanted:
                 return
             left: list[Digest] = []
-            for digest, body in self._from(shelf, wanted, exact=exact):
+            for digest, body in self._from(archive_folder, wanted, exact=exact):
                 if isinstance(body, FerryError):
                     errors[digest] = body
                     left.append(digest)
@@ -124,18 +124,20 @@ class ArchiveReader:
         yield from ((digest, errors.get(digest, absent)) for digest in wanted)
 
     def _from(
-        self, shelf: ArchiveFolder, digests: Sequence[Digest], *, exact: bool
+        self, archive_folder: ArchiveFolder, digests: Sequence[Digest], *, exact: bool
     ) -> Iterator[tuple[Digest, Body | FerryError]]:
         """Yield what one shelf gives for each; what it does not have is an error too."""
-        identity = shelf.destination.identity
-        places = _in_order(_located(shelf, digests))
+        identity = archive_folder.destination.identity
+        places = _in_order(_located(archive_folder, digests))
         found = {place.copy.digest for place in places}
-        absent = FerryError(Kind.ARCHIVE, f"{shelf.destination.label} holds no copy of this message")
+        absent = FerryError(Kind.ARCHIVE, f"{archive_folder.destination.label} holds no copy of this message")
         yield from ((digest, absent) for digest in digests if digest not in found)
         done = 0
         if identity not in self._broken:
             try:
-                for place, body in zip(places, shelf.destination.read([p.locator for p in places]), strict=True):
+                for place, body in zip(
+                    places, archive_folder.destination.read([p.locator for p in places]), strict=True
+                ):
                     judged = _judged(place, body, exact=exact)
                     done += 1
                     yield place.copy.digest, judged
@@ -144,9 +146,9 @@ class ArchiveReader:
         yield from ((place.copy.digest, self._broken[identity]) for place in places[done:])
 
 
-def _located(shelf: ArchiveFolder, digests: Sequence[Digest]) -> list[_Place]:
-    copies = shelf.copies.find(digests).values()
-    return [_Place(shelf, copy, copy.locator) for copy in copies if copy.locator is not None]
+def _located(archive_folder: ArchiveFolder, digests: Sequence[Digest]) -> list[_Place]:
+    copies = archive_folder.copies.find(digests).values()
+    return [_Place(archive_folder, copy, copy.locator) for copy in copies if copy.locator is not None]
 
 
 def _in_order(places: list[_Place]) -> list[_Place]:
@@ -173,25 +175,25 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
             return body
     except FerryError as error:  # a long body is read from the disk only now
         return error
-    label = place.shelf.destination.label
-    if place.copy.state is CopyState.VERIFIED and not place.shelf.is_local:
+    label = place.archive_folder.destination.label
+    if place.copy.state is CopyState.VERIFIED and not place.archive_folder.is_local:
         if not exact:
             return body
         return FerryError(Kind.UNPROVEN, f"{label} keeps this message altered, and no exact copy is left elsewhere")
     return FerryError(Kind.MISMATCH, f"the copy in {label} is damaged", cure="see mailferry verify")
 
 
-def belonging(account: str, shelves: ArchiveReader, ledger: ArchiveLedger) -> Iterator[Digest]:
+def belonging(account: str, reader: ArchiveReader, ledger: ArchiveLedger) -> Iterator[Digest]:
     """Yield, once each and in the order of the archive, every content that belongs to an account.
 
     Where accounts share a destination, a message belongs to those whose maildrops showed it; one that none of them
     showed belongs to all of them.
     """
     seen: set[Digest] = set()
-    for shelf in shelves.of(account):
-        copies = shelf.copies.all_copies()
+    for archive_folder in reader.of(account):
+        copies = archive_folder.copies.all_copies()
         while chunk := [copy.digest for copy in islice(copies, _CHUNK)]:
             fresh = [digest for digest in chunk if digest not in seen]
             seen.update(fresh)
-            owners = ledger.owners(fresh) if len(shelf.accounts) > 1 else {}
+            owners = ledger.owners(fresh) if len(archive_folder.accounts) > 1 else {}
             yield from (digest for digest in fresh if account in owners.get(digest, (account,)))

@@ -29,7 +29,7 @@ _AS_KNOWN = {
     VolumeState.CHANGED: VolumeState.CLOSED,
 }
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 def emptied_index(state_dir: Path) -> SearchIndex:
@@ -52,26 +52,28 @@ class Relearned:
     foreign: tuple[str, ...] = ()
 
 
-def relearn(shelf: ArchiveFolder, ledger: ArchiveLedger, *, told: Told = lambda _count: None) -> Relearned:
+def relearn(
+    archive_folder: ArchiveFolder, ledger: ArchiveLedger, *, on_progress: OnProgress = lambda _count: None
+) -> Relearned:
     """Look through a folder from its beginning, and bring what the ledger knows of its copies in line; forget nothing.
 
     Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
     has changed, and it is simply asked again.
     """
-    if not shelf.is_local:
-        raise FerryError(Kind.REFUSED, f"{shelf.destination.label} is no archive folder")
-    with shelf.destination.exclusive():
-        relearning = ledger.relearning(shelf.copies.destination_id)
+    if not archive_folder.is_local:
+        raise FerryError(Kind.REFUSED, f"{archive_folder.destination.label} is no archive folder")
+    with archive_folder.destination.exclusive():
+        relearning = ledger.relearning(archive_folder.copies.destination_id)
         volumes: dict[str, VolumeRecord] = {}
         found: list[Found] = []
         count = 0
-        for finding in shelf.destination.recover(Recollection(_from_the_beginning(shelf), ())):
+        for finding in archive_folder.destination.recover(Recollection(_from_the_beginning(archive_folder), ())):
             match finding:
                 case Found():
                     found.append(finding)
                     count += 1
                     if count % _CHUNK == 0:
-                        told(count)
+                        on_progress(count)
                         relearning.found(found)
                         found.clear()
                 case VolumeSeen(record) | VolumeTouched(record):
@@ -82,21 +84,21 @@ def relearn(shelf: ArchiveFolder, ledger: ArchiveLedger, *, told: Told = lambda 
                     raise AssertionError(finding)
         relearning.found(found)
         missed = relearning.finished(list(volumes.values()))
-    return Relearned(shelf.destination.label, count, tuple(missed), _foreign(shelf) if missed else ())
+    return Relearned(archive_folder.destination.label, count, tuple(missed), _foreign(archive_folder) if missed else ())
 
 
-def _from_the_beginning(shelf: ArchiveFolder) -> tuple[VolumeRecord, ...]:
+def _from_the_beginning(archive_folder: ArchiveFolder) -> tuple[VolumeRecord, ...]:
     """Return the known volumes as if nothing of them had been read; one that came to harm is not to be written to."""
-    if shelf.destination.kind != "mbox":
+    if archive_folder.destination.kind != "mbox":
         return ()
     return tuple(
         VolumeRecord(known.name, 0, sha256().digest(), "", _AS_KNOWN[known.state])
-        for known in shelf.copies.recollection().volumes
+        for known in archive_folder.copies.recollection().volumes
     )
 
 
-def _foreign(shelf: ArchiveFolder) -> tuple[str, ...]:
-    folder = Path(shelf.destination.identity.partition(":")[2])
-    if shelf.destination.kind != "mbox" or not folder.is_dir():
+def _foreign(archive_folder: ArchiveFolder) -> tuple[str, ...]:
+    folder = Path(archive_folder.destination.identity.partition(":")[2])
+    if archive_folder.destination.kind != "mbox" or not folder.is_dir():
         return ()
     return tuple(sorted(one.name for one in folder.iterdir() if one.is_file() and one.suffix != ".mbox"))

@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.archive import sanitize as harmless
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest
 from migrator.parse.headers import headers
 from migrator.parse.process import NotParsed, Parser, ShownText
+from migrator.ui import sanitize as harmless
 
 if TYPE_CHECKING:
     from migrator.archive.reader import ArchiveReader
@@ -53,12 +53,12 @@ def identified(written: str, ledger: ArchiveLedger) -> Digest:
 
 
 @contextmanager
-def body_of(digest: Digest, shelves: ArchiveReader, *, exact: bool) -> Iterator[Body]:
+def body_of(digest: Digest, reader: ArchiveReader, *, exact: bool) -> Iterator[Body]:
     """Give the digest's bytes from the first shelf that has them, for the time of the context; raises ``FerryError``.
 
     Where ``exact`` is false, a verified copy that a server has altered will do.
     """
-    with closing(shelves.read([digest], exact=exact)) as answers:
+    with closing(reader.read([digest], exact=exact)) as answers:
         _, body = next(answers)
         if isinstance(body, FerryError):
             raise body

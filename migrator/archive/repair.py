@@ -16,11 +16,12 @@ from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.copying.copier import CopyResult, Outcome
 from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Patience
-from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS, Outcome, Way
+from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.ledger.archive import ArchiveLedger
 from migrator.message.body import MemoryBody, Message
@@ -30,13 +31,13 @@ from migrator.model import CopyState, Digest, StoredCopy
 class Storing(Protocol):
     """How copies are read again and stored, all with proof; one destination at a time, raising what concerns it all."""
 
-    def read_again(self, shelf: ArchiveFolder) -> dict[Digest, FerryError]:
+    def read_again(self, archive_folder: ArchiveFolder) -> dict[Digest, FerryError]:
         """Bring the ledger in line with a destination; returns what cannot be read just now of what is to be mended.
 
         What is as it should be again is no longer DAMAGED when this returns.
         """
 
-    def bring(self, shelf: ArchiveFolder, messages: Sequence[Message]) -> list[Outcome]:
+    def copy(self, archive_folder: ArchiveFolder, messages: Sequence[Message]) -> list[Outcome]:
         """Store messages in place of their damaged copies, or of those that are gone; an outcome for each, in order."""
 
 
@@ -91,9 +92,9 @@ class Repaired:
 class Repair:
     """One repair of the accounts asked for."""
 
-    def __init__(self, shelves: ArchiveReader, ledger: ArchiveLedger, storing: Storing, fetch: Fetch) -> None:
+    def __init__(self, reader: ArchiveReader, ledger: ArchiveLedger, storing: Storing, fetch: Fetch) -> None:
         """Prepare."""
-        self._shelves = shelves
+        self._reader = reader
         self._ledger = ledger
         self._storing = storing
         self._fetch = fetch
@@ -101,53 +102,57 @@ class Repair:
 
     def make(self, accounts: Sequence[str]) -> Repaired:
         """Mend what is damaged still, and store what a folder lacks; asked again, it finds nothing to do."""
-        for shelf in self._shelves.all:
-            if set(accounts) & set(shelf.accounts):
+        for archive_folder in self._reader.all:
+            if set(accounts) & set(archive_folder.accounts):
                 try:
-                    self._mend(shelf, accounts)
+                    self._mend(archive_folder, accounts)
                 except FerryError as error:
-                    self._done.unreachable.append(Unreachable(shelf.accounts, shelf.destination.label, error))
+                    self._done.unreachable.append(
+                        Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
+                    )
         return self._done
 
-    def _mend(self, shelf: ArchiveFolder, accounts: Sequence[str]) -> None:
-        unread = self._storing.read_again(shelf)
-        job = _Job(shelf, self._missed(shelf, unread))
+    def _mend(self, archive_folder: ArchiveFolder, accounts: Sequence[str]) -> None:
+        unread = self._storing.read_again(archive_folder)
+        job = _Job(archive_folder, self._missed(archive_folder, unread))
         try:
             self._fill(job, accounts)
         finally:
             self._done.hopeless += [
-                Unrepairable(shelf.accounts, shelf.destination.label, digest, reason)
+                Unrepairable(archive_folder.accounts, archive_folder.destination.label, digest, reason)
                 for digest, reason in job.hopeless(unread).items()
             ]
-        self._done.unproven += unproven_in(shelf)
-        self._acknowledge(shelf, job.remaining.keys())
+        self._done.unproven += unproven_in(archive_folder)
+        self._acknowledge(archive_folder, job.remaining.keys())
 
-    def _missed(self, shelf: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
+    def _missed(self, archive_folder: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
         """Return what is to be stored in place of copies that are damaged, or gone where that is to be mended."""
-        states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(shelf) else (CopyState.DAMAGED,)
-        missed = [copy.digest for state in states for copy in shelf.copies.in_doubt(state)]
+        states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(archive_folder) else (CopyState.DAMAGED,)
+        missed = [copy.digest for state in states for copy in archive_folder.copies.in_doubt(state)]
         return {digest: _NO_COPY for digest in missed if digest not in unread}
 
     def _fill(self, job: _Job, accounts: Sequence[str]) -> None:
-        job.refuse(job.shelf.copies.stored_in_vain(list(job.remaining)), "it was stored anew before, and came to harm")
-        others = self._shelves.only(one for one in self._shelves.all if one is not job.shelf)
-        wanted = dict.fromkeys([*job.remaining, *self._lacking(job.shelf, accounts)])
+        job.refuse(
+            job.archive_folder.copies.stored_in_vain(list(job.remaining)), "it was stored anew before, and came to harm"
+        )
+        others = self._reader.only(one for one in self._reader.all if one is not job.archive_folder)
+        wanted = dict.fromkeys([*job.remaining, *self._lacking(job.archive_folder, accounts)])
         for batch in _batches(_from_shelves(others, wanted)):
             self._store(job, batch, "another destination")
-        for account in job.shelf.accounts:
+        for account in job.archive_folder.accounts:
             for batch in _batches(self._from_source(account, job)):
                 self._store(job, batch, "the source")
 
-    def _lacking(self, shelf: ArchiveFolder, accounts: Sequence[str]) -> Iterator[Digest]:
+    def _lacking(self, archive_folder: ArchiveFolder, accounts: Sequence[str]) -> Iterator[Digest]:
         """Yield what other destinations of the accounts hold and of which nothing is known in this one."""
-        for account in set(accounts) & set(shelf.accounts):
+        for account in set(accounts) & set(archive_folder.accounts):
             chunk: list[Digest] = []
-            for digest in belonging(account, self._shelves, self._ledger):
+            for digest in belonging(account, self._reader, self._ledger):
                 chunk.append(digest)
                 if len(chunk) == BATCH_MESSAGES:
-                    yield from _absent(shelf, chunk)
+                    yield from _absent(archive_folder, chunk)
                     chunk = []
-            yield from _absent(shelf, chunk)
+            yield from _absent(archive_folder, chunk)
 
     def _from_source(self, account: str, job: _Job) -> Iterator[Message]:
         unique_ids = {
@@ -166,33 +171,33 @@ class Repair:
 
     def _store(self, job: _Job, messages: Sequence[Message], origin: str) -> None:
         """Store contents that are at hand."""
-        for message, outcome in zip(messages, self._storing.bring(job.shelf, messages), strict=True):
+        for message, outcome in zip(messages, self._storing.copy(job.archive_folder, messages), strict=True):
             if isinstance(outcome, FerryError) and outcome.kind is not Kind.UNPROVEN:
                 job.remaining[message.digest] = f"it could not be stored: {outcome}"
                 continue
             job.remaining.pop(message.digest, None)
-            if outcome is Way.COPIED:
-                self._done.mended.append(RepairedCopy(job.shelf.destination.label, message.digest, origin))
+            if outcome is CopyResult.COPIED:
+                self._done.mended.append(RepairedCopy(job.archive_folder.destination.label, message.digest, origin))
 
-    def _acknowledge(self, shelf: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
+    def _acknowledge(self, archive_folder: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
         """Close the changed volumes in which nothing damaged is known any more, as they stand now."""
-        if shelf.destination.kind != "mbox":
+        if archive_folder.destination.kind != "mbox":
             return
-        for name, _ in shelf.copies.changed_volumes():
-            copies = shelf.copies.copies_in(name)
+        for name, _ in archive_folder.copies.changed_volumes():
+            copies = archive_folder.copies.copies_in(name)
             if any(copy.digest in still_damaged or copy.state is CopyState.DAMAGED for copy in copies):
                 continue
-            self._close(shelf, name, copies)
+            self._close(archive_folder, name, copies)
 
-    def _close(self, shelf: ArchiveFolder, name: str, copies: Sequence[StoredCopy]) -> None:
-        folder = Path(shelf.destination.identity.removeprefix("mbox:"))
+    def _close(self, archive_folder: ArchiveFolder, name: str, copies: Sequence[StoredCopy]) -> None:
+        folder = Path(archive_folder.destination.identity.removeprefix("mbox:"))
         if regular_file(folder / name) is None:
             if copies:
                 return
-            self._ledger.forget_volume(shelf.copies.destination_id, name)
+            self._ledger.forget_volume(archive_folder.copies.destination_id, name)
         else:
-            with shelf.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
-                shelf.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
+            with archive_folder.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
+                archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
         self._done.acknowledged.append(str(folder / name))
 
 
@@ -200,7 +205,7 @@ class Repair:
 class _Job:
     """What is left to be mended in one destination, each with why it is."""
 
-    shelf: ArchiveFolder
+    archive_folder: ArchiveFolder
     remaining: dict[Digest, str]
     _refused: dict[Digest, str] = field(default_factory=dict)
 
@@ -216,8 +221,8 @@ class _Job:
         return self.remaining | self._refused | cannot_be_read
 
 
-def _absent(shelf: ArchiveFolder, digests: Sequence[Digest]) -> list[Digest]:
-    known = shelf.copies.find(digests)
+def _absent(archive_folder: ArchiveFolder, digests: Sequence[Digest]) -> list[Digest]:
+    known = archive_folder.copies.find(digests)
     return [digest for digest in digests if digest not in known]
 
 
@@ -235,9 +240,9 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _from_shelves(shelves: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
+def _from_shelves(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
     """Yield what good copies there are; a body is good until the next is asked for."""
-    for digest, body in shelves.read(digests):
+    for digest, body in reader.read(digests):
         if isinstance(body, FerryError):
             continue
         message = message_of(body)

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from migrator.archive.reader import ArchiveReader
+from migrator.copying.copier import CopyResult, Outcome
 from migrator.errors import FerryError, Kind
 from migrator.interchange.export_formats import date_of
-from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS, Outcome, Way
+from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import Digest
@@ -30,10 +31,10 @@ class Grouping(StrEnum):
     MONTH = "month"
 
 
-Bring = Callable[[str, Sequence[Message]], list[Outcome]]
+CopyBatch = Callable[[str, Sequence[Message]], list[Outcome]]
 """Brings a batch into the folder of this name (``""``: the one named by the target itself), durable and proven."""
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -56,19 +57,24 @@ class Restorer:
     """One restore."""
 
     def __init__(
-        self, shelves: ArchiveReader, bring: Bring, grouping: Grouping, *, told: Told = lambda _count: None
+        self,
+        reader: ArchiveReader,
+        copy_batch: CopyBatch,
+        grouping: Grouping,
+        *,
+        on_progress: OnProgress = lambda _count: None,
     ) -> None:
-        """Read from ``shelves`` and bring by ``bring``; ``told`` hears after each batch how many are done."""
-        self._shelves = shelves
-        self._bring = bring
+        """Read from ``reader``, store by ``copy_batch``; ``on_progress`` hears after each batch how many are done."""
+        self._reader = reader
+        self._copy_batch = copy_batch
         self._grouping = grouping
-        self._told = told
+        self._on_progress = on_progress
         self._done = Restored()
         self._pending: dict[str, _Pending] = {}
 
     def restore(self, account: str, digests: Iterable[Digest]) -> None:
         """Bring these messages of an account, as ``done`` tells; what cannot be read or stored is named there."""
-        for digest, body in self._shelves.read(digests):
+        for digest, body in self._reader.read(digests):
             if isinstance(body, FerryError):
                 self._done.failed.append((digest, body))
             else:
@@ -112,14 +118,14 @@ class Restorer:
 
     def _flush(self, folder: str) -> None:
         pending = self._pending.pop(folder)
-        outcomes = self._bring(folder, pending.messages)
+        outcomes = self._copy_batch(folder, pending.messages)
         for message, outcome in zip(pending.messages, outcomes, strict=True):
             match outcome:
-                case Way.COPIED:
+                case CopyResult.COPIED:
                     self._done.stored += 1
                     self._done.octets += message.octets
-                case Way.DUPLICATE:
+                case CopyResult.DUPLICATE | CopyResult.TAKEN_OUT:
                     self._done.present += 1
                 case FerryError():
                     self._done.failed.append((message.digest, outcome))
-        self._told(self._done.stored + self._done.present)
+        self._on_progress(self._done.stored + self._done.present)

@@ -11,12 +11,12 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
-from migrator.copying.comparing import KnownRecord, compared
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged
+from migrator.ledger.volume_comparison import KnownRecord, compared
 from migrator.message.body import Body, Message
 from migrator.message.digest import digest_of_body
 from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof, StoredCopy
@@ -103,7 +103,7 @@ class Copier:
     def _has_unfinished(self) -> bool:
         return bool(self.copies.recollection().intents or self.copies.to_be_read_back())
 
-    def bring(self, batch: Sequence[Message]) -> list[Outcome]:
+    def copy(self, batch: Sequence[Message]) -> list[Outcome]:
         """Make sure that the destination holds a proven copy of each message, storing only what it lacks.
 
         Returns an outcome for each message, in order. On return each success is durable and recorded. An error that
@@ -112,12 +112,12 @@ class Copier:
         wanted = {message.digest: message for message in batch}
         outcomes: dict[Digest, Outcome] = {}
         for part in self._parts(list(wanted.values())):
-            vanished = self._bring(part, wanted, outcomes)
+            vanished = self._copy_batch(part, wanted, outcomes)
             if vanished and self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
-                self._bring(vanished, wanted, outcomes)
+                self._copy_batch(vanished, wanted, outcomes)
         return self._for_each(batch, outcomes)
 
-    def _bring(
+    def _copy_batch(
         self, part: Sequence[Message], wanted: Mapping[Digest, Message], outcomes: dict[Digest, Outcome]
     ) -> list[Message]:
         """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
@@ -133,7 +133,7 @@ class Copier:
             return CopyResult.DUPLICATE if is_accepted else CopyResult.TAKEN_OUT
         return error or proven
 
-    def reprove(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+    def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the stored copies of these contents again; None means it is there and equal, or accepted as gone.
 
         ``unproven`` means that only the original can tell, because the server changed what it stored, or that it is to
@@ -199,7 +199,7 @@ class Copier:
             if not missing:
                 return [], list(present.values())
             anchor = self.destination.begin(missing)
-            signs = [(message, self.destination.recognition(message)) for message in missing]
+            signs = [(message, self.destination.copy_key(message)) for message in missing]
             numbers = self.copies.intended(anchor, signs, self._clock())
             self._step("copies.intended")
             stored = self.destination.store(missing)

@@ -34,14 +34,14 @@ class Fetched(NamedTuple):
 class _Batch(NamedTuple):
     """Parcels on their way to one destination, and where their outcomes are awaited."""
 
-    parcels: Sequence[Fetched]
+    fetched_batch: Sequence[Fetched]
     outcomes: Future[Sequence[Outcome]]
 
 
 class CopyOutcomes(NamedTuple):
     """One parcel's end: an outcome per destination, in the order of the carriers."""
 
-    parcel: Fetched
+    fetched: Fetched
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -60,28 +60,28 @@ class FanOut:
 
     def __init__(
         self,
-        carriers: Sequence[Copier],
+        copiers: Sequence[Copier],
         budget: OctetBudget,
         broken: dict[int, FerryError] | None = None,
-        bringers: Sequence[BatchCopier] | None = None,
+        batch_copiers: Sequence[BatchCopier] | None = None,
     ) -> None:
-        """Deliver by ``carriers``; what a parcel was charged goes back to ``budget`` when all are done with it.
+        """Deliver by ``copiers``; what a parcel was charged goes back to ``budget`` when all are done with it.
 
-        ``broken`` destinations, by place, have failed before; those that fail now are added. ``bringers`` do the
+        ``broken`` destinations, by place, have failed before; those that fail now are added. ``batch_copiers`` do the
         bringing where it is not the carriers themselves.
         """
-        self._carriers = carriers
-        self._bringers = bringers or carriers
+        self._copiers = copiers
+        self._batch_copiers = batch_copiers or copiers
         self._budget = budget
-        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in carriers]
-        self._waiting: list[deque[_Batch]] = [deque() for _ in carriers]
+        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in copiers]
+        self._waiting: list[deque[_Batch]] = [deque() for _ in copiers]
         self._under_way: deque[tuple[Sequence[Fetched], list[Future[Sequence[Outcome]]]]] = deque()
         self.broken = {} if broken is None else broken
 
     @property
     def is_stuck(self) -> bool:
         """Whether every destination has failed as a whole: nothing can be brought home any more."""
-        return len(self.broken) == len(self._carriers)
+        return len(self.broken) == len(self._copiers)
 
     @property
     def is_idle(self) -> bool:
@@ -93,33 +93,34 @@ class FanOut:
         """Whether every destination is done with the oldest batch."""
         return bool(self._under_way) and all(future.done() for future in self._under_way[0][1])
 
-    def submit(self, parcels: Sequence[Fetched]) -> None:
+    def submit(self, fetched_batch: Sequence[Fetched]) -> None:
         """Begin to deliver a batch; returns at once.
 
         Batches that wait for the same destination are brought as one: the further it is behind, the fewer fsyncs.
         """
-        if not parcels:
+        if not fetched_batch:
             return
         futures: list[Future[Sequence[Outcome]]] = [Future() for _ in self._threads]
-        self._under_way.append((parcels, futures))
+        self._under_way.append((fetched_batch, futures))
         for place, thread in enumerate(self._threads):
-            self._waiting[place].append(_Batch(parcels, futures[place]))
+            self._waiting[place].append(_Batch(fetched_batch, futures[place]))
             thread.submit(self._carry_waiting, place)
 
     def finished(self) -> Iterator[list[CopyOutcomes]]:
         """Yield the batches that every destination is done with, without waiting for the others."""
         while self.has_finished:
-            parcels, futures = self._under_way.popleft()
+            fetched_batch, futures = self._under_way.popleft()
             columns = [future.result() for future in futures]
-            for parcel in parcels:
-                self._budget.give_back(parcel.charged)
+            for fetched in fetched_batch:
+                self._budget.give_back(fetched.charged)
             yield [
-                CopyOutcomes(parcel, tuple(column[place] for column in columns)) for place, parcel in enumerate(parcels)
+                CopyOutcomes(fetched, tuple(column[place] for column in columns))
+                for place, fetched in enumerate(fetched_batch)
             ]
 
     def ask(self, place: int, question: Callable[[Copier], _Answer]) -> _Answer:
         """Ask a carrier something in its own thread, behind what it has to deliver, and wait for the answer."""
-        return self._threads[place].submit(question, self._carriers[place]).result()
+        return self._threads[place].submit(question, self._copiers[place]).result()
 
     def wait(self, seconds: float) -> None:
         """Wait until the oldest batch is done, at most so long."""
@@ -136,30 +137,30 @@ class FanOut:
         if not batches:
             return  # an earlier call brought them
         try:
-            outcomes = iter(self._carry(place, [parcel for batch in batches for parcel in batch.parcels]))
+            outcomes = iter(self._carry(place, [fetched for batch in batches for fetched in batch.fetched_batch]))
             for batch in batches:
-                batch.outcomes.set_result(list(islice(outcomes, len(batch.parcels))))
+                batch.outcomes.set_result(list(islice(outcomes, len(batch.fetched_batch))))
         except BaseException as error:  # noqa: BLE001  # whoever waits for the outcome is to see it
             for batch in batches:
                 batch.outcomes.set_exception(error)
 
     def _next_batches(self, place: int) -> list[_Batch]:
         """Take the batches that wait, as many as the destination likes at once."""
-        waiting, limits = self._waiting[place], self._carriers[place].destination.limits
+        waiting, limits = self._waiting[place], self._copiers[place].destination.limits
         taken: list[_Batch] = []
         messages = octets = 0
         while waiting:
-            messages += len(waiting[0].parcels)
-            octets += sum(parcel.message.octets for parcel in waiting[0].parcels)
+            messages += len(waiting[0].fetched_batch)
+            octets += sum(fetched.message.octets for fetched in waiting[0].fetched_batch)
             if taken and (messages > limits.messages or octets > limits.octets):
                 break
             taken.append(waiting.popleft())
         return taken
 
-    def _carry(self, place: int, parcels: Sequence[Fetched]) -> Sequence[Outcome]:
+    def _carry(self, place: int, fetched_batch: Sequence[Fetched]) -> Sequence[Outcome]:
         if place not in self.broken:
             try:
-                return self._bringers[place].bring([parcel.message for parcel in parcels])
+                return self._batch_copiers[place].copy([fetched.message for fetched in fetched_batch])
             except FerryError as error:
                 self.broken[place] = error
-        return [self.broken[place]] * len(parcels)
+        return [self.broken[place]] * len(fetched_batch)

@@ -1,9 +1,9 @@
-"""The storing side of a large run in a process of its own, so that it has a core to itself.
+"""Copy in a child process when a run is large, so that storing has a core to itself.
 
-What a ``Copier`` does to a message is mostly Python, of which one process runs one thread at a time. A porter
-(``migrator.copying.offload_process``) is the same carrier, of the same destination and ledger, in another process: it is handed
-batches and gives their outcomes. Nothing rests on it. It may die at any point, like any writer, and what it left is
-found by the next; when this process dies, it ends with the batch it is at. No password goes there.
+What a ``Copier`` does to a message is mostly Python, of which one process runs one thread at a time. The child
+(``offload_process``) has the same copier, of the same destination and ledger: it is handed batches and returns their
+outcomes. It may die at any point, like any writer; the batch is then copied here, after the recovery that precedes
+every batch. When this process dies, the child ends with the batch it is at. It is given no password.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SIDES = 2  # of a run: a machine with fewer cores has none to spare
 class BatchCopier(Protocol):
     """Whoever brings batches to a destination: a ``Copier``, here or apart."""
 
-    def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Make sure that the destination holds a proven copy of each message; see ``Copier.bring``."""
+    def copy(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Make sure that the destination holds a proven copy of each message; see ``Copier.copy_batch``."""
 
 
 class ChildCopierPool:
@@ -42,18 +42,18 @@ class ChildCopierPool:
         self._guard = threading.Lock()
         self._runs = 0
         self._messages = 0
-        self._porter: ChildCopier | None = None
+        self._child: ChildCopier | None = None
         self._at_work = threading.Lock()
 
     @contextmanager
-    def lent(self, carrier: Copier, messages: int) -> Iterator[BatchCopier]:
+    def lent(self, copier: Copier, messages: int) -> Iterator[BatchCopier]:
         """Yield who is to bring so many messages to a destination: the carrier, and the porter whenever it is free."""
-        if carrier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
-            yield carrier
+        if copier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
+            yield copier
             return
         self._begin(messages)
         try:
-            yield _Shared(carrier, self)
+            yield _Shared(copier, self)
         finally:
             self._end()
 
@@ -61,11 +61,11 @@ class ChildCopierPool:
         with self._guard:
             self._runs += 1
             self._messages += messages
-            if self._porter is None and self._messages >= self._worth_it:
+            if self._child is None and self._messages >= self._worth_it:
                 from migrator.copying.offload_process import ChildCopier  # few runs need one
 
                 with suppress(OSError):  # the system gives no process: it is done here, then
-                    self._porter = ChildCopier()
+                    self._child = ChildCopier()
 
     def _end(self) -> None:
         with self._guard:
@@ -75,11 +75,11 @@ class ChildCopierPool:
                 self._dismiss()
 
     def _dismiss(self) -> None:
-        if self._porter:
-            self._porter.dismiss()
-        self._porter = None
+        if self._child:
+            self._child.dismiss()
+        self._child = None
 
-    def bring(self, carrier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
+    def copy(self, copier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Let the porter bring a batch if it has nothing else to do.
 
         What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
@@ -88,21 +88,21 @@ class ChildCopierPool:
         is_in_memory = all(isinstance(message.body, LinesBody | PiecedBody) for message in batch)
         if is_in_memory and self._at_work.acquire(blocking=False):
             try:
-                if self._porter:
-                    return self._porter.bring(carrier, batch)
+                if self._child:
+                    return self._child.copy(copier, batch)
             except (BrokenPipeError, EOFError):
                 with self._guard:
                     self._dismiss()
             finally:
                 self._at_work.release()
-        return carrier.bring(batch)
+        return copier.copy(batch)
 
 
 class _Shared(NamedTuple):
     """Brings by the porter when it is free."""
 
-    carrier: Copier
-    porters: ChildCopierPool
+    copier: Copier
+    child_copiers: ChildCopierPool
 
-    def bring(self, batch: Sequence[Message]) -> Sequence[Outcome]:
-        return self.porters.bring(self.carrier, batch)
+    def copy(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return self.child_copiers.copy(self.copier, batch)

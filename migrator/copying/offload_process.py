@@ -1,8 +1,9 @@
-"""A carrier in a process of its own, both ends of it: ``ChildCopier`` hands batches over, ``main`` brings them.
+"""A copier in a child process, both ends of it: ``ChildCopier`` hands batches over, ``main`` copies them.
 
-The process is ``python -m migrator.copying.offload_process``, and only ``migrator.copying.offload`` wants one. It trusts its stdin, which nobody
-else holds: a length and a pickle at a time (what to carry to, and what each message of a batch is), and the messages'
-bytes behind it, with LF line ends. It ends when stdin does, and never in the middle of a batch, whatever signal comes.
+The process is ``python -m migrator.copying.offload_process``; only ``migrator.copying.offload`` starts one. It trusts
+its stdin, which nobody else holds: a length and a pickle at a time (the destination, and what each message of a batch
+is), and the messages' bytes behind it, with LF line ends. It ends when stdin does, and never in the middle of a batch,
+whatever signal comes.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ class ChildCopier:
             pipesize=_PIPE_OCTETS,
         )
 
-    def bring(self, carrier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
+    def copy(self, copier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
         held = [list(pieces_of_lines(message.body)) for message in batch]
         about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
-        copies = carrier.copies
-        request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
+        copies = copier.copies
+        request = pickle.dumps((copier.destination, copies.ledger_path, copies.destination_id, about))
         self._send(chain((LENGTH.pack(len(request)), request), *held))
         received = packed(_pipe(self._process.stdout))
         answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
@@ -120,8 +121,8 @@ def main() -> None:
             while True:
                 destination, ledger, destination_id, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
                 batch = [_message(stdin, *facts) for facts in about]
-                carrier = Copier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
-                answer = pickle.dumps(_brought(carrier, batch))
+                copier = Copier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
+                answer = pickle.dumps(_brought(copier, batch))
                 stdout.write(LENGTH.pack(len(answer)) + answer)
                 stdout.flush()
 
@@ -146,13 +147,13 @@ def _message(
     return Message(digest, header_digest, message_id, octets, body)
 
 
-def _brought(carrier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:
+def _brought(copier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:
     try:
-        return carrier.bring(batch)
+        return copier.copy(batch)
     except FerryError as error:
         return error
     finally:
-        carrier.destination.close()
+        copier.destination.close()
 
 
 if __name__ == "__main__":

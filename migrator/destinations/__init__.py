@@ -89,11 +89,11 @@ Anchor = MboxAnchor | MaildirAnchor | ImapAnchor
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """One message of an intent. ``recognition`` is whatever the destination wants to know it by after a crash."""
+    """One message of an intent. ``copy_key`` is whatever the destination wants to know it by after a crash."""
 
     digest: Digest
     octets: int
-    recognition: bytes
+    copy_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ class Destination(Protocol):
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Say where copies of ``messages`` will begin; nothing is written yet. Called under ``exclusive``."""
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         """Return what ``recover`` needs to recognise this message should the reply be lost; often nothing."""
 
     def store(self, messages: Sequence[Message]) -> Stored:

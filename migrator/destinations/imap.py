@@ -2,7 +2,7 @@
 
 What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
 for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
-on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``recognition`` is what it
+on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``copy_key`` is what it
 needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
 APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
 copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
@@ -34,7 +34,7 @@ from migrator.destinations import (
 )
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
-from migrator.imap.find_copies import Portrait, SoughtCopy, recognition_of, unpacked
+from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
@@ -187,9 +187,9 @@ class ImapDestination:
             if flag.lower() in known or (rb"\*" in kept and not flag.startswith(b"\\"))
         )
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         """Return what an altered copy is known by: its loose form, and headers that survive (some 150 bytes)."""
-        return recognition_of(message).packed()
+        return copy_key_of(message).packed()
 
     def store(self, messages: Sequence[Message]) -> Stored:
         """Store each message once. A lost reply is resolved by reading; waits of up to half a minute happen here.
@@ -256,7 +256,7 @@ class ImapDestination:
         first = anchor.uid_next if folder.uid_validity == anchor.uid_validity else 1
         there = {one.uid: one for one in self._mailbox.sizes(first)}
         candidates = [there[uid] for uid in known.unknown_uids(folder.uid_validity, list(there)) if uid not in claimed]
-        wanted = [SoughtCopy(one.digest, one.octets, unpacked(one.recognition)) for one in left]
+        wanted = [SoughtCopy(one.digest, one.octets, unpacked(one.copy_key)) for one in left]
         pairs, portraits = self._mailbox.find(
             folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
         )
@@ -322,7 +322,7 @@ def _by_validity(locators: Sequence[Locator]) -> dict[int, list[int]]:
 
 
 def _found(wanted: SoughtCopy, portrait: Portrait, locator: ImapLocator) -> Found:
-    known = wanted.recognition
+    known = wanted.copy_key
     return Found(
         digest=wanted.digest,
         header_digest=known.header_digest if known else portrait.header.digest,

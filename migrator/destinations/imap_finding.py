@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from migrator.destinations import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
-from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, message_key, pair, recognition_of
+from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, copy_key_of, message_key, pair
 from migrator.imap.mailbox import MANY, Mailbox
 from migrator.imap.session import Folder
 from migrator.message.body import Message
@@ -154,7 +154,7 @@ class _Search:
         """Look for these from now on, as far as they were not found yet."""
         known = {one.digest for one in self.found}
         self._messages = {message.digest: message for message in messages if message.digest not in known}
-        self.left = [SoughtCopy(one.digest, one.octets, recognition_of(one)) for one in self._messages.values()]
+        self.left = [SoughtCopy(one.digest, one.octets, copy_key_of(one)) for one in self._messages.values()]
 
     def among(self, candidates: Callable[[SoughtCopy], Iterable[int]]) -> None:
         """Look among the candidates that each of the messages has."""

@@ -3,5 +3,5 @@
 Reading order: ``delivery`` (one batch, stored once) over ``mailbox`` (one folder, over as many connections as it
 takes) and ``session`` (who is at the other end); ``append`` and ``fetch`` (the two commands that matter) over ``wire``
 (lines and literals); then what is pure: ``replies`` and ``refusals`` (what the server says, and what to do about it),
-``recognition`` (whose message is this), ``arrival`` (INTERNALDATE), ``allowance`` (how much a provider lets us send).
+``copy_key`` (whose message is this), ``arrival`` (INTERNALDATE), ``allowance`` (how much a provider lets us send).
 """

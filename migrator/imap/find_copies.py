@@ -27,7 +27,7 @@ _SLACK = 2  # a final line end that the server adds
 
 
 @dataclass(frozen=True, slots=True)
-class Recognition:
+class CopyKey:
     """What is remembered of a message so that its copy can be recognised.
 
     ``loose_octets`` is the length of the loose form: no copy of it is shorter. ``header_key`` is a digest over
@@ -48,22 +48,22 @@ class Recognition:
         return fixed + message_id
 
 
-def unpacked(kept: bytes) -> Recognition | None:
-    """Return what ``Recognition.packed`` made bytes of; None for bytes that another version of it made."""
+def unpacked(kept: bytes) -> CopyKey | None:
+    """Return what ``CopyKey.packed`` made bytes of; None for bytes that another version of it made."""
     if len(kept) < _FORM.size:
         return None
     version, octets, loose, key, header, length = _FORM.unpack_from(kept)
     message_id = kept[_FORM.size :]
     if version != _VERSION or len(message_id) != length:
         return None
-    return Recognition(octets, loose, key if any(key) else b"", HeaderDigest(header), message_id)
+    return CopyKey(octets, loose, key if any(key) else b"", HeaderDigest(header), message_id)
 
 
-def recognition_of(message: Message) -> Recognition:
+def copy_key_of(message: Message) -> CopyKey:
     """Return how copies of a message will be recognised."""
     octets, digest = loose_form(message.body.chunks())
     key = header_key(header_of(message.body))
-    return Recognition(octets, digest, key, message.header_digest, message.message_id)
+    return CopyKey(octets, digest, key, message.header_digest, message.message_id)
 
 
 def loose_form(chunks: Iterable[bytes]) -> tuple[int, bytes]:
@@ -104,12 +104,12 @@ class SoughtCopy:
 
     digest: Digest
     octets: int
-    recognition: Recognition | None
+    copy_key: CopyKey | None
 
     @property
     def size_range(self) -> tuple[int, int]:
         """The least and the greatest size that a copy can have: every CR gone, or a final line end added."""
-        least = self.octets if self.recognition is None else self.recognition.loose_octets
+        least = self.octets if self.copy_key is None else self.copy_key.loose_octets
         return least, self.octets + _SLACK
 
 
@@ -166,10 +166,10 @@ def pair(wanted: list[SoughtCopy], portraits: dict[int, Portrait], *, is_rebuild
     """
     looks: list[tuple[Callable[[SoughtCopy], bytes], Callable[[Portrait], bytes]]] = [
         (lambda message: message.digest, lambda portrait: portrait.digest),
-        (lambda message: message.recognition.loose_digest if message.recognition else b"", lambda p: p.loose_digest),
+        (lambda message: message.copy_key.loose_digest if message.copy_key else b"", lambda p: p.loose_digest),
     ]
     if is_rebuilding:
-        looks.append((lambda m: m.recognition.header_key if m.recognition else b"", lambda p: p.header_key))
+        looks.append((lambda m: m.copy_key.header_key if m.copy_key else b"", lambda p: p.header_key))
     pairs: dict[int, int] = {}
     for look_at_message, look_at_copy in looks:
         free: dict[bytes, list[int]] = {}

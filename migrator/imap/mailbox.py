@@ -292,9 +292,9 @@ class Mailbox:
 
     def _narrowed(self, uids: list[int], wanted: list[SoughtCopy]) -> list[int]:
         """Leave out candidates that have another Message-ID than all of the wanted, if there are very many."""
-        if len(uids) < MANY or any(message.recognition is None for message in wanted):
+        if len(uids) < MANY or any(message.copy_key is None for message in wanted):
             return uids
-        known = {message.recognition.message_id for message in wanted if message.recognition}
+        known = {message.copy_key.message_id for message in wanted if message.copy_key}
         session = self.session
         if self._seen is None:
             self._look()  # reading may have broken the line

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from migrator.errors import FerryError, Kind, Scope
 from migrator.imap.append import Answer, Appender, AppendItem, options_of
-from migrator.imap.find_copies import SoughtCopy, header_of, recognition_of
+from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
 from migrator.imap.internal_date import arrival_of, internal_date
 from migrator.imap.mailbox import Mailbox, MailboxEffects
 from migrator.imap.refusals import Remedy, judge_append
@@ -313,7 +313,7 @@ class BatchUpload:
 
     @staticmethod
     def _wanted(message: Message) -> SoughtCopy:
-        return SoughtCopy(message.digest, message.octets, recognition_of(message))
+        return SoughtCopy(message.digest, message.octets, copy_key_of(message))
 
     def _locate(self) -> None:
         """Find out by reading which UIDs the server gave, where it did not say so, or not believably."""

@@ -22,7 +22,7 @@ from migrator.model import Digest
 
 MANIFEST = "SHA256SUMS"
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 class Form(StrEnum):
@@ -56,7 +56,7 @@ def parts(
     path: Path,
     form: Form,
     accounts: Sequence[tuple[str, str]],
-    shelves: ArchiveReader,
+    reader: ArchiveReader,
     ledger: ArchiveLedger,
     wanted: set[Digest] | None,
 ) -> list[Part]:
@@ -67,7 +67,7 @@ def parts(
     are several.
     """
     chosen = {
-        name: [digest for digest in belonging(name, shelves, ledger) if wanted is None or digest in wanted]
+        name: [digest for digest in belonging(name, reader, ledger) if wanted is None or digest in wanted]
         for name, _ in accounts
     }
     single = _single_file(path, form)
@@ -104,7 +104,7 @@ def _writer(path: Path, form: Form, file_name: str, *, is_only: bool) -> Writer:
 
 
 def export(
-    path: Path, planned: Iterable[Part], shelves: ArchiveReader, *, told: Told = lambda _count: None
+    path: Path, planned: Iterable[Part], reader: ArchiveReader, *, on_progress: OnProgress = lambda _count: None
 ) -> Exported:
     """Write every part, then the manifest; all of it is durable when this returns.
 
@@ -114,7 +114,7 @@ def export(
     sums: dict[Path, str] = {}
     for part in planned:
         try:
-            _write(part, shelves, done, told)
+            _write(part, reader, done, on_progress)
             sums |= part.writer.finish()
         except OSError as error:
             raise _disk_error(error) from error
@@ -126,7 +126,7 @@ def export(
     return done
 
 
-def _write(part: Part, shelves: ArchiveReader, done: Exported, told: Told) -> None:
+def _write(part: Part, reader: ArchiveReader, done: Exported, on_progress: OnProgress) -> None:
     missing: list[Digest] = []
     for digest in part.digests:
         try:
@@ -137,7 +137,7 @@ def _write(part: Part, shelves: ArchiveReader, done: Exported, told: Told) -> No
         done.present += is_there
         if not is_there:
             missing.append(digest)
-    for digest, body in shelves.read(missing):
+    for digest, body in reader.read(missing):
         try:
             if isinstance(body, FerryError):
                 raise body  # one way for all that concerns one message
@@ -145,7 +145,7 @@ def _write(part: Part, shelves: ArchiveReader, done: Exported, told: Told) -> No
             done.written += 1
         except FerryError as error:
             done.failed.append((part.account, digest, error))
-        told(done.written + done.present)
+        on_progress(done.written + done.present)
 
 
 def _disk_error(error: OSError) -> FerryError:

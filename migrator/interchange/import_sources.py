@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from migrator.archive.sanitize import line
 from migrator.errors import FerryError, Kind
 from migrator.interchange.mail_files import Variant, message_in, records_of
 from migrator.message.body import Message
+from migrator.ui.sanitize import line
 
 _BEGINNING = 4_096
 _HEADER = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\r?\n)*[!-9;-~]+[ \t]*:")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 
+from migrator.copying.copier import CopyResult, Outcome
 from migrator.errors import FerryError
 from migrator.interchange.import_sources import FoundMessage, Item, LeftOut
 from migrator.message.body import MemoryBody, Message
@@ -17,19 +17,10 @@ BATCH_MESSAGES = 500
 BATCH_OCTETS = 16 * 1024 * 1024
 
 
-class Way(Enum):
-    """How a message came to be proven in every destination."""
-
-    COPIED = "stored in at least one"
-    DUPLICATE = "was in all of them"
-
-
-Outcome = Way | FerryError
-
-Bring = Callable[[Sequence[Message]], list[Outcome]]
+CopyBatch = Callable[[Sequence[Message]], list[Outcome]]
 """Brings a batch into every destination, durable and proven on return; an outcome for each message, in order."""
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -52,15 +43,15 @@ class Imported:
 class Importer:
     """One import."""
 
-    def __init__(self, bring: Bring, *, told: Told = lambda _count: None) -> None:
-        """Bring messages by ``bring``; ``told`` hears after each batch how many were found."""
-        self._bring = bring
-        self._told = told
+    def __init__(self, copy_batch: CopyBatch, *, on_progress: OnProgress = lambda _count: None) -> None:
+        """Bring messages by ``copy_batch``; ``on_progress`` hears after each batch how many were found."""
+        self._copy_batch = copy_batch
+        self._on_progress = on_progress
         self._done = Imported()
         self._batch: list[FoundMessage] = []
         self._octets = 0
 
-    def bring(self, items: Iterable[Item]) -> Imported:
+    def copy(self, items: Iterable[Item]) -> Imported:
         """Bring everything that was found; what fails is named and passed over."""
         for item in items:
             if isinstance(item, LeftOut):
@@ -78,20 +69,20 @@ class Importer:
     def _flush(self) -> None:
         if not self._batch:
             return
-        outcomes = self._bring([item.message for item in self._batch])
+        outcomes = self._copy_batch([item.message for item in self._batch])
         for item, outcome in zip(self._batch, outcomes, strict=True):
             self._note(item, outcome)
         self._batch.clear()
         self._octets = 0
-        self._told(self._done.found)
+        self._on_progress(self._done.found)
 
     def _note(self, item: FoundMessage, outcome: Outcome) -> None:
         self._done.found += 1
         match outcome:
-            case Way.COPIED:
+            case CopyResult.COPIED:
                 self._done.copied += 1
                 self._done.octets += item.message.octets
-            case Way.DUPLICATE:
+            case CopyResult.DUPLICATE | CopyResult.TAKEN_OUT:
                 self._done.duplicates += 1
             case FerryError():
                 self._done.failed.append((item.place, outcome))

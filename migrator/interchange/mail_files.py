@@ -171,8 +171,8 @@ def _believed(read: mboxrd.Reader, begin: int, end: int) -> int | None:
     place = begin + content + int(found[1])
     if place > end:
         return None
-    around = read(place, 16)
-    landed = place + len(around) - len(around.lstrip(b"\r\n"))
+    effects = read(place, 16)
+    landed = place + len(effects) - len(effects.lstrip(b"\r\n"))
     is_at_border = landed >= end or (read(landed, 5) == b"From " and (landed == place or read(landed - 1, 1) == b"\n"))
     return landed if is_at_border and _is_line_end(read, place) else None
 

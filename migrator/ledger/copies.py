@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from migrator.copying.comparing import Compared, KnownRecord
 from migrator.destinations import (
     MISSING,
     Anchor,
@@ -31,6 +30,7 @@ from migrator.destinations import (
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
 from migrator.ledger.places import PlacesLedger
 from migrator.ledger.remains import note_relocated, note_replaced, without_remains
+from migrator.ledger.volume_comparison import Compared, KnownRecord
 from migrator.message.body import Message
 from migrator.model import CopyState, Digest, ImapLocator, Locator, MaildirLocator, MboxLocator, Proof, StoredCopy
 

@@ -2,8 +2,8 @@
 
 Pure. *Exact*: the bytes are equal. *Canonical*: equal but for transformations that servers were measured to make
 (docs/providers.md), each named in the finding. *Semantic*, for servers that build messages anew: Message-ID, Date,
-From, Subject, the decoded text and the multiset of decoded attachments are equal (``migrator.message.mime`` takes mail apart,
-within bounds). A lower grade is only tried when the higher one fails.
+From, Subject, the decoded text and the multiset of decoded attachments are equal (``migrator.message.mime`` takes mail
+apart, within bounds). A lower grade is only tried when the higher one fails.
 """
 
 from __future__ import annotations

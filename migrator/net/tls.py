@@ -1,4 +1,4 @@
-"""How a connection is to be encrypted, as the configuration says it: pure values, which ``migrator.net.stream`` acts on."""
+"""How a connection is to be encrypted, as the configuration says it: pure values, for ``migrator.net.stream``."""
 
 from __future__ import annotations
 

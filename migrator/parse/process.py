@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import IO, Self
 
-from migrator.archive.sanitize import line
 from migrator.errors import FerryError, Kind
 from migrator.parse.content import Attachment
 from migrator.parse.headers import Headers
 from migrator.parse.worker import ANSWER, ATTACHMENT, INDEX, READY, REQUEST, SHOW
+from migrator.ui.sanitize import line
 
 LONGEST_ANSWER = 256 * 1024 * 1024
 

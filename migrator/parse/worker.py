@@ -87,8 +87,8 @@ def _attachment(message: bytes, number: int) -> bytes:
 
 def _indexed(message: bytes) -> dict[str, object]:
     """Return what the search index wants; the words in the order of its columns, folded."""
-    from migrator.archive.folding import folded
     from migrator.parse.content import read
+    from migrator.parse.folding import folded
 
     mail = read(message)
     names = "\n".join(attachment.name for attachment in mail.attachments)

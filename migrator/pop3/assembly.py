@@ -1,7 +1,7 @@
 """From the content of a RETR reply to a message in canonical form, hashed on the way, in flat memory.
 
-Every LF that no CR precedes becomes CRLF; see ``migrator.message.digest``. Messages of usual sizes stay in memory, larger ones
-go through a spool piece by piece.
+Every LF that no CR precedes becomes CRLF; see ``migrator.message.digest``. Messages of usual sizes stay in memory,
+larger ones go through a spool piece by piece.
 """
 
 from __future__ import annotations

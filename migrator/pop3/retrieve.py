@@ -47,7 +47,7 @@ from migrator.pop3.retrieved import (
     ToRetrieve,
 )
 
-__all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "Wanted"]
+__all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "ToRetrieve"]
 
 WINDOW_COMMANDS = 4000
 """RETRs in flight: fewer cost up to three times the wall time at 100 ms (docs/performance.md)."""

@@ -1,7 +1,7 @@
 """The byte stream that a POP3 session pumps, and a scripted one for tests.
 
-``migrator.net.stream.Stream`` is the real one. A scripted one needs no network and no clock: silence is a ``timeout`` at
-once, so that whatever a server does can be tried in microseconds.
+``migrator.net.stream.Stream`` is the real one. A scripted one needs no network and no clock: silence is a ``timeout``
+at once, so that whatever a server does can be tried in microseconds.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from migrator.run.relogin import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_ret
 from migrator.run.session import Visit
 
 
-def run_account(errand: RunContext, *, is_dry: bool = False) -> AccountReport:
+def run_account(context: RunContext, *, is_dry: bool = False) -> AccountReport:
     """Copy what is new, prove every copy, delete at the source what the policy allows; report all of it.
 
     What a server, a disk or a person may do ends in the report, not in an exception. In a dry run nothing changes
@@ -31,22 +31,22 @@ def run_account(errand: RunContext, *, is_dry: bool = False) -> AccountReport:
     began = time.monotonic()
     try:
         if is_dry:
-            errand.look_at_the_clock(is_dry=True)
-            Rounds(errand).look()
+            context.look_at_the_clock(is_dry=True)
+            Rounds(context).look()
         else:
-            with account_lock(errand.job.state_dir, errand.job.name):
-                Rounds(errand).work()
+            with account_lock(context.job.state_dir, context.job.name):
+                Rounds(context).work()
     except FerryError as error:
-        errand.tally.trouble(error)
-    return errand.tally.report(time.monotonic() - began)
+        context.counters.problem(error)
+    return context.counters.report(time.monotonic() - began)
 
 
 class Rounds:
     """The sessions of one run, one after the other."""
 
-    def __init__(self, errand: RunContext) -> None:
+    def __init__(self, context: RunContext) -> None:
         """Prepare; nothing is touched yet."""
-        self._errand = errand
+        self._context = context
         self._logins = 0
         self._idle = 0
         self._breaks = 0
@@ -62,44 +62,44 @@ class Rounds:
         """Say what a session would do; once more where one ended over the header of a message."""
         for tries_left in reversed(range(MAX_LOGINS)):
             try:
-                Visit(self._errand).look()
+                Visit(self._context).look()
             except BrokenAtError as error:  # nothing but TOP is said
                 if not tries_left:
                     raise
-                self._errand.without_top.add(error.number)
+                self._context.without_top.add(error.number)
             else:
                 return
 
     def work(self) -> None:
         """Hold sessions until nothing is left to do, or nothing more can be done."""
-        make_spool(self._errand.spool_dir)
-        self._errand.look_at_the_clock()
+        make_spool(self._context.spool_dir)
+        self._context.look_at_the_clock()
         with ExitStack() as stack:
-            for place, carrier in enumerate(self._errand.carriers):
-                stack.callback(carrier.destination.close)
-                self._inspect(place, carrier)
-            self._errand.tally.has_filled(fill_destinations(self._errand))
-            self._errand.maildrop.settle(self._errand.destinations, self._errand.around.clock())
-            if len(self._errand.unusable) < len(self._errand.carriers):
+            for place, copier in enumerate(self._context.copiers):
+                stack.callback(copier.destination.close)
+                self._inspect(place, copier)
+            self._context.counters.has_filled(fill_destinations(self._context))
+            self._context.maildrop.settle(self._context.destinations, self._context.effects.clock())
+            if len(self._context.unusable) < len(self._context.copiers):
                 self._hold_sessions()
         self._set_aside_broken()
-        if self._errand.is_stopped:
-            self._errand.tally.interrupted()
+        if self._context.is_stopped:
+            self._context.counters.interrupted()
 
-    def _inspect(self, place: int, carrier: Copier) -> None:
+    def _inspect(self, place: int, copier: Copier) -> None:
         try:
-            troubles = carrier.inspect()
+            troubles = copier.inspect()
         except FerryError as error:
-            self._errand.unusable[place] = error
+            self._context.unusable[place] = error
             troubles = [error]
         for trouble in troubles:
-            self._errand.tally.trouble(trouble, carrier.destination.label)
+            self._context.counters.problem(trouble, copier.destination.label)
 
     def _hold_sessions(self) -> None:
         goes_on = True
-        while goes_on and not self._errand.is_stopped:
+        while goes_on and not self._context.is_stopped:
             self._logins += 1
-            visit = Visit(self._errand, idle=self._idle)
+            visit = Visit(self._context, idle=self._idle)
             try:
                 visit.make()
             except FerryError as error:
@@ -112,36 +112,38 @@ class Rounds:
         self._note_achieved(visit)
         if self._previous is not None and self._has_all and self._fault is None:
             self._learn_view(self._previous, visit)
-        self._errand.remember()
+        self._context.remember()
         if not visit.has_finished:
-            self._errand.portion = self._errand.portion.after_full_session()
-        self._errand.suspects.clear(visit.suspects_tried)
+            self._context.portion = self._context.portion.after_full_session()
+        self._context.suspects.clear(visit.suspects_tried)
         self._previous = visit
         self._has_all = visit.has_finished and not visit.has_left_suspects
         if not self._wants_another(visit):
             return False
         if self._idle < MAX_LOGINS:
             return True
-        self._errand.tally.trouble(self._fault or FerryError(Kind.TEMPORARY, "three sessions in a row brought nothing"))
+        self._context.counters.problem(
+            self._fault or FerryError(Kind.TEMPORARY, "three sessions in a row brought nothing")
+        )
         return False
 
     def _goes_on_after_fault(self, visit: Visit, error: FerryError) -> bool:
         """Take in a session that ended early; waits, and says whether to hold another."""
-        self._errand.remember()
+        self._context.remember()
         is_look = self._has_all and not visit.has_listing
-        if is_look and not self._errand.habits.shows_part:
+        if is_look and not self._context.habits.shows_part:
             return False  # it was only to see whether there is more
         has_moved = self._note_achieved(visit)
-        if visit.suspects_tried and not self._errand.suspects.are_left:
+        if visit.suspects_tried and not self._context.suspects.are_left:
             return False  # what remains is set aside by name
         pause = pause_before_retry(error, max(1, self._idle), time.monotonic() - self._achieved_at)
         if pause is None:
-            self._errand.tally.trouble(_rest_follows(error) if is_look else error)
+            self._context.counters.problem(_rest_follows(error) if is_look else error)
             return False
         self._learn_from(visit, error)
         self._fault, self._previous, self._has_all = error, None, is_look
         is_alive = has_moved or isinstance(error, BrokenAtError)
-        self._errand.around.stop.wait(min(pause, PAUSE_WHERE_ALIVE) if is_alive else pause)
+        self._context.effects.stop.wait(min(pause, PAUSE_WHERE_ALIVE) if is_alive else pause)
         return True
 
     def _note_achieved(self, visit: Visit) -> bool:
@@ -150,8 +152,8 @@ class Rounds:
         Each kind is bound by what is listed, so that a server that pretends does not keep a run going.
         """
         self._most_listed = bound = max(self._most_listed, visit.listed)
-        tally, suspects = self._errand.tally, self._errand.suspects
-        achieved = self._errand.contents_handled + min(tally.deletions, bound) + min(tally.failures, bound)
+        counters, suspects = self._context.counters, self._context.suspects
+        achieved = self._context.contents_handled + min(counters.deletions, bound) + min(counters.failures, bound)
         has_moved = achieved > self._achieved
         if has_moved:
             self._achieved, self._achieved_at, self._idle = achieved, time.monotonic(), 0
@@ -170,36 +172,38 @@ class Rounds:
         if self._breaks > 1:  # the first time it may have been chance
             length = visit.marked or max(visit.carried, visit.shown)
             is_all_taken = visit.has_asked_to_delete
-            self._errand.portion = self._errand.portion.shortened(length // 2 if is_all_taken else length)
+            self._context.portion = self._context.portion.shortened(length // 2 if is_all_taken else length)
 
     def _learn_of_top(self, visit: Visit, error: FerryError) -> None:
         match error:
             case BrokenAtError(verb=Verb.TOP, number=number):
-                self._errand.without_top.add(number)
+                self._context.without_top.add(number)
             case BrokenAtError(verb=Verb.RETR) if visit.shown and not visit.carried:
-                self._errand.without_top.add_all()
+                self._context.without_top.add_all()
             case _:
                 pass
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
-        self._errand.habits = self._errand.habits.after_another_session(previous.listed, showed_new=visit.has_found_new)
+        self._context.habits = self._context.habits.after_another_session(
+            previous.listed, showed_new=visit.has_found_new
+        )
 
     def _wants_another(self, visit: Visit) -> bool:
         if visit.is_stuck:
             return False
         if not self._has_all:
             return True
-        return visit.has_found_new and self._errand.habits.wants_another_session(visit.listed, self._logins)
+        return visit.has_found_new and self._context.habits.wants_another_session(visit.listed, self._logins)
 
     def _set_aside_broken(self) -> None:
-        set_aside = self._errand.suspects.set_aside
-        unique_ids = self._errand.maildrop.unique_ids(list(set_aside))
+        set_aside = self._context.suspects.set_aside
+        unique_ids = self._context.maildrop.unique_ids(list(set_aside))
         problems = [(row, Problem.of(one.error, unique_id=unique_ids[row])) for row, one in set_aside.items()]
         for row, problem in problems:
-            note = self._errand.tally.not_deleted if set_aside[row].is_archived else self._errand.tally.failed
+            note = self._context.counters.not_deleted if set_aside[row].is_archived else self._context.counters.failed
             note(row, problem)
         if problems:
-            self._errand.ledger.history.failed(problems, self._errand.around.clock())
+            self._context.ledger.history.failed(problems, self._context.effects.clock())
 
 
 def _rest_follows(error: FerryError) -> FerryError:

@@ -12,7 +12,7 @@ from migrator.ledger import Ledger
 from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport
 from migrator.run.account import run_account
-from migrator.run.context import Effects, Job, RunContext
+from migrator.run.context import AccountJob, Effects, RunContext
 from migrator.run.counters import RunCounters
 
 AT_ONCE = 8
@@ -20,40 +20,40 @@ AT_ONCE = 8
 
 
 def run_accounts(
-    jobs: Sequence[Job], ledger: Ledger, surroundings: Effects | None = None, *, is_dry: bool = False
+    jobs: Sequence[AccountJob], ledger: Ledger, effects: Effects | None = None, *, is_dry: bool = False
 ) -> list[AccountReport]:
     """Run every account and report on each, in the order given; one that fails delays none.
 
     Accounts of one maildrop follow one another, because a POP3 server locks it (RFC 1939, section 4). Each run is kept
     in the ledger's history unless it is dry.
     """
-    around = surroundings or Effects()
-    maildrops: defaultdict[tuple[str, int, str], list[Job]] = defaultdict(list)
+    effects = effects or Effects()
+    maildrops: defaultdict[tuple[str, int, str], list[AccountJob]] = defaultdict(list)
     for job in jobs:
         maildrops[job.source.host.lower(), job.source.port, job.source.username].append(job)
 
     if len(maildrops) > 1:
-        around = replace(around, octets_at_once=SHARED_RUN_BUDGET_OCTETS)
+        effects = replace(effects, octets_at_once=SHARED_RUN_BUDGET_OCTETS)
 
-    def run(turns: Sequence[Job]) -> list[AccountReport]:
+    def run(turns: Sequence[AccountJob]) -> list[AccountReport]:
         with ledger.lent() as own:
-            return [run_recorded(job, own, around, is_dry=is_dry) for job in turns]
+            return [run_recorded(job, own, effects, is_dry=is_dry) for job in turns]
 
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="account") as pool:
         reports = {report.name: report for done in pool.map(run, maildrops.values()) for report in done}
     return [reports[job.name] for job in jobs]
 
 
-def run_recorded(job: Job, ledger: Ledger, around: Effects, *, is_dry: bool = False) -> AccountReport:
+def run_recorded(job: AccountJob, ledger: Ledger, effects: Effects, *, is_dry: bool = False) -> AccountReport:
     """Run one account and keep its report in the history. Whatever happens ends in the report."""
     try:
         if is_dry:
-            return run_account(RunContext(job, ledger, around), is_dry=True)
+            return run_account(RunContext(job, ledger, effects), is_dry=True)
         with ledger.together():
-            run = ledger.history.run_started(job.name, around.clock())
-            errand = RunContext(job, ledger, around)
-        report = run_account(errand)
-        ledger.history.run_ended(run, report, around.clock())
+            run = ledger.history.run_started(job.name, effects.clock())
+            context = RunContext(job, ledger, effects)
+        report = run_account(context)
+        ledger.history.run_ended(run, report, effects.clock())
     except FerryError as error:  # the ledger itself
         return _failed(job, error)
     except Exception as error:  # noqa: BLE001  # one account's bug must not end the others; the report names it
@@ -61,7 +61,7 @@ def run_recorded(job: Job, ledger: Ledger, around: Effects, *, is_dry: bool = Fa
     return report
 
 
-def _failed(job: Job, error: FerryError) -> AccountReport:
-    tally = RunCounters(job.name)
-    tally.trouble(error)
-    return tally.report(0.0)
+def _failed(job: AccountJob, error: FerryError) -> AccountReport:
+    counters = RunCounters(job.name)
+    counters.problem(error)
+    return counters.report(0.0)

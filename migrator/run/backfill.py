@@ -27,57 +27,57 @@ _BATCH = 200
 _MEMORY_LIMIT = 256 * 1024
 
 
-def fill_destinations(errand: RunContext) -> set[Digest]:
+def fill_destinations(context: RunContext) -> set[Digest]:
     """Copy what the account's destinations hold to those that lack it; returns what was copied.
 
     A destination that fails, or refuses a message, is reported, and filled by a later run.
     """
     filled: set[Digest] = set()
-    for place, target in enumerate(errand.carriers):
-        if place in errand.unusable:
+    for place, target in enumerate(context.copiers):
+        if place in context.unusable:
             continue
         try:
-            for digest, outcome in _fill(errand, target):
+            for digest, outcome in _fill(context, target):
                 if isinstance(outcome, FerryError):
-                    errand.tally.trouble(outcome, target.destination.label)
+                    context.counters.problem(outcome, target.destination.label)
                 else:
                     filled.add(digest)
         except FerryError as error:
-            errand.unusable[place] = error
-            errand.tally.trouble(error, target.destination.label)
+            context.unusable[place] = error
+            context.counters.problem(error, target.destination.label)
     return filled
 
 
-def _fill(errand: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome]]:
+def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome]]:
     left: dict[Digest, str] = {}
-    for place, source in _sources(errand, target):
-        remaining = iter(_lacking(errand, target, source))
-        while (batch := list(islice(remaining, _BATCH))) and not errand.is_stopped:
+    for place, source in _sources(context, target):
+        remaining = iter(_lacking(context, target, source))
+        while (batch := list(islice(remaining, _BATCH))) and not context.is_stopped:
             try:
-                messages = _given(source, batch, errand.spool_dir)
+                messages = _given(source, batch, context.spool_dir)
             except FerryError as error:
-                errand.unusable[place] = error
-                errand.tally.trouble(error, source.destination.label)
+                context.unusable[place] = error
+                context.counters.problem(error, source.destination.label)
                 break
             given = {message.digest for message in messages}
             left |= {content.digest: source.destination.label for content in batch if content.digest not in given}
-            for message, outcome in zip(messages, target.bring(messages), strict=True):
+            for message, outcome in zip(messages, target.copy(messages), strict=True):
                 left.pop(message.digest, None)
                 yield message.digest, outcome
     if left:
-        _report(errand, target, left)
-    if altered := errand.maildrop.unproven_for_good(target.copies.destination_id):
+        _report(context, target, left)
+    if altered := context.maildrop.unproven_for_good(target.copies.destination_id):
         fallen_short = FerryError(
             Kind.UNPROVEN,
             f"{altered:,} messages are kept as the server altered them, and the source does not list them any more",
             cure='proof = "canonical" or "semantic" may accept them; see `mailferry verify`',
         )
-        errand.tally.trouble(fallen_short, target.destination.label)
+        context.counters.problem(fallen_short, target.destination.label)
 
 
-def _sources(errand: RunContext, target: Copier) -> list[tuple[int, Copier]]:
+def _sources(context: RunContext, target: Copier) -> list[tuple[int, Copier]]:
     """Return the destinations, by place, that may give what another lacks: those at hand before those far away."""
-    usable = [(at, one) for at, one in enumerate(errand.carriers) if one is not target and at not in errand.unusable]
+    usable = [(at, one) for at, one in enumerate(context.copiers) if one is not target and at not in context.unusable]
     return sorted(usable, key=lambda pair: pair[1].destination.kind == "imap")
 
 
@@ -86,12 +86,12 @@ def _given(source: Copier, batch: Sequence[Content], spool_dir: Path) -> list[Me
     messages = read_archived(source, batch, spool_dir)
     given = {message.digest for message in messages}
     if doubtful := [content.digest for content in batch if content.digest not in given]:
-        source.reprove(doubtful)
+        source.verify_again(doubtful)
     return messages
 
 
-def _lacking(errand: RunContext, target: Copier, source: Copier) -> list[Content]:
-    return errand.maildrop.lacking(
+def _lacking(context: RunContext, target: Copier, source: Copier) -> list[Content]:
+    return context.maildrop.lacking(
         target.copies.destination_id,
         source.copies.destination_id,
         restores_gone=target.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE,
@@ -99,9 +99,9 @@ def _lacking(errand: RunContext, target: Copier, source: Copier) -> list[Content
     )
 
 
-def _report(errand: RunContext, target: Copier, left: dict[Digest, str]) -> None:
+def _report(context: RunContext, target: Copier, left: dict[Digest, str]) -> None:
     """Report what no destination gives and the source does not list any more."""
-    lost = left.keys() - errand.maildrop.are_listed(list(left))
+    lost = left.keys() - context.maildrop.are_listed(list(left))
     if lost:
         holders = ", ".join(sorted({left[digest] for digest in lost}))
         error = FerryError(
@@ -110,7 +110,7 @@ def _report(errand: RunContext, target: Copier, left: dict[Digest, str]) -> None
             " unreadable, and the source does not list them any more",
             cure="see what `mailferry verify` says of them",
         )
-        errand.tally.trouble(error, target.destination.label)
+        context.counters.problem(error, target.destination.label)
 
 
 def read_archived(source: Copier, contents: Sequence[Content], spool_dir: Path) -> list[Message]:

@@ -27,7 +27,7 @@ from migrator.run.suspects import Suspects, WithoutTop
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class AccountJob:
     """One account's work: where its mail is, where it goes, what its owner wants."""
 
     name: str
@@ -46,8 +46,8 @@ class Effects:
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Silent)
     step: Callable[[str], None] = lambda _name: None
-    bringer: Callable[[Copier, int], AbstractContextManager[BatchCopier]] = lambda carrier, _: nullcontext(carrier)
-    """Who is to bring so many messages to a carrier's destination: the carrier, or a porter (``migrator.copying.offload``)."""
+    copier_for: Callable[[Copier, int], AbstractContextManager[BatchCopier]] = lambda copier, _: nullcontext(copier)
+    """Return what copies so many messages to this destination: in this process, or through a child."""
     octets_at_once: int = SINGLE_RUN_BUDGET_OCTETS
     """What a run may hold in memory, on its way or waiting to be stored."""
     open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
@@ -56,20 +56,20 @@ class Effects:
 class RunContext:
     """One run of one job. Nothing is touched before a session asks for it."""
 
-    def __init__(self, job: Job, ledger: Ledger, around: Effects) -> None:
+    def __init__(self, job: AccountJob, ledger: Ledger, effects: Effects) -> None:
         """Look up what is known of the account, its destinations and its server."""
         self.job = job
         self.ledger = ledger
-        self.around = around
+        self.effects = effects
         self.policy = job.policy
         """What the owner wants, less what this run must not do."""
-        self.tally = RunCounters(job.name)
+        self.counters = RunCounters(job.name)
         self.maildrop = ledger.maildrop(job.name, job.source.host, job.source.port, job.source.username)
-        self.carriers = [
-            Copier(place, ledger.copies(place.identity, place.kind), clock=around.clock, step=around.step)
+        self.copiers = [
+            Copier(place, ledger.copies(place.identity, place.kind), clock=effects.clock, step=effects.step)
             for place in job.destinations
         ]
-        self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.carriers}
+        self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.copiers}
         learned = ledger.server_facts(job.source.host, job.source.port)
         self.facts = ServerFacts(**learned.get("session", {}))
         self.habits = Habits(**learned.get("habits", {}))
@@ -88,7 +88,7 @@ class RunContext:
 
         A schedule waits until a person has looked: whoever runs ``migrate`` once more, having been told, has.
         """
-        now, wish = self.around.clock(), self.job.policy.leave_on_server
+        now, wish = self.effects.clock(), self.job.policy.leave_on_server
         last_run_at, doubted_at = self.maildrop.clock()
         if not is_dry:
             self.maildrop.run_began(now)
@@ -102,7 +102,7 @@ class RunContext:
         if has_jumped and not is_dry:
             self.maildrop.clock_doubted(now)
         self.policy = replace(self.policy, leave_on_server=Keep())
-        self.tally.trouble(_clock_doubt(self.job.name, last_run_at or now, now))
+        self.counters.problem(_clock_doubt(self.job.name, last_run_at or now, now))
 
     @property
     def spool_dir(self) -> Path:
@@ -121,7 +121,7 @@ class RunContext:
     @property
     def is_stopped(self) -> bool:
         """Whether a person or the system wants the run to end."""
-        return self.around.stop.is_set()
+        return self.effects.stop.is_set()
 
     def problem_of(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
         """Name the message of a ledger row in a problem."""

@@ -75,7 +75,7 @@ class RunCounters:
     def _count_settled(self, message: KnownMessage) -> None:
         if message.digest in self._filled:
             self._report.filled -= 1
-            self.brought(message.row, message.octets, was_stored=True)
+            self.copied_message(message.row, message.octets, was_stored=True)
         else:
             self._known.add(message.row)
 
@@ -93,7 +93,7 @@ class RunCounters:
             self._settled = count
         self.has_listing = True
 
-    def brought(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
+    def copied_message(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
         """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
         self._take_out(row)
         self._report.verified += 1
@@ -140,7 +140,7 @@ class RunCounters:
         if note not in self._report.notes:
             self._report.notes.append(note)
 
-    def trouble(self, error: FerryError, destination: str | None = None) -> None:
+    def problem(self, error: FerryError, destination: str | None = None) -> None:
         """Note what concerns no single message; the same trouble is reported once."""
         problem = Problem.of(error, destination=destination)
         if problem not in self._general:
@@ -150,7 +150,7 @@ class RunCounters:
     def interrupted(self) -> None:
         """Note that a person or the system ended the run early."""
         self._report.interrupted = True
-        self.trouble(FerryError(Kind.TEMPORARY, "interrupted", cure="run again to go on where this run stopped"))
+        self.problem(FerryError(Kind.TEMPORARY, "interrupted", cure="run again to go on where this run stopped"))
 
     def report(self, seconds: float) -> AccountReport:
         """Add everything up."""

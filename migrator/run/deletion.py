@@ -15,14 +15,14 @@ from migrator.run.fetch import Fetcher
 from migrator.run.plan import Column
 
 
-def prove_by_headers(errand: RunContext, session: Session, haul: Fetcher, due: Column) -> Column:
+def prove_by_headers(context: RunContext, session: Session, fetcher: Fetcher, due: Column) -> Column:
     """Prove known messages by octets and header digest (TOP n 0), and their copies by reading them again.
 
     What is proven becomes deletable; what is not is reported. Returns the messages for which only their content can
     tell: no RETR has given it under its present unique-id, or the server does not show its headers or changed what was
     stored.
     """
-    retrieved = errand.maildrop.retrieved([message.row for message in due])
+    retrieved = context.maildrop.retrieved([message.row for message in due])
     rows = {message.number: message.row for message in due if message.row in retrieved}
     try:
         shown = dict(session.top(rows))
@@ -30,8 +30,8 @@ def prove_by_headers(errand: RunContext, session: Session, haul: Fetcher, due: C
         if error.kind is not Kind.REFUSED:
             raise
         return due
-    groups = errand.maildrop.contents_sharing_unique_id(list(rows.values()))
-    copies = haul.prove_copies(list({content.digest for group in groups.values() for content in group}))
+    groups = context.maildrop.contents_sharing_unique_id(list(rows.values()))
+    copies = fetcher.prove_copies(list({content.digest for group in groups.values() for content in group}))
     by_content = Column()
     proven: list[tuple[MessageNumber, MessageRow]] = []
     for number, row, octets in due:
@@ -39,16 +39,16 @@ def prove_by_headers(errand: RunContext, session: Session, haul: Fetcher, due: C
             case None:
                 by_content.append(number, row, octets)
             case GoneError() as gone:
-                errand.tally.noted(gone.message)
+                context.counters.noted(gone.message)
             case FerryError() as doubt:
-                errand.tally.not_deleted(row, errand.problem_of(row, doubt))
+                context.counters.not_deleted(row, context.problem_of(row, doubt))
             case Content() as content:
-                errand.handled(content.digest)
-                errand.tally.verified_again()
+                context.handled(content.digest)
+                context.counters.verified_again()
                 proven.append((number, row))
-    errand.maildrop.headers_read([row for _, row in proven])
+    context.maildrop.headers_read([row for _, row in proven])
     for number, row in proven:
-        haul.proven_by_headers(number, row)
+        fetcher.proven_by_headers(number, row)
     return by_content
 
 
@@ -81,7 +81,7 @@ def _shown(facts: HeaderFacts, candidates: set[Content]) -> Content | FerryError
     return matches[0]
 
 
-def delete(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
+def delete(context: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
     """Delete these messages and end the session; returns how many the server's reply to QUIT confirmed.
 
     The wish is durable before the first DELE. What does not fit afterwards, or a QUIT without a positive reply, raises:
@@ -92,14 +92,14 @@ def delete(errand: RunContext, session: Session, deletable: dict[MessageNumber, 
             session.quit()
         session.abandon()
         return 0
-    errand.maildrop.deletion_requested(list(deletable.values()))
-    errand.around.step("deletion.requested")
+    context.maildrop.deletion_requested(list(deletable.values()))
+    context.effects.step("deletion.requested")
     try:
-        return _delete(errand, session, deletable)
+        return _delete(context, session, deletable)
     except FerryError as error:
         reason = _ended_early(error) if isinstance(error, BrokenAtError) else error
         for row in deletable.values():
-            errand.tally.not_deleted(row, errand.problem_of(row, reason))
+            context.counters.not_deleted(row, context.problem_of(row, reason))
         raise
 
 
@@ -109,18 +109,18 @@ def _ended_early(error: BrokenAtError) -> FerryError:
     return FerryError(error.kind, message, server_words=error.server_words)
 
 
-def _delete(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
-    refused = _send(errand, session, deletable)
+def _delete(context: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
+    refused = _send(context, session, deletable)
     gone = [row for number, row in deletable.items() if number not in refused]
-    errand.around.step("source.dele-sent")
+    context.effects.step("source.dele-sent")
     shown = session.shows_marked()
     words = _quit(session)
-    errand.around.step("source.quit")
+    context.effects.step("source.quit")
     if shown is Marked.SHOWN:
         raise _unconfirmed(len(gone))
-    errand.maildrop.deleted(gone, words, errand.around.clock())
-    errand.around.step("deletion.recorded")
-    errand.tally.deleted(gone)
+    context.maildrop.deleted(gone, words, context.effects.clock())
+    context.effects.step("deletion.recorded")
+    context.counters.deleted(gone)
     return len(gone)
 
 
@@ -142,26 +142,26 @@ def _quit(session: Session) -> str:
         raise
 
 
-def _send(errand: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
+def _send(context: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
     refused: set[MessageNumber] = set()
     try:
         for number, error in session.delete(deletable):
             if error is not None:
                 refused.add(number)
                 row = deletable[number]
-                errand.tally.not_deleted(row, errand.problem_of(row, error))
+                context.counters.not_deleted(row, context.problem_of(row, error))
     except BrokenAtError as error:
-        errand.suspects.broke_at(deletable[error.number], error, is_archived=True)
+        context.suspects.broke_at(deletable[error.number], error, is_archived=True)
         raise
     return refused
 
 
-def too_many(errand: RunContext, wanted: int) -> bool:
+def too_many(context: RunContext, wanted: int) -> bool:
     """Say whether the run wants to delete more than it may; then none is deleted, and the report says so."""
-    limit = errand.job.policy.max_delete
+    limit = context.job.policy.max_delete
     if limit is None or wanted <= limit:
         return False
-    errand.tally.trouble(
+    context.counters.problem(
         FerryError(
             Kind.REFUSED,
             f"{wanted} messages would be deleted at the source and --max-delete allows {limit}: none was deleted",

@@ -35,24 +35,26 @@ class Fetcher:
     """What one session brings home."""
 
     def __init__(
-        self, errand: RunContext, session: Session, changed_before: set[MessageRow], messages: int, *, may_delete: bool
+        self, context: RunContext, session: Session, changed_before: set[MessageRow], messages: int, *, may_delete: bool
     ) -> None:
         """Prepare for so many messages; ``changed_before`` were found changed by an earlier run too."""
-        self._errand = errand
+        self._context = context
         self._session = session
-        self._tally = errand.tally
-        self._ledger = errand.maildrop
+        self._counters = context.counters
+        self._ledger = context.maildrop
         self._changed_before = changed_before
         # Where retrieving deletes, each message is made durable before the next one is asked for.
-        self._budget = OctetBudget(1 if session.retrieving_deletes else errand.around.octets_at_once)
-        self._bringers = ExitStack()
-        bringers = [self._bringers.enter_context(errand.around.bringer(one, messages)) for one in errand.carriers]
-        self._delivery = FanOut(errand.carriers, self._budget, errand.unusable, bringers)
+        self._budget = OctetBudget(1 if session.retrieving_deletes else context.effects.octets_at_once)
+        self._batch_copiers = ExitStack()
+        batch_copiers = [
+            self._batch_copiers.enter_context(context.effects.copier_for(one, messages)) for one in context.copiers
+        ]
+        self._delivery = FanOut(context.copiers, self._budget, context.unusable, batch_copiers)
         self._on_the_way: dict[MessageNumber, PlannedMessage] = {}
         self._arrived: list[Fetched] = []  # not known to be in step
         self._batch: list[Fetched] = []
         self._batch_octets = 0
-        self._rules = DeletionPolicy(errand.policy.leave_on_server, errand.policy.source_proof, may_delete)
+        self._rules = DeletionPolicy(context.policy.leave_on_server, context.policy.source_proof, may_delete)
         self._recorded: dict[MessageRow, Content] = {}  # what earlier sessions retrieved under the same unique-ids
         self._due: set[MessageRow] = set()  # known messages, proven everywhere, that are to be proven at the source
         self._changed: dict[MessageRow, Problem] = {}
@@ -82,7 +84,7 @@ class Fetcher:
         self._recorded = self._ledger.contents([message.row for message in chain(incomplete, due)])
         try:
             self._retrieve(wanted)
-            if not self._errand.is_stopped:
+            if not self._context.is_stopped:
                 again, self._to_read_again = self._to_read_again, []
                 self._retrieve(iter(again))
         except BrokenAtError as error:
@@ -96,31 +98,31 @@ class Fetcher:
         """Take what comes. A stop drops the line: what is still in flight is not waited for."""
         for event in self._session.retrieve(self._sent(wanted), self._budget, self._spool):
             self._take(event)
-            if self._errand.is_stopped:
+            if self._context.is_stopped:
                 return
 
     def prove_copies(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the copies of these contents at every destination again; the first error stands."""
         verdicts: dict[Digest, FerryError | None] = dict.fromkeys(digests)
-        for place in range(len(self._errand.carriers)):
-            answer = self._delivery.ask(place, lambda carrier: carrier.reprove(digests))
+        for place in range(len(self._context.copiers)):
+            answer = self._delivery.ask(place, lambda copier: copier.verify_again(digests))
             verdicts = {digest: verdicts[digest] or answer[digest] for digest in digests}
         return verdicts
 
     def close(self) -> None:
         """End the threads, when they are done with what they have."""
         self._delivery.close()
-        self._bringers.close()
+        self._batch_copiers.close()
 
     def _sent(self, wanted: Iterator[PlannedMessage]) -> Iterator[PlannedMessage]:
         for message in wanted:
-            if self._delivery.is_stuck or self._errand.is_stopped:
+            if self._delivery.is_stuck or self._context.is_stopped:
                 return
             self._on_the_way[message.number] = message
             yield message
 
     def _spool(self) -> SpoolFile:
-        return SpoolFile(self._errand.spool_dir)
+        return SpoolFile(self._context.spool_dir)
 
     def _take(self, event: RetrieveEvent) -> None:
         match event:
@@ -132,7 +134,7 @@ class Fetcher:
                 self._refused(wanted.row, error)
             case InStep():
                 self._batch.extend(self._arrived)
-                self._batch_octets += sum(parcel.message.octets for parcel in self._arrived)
+                self._batch_octets += sum(fetched.message.octets for fetched in self._arrived)
                 self._arrived.clear()
                 self._record_finished()
                 if len(self._batch) >= BATCH_MESSAGES or self._batch_octets >= BATCH_OCTETS:
@@ -144,11 +146,11 @@ class Fetcher:
     def _arrive(self, event: Retrieved) -> None:
         """Hold a message's octets against those announced; where they differ only a second read settles it."""
         wanted = self._on_the_way.pop(event.number)
-        parcel = Fetched(event.number, wanted.row, event.message, wanted.octets)
+        fetched = Fetched(event.number, wanted.row, event.message, wanted.octets)
         first = self._first_read.get(wanted.row)
         if event.is_as_announced:
             self._learn_sizes(fitting=1)
-            self._arrived.append(parcel)
+            self._arrived.append(fetched)
         elif first is None:
             self._learn_sizes(differing=1)
             self._first_read[wanted.row] = event.message.digest
@@ -158,14 +160,14 @@ class Fetcher:
             self._budget.give_back(wanted.octets)
             self._refused(wanted.row, self._short(event, is_same=first == event.message.digest))
         else:
-            self._arrived.append(parcel)
+            self._arrived.append(fetched)
 
     def _learn_sizes(self, *, fitting: int = 0, differing: int = 0) -> None:
-        self._errand.habits = self._errand.habits.after_sizes(fitting=fitting, differing=differing)
+        self._context.habits = self._context.habits.after_sizes(fitting=fitting, differing=differing)
 
     def _is_cut_short(self, event: Retrieved) -> bool:
         """Say whether octets are missing on a server that is not known to announce other sizes than it sends."""
-        return event.wire_octets < event.announced and not self._errand.habits.announces_any_size
+        return event.wire_octets < event.announced and not self._context.habits.announces_any_size
 
     def _short(self, event: Retrieved, *, is_same: bool) -> FerryError:
         reads = "both times" if is_same else "and other bytes than the first time"
@@ -177,45 +179,45 @@ class Fetcher:
 
     def _broke_at(self, error: BrokenAtError) -> None:
         if (row := self._row_of(error.number)) is not None:
-            self._errand.suspects.broke_at(row, error, is_archived=row in self._due)
+            self._context.suspects.broke_at(row, error, is_archived=row in self._due)
 
     def _row_of(self, number: MessageNumber) -> MessageRow | None:
         """Return the row of a message that was asked for and is not known to have come in step."""
         asked = {message.number: message.row for message in (*self._on_the_way.values(), *self._to_read_again)}
-        return (asked | {parcel.number: parcel.row for parcel in self._arrived}).get(number)
+        return (asked | {fetched.number: fetched.row for fetched in self._arrived}).get(number)
 
     def _send_batch(self) -> None:
         batch, self._batch, self._batch_octets = self._batch, [], 0
         if batch:
-            parcels = [parcel for parcel in map(self._as_recorded, batch) if parcel is not None]
-            self._delivery.submit(parcels)
+            fetched_batch = [fetched for fetched in map(self._as_recorded, batch) if fetched is not None]
+            self._delivery.submit(fetched_batch)
 
-    def _as_recorded(self, parcel: Fetched) -> Fetched | None:
+    def _as_recorded(self, fetched: Fetched) -> Fetched | None:
         """Hold a known message against what it was: equal, equal but for headers that servers add, or changed.
 
         A changed one is new mail and travels on as such; the second time it is left alone, because some servers
         (Courier, with 8-bit mail) give other bytes in every session.
         """
-        recorded = self._recorded.get(parcel.row)
-        if recorded is None or recorded.digest == parcel.message.digest:
-            return parcel
-        if self._is_as_stored(recorded.digest, parcel.message.body):
-            return parcel._replace(message=parcel.message._replace(digest=recorded.digest))
+        recorded = self._recorded.get(fetched.row)
+        if recorded is None or recorded.digest == fetched.message.digest:
+            return fetched
+        if self._is_as_stored(recorded.digest, fetched.message.body):
+            return fetched._replace(message=fetched.message._replace(digest=recorded.digest))
         error = FerryError(
             Kind.CHANGED,
             "the source now gives something else for this message than was copied; it is not deleted there",
         )
-        self._changed[parcel.row] = problem = self._errand.problem_of(parcel.row, error)
-        self._tally.not_deleted(parcel.row, problem)
-        if parcel.row not in self._changed_before:
-            return parcel
-        self._budget.give_back(parcel.charged)
-        self._errand.ledger.history.failed([(parcel.row, problem)], self._errand.around.clock())
+        self._changed[fetched.row] = problem = self._context.problem_of(fetched.row, error)
+        self._counters.not_deleted(fetched.row, problem)
+        if fetched.row not in self._changed_before:
+            return fetched
+        self._budget.give_back(fetched.charged)
+        self._context.ledger.history.failed([(fetched.row, problem)], self._context.effects.clock())
         return None
 
     def _is_as_stored(self, recorded: Digest, received: Body) -> bool:
-        def compare(carrier: Copier) -> bool:
-            stored = carrier.stored_body(recorded)
+        def compare(copier: Copier) -> bool:
+            stored = copier.stored_body(recorded)
             return stored is not None and same_but_for_server_headers(stored, received)
 
         return self._delivery.ask(0, compare)
@@ -238,50 +240,50 @@ class Fetcher:
 
     def _record(self, batch: Sequence[CopyOutcomes]) -> None:
         """Write down how a batch ended: first the ledger, then the numbers."""
-        now = self._errand.around.clock()
+        now = self._context.effects.clock()
         proven = [delivered for delivered in batch if not delivered.errors]
         failed = [delivered for delivered in batch if delivered.errors]
         if proven:
-            self._ledger.copied([(d.parcel.row, d.parcel.message.digest) for d in proven], now)
-            self._errand.around.step("messages.copied")
+            self._ledger.copied([(d.fetched.row, d.fetched.message.digest) for d in proven], now)
+            self._context.effects.step("messages.copied")
         for delivered in proven:
             self._record_proven(delivered, now)
-        if changed := [(row, self._changed[row]) for d in proven if (row := d.parcel.row) in self._changed]:
-            self._errand.ledger.history.failed(changed, now)
+        if changed := [(row, self._changed[row]) for d in proven if (row := d.fetched.row) in self._changed]:
+            self._context.ledger.history.failed(changed, now)
         if failed:
             self._record_failed(failed)
-        octets = sum(delivered.parcel.message.octets for delivered in batch)
-        self._errand.around.progress.advanced(self._tally.name, len(batch), octets)
+        octets = sum(delivered.fetched.message.octets for delivered in batch)
+        self._context.effects.progress.advanced(self._counters.name, len(batch), octets)
 
     def _record_proven(self, delivered: CopyOutcomes, now: float) -> None:
-        parcel = delivered.parcel
-        is_due = parcel.row in self._due
-        is_changed = parcel.row in self._changed
-        self._errand.suspects.came(parcel.row)
-        self._errand.handled(parcel.message.digest)
+        fetched = delivered.fetched
+        is_due = fetched.row in self._due
+        is_changed = fetched.row in self._changed
+        self._context.suspects.came(fetched.row)
+        self._context.handled(fetched.message.digest)
         if is_due and not is_changed:
-            self._tally.verified_again()
+            self._counters.verified_again()
         else:
             self.brought += 1
-            self._tally.brought(parcel.row, parcel.message.octets, was_stored=delivered.is_copied)
+            self._counters.copied_message(fetched.row, fetched.message.octets, was_stored=delivered.is_copied)
         for label in self._taken_out_of(delivered):
-            self._tally.noted(f"a message was taken out of {label}: the source keeps it (when_copy_is_gone)")
+            self._counters.noted(f"a message was taken out of {label}: the source keeps it (when_copy_is_gone)")
         evidence = Evidence(
             read_by=ReadBy.RETR,
             is_as_copied=not is_changed,
             is_everywhere=CopyResult.TAKEN_OUT not in delivered.outcomes,
             proven_at=float("-inf") if is_due else now,
         )
-        self._note_deletable(parcel.number, parcel.row, evidence, now)
+        self._note_deletable(fetched.number, fetched.row, evidence, now)
 
     def _taken_out_of(self, delivered: CopyOutcomes) -> list[str]:
         places = [place for place, outcome in enumerate(delivered.outcomes) if outcome is CopyResult.TAKEN_OUT]
-        return [self._errand.carriers[place].destination.label for place in places]
+        return [self._context.copiers[place].destination.label for place in places]
 
     def proven_by_headers(self, number: MessageNumber, row: MessageRow) -> None:
         """Note a known message of which this session has seen the headers, and whose every copy was read again."""
         evidence = Evidence(ReadBy.TOP, True, True, float("-inf"), was_retrieved_before=True)  # noqa: FBT003
-        self._note_deletable(number, row, evidence, self._errand.around.clock())
+        self._note_deletable(number, row, evidence, self._context.effects.clock())
 
     def _note_deletable(self, number: MessageNumber, row: MessageRow, evidence: Evidence, now: float) -> None:
         if decide(evidence, self._rules, now) is Decision.DELETE:
@@ -289,31 +291,31 @@ class Fetcher:
 
     def _record_failed(self, batch: Sequence[CopyOutcomes]) -> None:
         """Note messages that are not proven everywhere: what they are, so that no one is retrieved in vain again."""
-        new = [delivered.parcel for delivered in batch if delivered.parcel.row not in self._due]
-        self._ledger.identified([(parcel.row, parcel.message.digest) for parcel in new])
-        unique_ids = self._ledger.unique_ids([delivered.parcel.row for delivered in batch])
+        new = [delivered.fetched for delivered in batch if delivered.fetched.row not in self._due]
+        self._ledger.identified([(fetched.row, fetched.message.digest) for fetched in new])
+        unique_ids = self._ledger.unique_ids([delivered.fetched.row for delivered in batch])
         problems: list[tuple[MessageRow, Problem]] = []
         for delivered in batch:
-            row = delivered.parcel.row
+            row = delivered.fetched.row
             place, error = delivered.errors[0]
-            label = self._errand.carriers[place].destination.label
+            label = self._context.copiers[place].destination.label
             if error.scope is not Scope.MESSAGE or self._delivery.broken.get(place) is error:
-                self._tally.trouble(error, label)
+                self._counters.problem(error, label)
                 self._count_failed(row, None)
             else:
                 problem = Problem.of(error, unique_id=unique_ids.get(row), destination=label)
                 self._count_failed(row, problem)
                 problems.append((row, problem))
-        self._errand.ledger.history.failed(problems, self._errand.around.clock())
+        self._context.ledger.history.failed(problems, self._context.effects.clock())
 
     def _count_failed(self, row: MessageRow, problem: Problem | None) -> None:
         if row not in self._due:
-            self._tally.failed(row, problem)
+            self._counters.failed(row, problem)
         elif problem is not None:
-            self._tally.not_deleted(row, problem)
+            self._counters.not_deleted(row, problem)
 
     def _refused(self, row: MessageRow, error: FerryError) -> None:
         """Note a message that the source does not give, or not whole."""
-        problem = self._errand.problem_of(row, error)
+        problem = self._context.problem_of(row, error)
         self._count_failed(row, problem)
-        self._errand.ledger.history.failed([(row, problem)], self._errand.around.clock())
+        self._context.ledger.history.failed([(row, problem)], self._context.effects.clock())

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from migrator.config import Account
 from migrator.message.body import Message
 from migrator.message.spool import OctetBudget, SpoolFile
 from migrator.model import Digest, ListedMessage
 from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveRefused
-from migrator.pop3.session import Session, open_session
-from migrator.wiring.account import source_of
+from migrator.pop3.session import Session
 
 _BUDGET = 48 * 1024 * 1024
 
 
-def refetched(account: Account, wanted: dict[Digest, bytes], state_dir: Path) -> Iterator[Message]:
+def refetched(session: Session, wanted: dict[Digest, bytes], state_dir: Path) -> Iterator[Message]:
     """Yield the wanted contents that the source still holds, each given with the unique-id it was last seen under.
 
     What the source gives now is held against the digest; another message under the same unique-id is passed over.
     The session ends without QUIT: nothing at the source changes. Raises ``FerryError``.
     """
-    session = open_session(source_of(account), account.source.password.reveal)
     try:
         listed = _listed(session, set(wanted.values()), state_dir)
         for message in _retrieved(session, listed, state_dir / "spool"):

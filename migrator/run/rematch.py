@@ -29,7 +29,7 @@ _MISSING_IN = 10
 _Key = tuple[int, bytes]
 
 
-def recognise(session: Session, maildrop: MaildropLedger) -> int:
+def rematch(session: Session, maildrop: MaildropLedger) -> int:
     """Hold a listing of which nothing is known against the last one; returns how many messages were recognised."""
     if not maildrop.has_telling_unique_ids():
         return 0

@@ -24,7 +24,7 @@ from migrator.run.context import RunContext
 from migrator.run.fetch import Fetcher
 from migrator.run.plan import Column, Plan, PlannedMessage, Step, decide, make_plan
 from migrator.run.relogin import beginning
-from migrator.run.rematch import recognise
+from migrator.run.rematch import rematch
 from migrator.run.suspects import BREAKING
 
 SLICE_SECONDS = 300.0
@@ -34,13 +34,13 @@ SLICE_SECONDS = 300.0
 class Visit:
     """One session of a run, and what came of it."""
 
-    def __init__(self, errand: RunContext, *, idle: int = 0) -> None:
+    def __init__(self, context: RunContext, *, idle: int = 0) -> None:
         """Prepare; nothing is touched yet. So many sessions in a row were ``idle``: they achieved nothing."""
-        self._errand = errand
+        self._context = context
         self._idle = idle
-        self._tally = errand.tally
-        self._ledger = errand.maildrop
-        self._policy = errand.policy.after(errand.tally.handled)
+        self._counters = context.counters
+        self._ledger = context.maildrop
+        self._policy = context.policy.after(context.counters.handled)
         self._began = time.monotonic()
         self._changed_before: set[MessageRow] = set()
         self._has_nameless = False
@@ -69,7 +69,7 @@ class Visit:
             session.abandon()
             raise
         finally:
-            self._errand.facts = session.facts
+            self._context.facts = session.facts
             self.carried, self.shown, self.marked = session.carried, session.shown, session.marked
 
     def look(self) -> None:
@@ -79,83 +79,83 @@ class Visit:
             with closing(session.listing()) as listing:
                 self._match(session, listing)
             shown: dict[MessageRow, WouldDelete] = {}
-            plan = self._plan(self._may_go(self._tally.counted(self._known()), shown))
-            self._tally.would_delete = [shown[row] for row in sorted(self._would_go(plan))]
+            plan = self._plan(self._may_go(self._counters.counted(self._known()), shown))
+            self._counters.would_delete = [shown[row] for row in sorted(self._would_go(plan))]
         finally:
             session.abandon()
 
     def _open(self) -> Session:
-        job = self._errand.job
-        session = self._errand.around.open_session(job.source, job.password, self._errand.facts)
-        self._errand.around.step("source.open")
-        session.without_top = self._errand.without_top
+        job = self._context.job
+        session = self._context.effects.open_session(job.source, job.password, self._context.facts)
+        self._context.effects.step("source.open")
+        session.without_top = self._context.without_top
         return session
 
     def _hold(self, session: Session) -> None:
-        with closing(session.listing(self._errand.spool_dir)) as listing:
+        with closing(session.listing(self._context.spool_dir)) as listing:
             self._work_through(session, listing)
 
     def _work_through(self, session: Session, listing: Listing) -> None:
         self.has_listing = True
         key = self._settled_key(listing)
-        if (count := self._ledger.settled(key, self._errand.around.clock())) is not None:
-            self._tally.settled(count)
+        if (count := self._ledger.settled(key, self._context.effects.clock())) is not None:
+            self._counters.settled(count)
             self.has_finished = True
-            farewell.delete(self._errand, session, {})
+            farewell.delete(self._context, session, {})
             return
         self.listed = listing.count
         if doubt := listing.doubt:
-            self._tally.trouble(doubt)
+            self._counters.problem(doubt)
         self._match(session, listing)
-        self._tally.deleted(self._ledger.note(self._errand.around.clock()))
-        self._errand.around.step("listing.noted")
-        handled_before = self._errand.contents_handled
-        plan = self._plan(self._tally.counted(self._known()))
+        self._counters.deleted(self._ledger.note(self._context.effects.clock()))
+        self._context.effects.step("listing.noted")
+        handled_before = self._context.contents_handled
+        plan = self._plan(self._counters.counted(self._known()))
         may_delete = self._may_delete(plan)
         with closing(
-            Fetcher(self._errand, session, self._changed_before, plan.messages, may_delete=may_delete)
-        ) as haul:
-            self._work(session, plan, haul, plan.delete if may_delete else Column())
-        self.has_found_new = self._errand.contents_handled > handled_before
-        if self.has_finished and self.deleted == 0 and self._is_settled(plan, haul) and not listing.doubt:
-            until = min(plan.settled_until, self._policy.next_due(self._errand.around.clock()))
+            Fetcher(self._context, session, self._changed_before, plan.messages, may_delete=may_delete)
+        ) as fetcher:
+            self._work(session, plan, fetcher, plan.delete if may_delete else Column())
+        self.has_found_new = self._context.contents_handled > handled_before
+        if self.has_finished and self.deleted == 0 and self._is_settled(plan, fetcher) and not listing.doubt:
+            until = min(plan.settled_until, self._policy.next_due(self._context.effects.clock()))
             self._ledger.listing_settled(key, listing.count, until)
 
     def _settled_key(self, listing: Listing) -> bytes:
         """Return what an unchanged listing under an unchanged wish is known by."""
-        wish = repr((self._policy, self._errand.destinations))
+        wish = repr((self._policy, self._context.destinations))
         return sha256(listing.fingerprint + wish.encode()).digest()
 
-    def _work(self, session: Session, plan: Plan, haul: Fetcher, due: Column) -> None:
+    def _work(self, session: Session, plan: Plan, fetcher: Fetcher, due: Column) -> None:
         """Bring home what is new, prove what is due, delete it, QUIT."""
         try:
             if due and self._policy.source_proof is SourceProof.HEADERS:
                 portion, held = self._portion_of(due)
-                due = farewell.prove_by_headers(self._errand, session, haul, portion)
+                due = farewell.prove_by_headers(self._context, session, fetcher, portion)
                 due.extend(held)
-            self._errand.around.progress.planned(self._tally.name, plan.messages, plan.octets)
-            haul.fetch(self._sliced([plan.retrieve, plan.complete, due], len(haul.deletable)), plan.complete, due)
+            self._context.effects.progress.planned(self._counters.name, plan.messages, plan.octets)
+            fetcher.fetch(self._sliced([plan.retrieve, plan.complete, due], len(fetcher.deletable)), plan.complete, due)
         finally:
-            self.brought, self.is_stuck = haul.brought, haul.is_stuck
-        if self._errand.is_stopped:
+            self.brought, self.is_stuck = fetcher.brought, fetcher.is_stuck
+        if self._context.is_stopped:
             session.abandon()
             return
-        self.has_asked_to_delete = bool(haul.deletable)
-        self.deleted = farewell.delete(self._errand, session, haul.deletable)
+        self.has_asked_to_delete = bool(fetcher.deletable)
+        self.deleted = farewell.delete(self._context, session, fetcher.deletable)
         self.has_finished = self._has_taken_all and not self._has_put_off
 
     def _may_delete(self, plan: Plan) -> bool:
         new = len(plan.retrieve) + len(plan.complete)
         wanted = len(plan.delete) + (new if self._policy.deletes_at_once else 0)
-        return not farewell.too_many(self._errand, self._tally.deletions + wanted)
+        return not farewell.too_many(self._context, self._counters.deletions + wanted)
 
     def _portion_of(self, due: Column) -> tuple[Column, Column]:
         """Return what this session proves by headers, and what waits to be proven by content at the very end."""
         portion, held = Column(), Column()
         for message in due:
-            into = portion if self._errand.suspects.are_without(message.row) else held
+            into = portion if self._context.suspects.are_without(message.row) else held
             into.append(*message)
-        self._has_put_off = portion.cut(self._errand.portion.most) > 0
+        self._has_put_off = portion.cut(self._context.portion.most) > 0
         return portion, held
 
     def _sliced(self, columns: Sequence[Column], taken: int) -> Iterator[PlannedMessage]:
@@ -165,7 +165,7 @@ class Visit:
         """
         held: list[PlannedMessage] = []
         for message in self._in_turn(columns):
-            if message.row in self._errand.suspects:
+            if message.row in self._context.suspects:
                 held.append(message)
             elif self._is_worth_trying(message.row):
                 if self._is_long_enough(taken):
@@ -174,7 +174,7 @@ class Visit:
                 yield message
         self._has_taken_all = True
         if not taken and not self._has_put_off:
-            self.suspects_tried = [message.row for message in held[: self._errand.portion.most]]
+            self.suspects_tried = [message.row for message in held[: self._context.portion.most]]
         self.has_left_suspects = len(held) > len(self.suspects_tried)
         yield from held[: len(self.suspects_tried)]
 
@@ -192,38 +192,38 @@ class Visit:
 
     def _is_worth_trying(self, row: MessageRow) -> bool:
         """Say whether to retrieve a message: in a portion there is no room for what has failed in this run."""
-        has_failed = self._errand.portion.is_limited and self._tally.has_failed(row)
-        return self._errand.suspects.are_without(row) and not has_failed
+        has_failed = self._context.portion.is_limited and self._counters.has_failed(row)
+        return self._context.suspects.are_without(row) and not has_failed
 
     def _is_long_enough(self, taken: int) -> bool:
         """Say whether to come to QUIT now: for the time passed only where that confirms deletions."""
-        if taken >= self._errand.portion.most:
+        if taken >= self._context.portion.most:
             return True
         has_no_end = isinstance(self._policy.leave_on_server, Keep)
         return not has_no_end and time.monotonic() - self._began > SLICE_SECONDS
 
-    def _is_settled(self, plan: Plan, haul: Fetcher) -> bool:
+    def _is_settled(self, plan: Plan, fetcher: Fetcher) -> bool:
         """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
         if self._has_nameless:
             return False
-        is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not haul.has_changes
+        is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not fetcher.has_changes
         return is_done and not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)
 
     def _match(self, session: Session, listing: Listing) -> None:
         """Hold the listing against what is known, by unique-id and octets, then by headers where all ids changed."""
         if self._ledger.match(listing) == listing.count:
-            recognise(session, self._ledger)
+            rematch(session, self._ledger)
 
     def _known(self) -> Iterator[KnownMessage]:
-        return self._ledger.listed(self._errand.destinations)
+        return self._ledger.listed(self._context.destinations)
 
     def _plan(self, messages: Iterator[KnownMessage]) -> Plan:
-        plan = make_plan(self._noted(messages), self._policy, self._errand.around.clock())
+        plan = make_plan(self._noted(messages), self._policy, self._context.effects.clock())
         for wanted in plan.oversized:
-            self._tally.skipped(wanted.row, self._too_large(wanted))
-        problems = self._errand.ledger.history.problems([wanted.row for wanted in plan.waiting])
+            self._counters.skipped(wanted.row, self._too_large(wanted))
+        problems = self._context.ledger.history.problems([wanted.row for wanted in plan.waiting])
         for row, problem in problems.items():
-            self._tally.failed(row, problem)
+            self._counters.failed(row, problem)
         return plan
 
     def _noted(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
@@ -233,14 +233,14 @@ class Visit:
             if message.failure == Kind.CHANGED:
                 self._changed_before.add(message.row)
             elif message.failure in BREAKING:
-                self._errand.suspects.recall(message.row)
+                self._context.suspects.recall(message.row)
             if message.is_accepted and not message.is_settled:
-                self._tally.skipped(message.row, None)
+                self._counters.skipped(message.row, None)
             yield message
 
     def _may_go(self, messages: Iterator[KnownMessage], shown: dict[MessageRow, WouldDelete]) -> Iterator[KnownMessage]:
         """Pass messages through, showing what the policy would delete if nothing else stood in the way."""
-        now = self._errand.around.clock()
+        now = self._context.effects.clock()
         for message in messages:
             if self._policy.deletes_at_once or decide(message, self._policy, now) is Step.DELETE:
                 shown[message.row] = WouldDelete(message.unique_id, message.octets, message.digest)
@@ -259,4 +259,4 @@ class Visit:
             Kind.TOO_LARGE,
             f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {limit:,}",
         )
-        return self._errand.problem_of(wanted.row, error)
+        return self._context.problem_of(wanted.row, error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from migrator.archive.folding import words
+from migrator.parse.folding import words
 from migrator.search.query import (
     All,
     Any,

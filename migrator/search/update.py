@@ -16,12 +16,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from migrator.archive.folding import folded
 from migrator.archive.reader import ArchiveReader
 from migrator.errors import FerryError
 from migrator.ledger.archive import ArchiveLedger, NumberedContent
 from migrator.message.body import Body
 from migrator.model import Digest
+from migrator.parse.folding import folded
 from migrator.parse.headers import header_words, headers
 from migrator.parse.process import IndexedText, NotParsed, Parser
 from migrator.search.index import Entry, IndexProgress, SearchIndex
@@ -35,7 +35,7 @@ _BATCH_OCTETS = 4 * 1024 * 1024
 _SLACK = 3_600.0
 """Sightings are looked at again for so many seconds: a run takes its time before it records."""
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 @dataclass(slots=True)
@@ -94,17 +94,17 @@ class Follower:
         self,
         index: SearchIndex,
         ledger: ArchiveLedger,
-        shelves: ArchiveReader,
+        reader: ArchiveReader,
         parser: Parser,
         *,
-        told: Told = lambda _count: None,
+        on_progress: OnProgress = lambda _count: None,
     ) -> None:
-        """Prepare; ``told`` hears after each batch how many messages were taken in."""
+        """Prepare; ``on_progress`` hears after each batch how many messages were taken in."""
         self._index = index
         self._ledger = ledger
-        self._shelves = shelves
+        self._reader = reader
         self._parser = parser
-        self._told = told
+        self._on_progress = on_progress
         self._followed = Followed()
 
     def follow(self) -> Followed:
@@ -165,7 +165,7 @@ class Follower:
 
     def _batches(self, sizes: dict[Digest, int], unread: set[Digest]) -> Iterator[_Batch]:
         batch = _Batch()
-        for digest, body in self._shelves.read(sizes, exact=False):
+        for digest, body in self._reader.read(sizes, exact=False):
             if isinstance(body, FerryError):
                 unread.add(digest)
                 reason = str(body)
@@ -179,14 +179,14 @@ class Follower:
             yield batch
 
     def _add(self, batch: _Batch, parsed: Future[list[IndexedText | NotParsed]]) -> None:
-        accounts = self._shelves.accounts_of([raw.digest for raw in batch.raw])
+        accounts = self._reader.accounts_of([raw.digest for raw in batch.raw])
         answers = parsed.result()
         self._index.add(
             _entry(raw, answer, accounts[raw.digest]) for raw, answer in zip(batch.raw, answers, strict=True)
         )
         self._followed.added += len(answers)
         self._followed.not_parsed += sum(isinstance(answer, NotParsed) for answer in answers)
-        self._told(self._followed.added)
+        self._on_progress(self._followed.added)
 
     def _note_sightings(self) -> None:
         progress = self._index.progress

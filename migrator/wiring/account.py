@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from migrator.destinations import Destination
     from migrator.pop3.session import Source
-    from migrator.run.context import Job
+    from migrator.run.context import AccountJob
     from migrator.run.plan import Policy
 
 
@@ -30,11 +30,11 @@ class RunLimits:
     deletions: int | None = None
 
 
-def job_of(account: config.Account, state_dir: Path, limits: RunLimits | None = None) -> Job:
+def job_of(account: config.Account, state_dir: Path, limits: RunLimits | None = None) -> AccountJob:
     """Return the work of one account; connects to nothing yet."""
-    from migrator.run.context import Job
+    from migrator.run.context import AccountJob
 
-    return Job(
+    return AccountJob(
         name=account.name,
         source=source_of(account),
         password=account.source.password.reveal,

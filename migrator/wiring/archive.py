@@ -28,13 +28,13 @@ def open_archive(config: Config, ledger: Ledger, *, even_unknown: bool = False) 
     With ``even_unknown`` the ledger gets to know the others, too.
     """
     known = ledger.archive.known_destinations()
-    shelves = ArchiveReader(
+    reader = ArchiveReader(
         ArchiveFolder(destination, ledger.copies(destination.identity, destination.kind), tuple(accounts))
         for destination, accounts in _destinations(config)
         if even_unknown or destination.identity in known
     )
-    with closing(shelves):
-        yield shelves
+    with closing(reader):
+        yield reader
 
 
 def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
@@ -50,7 +50,7 @@ def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
 def bring_up_to_date(
     index: SearchIndex,
     ledger: Ledger,
-    shelves: ArchiveReader,
+    reader: ArchiveReader,
     state_dir: Path,
     *,
     patience: float = RUN_PATIENCE,
@@ -64,7 +64,7 @@ def bring_up_to_date(
         if not is_ours:
             return None
         with Parser() as parser:
-            return Follower(index, ledger.archive, shelves, parser, told=told).follow()
+            return Follower(index, ledger.archive, reader, parser, on_progress=told).follow()
 
 
 def index_what_is_new(config: Config) -> None:
@@ -73,7 +73,7 @@ def index_what_is_new(config: Config) -> None:
 
     with (
         closing(Ledger.open(config.state_dir)) as ledger,
-        open_archive(config, ledger) as shelves,
+        open_archive(config, ledger) as reader,
         closing(SearchIndex.open(config.state_dir)) as index,
     ):
-        bring_up_to_date(index, ledger, shelves, config.state_dir)
+        bring_up_to_date(index, ledger, reader, config.state_dir)

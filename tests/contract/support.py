@@ -96,7 +96,7 @@ class Memory(NothingKnown):
 
     def intend(self, destination: Destination, anchor: Anchor, messages: Sequence[Message]) -> None:
         """Note what is about to be stored."""
-        meant = tuple(Intended(m.digest, m.octets, destination.recognition(m)) for m in messages)
+        meant = tuple(Intended(m.digest, m.octets, destination.copy_key(m)) for m in messages)
         self.intents.append(Intent(anchor, meant))
 
     def note(self, messages: Sequence[Message], stored: Stored) -> None:

@@ -21,7 +21,7 @@ def main() -> None:
     rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user)
     rig.step = Dying(orders.step, orders.count)
     if orders.apart:
-        rig.porters, rig.destinations = ChildCopierPool(worth_it=1), partial(archive_of_a_porter, orders)
+        rig.child_copiers, rig.destinations = ChildCopierPool(worth_it=1), partial(archive_of_a_porter, orders)
     report = (deleting(rig) if orders.delete else keeping(rig)).migrate()
     sys.stdout.write(json.dumps(report.as_json()))
 

@@ -74,7 +74,7 @@ def test_in_the_pipe_to_the_other_process(tmp_path: Path, kind: str, monkeypatch
 
     messages = letters(5)
     with Pop3Server(Maildrop(messages)) as server:
-        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), porters=ChildCopierPool(worth_it=1))
+        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), child_copiers=ChildCopierPool(worth_it=1))
         monkeypatch.setattr(os, "writev", writing_wrongly)
         is_refused(rig, server, messages[2], 5)
 

@@ -28,7 +28,7 @@ CONTENTS = [
 def office(tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
     office = Office(tmp_path)
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     return office
 
 
@@ -89,7 +89,7 @@ def test_a_server_stands_in_for_a_lost_archive(
     office: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_imap(office, dovecot)
-    office.bring(CONTENTS, is_seen=False)
+    office.copy(CONTENTS, is_seen=False)
     [volume] = (office.root / "archive/alice").glob("*.mbox")
     volume.unlink()
     capsys.readouterr()
@@ -115,7 +115,7 @@ def test_a_message_that_somebody_deleted_on_the_server_waits_for_a_decision(
     office: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_imap(office, dovecot)
-    office.bring(CONTENTS, is_seen=False)
+    office.copy(CONTENTS, is_seen=False)
     expunge(dovecot, "1")
     capsys.readouterr()
     for _ in range(2):

@@ -122,4 +122,4 @@ def test_after_the_ledger_is_lost_this_servers_mailbox_is_recognised(opened: Ope
         destination = opened(proof=Proof.CANONICAL)
         with closing(Ledger.open(tmp_path / state)) as ledger:
             copies = ledger.copies(destination.identity, destination.kind)
-            assert set(Copier(destination, copies, clock=lambda: 1.0).bring(messages)) == {expected}
+            assert set(Copier(destination, copies, clock=lambda: 1.0).copy(messages)) == {expected}

@@ -42,11 +42,11 @@ def _exported(config: Config, arguments: Namespace, screen: Console) -> Exported
     if ledger is None:
         raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
     told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} exported so far"))
-    with closing(ledger), open_archive(config, ledger) as shelves:
+    with closing(ledger), open_archive(config, ledger) as reader:
         tell_unknown_folders(config, ledger, screen)
         wanted = wanted_by(arguments.query, config, ledger, screen)
-        planned = parts(arguments.path, Form(arguments.format), accounts, shelves, ledger.archive, wanted)
-        return export(arguments.path, planned, shelves, told=told)
+        planned = parts(arguments.path, Form(arguments.format), accounts, reader, ledger.archive, wanted)
+        return export(arguments.path, planned, reader, on_progress=told)
 
 
 def _as_json(done: Exported) -> dict[str, object]:

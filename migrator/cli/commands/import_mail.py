@@ -51,15 +51,15 @@ def _imported(config: Config, account: Account, arguments: Namespace, screen: Co
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(ledger_in(config)))
         stack.enter_context(account_lock(config.state_dir, account.name))
-        carriers = [_carrier(stack, place, config, ledger) for place in account.destinations]
-        for carrier in carriers:
-            if problems := carrier.inspect():
+        copiers = [_copier(stack, place, config, ledger) for place in account.destinations]
+        for copier in copiers:
+            if problems := copier.inspect():
                 raise problems[0]
-        importer = Importer(CopyToAll(carriers).bring, told=told)
-        return importer.bring(_items(sources, arguments))
+        importer = Importer(CopyToAll(copiers).copy, on_progress=told)
+        return importer.copy(_items(sources, arguments))
 
 
-def _carrier(stack: ExitStack, place: Destination, config: Config, ledger: Ledger) -> Copier:
+def _copier(stack: ExitStack, place: Destination, config: Config, ledger: Ledger) -> Copier:
     destination = destination_of(place, config.state_dir)
     stack.callback(destination.close)
     return Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)

@@ -36,8 +36,8 @@ def run(arguments: Namespace, screen: Console) -> int:
     with stopping(screen) as stop:
         try:
             with _ledger(config, is_dry=arguments.dry_run) as ledger, screen.progress() as progress:
-                around = Effects(stop=stop, progress=progress, bringer=ChildCopierPool().lent)
-                reports = run_accounts(jobs, ledger, around, is_dry=arguments.dry_run)
+                effects = Effects(stop=stop, progress=progress, copier_for=ChildCopierPool().lent)
+                reports = run_accounts(jobs, ledger, effects, is_dry=arguments.dry_run)
         except FerryError as error:  # the ledger, without which no account can be worked
             reports = [AccountReport(job.name, Status.FAILED, problems=[Problem.of(error)]) for job in jobs]
         if not arguments.dry_run:

@@ -116,17 +116,17 @@ def _set_aside(path: Path, screen: Console) -> None:
 def _rebuilt(config: Config, ledger: Ledger, screen: Console) -> tuple[list[Relearned], Verification]:
     told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} found so far"))
     checked = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'copy', 'copies')} read so far"))
-    with open_archive(config, ledger, even_unknown=True) as shelves:
-        local = [shelf for shelf in shelves.all if shelf.is_local]
-        for shelf in local:  # first let it mend what a crash left, while the intents are still known
+    with open_archive(config, ledger, even_unknown=True) as reader:
+        local = [archive_folder for archive_folder in reader.all if archive_folder.is_local]
+        for archive_folder in local:  # first let it mend what a crash left, while the intents are still known
             with suppress(AwayError):
-                Copier(shelf.destination, shelf.copies, clock=time.time).inspect()
-        learned = [relearn(shelf, ledger.archive, told=told) for shelf in local]
-        for shelf in shelves.all:
-            if not shelf.is_local:
-                screen.note(f"{shelf.destination.label}: left as it is known; only files are looked through")
+                Copier(archive_folder.destination, archive_folder.copies, clock=time.time).inspect()
+        learned = [relearn(archive_folder, ledger.archive, on_progress=told) for archive_folder in local]
+        for archive_folder in reader.all:
+            if not archive_folder.is_local:
+                screen.note(f"{archive_folder.destination.label}: left as it is known; only files are looked through")
         check = Check(
-            shelves.only(local), ledger.archive, clock=time.time, told=lambda copies, _octets: checked(copies)
+            reader.only(local), ledger.archive, clock=time.time, on_progress=lambda copies, _octets: checked(copies)
         )
         return learned, check.make(Selection())
 

@@ -50,10 +50,10 @@ def run(arguments: Namespace, screen: Console) -> int:
 def _indexed(config: Config, ledger: Ledger, screen: Console) -> Followed:
     told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} indexed so far"))
     with (
-        open_archive(config, ledger) as shelves,
+        open_archive(config, ledger) as reader,
         closing(emptied_index(config.state_dir)) as index,
         Parser() as parser,
     ):
-        followed = Follower(index, ledger.archive, shelves, parser, told=told).follow()
+        followed = Follower(index, ledger.archive, reader, parser, on_progress=told).follow()
         index.optimise()
     return followed

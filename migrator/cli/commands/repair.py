@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
+from migrator.archive.mend import Mender
 from migrator.archive.repair import Repair, Repaired
 from migrator.archive.unproven import unproven_line
 from migrator.cli.context import configuration, read_ledger, with_passwords
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.copying.in_turn import Mender
 from migrator.message.body import Message
 from migrator.model import Digest
+from migrator.pop3.session import open_session
 from migrator.run.account_lock import account_lock
 from migrator.run.refetch import refetched
 from migrator.ui.text import plain, plural
+from migrator.wiring.account import source_of
 from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
@@ -41,7 +43,11 @@ def _repaired(config: Config, accounts: Sequence[Account], screen: Console) -> R
     by_name = {account.name: account for account in accounts}
 
     def fetch(name: str, wanted: dict[Digest, bytes]) -> Iterator[Message]:
-        return refetched(by_name[name], wanted, config.state_dir) if name in by_name else iter(())
+        if name not in by_name:
+            return iter(())
+        account = by_name[name]
+        session = open_session(source_of(account), account.source.password.reveal)
+        return refetched(session, wanted, config.state_dir)
 
     ledger = read_ledger(config, screen)
     if ledger is None:
@@ -50,8 +56,8 @@ def _repaired(config: Config, accounts: Sequence[Account], screen: Console) -> R
         stack.enter_context(closing(ledger))
         for account in accounts:
             stack.enter_context(account_lock(config.state_dir, account.name))
-        shelves = stack.enter_context(open_archive(config, ledger))
-        return Repair(shelves, ledger.archive, Mender(ledger.archive), fetch).make(list(by_name))
+        reader = stack.enter_context(open_archive(config, ledger))
+        return Repair(reader, ledger.archive, Mender(ledger.archive), fetch).make(list(by_name))
 
 
 def _as_json(done: Repaired) -> dict[str, object]:

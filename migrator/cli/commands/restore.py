@@ -14,10 +14,9 @@ from migrator.cli.context import configuration, existing_ledger, tell_unknown_fo
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.cli.selection import wanted_by
 from migrator.config import Destination, ImapDestination, MaildirDestination, MboxDestination
-from migrator.copying.copier import Copier
+from migrator.copying.copier import Copier, Outcome
 from migrator.copying.in_turn import CopyToAll
 from migrator.errors import ConfigError, FerryError, Kind
-from migrator.interchange.importer import Outcome
 from migrator.policy import WhenCopyIsGone
 from migrator.ui.text import group_by_reason, plain, plural, size
 from migrator.wiring.account import destination_of
@@ -48,14 +47,14 @@ def run(arguments: Namespace, screen: Console) -> int:
     told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} restored so far"))
     with (
         closing(ledger),
-        open_archive(config, ledger) as shelves,
+        open_archive(config, ledger) as reader,
         closing(_Folders(target, config, ledger)) as folders,
     ):
         tell_unknown_folders(config, ledger, screen)
         wanted = wanted_by(arguments.query, config, ledger, screen)
-        restorer = Restorer(shelves, folders.bring, Grouping(arguments.by), told=told)
+        restorer = Restorer(reader, folders.copy, Grouping(arguments.by), on_progress=told)
         for account in accounts:
-            digests = belonging(account.name, shelves, ledger.archive)
+            digests = belonging(account.name, reader, ledger.archive)
             restorer.restore(account.name, (digest for digest in digests if wanted is None or digest in wanted))
     return _reported(restorer.done, screen)
 
@@ -88,7 +87,7 @@ class _Folders:
         self._open: dict[str, tuple[Copier, CopyToAll]] = {}
         self._unreachable: FerryError | None = None
 
-    def bring(self, name: str, batch: Sequence[Message]) -> list[Outcome]:
+    def copy(self, name: str, batch: Sequence[Message]) -> list[Outcome]:
         """Bring a batch into the folder of this name below the target, or into the target itself.
 
         A server that could not be reached for one folder is not asked for the next.
@@ -100,7 +99,7 @@ class _Folders:
         while len(self._open) > _OPEN_AT_ONCE:
             oldest = next(iter(self._open))
             self._open.pop(oldest)[0].destination.close()
-        outcomes = opened[1].bring(batch)
+        outcomes = opened[1].copy(batch)
         first = outcomes[0] if outcomes else None
         if isinstance(first, FerryError) and first.kind in _UNREACHABLE and all(one is first for one in outcomes):
             self._unreachable = first
@@ -112,8 +111,8 @@ class _Folders:
         copies = self._ledger.copies(destination.identity, destination.kind)
         if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
             self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made anew
-        carrier = Copier(destination, copies, clock=time.time)
-        return carrier, CopyToAll([carrier])
+        copier = Copier(destination, copies, clock=time.time)
+        return copier, CopyToAll([copier])
 
     def _is_configured(self, destination: Place) -> bool:
         """Say whether mail is archived here as well; then a folder that is away is an error as it is for a run."""
@@ -122,8 +121,8 @@ class _Folders:
 
     def close(self) -> None:
         """Let go of every folder."""
-        for carrier, _ in self._open.values():
-            carrier.destination.close()
+        for copier, _ in self._open.values():
+            copier.destination.close()
 
 
 def _below(target: Destination, name: str) -> Destination:

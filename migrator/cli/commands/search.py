@@ -7,13 +7,13 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from migrator.archive import sanitize as harmless
 from migrator.cli.context import configuration, read_ledger
 from migrator.cli.exit_codes import DONE
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
 from migrator.search.index import Hit, SearchIndex
 from migrator.search.query import Calendar, Query, QueryError, parse
+from migrator.ui import sanitize as harmless
 from migrator.ui.text import cell, columns, cut, plural, size
 from migrator.wiring.archive import SEARCH_PATIENCE, bring_up_to_date, open_archive
 
@@ -78,8 +78,8 @@ def refresh(index: SearchIndex, config: Config, ledger: Ledger, screen: Console)
     """Bring an index up to date; what stands in the way of that is told, and the search goes on with what there is."""
     told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} indexed so far"))
     try:
-        with open_archive(config, ledger) as shelves:
-            followed = bring_up_to_date(index, ledger, shelves, config.state_dir, patience=SEARCH_PATIENCE, told=told)
+        with open_archive(config, ledger) as reader:
+            followed = bring_up_to_date(index, ledger, reader, config.state_dir, patience=SEARCH_PATIENCE, told=told)
     except FerryError as error:
         screen.problem(f"the search index could not be brought up to date: {error}")
         return

@@ -43,9 +43,9 @@ def _found(arguments: Namespace, screen: Console) -> Iterator[Body]:
     ledger = existing_ledger(config)
     if ledger is None:
         raise FerryError(Kind.REFUSED, "nothing has been archived yet")
-    with closing(ledger), open_archive(config, ledger) as shelves:
+    with closing(ledger), open_archive(config, ledger) as reader:
         digest = identified(arguments.id, ledger.archive)
-        with body_of(digest, shelves, exact=arguments.raw) as body:
+        with body_of(digest, reader, exact=arguments.raw) as body:
             yield body
 
 

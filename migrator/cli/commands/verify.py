@@ -60,9 +60,9 @@ def _verdict(
     ledger = read_ledger(config, screen)
     if ledger is None:
         return Verification(), True
-    with closing(ledger), open_archive(config, ledger) as shelves:
+    with closing(ledger), open_archive(config, ledger) as reader:
         is_all_known = not unknown_folders(config, accounts, ledger)
-        verdict = Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
+        verdict = Check(reader, ledger.archive, clock=time.time, on_progress=_teller(screen)).make(selection)
         if selection == Selection(selection.accounts) and is_all_known:
             left_out = {name for one in verdict.unreachable for name in one.accounts}
             ledger.notes.verified_in_full(set(selection.accounts) - left_out, time.time())

@@ -197,7 +197,7 @@ class MaildirDestination:
         self._prefix = f"{int(self._clock().timestamp())}.F{self._random(6).hex()}Q"
         return MaildirAnchor(self._prefix)
 
-    def recognition(self, message: Message) -> bytes:  # noqa: ARG002 - the contract's signature
+    def copy_key(self, message: Message) -> bytes:  # noqa: ARG002 - the contract's signature
         """Return nothing: a message is known by its name."""
         return b""
 

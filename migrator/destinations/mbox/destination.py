@@ -33,7 +33,7 @@ from migrator.destinations import (
 )
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.records import Appender, RecordReader
-from migrator.destinations.mbox.recovery import Recovery, recognition_of
+from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
     OpenVolume,
@@ -227,10 +227,10 @@ class MboxDestination:
         self._target.frames = {message.digest: _frame(message, date) for message in messages}
         return self._target
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         """Return the CRC-32 of the From_ line that this message is about to get."""
         frames = self._target.frames if self._target else {}
-        return recognition_of(frames.get(message.digest) or _frame(message, mboxrd.timestamp(self._clock())))
+        return copy_key_of(frames.get(message.digest) or _frame(message, mboxrd.timestamp(self._clock())))
 
     def _choose_target(self, month: str) -> _Target:
         """Take the month's last volume if it may be appended to, else a new one."""

@@ -100,11 +100,11 @@ class IntentEvidence:
             offset=min(offset for offset, _ in here + later),
             is_anchored_here=bool(here),
             digests=frozenset(message.digest for message in meant),
-            frames=frozenset(message.recognition for message in meant),
+            frames=frozenset(message.copy_key for message in meant),
         )
 
 
-def recognition_of(frame: bytes) -> bytes:
+def copy_key_of(frame: bytes) -> bytes:
     """Return what an intent keeps of a From_ line, to know it again by."""
     return zlib.crc32(frame).to_bytes(4, "big")
 
@@ -274,7 +274,7 @@ class Recovery:
         beginning = read_range(volume.handle, span.offset, min(mboxrd.FRAME_LIMIT, span.length))
         frame, line_end, _ = beginning.partition(b"\n")
         if line_end and b"\0" not in frame:
-            if recognition_of(frame + line_end) not in evidence.frames:
+            if copy_key_of(frame + line_end) not in evidence.frames:
                 return False
         elif not evidence.is_anchored_here or not _could_begin_a_frame(frame):
             return False

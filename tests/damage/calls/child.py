@@ -28,7 +28,7 @@ def main() -> None:
     folder, port, password, kinds, is_apart = json.loads(sys.argv[1])
     rig = Rig(Path(folder), At(port, password), destinations=partial(folders, kinds))
     if is_apart:
-        rig.porters = ChildCopierPool(worth_it=1)
+        rig.child_copiers = ChildCopierPool(worth_it=1)
     try:
         report = deleting(rig).migrate().as_json()
     except OSError as error:  # of opening the ledger, which the command line makes a line of; a run raises none

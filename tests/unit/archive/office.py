@@ -68,15 +68,15 @@ class Office:
     def config(self) -> Config:
         return load(self.config_path)
 
-    def bring(self, contents: Iterable[bytes], account: str = "alice", *, is_seen: bool = True) -> list[Digest]:
+    def copy(self, contents: Iterable[bytes], account: str = "alice", *, is_seen: bool = True) -> list[Digest]:
         """Archive messages for an account, as if its maildrop had shown them (or, with ``is_seen`` false, without)."""
         messages = [message_of(content) for content in contents]
         [chosen] = self.config.select([account])
         ledger = Ledger.open(self.state_dir)
         for place in chosen.destinations:
             destination = destination_of(place, self.state_dir)
-            carrier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
-            outcomes = carrier.bring(messages)
+            copier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
+            outcomes = copier.copy(messages)
             assert all(isinstance(outcome, CopyResult) for outcome in outcomes), outcomes
             destination.close()
         if is_seen:
@@ -101,8 +101,8 @@ class Office:
         ledger = Ledger.open(self.state_dir)
         index = SearchIndex.open(self.state_dir)
         try:
-            with open_archive(self.config, ledger) as shelves:
-                yield ledger, shelves, index
+            with open_archive(self.config, ledger) as reader:
+                yield ledger, reader, index
         finally:
             index.close()
             ledger.close()

@@ -16,7 +16,7 @@ ATTACHED = (
 
 
 def test_shows_headers_text_and_attachments(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    [digest] = office.bring([mail("hello", "how are you?", Date="Mon, 1 Jan 2024 12:00:00 +0000", To="bob@x.org")])
+    [digest] = office.copy([mail("hello", "how are you?", Date="Mon, 1 Jan 2024 12:00:00 +0000", To="bob@x.org")])
     assert office.call("show", digest.hex()[:20]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Subject: hello" in lines
@@ -25,7 +25,7 @@ def test_shows_headers_text_and_attachments(office: Office, capsys: pytest.Captu
 
 
 def test_nothing_that_is_shown_steers_the_terminal(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    [digest] = office.bring([ATTACHED])
+    [digest] = office.copy([ATTACHED])
     assert office.call("show", digest.hex()[:20]) == 0
     assert office.call("search", "evil") == 0
     shown = capsys.readouterr().out
@@ -38,14 +38,14 @@ def test_raw_writes_the_bytes_of_the_digest(
     office: Office, capfdbinary: pytest.CaptureFixture[bytes], size: int
 ) -> None:
     content = b"Subject: r\xfcw\r\n\r\nFrom here\r\n>From there\r\n" + b"a\rb\0\r\n" * (size // 6)
-    [digest] = office.bring([content])
+    [digest] = office.copy([content])
     capfdbinary.readouterr()
     assert office.call("show", digest.hex(), "--raw") == 0
     assert sha256(capfdbinary.readouterr().out).digest() == digest
 
 
 def test_an_id_may_be_cut_as_long_as_it_is_one(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    [digest] = office.bring([mail("one")])
+    [digest] = office.copy([mail("one")])
     assert office.call("show", digest.hex()[:8]) == 0
     assert office.call("show", digest.hex().upper()[:9]) == 0
     assert office.call("show", digest.hex()[:7]) == 1
@@ -54,7 +54,7 @@ def test_an_id_may_be_cut_as_long_as_it_is_one(office: Office, capsys: pytest.Ca
 
 
 def test_an_attachment_is_saved_under_a_safe_name_and_overwrites_nothing(office: Office, tmp_path: Path) -> None:
-    [digest] = office.bring([ATTACHED])
+    [digest] = office.copy([ATTACHED])
     folder = tmp_path / "saved"
     folder.mkdir()
     show = ("show", digest.hex()[:20], "--attachment", "1", "--to")
@@ -78,7 +78,7 @@ def test_attachment_and_to_go_together(office: Office) -> None:
 def test_what_cannot_be_parsed_is_shown_by_its_headers_and_can_be_had_raw(
     office: Office, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    [digest] = office.bring([nested(2_000)])
+    [digest] = office.copy([nested(2_000)])
     assert office.call("show", digest.hex()[:20]) == 0
     output = capfdbinary.readouterr()
     assert b"Subject: nested deeply" in output.out
@@ -88,7 +88,7 @@ def test_what_cannot_be_parsed_is_shown_by_its_headers_and_can_be_had_raw(
 
 
 def test_a_damaged_message_is_not_shown_as_if_it_were_whole(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    [digest] = office.bring([mail("whole")])
+    [digest] = office.copy([mail("whole")])
     [volume] = (office.root / "archive/alice").glob("*.mbox")
     volume.write_bytes(volume.read_bytes().replace(b"whole", b"wHole"))
     assert office.call("show", digest.hex()[:20], "--raw") == 1

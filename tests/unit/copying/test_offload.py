@@ -29,7 +29,7 @@ from migrator.message.spool import SpoolFile
 from migrator.model import CopyState
 from migrator.pop3.assembly import Collector, small_message
 from tests.rig import mboxrd
-from tests.unit.shelf import ArchiveFolder, simple
+from tests.unit.memory_destination import MemoryDestination, simple
 
 NOW = partial(datetime.now, UTC)
 
@@ -41,7 +41,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def carrier(ledger: Ledger, tmp_path: Path) -> Copier:
+def copier(ledger: Ledger, tmp_path: Path) -> Copier:
     place = MboxDestination(tmp_path / "archive", state_dir=tmp_path / "state", clock=NOW)
     return Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
 
@@ -82,42 +82,42 @@ def end_of(process: int) -> Iterator[None]:
         os.close(handle)
 
 
-def test_a_porter_stores_proves_and_records_like_the_carrier_itself(carrier: Copier, tmp_path: Path) -> None:
+def test_a_porter_stores_proves_and_records_like_the_carrier_itself(copier: Copier, tmp_path: Path) -> None:
     batch = [simple(1), simple(2), simple(1), in_pieces(tmp_path, 1_000_000), small_message(b"")]
-    with ChildCopierPool(worth_it=1).lent(carrier, 5) as porter:
-        assert porter.bring(batch) == [*[CopyResult.COPIED] * 2, CopyResult.DUPLICATE, *[CopyResult.COPIED] * 2]
-        assert porter.bring([simple(2), simple(3)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
+    with ChildCopierPool(worth_it=1).lent(copier, 5) as child:
+        assert child.copy(batch) == [*[CopyResult.COPIED] * 2, CopyResult.DUPLICATE, *[CopyResult.COPIED] * 2]
+        assert child.copy([simple(2), simple(3)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
         assert children()
     wanted = [content(message) for message in (simple(1), simple(2), batch[3], batch[4], simple(3))]
     assert stored(tmp_path) == wanted
-    found = carrier.copies.find([message.digest for message in batch])
+    found = copier.copies.find([message.digest for message in batch])
     assert {copy.state for copy in found.values()} == {CopyState.VERIFIED}
-    assert set(carrier.reprove(list(found)).values()) == {None}
+    assert set(copier.verify_again(list(found)).values()) == {None}
 
 
 def test_a_maildir_can_be_carried_to_as_well(ledger: Ledger, tmp_path: Path) -> None:
     place = MaildirDestination(tmp_path / "archive", state_dir=tmp_path / "state", clock=NOW)
-    carrier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
-    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
+    copier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+    with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
     [file] = (tmp_path / "archive" / "new").iterdir()
     assert file.read_bytes().replace(b"\n", b"\r\n") == content(simple(1))
 
 
-def test_what_is_not_in_memory_is_brought_from_here(carrier: Copier, tmp_path: Path) -> None:
+def test_what_is_not_in_memory_is_brought_from_here(copier: Copier, tmp_path: Path) -> None:
     large = in_pieces(tmp_path, 17 * 1024 * 1024)
-    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
-        assert porter.bring([large, simple(2)]) == [CopyResult.COPIED] * 2
-        assert porter.bring([simple(3)]) == [CopyResult.COPIED]
+    with ChildCopierPool(worth_it=1).lent(copier, 2) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
+        assert child.copy([large, simple(2)]) == [CopyResult.COPIED] * 2
+        assert child.copy([simple(3)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(message) for message in (simple(1), large, simple(2), simple(3))]
 
 
-def test_what_goes_wrong_there_is_raised_here_with_all_its_words(carrier: Copier, tmp_path: Path) -> None:
-    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
+def test_what_goes_wrong_there_is_raised_here_with_all_its_words(copier: Copier, tmp_path: Path) -> None:
+    with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
         (tmp_path / "archive").write_bytes(b"a file where the archive should be")
         with pytest.raises(FerryError) as caught:
-            porter.bring([simple(1)])
+            child.copy([simple(1)])
     assert caught.value.kind is Kind.ARCHIVE
     assert str(tmp_path / "archive") in caught.value.message
     assert caught.value.cure
@@ -131,68 +131,68 @@ def test_an_error_travels_whole() -> None:
     assert vars(make(*arguments)) == vars(error)
 
 
-def test_the_carrier_takes_over_where_the_porter_has_died(carrier: Copier, tmp_path: Path) -> None:
-    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
-        child = the_only_child()
-        with end_of(child):
-            os.kill(child, signal.SIGKILL)
-        assert porter.bring([simple(1), simple(2)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
-        assert porter.bring([simple(3)]) == [CopyResult.COPIED]
+def test_the_carrier_takes_over_where_the_porter_has_died(copier: Copier, tmp_path: Path) -> None:
+    with ChildCopierPool(worth_it=1).lent(copier, 2) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
+        pid = the_only_child()
+        with end_of(pid):
+            os.kill(pid, signal.SIGKILL)
+        assert child.copy([simple(1), simple(2)]) == [CopyResult.DUPLICATE, CopyResult.COPIED]
+        assert child.copy([simple(3)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("program", ["/no/such/program", "/bin/false"])
 def test_the_carrier_takes_over_where_no_porter_can_start(
-    carrier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+    copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
-    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
+    with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
     assert stored(tmp_path) == [content(simple(1))]
 
 
-def test_a_signal_to_the_group_ends_no_porter(carrier: Copier) -> None:
-    with ChildCopierPool(worth_it=1).lent(carrier, 2) as porter:
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
-        child = the_only_child()
+def test_a_signal_to_the_group_ends_no_porter(copier: Copier) -> None:
+    with ChildCopierPool(worth_it=1).lent(copier, 2) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
+        pid = the_only_child()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            os.kill(child, number)
-        assert porter.bring([simple(2)]) == [CopyResult.COPIED]
-        assert the_only_child() == child
+            os.kill(pid, number)
+        assert child.copy([simple(2)]) == [CopyResult.COPIED]
+        assert the_only_child() == pid
 
 
 @pytest.mark.parametrize("cut", [1, 20, 1_000])
-def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(carrier: Copier, tmp_path: Path, cut: int) -> None:
+def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(copier: Copier, tmp_path: Path, cut: int) -> None:
     one, other = simple(1), small_message(b"x" * 2_000)
     lines = [b"".join(message.body.chunks()).replace(b"\r\n", b"\n") for message in (one, other)]
     about = [(*message[:4], [len(text)]) for message, text in zip((one, other), lines, strict=True)]
-    copies = carrier.copies
-    request = pickle.dumps((carrier.destination, copies.ledger_path, copies.destination_id, about))
+    copies = copier.copies
+    request = pickle.dumps((copier.destination, copies.ledger_path, copies.destination_id, about))
     whole = LENGTH.pack(len(request)) + request + b"".join(lines)
     command = [sys.executable, "-P", "-m", "migrator.copying.offload_process"]
-    porter = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
-    assert (porter.returncode, porter.stdout, porter.stderr) == (0, b"", b"")
+    child = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
+    assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
     assert stored(tmp_path) == []
     assert subprocess.run(command, input=whole, capture_output=True, check=False).stdout
     assert stored(tmp_path) == [content(one), content(other)]
 
 
-def test_a_porter_knows_no_secret_of_the_environment(carrier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_porter_knows_no_secret_of_the_environment(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALICE_PASSWORD", "open sesame")
-    with ChildCopierPool(worth_it=1).lent(carrier, 1):
+    with ChildCopierPool(worth_it=1).lent(copier, 1):
         assert b"open sesame" not in Path(f"/proc/{the_only_child()}/environ").read_bytes()
 
 
 def test_a_porter_takes_no_code_from_the_folder_it_is_started_in(
-    carrier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
-    with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
-        child = the_only_child()
-        assert porter.bring([simple(1)]) == [CopyResult.COPIED]
-        assert the_only_child() == child
+    with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
+        pid = the_only_child()
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
+        assert the_only_child() == pid
 
 
 _PARENT = """
@@ -201,9 +201,9 @@ from pathlib import Path
 from tests.unit.copying.test_offload import NOW, Copier, Ledger, MboxDestination, ChildCopierPool, simple, the_only_child
 state = Path(sys.argv[1])
 place = MboxDestination(state / "archive", state_dir=state, clock=NOW)
-carrier = Copier(place, Ledger.open(state).copies(place.identity, place.kind), clock=time.time)
-with ChildCopierPool(worth_it=1).lent(carrier, 1) as porter:
-    porter.bring([simple(1)])
+copier = Copier(place, Ledger.open(state).copies(place.identity, place.kind), clock=time.time)
+with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
+    child.copy([simple(1)])
     print(the_only_child(), flush=True)
     sys.stdin.readline()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -219,40 +219,40 @@ def test_a_porter_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
     assert parent.returncode == -signal.SIGKILL
 
 
-def test_few_messages_and_mailboxes_get_no_porter(carrier: Copier, ledger: Ledger) -> None:
-    mailbox = Copier(ArchiveFolder("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
-    porters = ChildCopierPool(worth_it=10)
-    with porters.lent(carrier, 9) as one, porters.lent(mailbox, 10) as two:
-        assert one.bring([simple(1)]) == [CopyResult.COPIED]
+def test_few_messages_and_mailboxes_get_no_porter(copier: Copier, ledger: Ledger) -> None:
+    mailbox = Copier(MemoryDestination("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
+    child_copiers = ChildCopierPool(worth_it=10)
+    with child_copiers.lent(copier, 9) as one, child_copiers.lent(mailbox, 10) as two:
+        assert one.copy([simple(1)]) == [CopyResult.COPIED]
         assert two is mailbox
         assert not children()
 
 
-def test_small_runs_together_get_one_and_it_goes_with_the_last(carrier: Copier, tmp_path: Path) -> None:
-    porters = ChildCopierPool(worth_it=10)
-    with porters.lent(carrier, 5) as one:
-        with porters.lent(carrier, 5) as two:
-            assert two.bring([simple(1)]) == [CopyResult.COPIED]
-            child = the_only_child()
-        assert one.bring([simple(2)]) == [CopyResult.COPIED]
-        assert the_only_child() == child
+def test_small_runs_together_get_one_and_it_goes_with_the_last(copier: Copier, tmp_path: Path) -> None:
+    child_copiers = ChildCopierPool(worth_it=10)
+    with child_copiers.lent(copier, 5) as one:
+        with child_copiers.lent(copier, 5) as two:
+            assert two.copy([simple(1)]) == [CopyResult.COPIED]
+            pid = the_only_child()
+        assert one.copy([simple(2)]) == [CopyResult.COPIED]
+        assert the_only_child() == pid
     assert not children()
-    with porters.lent(carrier, 9) as three:
-        assert three.bring([simple(3)]) == [CopyResult.COPIED]
+    with child_copiers.lent(copier, 9) as three:
+        assert three.copy([simple(3)]) == [CopyResult.COPIED]
         assert not children()
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
-def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, carrier: Copier) -> None:
-    porters = ChildCopierPool(worth_it=1)
+def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, copier: Copier) -> None:
+    child_copiers = ChildCopierPool(worth_it=1)
     places = [MboxDestination(tmp_path / name, state_dir=tmp_path / "state", clock=NOW) for name in "abc"]
-    carriers = [Copier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]
+    copiers = [Copier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]
 
-    def bring(carrier: Copier) -> Sequence[Outcome]:
-        with porters.lent(carrier, 30) as bringer:
-            return [outcome for number in range(30) for outcome in bringer.bring([simple(number)])]
+    def copy(copier: Copier) -> Sequence[Outcome]:
+        with child_copiers.lent(copier, 30) as copier_for:
+            return [outcome for number in range(30) for outcome in copier_for.copy([simple(number)])]
 
     with ThreadPoolExecutor() as threads:
-        outcomes = list(threads.map(bring, carriers))
+        outcomes = list(threads.map(copy, copiers))
     assert outcomes == [[CopyResult.COPIED] * 30] * 3
     assert not children()

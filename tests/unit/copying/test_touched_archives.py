@@ -54,17 +54,17 @@ class Archive:
             return action(Copier(destination, copies, clock=lambda: 7.0))
 
     def inspect(self) -> list[FerryError]:
-        troubles = self.work(lambda carrier: carrier.inspect())
+        troubles = self.work(lambda copier: copier.inspect())
         assert isinstance(troubles, list)
         return troubles
 
-    def bring(self, messages: list[Message]) -> list[object]:
-        outcomes = self.work(lambda carrier: [carrier.inspect(), *carrier.bring(messages)])
+    def copy(self, messages: list[Message]) -> list[object]:
+        outcomes = self.work(lambda copier: [copier.inspect(), *copier.copy(messages)])
         assert isinstance(outcomes, list)
         return outcomes[1:]
 
     def states(self) -> dict[bytes, CopyState]:
-        states = self.work(lambda carrier: {copy.digest: copy.state for copy in carrier.copies.all_copies()})
+        states = self.work(lambda copier: {copy.digest: copy.state for copy in copier.copies.all_copies()})
         assert isinstance(states, dict)
         return states
 
@@ -114,7 +114,7 @@ def all_verified(archive: Archive, count: int) -> bool:
 def test_an_archive_that_is_away_is_one_error_and_fine_when_it_is_back(
     archive: Archive, is_mount_point_there: bool
 ) -> None:
-    archive.bring(MANY)
+    archive.copy(MANY)
     archive.folder.rename(archive.root / "unmounted")
     if is_mount_point_there:
         archive.folder.mkdir()
@@ -122,50 +122,50 @@ def test_an_archive_that_is_away_is_one_error_and_fine_when_it_is_back(
         with pytest.raises(AwayError, match="12 messages are known to be in it"):
             archive.inspect()
         with pytest.raises(AwayError):
-            archive.work(lambda carrier: carrier.bring([simple(99)]))
+            archive.work(lambda copier: copier.copy([simple(99)]))
     assert all_verified(archive, 12)
     assert list(archive.root.glob("archive/*")) == []
     shutil.rmtree(archive.folder, ignore_errors=True)
     (archive.root / "unmounted").rename(archive.folder)
     assert archive.inspect() == []
-    assert archive.bring([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
+    assert archive.copy([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
     assert archive.count() == 13
 
 
 def test_with_an_older_ledger_nothing_is_stored_twice(archive: Archive) -> None:
-    archive.bring(MANY[:3])
+    archive.copy(MANY[:3])
     archive.keep("state")
-    archive.bring(MANY[3:])
+    archive.copy(MANY[3:])
     archive.put_back("state")
-    assert archive.bring(MANY) == [CopyResult.DUPLICATE] * 12
+    assert archive.copy(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
     assert all_verified(archive, 12)
 
 
 def test_with_no_ledger_nothing_is_stored_twice(archive: Archive) -> None:
-    archive.bring(MANY)
+    archive.copy(MANY)
     shutil.rmtree(archive.root / "state")
-    assert archive.bring(MANY) == [CopyResult.DUPLICATE] * 12
+    assert archive.copy(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
 
 
 def test_two_machines_with_a_copied_state_folder_store_nothing_twice(archive: Archive) -> None:
-    archive.bring(MANY[:2])
+    archive.copy(MANY[:2])
     shutil.copytree(archive.root / "state", archive.root / "state of the other")
     other = Archive(archive.root, archive.kind, state="state of the other")
     for number in range(2, 12):
-        (archive if number % 2 else other).bring(MANY[number : number + 1])
-    assert archive.bring(MANY) == other.bring(MANY) == [CopyResult.DUPLICATE] * 12
+        (archive if number % 2 else other).copy(MANY[number : number + 1])
+    assert archive.copy(MANY) == other.copy(MANY) == [CopyResult.DUPLICATE] * 12
     assert archive.count() == 12
 
 
 def test_a_copy_that_was_damaged_and_is_brought_back_is_well_at_the_next_run(archive: Archive) -> None:
-    archive.bring(MANY)
+    archive.copy(MANY)
     [file] = [path for path in archive.folder.rglob("*") if path.is_file()][:1]
     before = file.stat()
     flip_bit(file, -5)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # so that only reading tells
-    archive.work(lambda carrier: carrier.reprove([message.digest for message in MANY]))
+    archive.work(lambda copier: copier.verify_again([message.digest for message in MANY]))
     assert list(archive.states().values()).count(CopyState.DAMAGED) == 1
     archive.inspect()
     assert list(archive.states().values()).count(CopyState.DAMAGED) == 1
@@ -179,9 +179,9 @@ def test_a_copy_that_was_damaged_and_is_brought_back_is_well_at_the_next_run(arc
 
 
 def test_a_volume_put_back_old_is_told_and_what_it_lacks_is_damaged(mbox: Archive) -> None:
-    mbox.bring(MANY[:4])
+    mbox.copy(MANY[:4])
     mbox.keep("archive")
-    mbox.bring(MANY[4:])
+    mbox.copy(MANY[4:])
     mbox.put_back("archive")
     for _ in range(2):
         [trouble] = mbox.inspect()
@@ -190,16 +190,16 @@ def test_a_volume_put_back_old_is_told_and_what_it_lacks_is_damaged(mbox: Archiv
     states = mbox.states()
     assert {states[message.digest] for message in MANY[:4]} == {CopyState.VERIFIED}
     assert {states[message.digest] for message in MANY[4:]} == {CopyState.DAMAGED}
-    outcomes = mbox.bring([*MANY, simple(99)])
+    outcomes = mbox.copy([*MANY, simple(99)])
     assert outcomes[:4] == [CopyResult.DUPLICATE] * 4
     assert all(isinstance(outcome, FerryError) for outcome in outcomes[4:12])
     assert outcomes[12] is CopyResult.COPIED
 
 
 def test_a_volume_that_is_put_back_new_again_is_well(mbox: Archive) -> None:
-    mbox.bring(MANY[:4])
+    mbox.copy(MANY[:4])
     mbox.keep("archive")
-    mbox.bring(MANY[4:])
+    mbox.copy(MANY[4:])
     newer = mbox.root / "newer"
     shutil.copytree(mbox.folder, newer)
     mbox.put_back("archive")
@@ -207,38 +207,38 @@ def test_a_volume_that_is_put_back_new_again_is_well(mbox: Archive) -> None:
     shutil.rmtree(mbox.folder)
     newer.rename(mbox.folder)
     assert mbox.inspect() == []
-    assert mbox.bring(MANY) == [CopyResult.DUPLICATE] * 12
+    assert mbox.copy(MANY) == [CopyResult.DUPLICATE] * 12
     assert mbox.count() == 12
 
 
 @pytest.mark.parametrize("offset", [60, 150, 700])
 def test_with_an_early_flipped_byte_and_an_older_ledger_nothing_is_stored_twice(mbox: Archive, offset: int) -> None:
-    mbox.bring(MANY[:4])
+    mbox.copy(MANY[:4])
     mbox.keep("state")
-    mbox.bring(MANY[4:])
+    mbox.copy(MANY[4:])
     mbox.put_back("state")
     [volume] = mbox.folder.glob("*.mbox")
     flip_bit(volume, offset)
-    outcomes = mbox.bring(MANY)
+    outcomes = mbox.copy(MANY)
     assert sum(isinstance(outcome, FerryError) for outcome in outcomes) == 1
     assert outcomes.count(CopyResult.DUPLICATE) == 11
     assert len(mbox.states()) == 12, "what is left of the damaged message was taken for a new one"
 
 
 def test_a_message_taken_out_of_a_volume_leaves_the_others_known(mbox: Archive) -> None:
-    mbox.bring(MANY)
+    mbox.copy(MANY)
     [volume] = mbox.folder.glob("*.mbox")
     records = volume.read_bytes().split(b"\n\nFrom sender")
     volume.write_bytes(b"\n\nFrom sender".join([*records[:3], *records[4:]]))
     [trouble] = mbox.inspect()
     assert "1 of its 12 messages are damaged or missing" in trouble.message
     assert list(mbox.states().values()).count(CopyState.VERIFIED) == 11
-    outcomes = mbox.bring(MANY)
+    outcomes = mbox.copy(MANY)
     assert [number for number, one in enumerate(outcomes) if isinstance(one, FerryError)] == [3]
 
 
 def test_a_mail_reader_that_rewrites_every_message_adds_no_new_ones(mbox: Archive) -> None:
-    mbox.bring(MANY)
+    mbox.copy(MANY)
     [volume] = mbox.folder.glob("*.mbox")
     volume.write_bytes(volume.read_bytes().replace(b"\nMessage-ID", b"\nStatus: RO\nMessage-ID"))
     [trouble] = mbox.inspect()
@@ -247,23 +247,23 @@ def test_a_mail_reader_that_rewrites_every_message_adds_no_new_ones(mbox: Archiv
 
 
 def test_a_touched_volume_is_read_once_and_accepted(mbox: Archive) -> None:
-    mbox.bring(MANY)
+    mbox.copy(MANY)
     [volume] = mbox.folder.glob("*.mbox")
     os.utime(volume)
     assert mbox.inspect() == []
-    assert mbox.bring([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
+    assert mbox.copy([*MANY, simple(99)]) == [*[CopyResult.DUPLICATE] * 12, CopyResult.COPIED]
     assert len(list(mbox.folder.iterdir())) == 1
 
 
 def test_a_changed_volume_is_not_read_again_at_every_run(mbox: Archive) -> None:
-    mbox.bring(MANY)
+    mbox.copy(MANY)
     [volume] = mbox.folder.glob("*.mbox")
     os.truncate(volume, 1_000)
     assert len(mbox.inspect()) == 1
 
-    def findings(carrier: Copier) -> list[object]:
-        with carrier.destination.exclusive():
-            return list(carrier.destination.recover(carrier.copies.recollection()))
+    def findings(copier: Copier) -> list[object]:
+        with copier.destination.exclusive():
+            return list(copier.destination.recover(copier.copies.recollection()))
 
     assert mbox.work(findings) == []
 
@@ -271,12 +271,12 @@ def test_a_changed_volume_is_not_read_again_at_every_run(mbox: Archive) -> None:
 def test_one_volume_of_several_that_was_away_is_back_without_being_read(mbox: Archive) -> None:
     mbox.limit = 1_000
     for message in MANY:
-        mbox.bring([message])
+        mbox.copy([message])
     first, second, *_ = sorted(mbox.folder.glob("*.mbox"))
     first.rename(mbox.root / "away")
     [trouble] = mbox.inspect()
     assert "bring it back, which is all that is needed" in trouble.message
-    mbox.work(lambda carrier: carrier.reprove([message.digest for message in MANY]))
+    mbox.work(lambda copier: copier.verify_again([message.digest for message in MANY]))
     assert CopyState.DAMAGED in mbox.states().values(), "as a verify in between finds"
     (mbox.root / "away").rename(first)
     assert mbox.inspect() == []
@@ -284,7 +284,7 @@ def test_one_volume_of_several_that_was_away_is_back_without_being_read(mbox: Ar
     second.rename(mbox.root / "away")
     mbox.inspect()
     (mbox.root / "away").rename(second)
-    assert mbox.bring(MANY) == [CopyResult.DUPLICATE] * 12
+    assert mbox.copy(MANY) == [CopyResult.DUPLICATE] * 12
 
 
 # --------------------------------------------------------------------------------------------------- Maildir
@@ -295,9 +295,9 @@ def files_of(maildir: Archive) -> Iterator[Path]:
 
 
 def test_a_maildir_put_back_old_is_told_where_much_is_missing(maildir: Archive) -> None:
-    maildir.bring(MANY[:1])
+    maildir.copy(MANY[:1])
     maildir.keep("archive")
-    maildir.bring(MANY[1:])
+    maildir.copy(MANY[1:])
     maildir.put_back("archive")
     with pytest.raises(FerryError, match="was emptied: 11 of the 12 messages") as caught:
         maildir.inspect()
@@ -306,12 +306,12 @@ def test_a_maildir_put_back_old_is_told_where_much_is_missing(maildir: Archive) 
 
 
 def test_a_few_messages_that_a_reader_deleted_are_gone_and_not_stored_again(maildir: Archive) -> None:
-    maildir.bring(MANY)
+    maildir.copy(MANY)
     for file in list(files_of(maildir))[:3]:
         file.rename(maildir.root / file.name)
     assert maildir.inspect() == []
     assert list(maildir.states().values()).count(CopyState.GONE) == 3
-    assert maildir.bring(MANY).count(CopyResult.TAKEN_OUT) == 3
+    assert maildir.copy(MANY).count(CopyResult.TAKEN_OUT) == 3
     assert maildir.count() == 9
     for file in maildir.root.glob("*Q*"):
         file.rename(maildir.folder / "cur" / f"{file.name}:2,S")
@@ -320,8 +320,8 @@ def test_a_few_messages_that_a_reader_deleted_are_gone_and_not_stored_again(mail
 
 
 def test_names_that_mbsync_gives_make_no_copy_damaged(maildir: Archive) -> None:
-    maildir.bring(MANY)
+    maildir.copy(MANY)
     for number, file in enumerate(list(files_of(maildir))):
         file.rename(maildir.folder / "cur" / f"{file.name},U={number}:2,S")
-    assert maildir.bring(MANY) == [CopyResult.DUPLICATE] * 12
+    assert maildir.copy(MANY) == [CopyResult.DUPLICATE] * 12
     assert maildir.count() == 12

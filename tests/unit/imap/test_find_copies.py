@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, strategies
 
 from migrator.imap.find_copies import (
+    CopyKey,
     Portrait,
-    Recognition,
     SoughtCopy,
+    copy_key_of,
     header_key,
     header_of,
     loose_form,
     message_key,
     pair,
-    recognition_of,
     unpacked,
 )
 from migrator.message.body import MemoryBody
@@ -26,7 +26,7 @@ CONTENT = HEAD + b"one\r\ntwo\rthree\r\r\nfour\0\r\n"
 
 def wanted(content: bytes) -> SoughtCopy:
     meant = message(content)
-    return SoughtCopy(meant.digest, meant.octets, recognition_of(meant))
+    return SoughtCopy(meant.digest, meant.octets, copy_key_of(meant))
 
 
 def portrait(content: bytes) -> Portrait:
@@ -89,20 +89,20 @@ def test_of_equal_copies_the_oldest_is_taken() -> None:
 
 
 def test_the_ledger_gives_back_what_it_was_given() -> None:
-    known = recognition_of(message(CONTENT))
+    known = copy_key_of(message(CONTENT))
     assert unpacked(known.packed()) == known
     assert known.message_id == b"<1@example.org>"
     assert len(known.packed()) < 200
 
 
 def test_a_huge_message_id_is_kept_in_part() -> None:
-    known = recognition_of(message(b"Message-ID: <" + b"x" * 100_000 + b">\r\n\r\n"))
+    known = copy_key_of(message(b"Message-ID: <" + b"x" * 100_000 + b">\r\n\r\n"))
     again = unpacked(known.packed())
-    assert isinstance(again, Recognition)
+    assert isinstance(again, CopyKey)
     assert len(again.message_id) == 998
 
 
-@pytest.mark.parametrize("kept", [b"", b"\x01", b"\x02" + b"x" * 200, recognition_of(message(CONTENT)).packed() + b"!"])
+@pytest.mark.parametrize("kept", [b"", b"\x01", b"\x02" + b"x" * 200, copy_key_of(message(CONTENT)).packed() + b"!"])
 def test_what_another_version_kept_is_not_misread(kept: bytes) -> None:
     assert unpacked(kept) is None
 

@@ -23,7 +23,7 @@ CONTENTS = [
 
 @pytest.fixture
 def full(office: Office) -> Office:
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     return office
 
 
@@ -72,8 +72,8 @@ def test_a_maildir_keeps_the_dates(full: Office, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "form"), [("all.mbox", "mbox"), ("all.zip", "eml")])
 def test_one_file_for_all_has_its_manifest_beside_it(tmp_path: Path, name: str, form: str) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a"], "bob": ["mbox:b"]})
-    office.bring([mail("both"), mail("hers")], "alice")
-    office.bring([mail("both"), mail("his")], "bob")
+    office.copy([mail("both"), mail("hers")], "alice")
+    office.copy([mail("both"), mail("his")], "bob")
     path = tmp_path / name
     assert office.call("export", "--to", str(path), "--format", form) == 0
     assert is_whole(tmp_path / f"{name}.sha256")
@@ -91,8 +91,8 @@ def test_one_file_for_all_has_its_manifest_beside_it(tmp_path: Path, name: str, 
 
 def test_several_accounts_get_a_place_each_and_nothing_is_left_out(tmp_path: Path) -> None:
     office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
-    office.bring([mail("both"), mail("hers")], "alice")
-    office.bring([mail("both"), mail("his")], "bob")
+    office.copy([mail("both"), mail("hers")], "alice")
+    office.copy([mail("both"), mail("his")], "bob")
     assert office.call("export", "--to", str(tmp_path / "out"), "--format", "mbox") == 0
     assert {path.name: len(list(records_of(path))) for path in (tmp_path / "out").glob("*.mbox")} == {
         "alice.mbox": 2,
@@ -150,11 +150,11 @@ def test_cut_short_it_goes_on_where_it_was(
 
     original = forms.checked
     monkeypatch.setattr(forms, "checked", checked)
-    with full.opened() as (ledger, shelves, _), pytest.raises(KilledError):
-        export(out, parts(out, form, [("alice", "alice")], shelves, ledger.archive, None), shelves)
+    with full.opened() as (ledger, reader, _), pytest.raises(KilledError):
+        export(out, parts(out, form, [("alice", "alice")], reader, ledger.archive, None), reader)
     monkeypatch.setattr(forms, "checked", original)
-    with full.opened() as (ledger, shelves, _):
-        done = export(out, parts(out, form, [("alice", "alice")], shelves, ledger.archive, None), shelves)
+    with full.opened() as (ledger, reader, _):
+        done = export(out, parts(out, form, [("alice", "alice")], reader, ledger.archive, None), reader)
     assert done.written + done.present == len(CONTENTS)
     assert done.present == survived
     assert digests(out / "alice.mbox" if form is Form.MBOX else out, form) == EXPECTED
@@ -214,7 +214,7 @@ def test_stdout_is_no_place_to_export_to(office: Office, capsys: pytest.CaptureF
 def test_the_command_that_checks_an_export_can_be_pasted(
     office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([mail()])
+    office.copy([mail()])
     assert office.call("export", "--to", str(tmp_path / "out of here"), "--format", "eml") == 0
     command = capsys.readouterr().out.splitlines()[-1].removeprefix("check them with: ")
     assert subprocess.run(["sh", "-c", command], capture_output=True, check=False).returncode == 0

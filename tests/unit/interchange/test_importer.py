@@ -94,8 +94,8 @@ def test_each_message_is_taken_once_whatever_it_lies_in(
         assert office.call("import", "alice", str(path), "--json") == 0
         report = document(capsys.readouterr().out)
         assert (report["found"], report["copied"], report["duplicates"], report["failed"]) == (3, copied, duplicates, 0)
-    with office.opened() as (_, shelves, _index):
-        digests = {copy.digest for copy in shelves.all[0].copies.all_copies()}
+    with office.opened() as (_, reader, _index):
+        digests = {copy.digest for copy in reader.all[0].copies.all_copies()}
     assert digests == {sha256(content).digest() for content in (FIRST, SECOND, THIRD)}
     assert office.call("verify") == 0
     assert not list((office.state_dir / "spool").glob("*"))
@@ -103,7 +103,7 @@ def test_each_message_is_taken_once_whatever_it_lies_in(
 
 def test_every_destination_gets_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"], "bob": ["maildir:b"]})
-    office.bring([FIRST], "bob")
+    office.copy([FIRST], "bob")
     assert office.call("import", "alice", str(as_mbox(tmp_path)), "--json") == 0
     report = document(capsys.readouterr().out)
     assert (report["copied"], report["duplicates"]) == (3, 0)
@@ -168,8 +168,8 @@ def test_a_long_message_is_taken_without_being_held(office: Office, tmp_path: Pa
     long = mail("long", "From x\n" * 400_000)
     put(tmp_path / "old", mbox(FIRST, long, SECOND))
     assert office.call("import", "alice", str(tmp_path / "old")) == 0
-    with office.opened() as (_, shelves, _index):
-        assert sha256(long).digest() in {copy.digest for copy in shelves.all[0].copies.all_copies()}
+    with office.opened() as (_, reader, _index):
+        assert sha256(long).digest() in {copy.digest for copy in reader.all[0].copies.all_copies()}
     assert office.call("verify") == 0
 
 
@@ -181,7 +181,7 @@ def test_a_path_that_is_not_there_is_wrong_usage(office: Office, tmp_path: Path)
 
 def test_an_account_that_is_being_worked_is_left_alone(office: Office, tmp_path: Path) -> None:
     path = as_mbox(tmp_path)
-    office.bring([FIRST])
+    office.copy([FIRST])
     with account_lock(office.state_dir, "alice"):
         assert office.call("import", "alice", str(path)) == 1
     assert office.call("import", "alice", str(path)) == 0

@@ -39,8 +39,8 @@ MESSAGES = st.lists(LINES, max_size=6).map(lambda lines: b"Subject: x\r\n" + b""
 
 
 def everything(office: Office) -> set[bytes]:
-    with office.opened() as (_, shelves, _index):
-        return {copy.digest for shelf in shelves.all for copy in shelf.copies.all_copies()}
+    with office.opened() as (_, reader, _index):
+        return {copy.digest for archive_folder in reader.all for copy in archive_folder.copies.all_copies()}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_archive_export_import_archive(name: str, form: str, contents: Sequence[
         for office in (root / "one", root / "two"):
             office.mkdir()
         first, second = Office(root / "one"), Office(root / "two")
-        first.bring(contents, is_seen=False)
+        first.copy(contents, is_seen=False)
         assert first.call("-q", "export", "--to", str(root / name), "--format", form) == 0
         assert second.call("-q", "import", "alice", str(root / name)) == 0
         assert everything(second) == everything(first) == {sha256(content).digest() for content in contents}
@@ -68,7 +68,7 @@ def test_archive_restore_import_archive(contents: Sequence[bytes]) -> None:
         root = Path(folder)
         (root / "two").mkdir()
         first, second = Office(root), Office(root / "two")
-        first.bring(contents, is_seen=False)
+        first.copy(contents, is_seen=False)
         assert first.call("-q", "restore", "--to", f"maildir:{root}/restored") == 0
         assert second.call("-q", "import", "alice", str(root / "restored")) == 0
         assert everything(second) == everything(first)

@@ -14,7 +14,7 @@ from migrator.ledger import Ledger
 from migrator.report import Status
 from migrator.run.account import run_account
 from migrator.run.accounts import AT_ONCE, run_accounts
-from migrator.run.context import Effects, Job, RunContext
+from migrator.run.context import AccountJob, Effects, RunContext
 from tests.rig import Rig
 from tests.servers.pop3 import Command, Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import ExclusiveAccess
@@ -37,7 +37,7 @@ class HoldsBack(Fault):
         return wire
 
 
-def job(folder: Path, server: Pop3Server, name: str, user: str | None = None) -> Job:
+def job(folder: Path, server: Pop3Server, name: str, user: str | None = None) -> AccountJob:
     rig = Rig(folder, server, user=user or name)
     place = MboxDestination(folder / "archive" / name, state_dir=rig.state, clock=rig.mbox()._clock)  # noqa: SLF001  # its clock will do
     return replace(rig.job(), name=name, destinations=[place])

@@ -11,7 +11,7 @@ from migrator.model import Digest
 from migrator.report import Status
 from tests.rig import Rig
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.unit.shelf import ArchiveFolder, message
+from tests.unit.memory_destination import MemoryDestination, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 
@@ -21,87 +21,89 @@ def digest(number: int) -> Digest:
 
 
 @pytest.fixture
-def shelves() -> list[ArchiveFolder]:
-    return [ArchiveFolder("one")]
+def reader() -> list[MemoryDestination]:
+    return [MemoryDestination("one")]
 
 
-def rig_of(folder: Path, server: Pop3Server, shelves: Sequence[ArchiveFolder]) -> Rig:
+def rig_of(folder: Path, server: Pop3Server, reader: Sequence[MemoryDestination]) -> Rig:
     def places(_: Rig) -> Sequence[Destination]:
-        return list(shelves)
+        return list(reader)
 
     return Rig(folder, server, destinations=places)
 
 
 def test_an_added_destination_gets_what_the_archive_holds_though_the_source_has_lost_it(
-    tmp_path: Path, shelves: list[ArchiveFolder]
+    tmp_path: Path, reader: list[MemoryDestination]
 ) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
-        rig = rig_of(tmp_path, server, shelves)
+        rig = rig_of(tmp_path, server, reader)
         rig.migrate()
         for gone in maildrop.stored()[:3]:
             maildrop.remove(gone)
-        shelves.append(ArchiveFolder("two"))
+        reader.append(MemoryDestination("two"))
         report = rig.migrate()
         assert (report.status, report.listed, report.copied, report.filled) == (Status.OK, 2, 2, 3)
-        assert sorted(shelves[1].stored.values()) == LETTERS
+        assert sorted(reader[1].stored.values()) == LETTERS
         assert server.counts()["RETR"] == 5
         assert rig.migrate().known == 2
 
 
 def test_what_an_added_destination_refuses_is_told_and_tried_again(
-    tmp_path: Path, shelves: list[ArchiveFolder]
+    tmp_path: Path, reader: list[MemoryDestination]
 ) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
-        rig = rig_of(tmp_path, server, shelves)
+        rig = rig_of(tmp_path, server, reader)
         rig.migrate()
         maildrop.remove(maildrop.stored()[0])
-        shelves.append(ArchiveFolder("two", refuses={digest(1)}))
+        reader.append(MemoryDestination("two", refuses={digest(1)}))
         for _ in range(2):
             report = rig.migrate()
             assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.REFUSED])
-        shelves[1].refuses.clear()
+        reader[1].refuses.clear()
         report = rig.migrate()
         assert (report.status, report.filled) == (Status.OK, 1)
-        assert sorted(shelves[1].stored.values()) == LETTERS
+        assert sorted(reader[1].stored.values()) == LETTERS
 
 
-def test_a_destination_that_cannot_be_filled_now_is_filled_later(tmp_path: Path, shelves: list[ArchiveFolder]) -> None:
+def test_a_destination_that_cannot_be_filled_now_is_filled_later(
+    tmp_path: Path, reader: list[MemoryDestination]
+) -> None:
     maildrop = Maildrop(LETTERS)
     with Pop3Server(maildrop) as server:
-        rig = rig_of(tmp_path, server, shelves)
+        rig = rig_of(tmp_path, server, reader)
         rig.migrate()
         for gone in maildrop.stored():
             maildrop.remove(gone)
-        shelves.append(ArchiveFolder("two", fails_with=FerryError(Kind.DISK_FULL, "no room")))
+        reader.append(MemoryDestination("two", fails_with=FerryError(Kind.DISK_FULL, "no room")))
         report = rig.migrate()
         assert (report.status, [problem.kind for problem in report.problems]) == (Status.PARTIAL, [Kind.DISK_FULL])
-        shelves[1].fails_with = None
+        reader[1].fails_with = None
         assert rig.migrate().filled == 5
-        assert sorted(shelves[1].stored.values()) == LETTERS
+        assert sorted(reader[1].stored.values()) == LETTERS
 
 
-def test_a_damaged_copy_fills_nothing(tmp_path: Path, shelves: list[ArchiveFolder]) -> None:
+def test_a_damaged_copy_fills_nothing(tmp_path: Path, reader: list[MemoryDestination]) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
-        rig = rig_of(tmp_path, server, shelves)
+        rig = rig_of(tmp_path, server, reader)
         rig.migrate()
-        damaged = next(name for name, content in shelves[0].stored.items() if b"letter 3" in content)
-        shelves[0].stored[damaged] = b"damage\r\n"
-        shelves.append(ArchiveFolder("two"))
+        damaged = next(name for name, content in reader[0].stored.items() if b"letter 3" in content)
+        reader[0].stored[damaged] = b"damage\r\n"
+        reader.append(MemoryDestination("two"))
         rig.migrate()
-        assert sorted(shelves[1].stored.values()) == LETTERS  # the source gave it again
-        assert shelves[0].stored[damaged] == b"damage\r\n"
+        assert sorted(reader[1].stored.values()) == LETTERS  # the source gave it again
+        assert reader[0].stored[damaged] == b"damage\r\n"
 
 
 def test_what_a_killed_run_left_in_a_mailbox_alone_gets_everywhere(
-    tmp_path: Path, shelves: list[ArchiveFolder]
+    tmp_path: Path, reader: list[MemoryDestination]
 ) -> None:
-    mailbox = ArchiveFolder("mailbox", kind="imap", dies_after_store=True)
+    mailbox = MemoryDestination("mailbox", kind="imap", dies_after_store=True)
     with Pop3Server(Maildrop(LETTERS[:1])) as server:
         rig = rig_of(tmp_path, server, [mailbox])
         assert rig.migrate().status is Status.FAILED
         mailbox.dies_after_store = False
         server.maildrop.remove(server.maildrop.stored()[0])
-        report = rig_of(tmp_path, server, [mailbox, *shelves]).migrate()
-        assert (report.status, list(shelves[0].stored.values())) == (Status.OK, LETTERS[:1])
+        report = rig_of(tmp_path, server, [mailbox, *reader]).migrate()
+        assert (report.status, list(reader[0].stored.values())) == (Status.OK, LETTERS[:1])

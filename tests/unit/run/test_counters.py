@@ -38,38 +38,38 @@ def adds_up(report: AccountReport) -> bool:
     return report.listed == report.known + report.new and report.new == sum(parts) and min(parts) >= 0
 
 
-def tally(*messages: KnownMessage) -> RunCounters:
-    tally = RunCounters("alice")
-    list(tally.counted(messages))
-    return tally
+def counters(*messages: KnownMessage) -> RunCounters:
+    counters = RunCounters("alice")
+    list(counters.counted(messages))
+    return counters
 
 
 def test_a_listing_is_counted_once_however_often_it_is_shown() -> None:
-    numbers = tally(listed(1), listed(2, is_proven=True))
+    numbers = counters(listed(1), listed(2, is_proven=True))
     list(numbers.counted([listed(1), listed(2, is_proven=True), listed(3)]))
     report = numbers.report(1.0)
     assert (report.listed, report.known, report.remaining) == (3, 1, 2)
 
 
 def test_a_message_that_failed_and_came_home_later_is_copied_only() -> None:
-    numbers = tally(listed(1))
+    numbers = counters(listed(1))
     numbers.failed(MessageRow(1), PROBLEM)
-    numbers.brought(MessageRow(1), 10, was_stored=True)
+    numbers.copied_message(MessageRow(1), 10, was_stored=True)
     report = numbers.report(1.0)
     assert (report.copied, report.failed, report.status, report.problems) == (1, 0, Status.OK, [])
 
 
 def test_a_known_message_that_changed_counts_as_new() -> None:
-    numbers = tally(listed(1, is_proven=True), listed(2, is_proven=True))
-    numbers.brought(MessageRow(1), 10, was_stored=True)
+    numbers = counters(listed(1, is_proven=True), listed(2, is_proven=True))
+    numbers.copied_message(MessageRow(1), 10, was_stored=True)
     report = numbers.report(1.0)
     assert (report.known, report.new, report.copied) == (1, 1, 1)
 
 
 def test_bytes_are_those_of_what_was_stored_now() -> None:
-    numbers = tally(listed(1), listed(2))
-    numbers.brought(MessageRow(1), 10, was_stored=True)
-    numbers.brought(MessageRow(2), 999, was_stored=False)
+    numbers = counters(listed(1), listed(2))
+    numbers.copied_message(MessageRow(1), 10, was_stored=True)
+    numbers.copied_message(MessageRow(2), 999, was_stored=False)
     report = numbers.report(1.0)
     assert (report.bytes, report.copied, report.duplicates, report.verified) == (10, 1, 1, 2)
 
@@ -83,7 +83,7 @@ def test_a_filled_message_that_is_listed_counts_as_copied_and_others_as_filled()
 
 
 def test_a_deletion_that_is_confirmed_after_all_is_no_problem() -> None:
-    numbers = tally(listed(1, is_proven=True))
+    numbers = counters(listed(1, is_proven=True))
     numbers.not_deleted(MessageRow(1), PROBLEM)
     assert numbers.report(1.0).status is Status.PARTIAL
     numbers.deleted([MessageRow(1)])
@@ -93,7 +93,7 @@ def test_a_deletion_that_is_confirmed_after_all_is_no_problem() -> None:
 
 def test_without_a_listing_trouble_is_failure_and_with_one_it_is_not_everything() -> None:
     numbers = RunCounters("alice")
-    numbers.trouble(FerryError(Kind.CONNECT, "down"))
+    numbers.problem(FerryError(Kind.CONNECT, "down"))
     assert numbers.report(1.0).status is Status.FAILED
     list(numbers.counted([]))
     assert numbers.report(1.0).status is Status.PARTIAL
@@ -103,14 +103,14 @@ def test_the_same_trouble_is_told_once_and_the_first_decides() -> None:
     numbers = RunCounters("alice")
     first = FerryError(Kind.CONNECT, "down")
     for error in (first, FerryError(Kind.CONNECT, "down"), FerryError(Kind.TIMEOUT, "silent")):
-        numbers.trouble(error)
+        numbers.problem(error)
     report = numbers.report(1.0)
     assert [problem.kind for problem in report.problems] == [Kind.CONNECT, Kind.TIMEOUT]
     assert report.first_error is first
 
 
 def test_what_a_rule_leaves_is_told_and_is_no_failure() -> None:
-    numbers = tally(listed(1), listed(2))
+    numbers = counters(listed(1), listed(2))
     numbers.skipped(MessageRow(1), PROBLEM)
     numbers.skipped(MessageRow(2), None)
     report = numbers.report(1.0)
@@ -118,7 +118,7 @@ def test_what_a_rule_leaves_is_told_and_is_no_failure() -> None:
 
 
 def test_an_interruption_is_told() -> None:
-    numbers = tally(listed(1))
+    numbers = counters(listed(1))
     numbers.interrupted()
     report = numbers.report(1.0)
     assert (report.interrupted, report.status, report.remaining) == (True, Status.PARTIAL, 1)
@@ -156,7 +156,7 @@ def test_whatever_happens_the_numbers_add_up(rounds: list[Session], proven: set[
                 elif end == "copied":
                     numbers.verified_again()
             elif end in {"copied", "duplicate"}:
-                numbers.brought(row, 10, was_stored=end == "copied")
+                numbers.copied_message(row, 10, was_stored=end == "copied")
                 home.add(number)
             elif end == "failed":
                 numbers.failed(row, PROBLEM)

@@ -24,7 +24,7 @@ from tests.servers.pop3_faults import (
 )
 from tests.servers.pop3_session import Command, Session, Shown
 from tests.servers.pop3_wire import Wire, one
-from tests.unit.shelf import ArchiveFolder, message
+from tests.unit.memory_destination import MemoryDestination, message
 
 LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
 TWINS = [b"Message-ID: <twin@example.org>\r\n\r\n" + word for word in (b"one\r\n", b"two\r\n")]
@@ -32,13 +32,13 @@ BY_HEADERS = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
 
 
 @pytest.fixture
-def shelf() -> ArchiveFolder:
-    return ArchiveFolder("one")
+def archive_folder() -> MemoryDestination:
+    return MemoryDestination("one")
 
 
-def rig_of(folder: Path, server: Pop3Server, shelf: ArchiveFolder) -> Rig:
+def rig_of(folder: Path, server: Pop3Server, archive_folder: MemoryDestination) -> Rig:
     def places(_: Rig) -> Sequence[Destination]:
-        return [shelf]
+        return [archive_folder]
 
     return Rig(folder, server, destinations=places)
 
@@ -148,30 +148,32 @@ class TurnsRound(Fault):
         return messages if session.login == 1 else messages[::-1]
 
 
-def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(tmp_path: Path, shelf: ArchiveFolder) -> None:
+def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(
+    tmp_path: Path, archive_folder: MemoryDestination
+) -> None:
     maildrop = Maildrop()
     for twin in TWINS:
         maildrop.add(twin, b"same")
-    shelf.refuses = {message(TWINS[1]).digest}
+    archive_folder.refuses = {message(TWINS[1]).digest}
     with Pop3Server(maildrop, faults=[TurnsRound()]) as server:
-        rig = rig_of(tmp_path, server, shelf)
+        rig = rig_of(tmp_path, server, archive_folder)
         assert rig.migrate().status is Status.PARTIAL
         rig.policy = BY_HEADERS
         assert rig.migrate().status is Status.PARTIAL
         assert TWINS[1] in maildrop.left()
-        shelf.refuses.clear()
+        archive_folder.refuses.clear()
         assert rig.migrate().status is Status.OK
-        assert (sorted(shelf.stored.values()), maildrop.left()) == (TWINS, [])
+        assert (sorted(archive_folder.stored.values()), maildrop.left()) == (TWINS, [])
 
 
 def test_a_repeated_unique_id_in_another_order_is_proven_by_headers_all_the_same(
-    tmp_path: Path, shelf: ArchiveFolder
+    tmp_path: Path, archive_folder: MemoryDestination
 ) -> None:
     maildrop = Maildrop()
     for letter in LETTERS:
         maildrop.add(letter, b"same")
     with Pop3Server(maildrop, faults=[TurnsRound()], allows_top_proof=True) as server:
-        rig = rig_of(tmp_path, server, shelf)
+        rig = rig_of(tmp_path, server, archive_folder)
         rig.policy = Policy(Keep(), SourceProof.HEADERS)
         assert rig.migrate().copied == 5
         rig.policy = BY_HEADERS

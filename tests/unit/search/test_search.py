@@ -58,7 +58,7 @@ def written_in(charset: str, text: str, *, number: int) -> bytes:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office = Office(tmp_path_factory.mktemp("office"))
     texts = [(charset, text) for _, charset, text, _ in LANGUAGES]
-    office.bring(written_in(charset, text, number=number) for number, (charset, text) in enumerate(texts))
+    office.copy(written_in(charset, text, number=number) for number, (charset, text) in enumerate(texts))
     return office
 
 
@@ -97,7 +97,7 @@ def test_a_part_of_a_word_is_found_only_where_words_have_no_blanks(
 
 @pytest.fixture
 def five(office: Office) -> Office:
-    office.bring(
+    office.copy(
         [
             mail(
                 "alpha", "one two three", "Ann <ann@example.org>", Date="Mon, 1 Jan 2024 12:00:00 +0000", To="bob@x.org"
@@ -188,7 +188,7 @@ def test_limit_leaves_the_total_as_it_is(five: Office, capsys: pytest.CaptureFix
 
 def test_the_newest_message_is_found_at_once(five: Office, capsys: pytest.CaptureFixture[str]) -> None:
     assert found(five, capsys, "subject:zeta") == []
-    five.bring([mail("zeta")], is_seen=False)
+    five.copy([mail("zeta")], is_seen=False)
     assert found(five, capsys, "subject:zeta") == ["zeta"]
 
 
@@ -221,7 +221,7 @@ def test_an_index_that_is_damaged_or_gone_is_made_anew(
 def test_a_message_that_cannot_be_parsed_is_found_by_what_is_known_of_it(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([nested(2_000), empty_parts(100_000), mail("ordinary")])
+    office.copy([nested(2_000), empty_parts(100_000), mail("ordinary")])
     assert found(office, capsys, "nested deeply") == ["nested deeply"]
     assert found(office, capsys, 'subject:"empty parts" larger:500kB') == ["empty parts"]
     assert sorted(found(office, capsys, "has:problem")) == ["empty parts", "nested deeply"]
@@ -231,9 +231,9 @@ def test_a_message_that_cannot_be_parsed_is_found_by_what_is_known_of_it(
 
 def test_a_shared_archive_tells_whose_a_message_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
-    office.bring([mail("for alice"), mail("for both")], "alice")
-    office.bring([mail("for both"), mail("for bob")], "bob")
-    office.bring([mail("from nowhere")], "bob", is_seen=False)
+    office.copy([mail("for alice"), mail("for both")], "alice")
+    office.copy([mail("for both"), mail("for bob")], "bob")
+    office.copy([mail("from nowhere")], "bob", is_seen=False)
     assert sorted(found(office, capsys, "account:alice")) == ["for alice", "for both", "from nowhere"]
     assert sorted(found(office, capsys, "account:bob")) == ["for bob", "for both", "from nowhere"]
 
@@ -242,9 +242,9 @@ def test_a_message_seen_later_by_another_account_belongs_to_it_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
-    office.bring([mail("first")], "alice")
+    office.copy([mail("first")], "alice")
     assert found(office, capsys, "account:bob") == []
-    office.bring([mail("first")], "bob")
+    office.copy([mail("first")], "bob")
     assert found(office, capsys, "account:bob") == ["first"]
     assert found(office, capsys, "account:alice") == ["first"]
 
@@ -252,7 +252,7 @@ def test_a_message_seen_later_by_another_account_belongs_to_it_too(
 def test_a_damaged_copy_waits_and_is_indexed_once_it_can_be_read(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([mail("one"), mail("two")])
+    office.copy([mail("one"), mail("two")])
     [volume] = (office.root / "archive/alice").glob("*.mbox")
     whole = volume.read_bytes()
     volume.write_bytes(whole.replace(b"Subject: two", b"Subject: tWo"))
@@ -265,40 +265,40 @@ def test_a_damaged_copy_waits_and_is_indexed_once_it_can_be_read(
 
 def test_a_copy_elsewhere_stands_in_for_a_damaged_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
-    office.bring([mail("one")])
+    office.copy([mail("one")])
     [volume] = (tmp_path / "a").glob("*.mbox")
     volume.unlink()
     assert found(office, capsys, "one") == ["one"]
 
 
 def test_another_ledger_is_noticed(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    office.bring([mail("old"), mail("kept")])
+    office.copy([mail("old"), mail("kept")])
     assert len(found(office, capsys, "*")) == 2
     for part in office.state_dir.glob(f"{LEDGER_NAME}*"):
         part.unlink()
     for volume in (office.root / "archive/alice").glob("*.mbox"):
         volume.unlink()
-    office.bring([mail("new"), mail("kept")])
+    office.copy([mail("new"), mail("kept")])
     assert sorted(found(office, capsys, "*")) == ["kept", "new"]
 
 
 def test_while_another_process_indexes_a_search_goes_on_with_what_there_is(five: Office) -> None:
-    with five.opened() as (ledger, shelves, index):
-        assert bring_up_to_date(index, ledger, shelves, five.state_dir) is not None
-        five.bring([mail("late")], is_seen=False)
+    with five.opened() as (ledger, reader, index):
+        assert bring_up_to_date(index, ledger, reader, five.state_dir) is not None
+        five.copy([mail("late")], is_seen=False)
         with exclusively(five.state_dir, patience=0) as is_ours:
             assert is_ours
-            assert bring_up_to_date(index, ledger, shelves, five.state_dir) is None
-        followed = bring_up_to_date(index, ledger, shelves, five.state_dir)
+            assert bring_up_to_date(index, ledger, reader, five.state_dir) is None
+        followed = bring_up_to_date(index, ledger, reader, five.state_dir)
         assert followed is not None
         assert followed.added == 1
 
 
 def test_only_what_is_new_is_read(five: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    with five.opened() as (ledger, shelves, index):
-        bring_up_to_date(index, ledger, shelves, five.state_dir)
+    with five.opened() as (ledger, reader, index):
+        bring_up_to_date(index, ledger, reader, five.state_dir)
         monkeypatch.setattr(Parser, "index", None)
-        again = bring_up_to_date(index, ledger, shelves, five.state_dir)
+        again = bring_up_to_date(index, ledger, reader, five.state_dir)
         assert again is not None
         assert again.added == 0
 
@@ -324,7 +324,7 @@ def test_after_a_run_the_index_is_up_to_date_before_anybody_asks(five: Office) -
 def test_a_long_message_on_a_bad_spot_of_the_disk_hides_no_other(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digests = office.bring([mail("one"), mail("long", "x\n" * 1_000_000), mail("two")])
+    digests = office.copy([mail("one"), mail("long", "x\n" * 1_000_000), mail("two")])
 
     def unreadable(_body: object) -> bytes:
         raise FerryError(Kind.ARCHIVE, "reading failed: Input/output error")
@@ -335,6 +335,6 @@ def test_a_long_message_on_a_bad_spot_of_the_disk_hides_no_other(
         "digest_of_body",
         lambda body: original(body) if isinstance(body, MemoryBody) else unreadable(body),
     )
-    with office.opened() as (_, shelves, _index):
-        answers = {digest: isinstance(body, FerryError) for digest, body in shelves.read(digests)}
+    with office.opened() as (_, reader, _index):
+        answers = {digest: isinstance(body, FerryError) for digest, body in reader.read(digests)}
     assert [answers[digest] for digest in digests] == [False, True, False]

@@ -26,7 +26,7 @@ def office(tmp_path: Path) -> Office:
     office = Office(tmp_path)
     date = "Mon, 15 Jan 2024 12:00:00 +0000"
     long = mail("夏休みの予定について" * 9, sender="山田花子 <hanako@example.org>", Date=date)
-    office.bring([long, mail("short", sender="Bob Builder <bob@example.org>", Date=date), mail("undated")])
+    office.copy([long, mail("short", sender="Bob Builder <bob@example.org>", Date=date), mail("undated")])
     return office
 
 

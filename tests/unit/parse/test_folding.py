@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.archive.folding import folded, words
+from migrator.parse.folding import folded, words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from migrator.archive import sanitize as harmless
+from migrator.ui import sanitize as harmless
 
 
 @pytest.mark.parametrize(

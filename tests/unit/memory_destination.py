@@ -33,7 +33,7 @@ class CrashError(Exception):
 
 
 @dataclass
-class ArchiveFolder:
+class MemoryDestination:
     """What stands here is in ``stored``, by base name; the other fields say what goes wrong."""
 
     identity: str = "shelf"
@@ -77,7 +77,7 @@ class ArchiveFolder:
         assert self.is_locked
         return MaildirAnchor(f"batch-{len(messages)}")
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         return b""
 
     def store(self, messages: Sequence[Message]) -> Stored:

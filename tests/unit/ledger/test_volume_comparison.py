@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from migrator.copying.comparing import KnownRecord, compared
 from migrator.destinations import Found
+from migrator.ledger.volume_comparison import KnownRecord, compared
 from migrator.model import CopyState, Digest, HeaderDigest, MboxLocator
 
 
