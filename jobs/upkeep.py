@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from jobs.journal import say
 from jobs.quiet_thread import QuietThread, Rest
 from jobs.state import Fact, Notes
 from migrator.errors import FerryError
+from migrator.ledger.schedule import VERIFICATION, of_account
 
-TOPIC = "verification"
+TOPIC = VERIFICATION
 WHOLE = "whole"
 PARTS = 240
 REST_SECONDS = 60.0
@@ -162,16 +163,11 @@ class Upkeep(QuietThread):
             return
         now = self._clock()
         names = [name for name in self._names() if name not in known.left_out]
-        note_completed(self._notes, names, now)
+        for name in names:
+            self._notes.noted(TOPIC, of_account(name), {"completed_at": now})
         say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
         # The next round begins a period after this one began, or at once when this one took longer.
         self._notes.noted(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
-
-
-def note_completed(notes: Notes, names: Iterable[str], now: float) -> None:
-    """Note that every copy of these accounts was read, by the worker's slices or by a person's ``mailferry verify``."""
-    for name in names:
-        notes.noted(TOPIC, _key(name), {"completed_at": now})
 
 
 def completed(notes: Notes) -> Mapping[str, float]:
@@ -182,7 +178,3 @@ def completed(notes: Notes) -> Mapping[str, float]:
         if key != WHOLE and isinstance(moment, float):
             found[key.removeprefix("account ")] = moment
     return found
-
-
-def _key(name: str) -> str:
-    return f"account {name}"

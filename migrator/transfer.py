@@ -87,10 +87,10 @@ class Carrier:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
 
         What happened there since this program last looked is adopted, and what was never read back is read now; so is
-        what was damaged, for it may have been brought back. A mailbox is not bothered for this: it is opened when there
-        is something to bring.
+        what was damaged, for it may have been brought back. A mailbox is not bothered for this, unless an upload was
+        cut short: it is opened when there is something to bring.
         """
-        if self.destination.kind == "imap":
+        if self.destination.kind == "imap" and not self._has_unfinished():
             return []
         with self.destination.exclusive():
             self._recover()
@@ -98,6 +98,9 @@ class Carrier:
         for start in range(0, len(unread), _READ_CHUNK):
             self._prove(_known(unread[start : start + _READ_CHUNK], {}))
         return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
+
+    def _has_unfinished(self) -> bool:
+        return bool(self.copies.recollection().intents or self.copies.to_be_read_back())
 
     def bring(self, batch: Sequence[Message]) -> list[Outcome]:
         """Make sure that the destination holds a proven copy of each message, storing only what it lacks.
@@ -239,10 +242,10 @@ class Carrier:
         judged: list[Judged] = []
         bodies = self.destination.read([copy.locator for copy in copies])
         for copy, body in zip(copies, bodies, strict=True):
-            if self._needs_original(copy, body):
+            read = body if isinstance(body, FerryError) else self._compare(copy, body)
+            if self._needs_original(copy, read):
                 verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
                 continue
-            read = body if isinstance(body, FerryError) else self._compare(copy, body)
             judgement = judge(copy.copy_id, copy.locator, copy.state, read, self.destination.required_proof)
             if judgement is not None and not judgement.state is copy.state is CopyState.DAMAGED:
                 judged.append(judgement)
@@ -266,10 +269,12 @@ class Carrier:
             return body
         return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
-    def _needs_original(self, copy: _ToProve, body: Body | FerryError) -> bool:
-        """Say whether a copy that its server changed is to be proven, and its original is not at hand."""
-        was_changed = copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
-        return was_changed and copy.original is None and not isinstance(body, FerryError)
+    def _needs_original(self, copy: _ToProve, read: tuple[Proof, str] | FerryError) -> bool:
+        """Say whether a copy differs that its server may have altered from the start, without its original at hand."""
+        if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
+            return False
+        was_never_equal = copy.state in (CopyState.STORED, CopyState.UNPROVEN) or copy.proof is not Proof.EXACT
+        return isinstance(copy.locator, ImapLocator) and was_never_equal
 
     def _compare(self, copy: _ToProve, body: Body) -> tuple[Proof, str]:
         """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""

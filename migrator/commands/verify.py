@@ -8,7 +8,6 @@ from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.upkeep import note_completed
 from migrator.archive.query import Calendar, Dated, QueryError, parse
 from migrator.archive.unproven import unproven_line
 from migrator.archive.verify import Check, Damage, Selection, Verdict
@@ -64,7 +63,7 @@ def _verdict(config: Config, accounts: Sequence[Account], selection: Selection, 
         verdict = Check(shelves, ledger.archive, clock=time.time, told=_teller(screen)).make(selection)
         if selection == Selection(selection.accounts) and is_all_known:
             left_out = {name for one in verdict.unreachable for name in one.accounts}
-            note_completed(ledger.notes, set(selection.accounts) - left_out, time.time())
+            ledger.notes.verified_in_full(set(selection.accounts) - left_out, time.time())
         return verdict, is_all_known
 
 

@@ -6,10 +6,18 @@ What the facts say is the worker's business (package ``jobs``); that they surviv
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import IN_DOUBT
+
+VERIFICATION = "verification"
+"""The topic of what is known of full verifications of the archive."""
+
+
+def of_account(name: str) -> str:
+    """Return what an account's own fact is called in a topic that has others, too."""
+    return f"account {name}"
 
 
 class ScheduleNotes:
@@ -38,6 +46,11 @@ class ScheduleNotes:
         """Forget a fact; harmless when there is none."""
         with self._connection.transaction() as sql:
             sql.execute("delete from worker_notes where topic = ? and name = ?", (topic, name))
+
+    def verified_in_full(self, accounts: Iterable[str], now: float) -> None:
+        """Note that every copy of these accounts has been read."""
+        for name in accounts:
+            self.noted(VERIFICATION, of_account(name), {"completed_at": now})
 
     def mismatches(self) -> dict[str, int]:
         """Count the stored copies that are known to be damaged, by the identity of their destination."""

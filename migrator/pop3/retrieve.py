@@ -268,7 +268,7 @@ class Retrieval:
 
     def _confirmed(self, reply: Reply) -> InStep:
         stat = stat_of(reply, self._line)
-        if not self._is_expected(stat):
+        if not (self._is_expected(stat) or self._standing.is_moving(stat)):
             self._last = None  # nothing points at it
             raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
         self.in_step = self._landings

@@ -85,9 +85,13 @@ class ExpectsStat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a session stands when it begins to retrieve. ``asked`` is told every number of a RETR."""
+    """How a session stands when it begins to retrieve. ``asked`` is told every number of a RETR.
+
+    ``is_moving`` finds out whether it is only STAT's octets that do not fit; nothing may be in flight.
+    """
 
     is_expected: ExpectsStat
+    is_moving: Callable[[Stat], bool]
     asked: Callable[[MessageNumber], object]
     is_pipelined: bool
     sizes_differ: bool

@@ -24,7 +24,7 @@ from migrator.pop3.conversation import Conversation
 from migrator.pop3.listing import LISTING, Listing, Marked, stat_of, take_list, take_listing
 from migrator.pop3.opening import capabilities_of, open_line
 from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Reply, Verb, out_of_step
-from migrator.pop3.replies import Capabilities, Stage, Stat, refusal
+from migrator.pop3.replies import Capabilities, Stage, Stat, parse_stat, refusal
 from migrator.pop3.retrieve import WINDOW_COMMANDS, Retrieval
 from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, Wanted
 from migrator.pop3.source import NOTHING_KNOWN, ServerFacts, Source
@@ -98,7 +98,14 @@ class Session:
         """Retrieve messages; see ``migrator.pop3.retrieve`` for what is yielded and what it proves."""
         self._know_start()
         is_first = not (self.carried or self.shown)
-        standing = Standing(self._is_expected, self._note_asked, self.is_pipelined, self.facts.sizes_differ, is_first)
+        standing = Standing(
+            self._is_expected,
+            self._is_moving,
+            self._note_asked,
+            self.is_pipelined,
+            self.facts.sizes_differ,
+            is_first,
+        )
         retrieval = Retrieval(self._line, wanted, budget, spool, standing)
         try:
             with self._talking():
@@ -213,7 +220,8 @@ class Session:
         """
         with self._talking():
             reply = self._line.ask(Verb.STAT)
-            if not self._is_expected(stat_of(reply, self._line)):
+            stat = stat_of(reply, self._line)
+            if not (self._is_expected(stat) or self._is_moving(stat)):
                 raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
         self._is_confirmed = True
 
@@ -264,7 +272,25 @@ class Session:
             return False
         if self._deleted or self._sizes_differed or self.facts.sizes_differ or not have_sizes_fitted:
             return True
+        if self.facts.stat_moves:
+            return True
         return stat.octets == start.octets if stat.count == start.count else stat.octets >= start.octets
+
+    def _is_moving(self, stat: Stat) -> bool:
+        """Find out whether the session is in step though STAT's octets do not fit, and remember a server whose do move.
+
+        A NOOP tells: were STAT's reply another one's, the true one would come now. That servers lose step which are
+        asked ahead was, then, not seen yet.
+        """
+        start = self._start
+        if self._line.protocol.in_flight or start is None or stat.count < start.count - len(self._deleted):
+            return False
+        reply = self._line.ask(Verb.NOOP)
+        self._line.expect_silence()
+        if parse_stat(reply.text) is not None:
+            return False
+        self.facts = replace(self.facts, stat_moves=True, lock_step=False)
+        return True
 
     def _counts_to_be(self) -> set[int]:
         """Return how many messages there should be behind the deletions of this session, by STAT and by LIST."""

@@ -34,6 +34,8 @@ class ServerFacts:
     """CAPA makes it hang or drop the line."""
     sizes_differ: bool = False
     """LIST announces other sizes than RETR sends."""
+    stat_moves: bool = False
+    """STAT gives other octets within a session, though nothing happens to the messages."""
     no_top: bool = False
     """TOP gives whole messages."""
 

@@ -280,10 +280,14 @@ def when_copy_is_gone(world: World, n: int, _: int) -> None:
 
 @step(2)
 def relocate(world: World, n: int, _: int) -> None:
-    """Move a folder of files, or rename a folder of the IMAP server, and say so in the configuration."""
-    place = world.place(n)
+    """Move a folder of files, or rename a folder of the IMAP server; every other time the program is told so."""
+    place, before = world.place(n), world.url(world.place(n))
     if not place.is_away and (name := place.relocate()):
         world.say(f"person: {place.name} is moved to {name}, and the configuration says so")
+        if n % 2:
+            world.command(["moved", before, world.url(place)])
+        else:
+            world.laws.is_unknown(place)
 
 
 # The clock.

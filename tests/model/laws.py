@@ -147,7 +147,7 @@ class Laws:
 
     def _sound(self, arguments: Sequence[str], played: Played) -> None:
         said = played.out + played.err
-        has_none = "there is no ledger yet" in said  # which is wrong usage, and true
+        has_none = "there is no ledger" in said or arguments[0] == "moved"  # which is wrong usage, and true
         if not played.was_killed and played.code not in {0, 1} and not has_none:
             raise BrokenLawError("sound", f"{arguments[0]} ends with {played.code}: {said[-600:]}")
         if "Traceback" in said or "internal" in said:
@@ -199,6 +199,10 @@ class Laws:
             raise BrokenLawError(
                 "clock", f"{_words([gone[0].content])} was deleted by its age after a leap of the clock"
             )
+
+    def is_unknown(self, place: Place) -> None:
+        """Note that a place has another name now, so that nobody can know what a person took out of it before."""
+        self.memory.known_in.pop(place.name, None)
 
     def is_deleted(self, place: Place) -> None:
         """Note that somebody deletes a whole place, which no run may pass over in silence if it knew of mail there."""
@@ -284,14 +288,20 @@ class Laws:
         return {by_words[key] for one in place.messages() if (key := same(one)) in by_words and key not in forgotten}
 
     def _mistaken(self) -> set[bytes]:
-        """What may be taken for another message where nothing is deleted, or the proof is by headers."""
-        if self._world.settings.leave == "false" and self._world.settings.proof == "content":
-            return set()
-        return {
-            message.content
-            for message in self._world.watch.seen
-            if self.memory.met.get((message.unique_id, message.octets), set()) - {message.content}
-        }
+        """What may be taken for another message under the same unique-id with as many octets.
+
+        Where nothing is deleted, or the proof is by headers; and where the other one's copy was taken out by a person,
+        and the source keeps its message for that.
+        """
+        settings = self._world.settings
+        is_read_before_it_goes = settings.leave == "false" and settings.proof == "content"
+        gone = set[bytes]().union(*(place.taken for place in self._world.places.values()))
+        mistaken: set[bytes] = set()
+        for message in self._world.watch.seen:
+            others = self.memory.met.get((message.unique_id, message.octets), set()) - {message.content}
+            if others and not (is_read_before_it_goes and not gone & {same(other) for other in others}):
+                mistaken.add(message.content)
+        return mistaken
 
     def _meet(self) -> None:
         for message in self._world.watch.seen:

@@ -114,6 +114,13 @@ class World:
         """One of the two ports of the IMAP server."""
         return self._ports[0]
 
+    def url(self, place: Place) -> str:
+        """Say where a place is, as ``moved`` wants it."""
+        if isinstance(place, ImapPlace):
+            return f"imap://alice@localhost:{self.imap_port}/{place.folder.decode()}"
+        assert isinstance(place, FolderPlace)
+        return str(place.path)
+
     def bring_back(self, place: Place) -> None:
         """Let a place be there again."""
         had_other = isinstance(place, FolderPlace) and place.path.is_dir()

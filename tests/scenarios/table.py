@@ -56,6 +56,7 @@ from tests.servers.pop3_faults import (
     SizesRoundedUntilRead,
     SpacesInUniqueIds,
     Stall,
+    StatMoves,
     StatSays,
     TopDiffers,
     Unstuffed,
@@ -390,6 +391,11 @@ SCENARIOS: dict[str, Scenario] = {
         "estimates sizes and corrects them, in STAT too, once a message was retrieved",
         "reads each such message twice; octets count for nothing in STAT then",
         lambda: [SizesRoundedUntilRead()],
+    ),
+    "STAT's octets move": Scenario(
+        "gives other octets at each STAT",
+        "tells it from a lost step by a NOOP, and remembers that octets count for nothing there",
+        lambda: [StatMoves()],
     ),
     # --- odd listings ---
     "blank lines in LIST and UIDL": Scenario(

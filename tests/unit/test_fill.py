@@ -90,3 +90,14 @@ def test_a_damaged_copy_fills_nothing(tmp_path: Path, shelves: list[Shelf]) -> N
         rig.migrate()
         assert sorted(shelves[1].stored.values()) == LETTERS  # the source gave it again
         assert shelves[0].stored[damaged] == b"damage\r\n"
+
+
+def test_what_a_killed_run_left_in_a_mailbox_alone_gets_everywhere(tmp_path: Path, shelves: list[Shelf]) -> None:
+    mailbox = Shelf("mailbox", kind="imap", dies_after_store=True)
+    with Pop3Server(Maildrop(LETTERS[:1])) as server:
+        rig = rig_of(tmp_path, server, [mailbox])
+        assert rig.migrate().status is Status.FAILED
+        mailbox.dies_after_store = False
+        server.maildrop.remove(server.maildrop.stored()[0])
+        report = rig_of(tmp_path, server, [mailbox, *shelves]).migrate()
+        assert (report.status, list(shelves[0].stored.values())) == (Status.OK, LETTERS[:1])

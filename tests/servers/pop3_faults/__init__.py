@@ -64,6 +64,7 @@ from tests.servers.pop3_faults.listing import (
     SeenEmpty,
     SizesRoundedUntilRead,
     SpacesInUniqueIds,
+    StatMoves,
     StatSays,
     WrongSizes,
 )
@@ -134,6 +135,7 @@ __all__ = [
     "SizesRoundedUntilRead",
     "SpacesInUniqueIds",
     "Stall",
+    "StatMoves",
     "StatSays",
     "StlsInjected",
     "StlsStripped",

@@ -170,6 +170,20 @@ class GrowsOnRetr(Fault):
         return one(b"+OK %d %d" % (len(remaining) + self.arrived, sum(remaining) + self.arrived * self.octets))
 
 
+@dataclass
+class StatMoves(Fault):
+    """Gives more octets at each STAT, whatever is listed."""
+
+    asked: int = field(default=0, init=False)
+
+    def instead(self, session: Session, command: Command) -> Wire | None:
+        if command.verb != "STAT" or not session.login:
+            return None
+        self.asked += 1
+        remaining = [message.octets for _, message in session.remaining()]
+        return one(b"+OK %d %d" % (len(remaining), sum(remaining) + self.asked))
+
+
 class SizesRoundedUntilRead(Fault):
     """Rounds sizes up to so many octets in STAT and LIST until a message was retrieved, as estimates are."""
 

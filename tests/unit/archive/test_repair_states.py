@@ -194,9 +194,8 @@ def what_is_no_damage_stays_alone(
         is_added = any(
             one.partition(b"Message-ID")[2].replace(b" \r", b" ") == message_id.replace(b" \r", b" ") for one in added
         )
-        is_restored = (
-            when is WhenCopyIsGone.RESTORE and how == "taken out" and state in (CopyState.DAMAGED, CopyState.GONE)
-        )
+        was_not_kept = state in (CopyState.STORED, CopyState.DAMAGED, CopyState.GONE)
+        is_restored = when is WhenCopyIsGone.RESTORE and how == "taken out" and was_not_kept
         is_looked_at = state is CopyState.DAMAGED or (state is CopyState.GONE and when is WhenCopyIsGone.RESTORE)
         is_mended = is_looked_at and how == "another"
         assert is_added == (is_restored or is_mended), (how, state, when)

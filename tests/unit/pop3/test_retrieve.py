@@ -150,6 +150,43 @@ def test_more_mail_in_fewer_octets_is_out_of_step() -> None:
     assert isinstance(error, OutOfStepError)
 
 
+class Moving:
+    """A maildrop whose STAT gives more octets each time; ``noop`` is what it says to NOOP."""
+
+    def __init__(self, noop: bytes = b"+OK\r\n") -> None:
+        self.noop = noop
+        self.asked = 0
+
+    def __call__(self, line: bytes) -> Iterator[Saying]:
+        if line == b"STAT\r\n":
+            self.asked += 1
+            yield b"+OK 20 %d\r\n" % (sum(map(len, MANY[:20])) + self.asked)
+        elif line == b"NOOP\r\n":
+            yield self.noop
+        else:
+            yield from Maildrop(MANY[:20])(line)
+
+
+@pytest.mark.parametrize("noop", [b"+OK\r\n", b"-ERR what?\r\n"])
+def test_octets_that_move_in_stat_are_told_from_a_lost_step_by_a_noop_and_remembered(noop: bytes) -> None:
+    one = opened(Moving(noop), LOCK_STEP)
+    assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
+    assert one.session.facts == ServerFacts(stat_moves=True)
+    assert one.heard.count(b"NOOP\r\n") == 1
+    ahead = opened(Moving(), one.session.facts)
+    assert contents(list(retrieving(ahead, MANY[:20]))) == MANY[:20]
+    assert b"NOOP\r\n" not in ahead.heard
+
+
+@pytest.mark.parametrize("noop", [b"+OK 20 6000\r\n", b"+OK\r\n+OK\r\n", b"what?\r\n"])
+def test_octets_that_do_not_fit_and_a_reply_too_many_are_a_lost_step(noop: bytes) -> None:
+    one = opened(Moving(noop), LOCK_STEP)
+    told, error = until_broken(retrieving(one, MANY[:20]))
+    assert error.kind is Kind.PROTOCOL
+    assert contents(told) == []
+    assert not one.session.facts.stat_moves
+
+
 def test_octets_that_stat_corrects_once_messages_were_read_do_not_look_like_a_lost_step() -> None:
     rounded = {number: -(-len(message) // 1000) * 1000 for number, message in enumerate(MANY[:20], 1)}
     drop = Maildrop(MANY[:20], sizes=dict(rounded))
