@@ -28,12 +28,12 @@ def follow_moves(config: Config, ledger: Ledger) -> list[tuple[Path, Path]]:
         return []
     configured = set(folders_of(config))
     known = ledger.moves.known()
-    unknown = [identity for identity in configured if identity not in known or not known[identity].copies]
+    unknown = [identity for identity in configured if identity not in known or not known[identity].has_copies]
     if not unknown:
         return []
     _forget_reused_names(ledger, configured)
     unknown = [identity for identity in unknown if identity not in ledger.moves.former_names()]
-    unused = [one for one in known.values() if one.kind != "imap" and one.copies and one.identity not in configured]
+    unused = [one for one in known.values() if one.kind != "imap" and one.has_copies and one.identity not in configured]
     moved: list[tuple[Path, Path]] = []
     for identity in unknown:
         for one in unused:
