@@ -24,7 +24,7 @@ def letter(number: int, *, octets: int = 0) -> bytes:
     shortest = _HEAD % (number, number) + _AWKWARD + b"word %d " % number * 5
     line = b"a line of letter %d\r\n" % number
     missing = max(0, octets - len(shortest) - 2)
-    return shortest + (line * (missing // len(line) + 1))[:missing] + b"\r\n"
+    return shortest + b"x" * (missing % len(line)) + b"\r\n" + line * (missing // len(line))
 
 
 def letters(count: int, first: int = 1, *, octets: int = 0) -> list[bytes]:

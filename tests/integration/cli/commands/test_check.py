@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from migrator.ui.text import size
 from tests.command_line import MESSAGES, Ferry, archived_account
 from tests.servers.pop3 import Pop3Server
 
@@ -26,7 +27,8 @@ def test_every_end_says_what_it_offers_and_nothing_changes(
 def test_a_person_reads_it_in_words(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     lines = ferry("check").out.splitlines()
-    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {sum(map(len, MESSAGES))} bytes in all, offers ")
+    octets = size(sum(map(len, MESSAGES)))
+    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {octets} in all, offers ")
     assert lines[2].startswith(f"  mbox {tmp_path}/archive/alice: will be made, can be written, ")
     assert "True" not in lines[2]
     assert url

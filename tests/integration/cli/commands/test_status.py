@@ -8,6 +8,7 @@ from jobs.monitoring.health import Health, HealthVerdict, write
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
 from migrator.ledger import Ledger
+from migrator.ui.text import size
 from tests.command_line import Ferry, archived_account
 from tests.servers.pop3 import Pop3Server
 
@@ -72,7 +73,7 @@ def test_what_is_archived_is_told_when_the_server_is_empty(
     [held] = alice["archived"]
     assert held["messages"] == 12
     assert ferry("status").out.startswith("alice: the server is empty; 12 deleted so far\n")
-    assert f"  archived: 12 messages ({held['bytes']} bytes), proven, in mbox " in ferry("status").out
+    assert f"  archived: 12 messages ({size(held['bytes'])}), proven, in mbox " in ferry("status").out
     assert url
 
 
