@@ -35,13 +35,13 @@ _FIRST_COPY_MOVES = {
     "mismatch": ("mismatch", "verified", "stored"),
 }
 _JUDGEMENTS = ("verified", "unproven", "damaged", "gone")
-_LEGAL_COPY_MOVES = {
+COPY_MOVES = {
     "intended": ("stored", "damaged"),
     "stored": ("stored", *_JUDGEMENTS),
     **dict.fromkeys(_JUDGEMENTS, ("stored", *_JUDGEMENTS)),
     "damaged": ("stored", *_JUDGEMENTS, "intended"),
 }
-_LEGAL_MESSAGE_MOVES = {
+MESSAGE_MOVES = {
     "listed": ("listed", "copied", "quarantined", "vanished"),
     "quarantined": ("quarantined", "listed", "copied", "vanished"),
     "copied": ("copied", "listed", "quarantined", "delete-requested", "vanished"),
@@ -83,7 +83,7 @@ def m001_initial(sql: Connection) -> None:
     for statement in (*_TABLES, *_INDEXES, *_APPEND_ONLY):
         sql.execute(statement)
     sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
-    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+    sql.execute(_moves_trigger("messages", MESSAGE_MOVES))
 
 
 def m002_worker_notes(sql: Connection) -> None:
@@ -118,7 +118,7 @@ def m003_cheaper_rules(sql: Connection) -> None:
     for index in _CHEAPER_INDEXES:
         sql.execute(f"create {index}")
     sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
-    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+    sql.execute(_moves_trigger("messages", MESSAGE_MOVES))
 
 
 def m004_evidence(sql: Connection) -> None:
@@ -140,7 +140,7 @@ def m004_evidence(sql: Connection) -> None:
     for statement in _EVIDENCE:
         sql.execute(statement)
     _name_files_alike(sql)
-    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("copies", COPY_MOVES))
     _spell_mailboxes_alike(sql)
 
 
