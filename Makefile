@@ -28,9 +28,9 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: setup ## migrates a few hundred sample messages into ./demo/archive, and shows what happened
 	$(BIN)/mailferry demo --dir demo
 
-test: setup ## everything; what the machine cannot run is named
+test: setup ## everything; what the machine cannot run is named. Less with TESTS="tests/unit -k mbox"
 	tests/prepare
-	$(BIN)/python -m pytest --durations=15
+	$(BIN)/python -m pytest --durations=15 $(TESTS)
 
 check: ## what CI runs: lint, then every test, none left out
 	@.ci/run
