@@ -1,6 +1,6 @@
 """The ledger's tables, as numbered migrations.
 
-The database repeats the state tables of docs/architecture.md as constraints and triggers: a move that is not legal
+The database repeats the state tables (docs/states.md) as constraints and triggers: a move that is not legal
 fails here even if the program asked for it. A migration, once released, is never edited; a new one is added, and
 ``connection.VERSION`` with it.
 """
