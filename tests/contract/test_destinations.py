@@ -19,17 +19,8 @@ from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import FerryError, Kind
 from migrator.message.body import Message
 from migrator.model import Proof
-from tests.contract.support import (
-    NOW,
-    Memory,
-    Pieces,
-    content_of,
-    message,
-    read,
-    recover,
-    simple,
-    store,
-)
+from tests.contract.support import NOW, Memory, content_of, read, recover, store
+from tests.mail import Pieces, message_of, simple
 from tests.unit.destinations.mbox.test_mboxrd import ODD_MESSAGES
 
 
@@ -134,14 +125,14 @@ def test_odd_messages_come_back_exactly_where_exactness_is_promised(
     destination = ready(place, memory)
     if destination.required_proof is Proof.EXACT:
         for body in (None, Pieces(content, 40_009)):
-            stored = store(destination, memory, [message(content, body)])
+            stored = store(destination, memory, [message_of(content, body)])
             assert read(destination, stored) == [content]
 
 
 def test_a_large_message_streams(place: Place, memory: Memory) -> None:
     content = b"Subject: large\r\n\r\n" + b"From a\rb\r\n" * 400_000
     destination = ready(place, memory)
-    stored = store(destination, memory, [simple(1), message(content, Pieces(content)), simple(2)])
+    stored = store(destination, memory, [simple(1), message_of(content, Pieces(content)), simple(2)])
     locators = [outcome for outcome in stored.outcomes if not isinstance(outcome, FerryError)]
     bodies = destination.read(locators)
     assert content_of(next(bodies)) == content_of(simple(1).body)
@@ -213,7 +204,7 @@ def test_mail_that_somebody_else_put_there_is_found(place: Place, memory: Memory
     store(ready(place, memory), memory, [simple(0)])
     place.put_by_somebody(b"Subject: theirs\r\n\r\nx\r\n")
     destination = place.reopen()
-    theirs = message(b"Subject: theirs\r\n\r\nx\r\n")
+    theirs = message_of(b"Subject: theirs\r\n\r\nx\r\n")
     assert theirs.digest in found_digests(list(recover(destination, memory)))
     (copy,) = destination.read(memory.copies[theirs.digest])
     assert content_of(copy) == content_of(theirs.body)
@@ -225,7 +216,7 @@ def test_mail_that_stood_there_before_the_first_run_is_found(place: Place, memor
     contents = [b"Subject: %d\r\n\r\nx\r\n" % number for number in range(3)]
     for content in contents:
         place.put_by_somebody(content)
-    assert found_digests(list(recover(place.reopen(), memory))) == sorted(message(c).digest for c in contents)
+    assert found_digests(list(recover(place.reopen(), memory))) == sorted(message_of(c).digest for c in contents)
     assert recover(place.reopen(), memory) == []
 
 
@@ -234,7 +225,7 @@ def test_mail_put_there_during_a_run_is_found_by_a_later_one(place: Place, memor
     store(destination, memory, [simple(0)])
     place.put_by_somebody(b"Subject: theirs\r\n\r\nx\r\n")
     store(destination, memory, [simple(1)])
-    assert message(b"Subject: theirs\r\n\r\nx\r\n").digest in found_digests(list(recover(place.reopen(), memory)))
+    assert message_of(b"Subject: theirs\r\n\r\nx\r\n").digest in found_digests(list(recover(place.reopen(), memory)))
 
 
 def test_a_lost_copy_is_an_error_of_its_own(place: Place, memory: Memory) -> None:
@@ -279,7 +270,7 @@ def test_no_handle_stays_open(place: Place, memory: Memory) -> None:
 
     before = handles()
     destination = ready(place, memory)
-    stored = store(destination, memory, [simple(1), message(b"x" * 3_000_000)])
+    stored = store(destination, memory, [simple(1), message_of(b"x" * 3_000_000)])
     locators = [outcome for outcome in stored.outcomes if not isinstance(outcome, FerryError)]
     list(destination.read(locators))
     unfinished = destination.read(locators)

@@ -9,23 +9,11 @@ from itertools import count
 
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
 from migrator.errors import FerryError, GoneError, Kind
-from migrator.message.body import Body, LinesBody, MemoryBody, Message
-from migrator.message.digest import digest_of, header_block, header_facts
+from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import to_lf
 from migrator.model import Digest, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from migrator.pop3.assembly import small_message
-
-
-def message(content: bytes) -> Message:
-    """Make a message of its canonical form."""
-    facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, len(content), MemoryBody(content))
-
-
-def simple(number: int) -> Message:
-    """Make one of many different messages, as it is received."""
-    return small_message(b"Message-ID: <%d@example.org>\r\n\r\nmessage %d\r\n" % (number, number))
+from tests.mail import message_of
 
 
 class CrashError(Exception):
@@ -65,7 +53,7 @@ class MemoryDestination:
         assert self.is_locked
         meant = {one.digest for intent in recollection.intents for one in intent.messages}
         for name, content in self.stored.items():
-            found = message(content)
+            found = message_of(content)
             if found.digest in meant:
                 yield Found(found.digest, found.header_digest, found.message_id, found.octets, MaildirLocator(name))
 

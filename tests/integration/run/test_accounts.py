@@ -15,13 +15,14 @@ from migrator.report import Status
 from migrator.run.account import run_account
 from migrator.run.accounts import AT_ONCE, run_accounts
 from migrator.run.context import AccountJob, Effects, RunContext
+from tests.mail import letters
 from tests.rig import Rig
 from tests.servers.pop3 import Command, Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import ExclusiveAccess
 from tests.servers.pop3_session import Session
 from tests.servers.pop3_wire import Wire
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 4)]
+LETTERS = letters(3)
 
 
 class HoldsBack(Fault):

@@ -10,6 +10,7 @@ from migrator.errors import Kind
 from migrator.policy import DeleteWhenVerified, Keep, SourceProof
 from migrator.report import Status
 from migrator.run.plan import Policy
+from tests.mail import letters, message_of
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (
@@ -24,9 +25,9 @@ from tests.servers.pop3_faults import (
 )
 from tests.servers.pop3_session import Command, Session, Shown
 from tests.servers.pop3_wire import Wire, one
-from tests.unit.memory_destination import MemoryDestination, message
+from tests.unit.memory_destination import MemoryDestination
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
+LETTERS = letters(5)
 TWINS = [b"Message-ID: <twin@example.org>\r\n\r\n" + word for word in (b"one\r\n", b"two\r\n")]
 BY_HEADERS = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
 
@@ -154,7 +155,7 @@ def test_of_twins_in_another_order_the_one_that_was_never_copied_stays(
     maildrop = Maildrop()
     for twin in TWINS:
         maildrop.add(twin, b"same")
-    archive_folder.refuses = {message(TWINS[1]).digest}
+    archive_folder.refuses = {message_of(TWINS[1]).digest}
     with Pop3Server(maildrop, faults=[TurnsRound()]) as server:
         rig = rig_of(tmp_path, server, archive_folder)
         assert rig.migrate().status is Status.PARTIAL

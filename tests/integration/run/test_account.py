@@ -10,11 +10,12 @@ import pytest
 from migrator.policy import DeleteAfter
 from migrator.report import AccountReport
 from migrator.run.plan import Policy
+from tests.mail import letters
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import ChangingUniqueIds, EmptyUniqueIds, OnlyFirst, QuitLies, QuitRefused, Unsupported
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 9)]
+LETTERS = letters(8)
 NAMELESS = [b"Subject: the same\r\n\r\nletter %d\r\n" % n for n in range(1, 9)]
 
 

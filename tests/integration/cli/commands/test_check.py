@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from migrator.ui.text import size
+from tests.command_line import MESSAGES, Ferry, archived_account
 from tests.servers.pop3 import Pop3Server
-from tests.unit.cli.conftest import MESSAGES, Ferry, account
 
 
 def test_every_end_says_what_it_offers_and_nothing_changes(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     done = ferry("check", "--json")
     [alice] = done.document["accounts"]
     assert (done.code, alice["name"], alice["status"]) == (0, "alice", "ok")
@@ -24,9 +25,10 @@ def test_every_end_says_what_it_offers_and_nothing_changes(
 
 
 def test_a_person_reads_it_in_words(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     lines = ferry("check").out.splitlines()
-    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {sum(map(len, MESSAGES))} bytes in all, offers ")
+    octets = size(sum(map(len, MESSAGES)))
+    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {octets} in all, offers ")
     assert lines[2].startswith(f"  mbox {tmp_path}/archive/alice: will be made, can be written, ")
     assert "True" not in lines[2]
     assert url
@@ -35,7 +37,7 @@ def test_a_person_reads_it_in_words(ferry: Ferry, server: Pop3Server, url: str, 
 def test_an_end_that_does_not_answer_is_exit_code_1_and_a_line(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
-    text = account("alice", server.port) + account("eve", server.port, password='"hunter2"')
+    text = archived_account("alice", server.port) + archived_account("eve", server.port, password='"hunter2"')
     (tmp_path / "config.toml").write_text(text)
     (tmp_path / "config.toml").chmod(0o600)
     done = ferry("check")
@@ -50,7 +52,7 @@ def test_an_end_that_does_not_answer_is_exit_code_1_and_a_line(
 
 
 def test_a_dead_server_is_one_line(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     server.stop()
     done = ferry("check", "--json")
     [alice] = done.document["accounts"]

@@ -1,20 +1,34 @@
-"""The command line from outside: a process of its own per call, and reports held against the contract's rules."""
+"""The command line as a person or a script meets it, with configurations to call it on.
+
+``Site`` calls it in a process of its own; the fixture ``ferry`` calls it here, which is faster. The fixtures are known
+everywhere: ``tests/conftest.py`` loads this module as a plug-in.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.rig import mboxrd
+import pytest
 
-ROOT = Path(__file__).parents[2]
+from migrator.cli.main import main
+from tests.mail import letters
+from tests.rig import mboxrd
+from tests.servers.maildrop import Maildrop
+from tests.servers.pop3 import Pop3Server
+
+ROOT = Path(__file__).parents[1]
+MESSAGES = letters(12)
+"""What the fixture ``server`` holds."""
 
 # fmt: off
 KINDS = {
@@ -74,7 +88,7 @@ def obeys_the_rules(report: dict[str, Any]) -> None:
 
 
 @dataclass
-class Monitor:
+class Site:
     """A folder with a configuration, from which the command is called as a person or a script would."""
 
     folder: Path
@@ -171,15 +185,52 @@ def alice(port: int, **keys: object) -> str:
     return account("alice", source(port, **keys), mbox())  # type: ignore[arg-type]  # any key may be given
 
 
+def archived_account(name: str, port: int, *, password: str = '{ env = "PASSWORD" }', extra: str = "") -> str:
+    """Return an account of that user with an mbox archive of its own; ``extra`` are more keys of its source."""
+    return account(name, source(port, user=name, password=password) + extra, mbox(f"archive/{name}"))
+
+
 def _toml(value: object) -> str:
     return json.dumps(value)
 
 
-def letter(number: int, *, words: int = 5) -> bytes:
-    """One of many different messages, with what may go wrong in an archive: From_ lines and dots."""
-    head = b"From: a@example.org\r\nMessage-ID: <%d@example.org>\r\nSubject: letter %d\r\n\r\n" % (number, number)
-    return head + b"From here\r\n>From there\r\n.\r\n..\r\n" + b"word %d " % number * words + b"\r\n"
+Ferry = Callable[..., Answer]
 
 
-def letters(count: int, first: int = 1) -> list[bytes]:
-    return [letter(number) for number in range(first, first + count)]
+@pytest.fixture
+def ferry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ferry]:
+    """Call the command line in this process, in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*arguments: str | Path) -> Answer:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    yield call
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    for name in ("migrator", "jobs"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+
+
+@pytest.fixture
+def server() -> Iterator[Pop3Server]:
+    """A POP3 server with ``MESSAGES``."""
+    with Pop3Server(Maildrop(MESSAGES)) as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Pop3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the server is; its password is in the variable PASSWORD."""
+    monkeypatch.setenv("PASSWORD", server.password)
+    return f"pop3://alice@127.0.0.1:{server.port}?tls=none"

@@ -8,12 +8,13 @@ from jobs.monitoring.health import Health, HealthVerdict, write
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
 from migrator.ledger import Ledger
+from migrator.ui.text import size
+from tests.command_line import Ferry, archived_account
 from tests.servers.pop3 import Pop3Server
-from tests.unit.cli.conftest import Ferry, account
 
 
 def test_before_the_first_run_nothing_is_made(ferry: Ferry, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", 1110))
+    (tmp_path / "config.toml").write_text(archived_account("alice", 1110))
     done = ferry("status")
     assert (done.code, done.out) == (0, "alice: no run so far; this starts one: mailferry migrate alice\n")
     [alice] = ferry("status", "--json").document["accounts"]
@@ -22,7 +23,7 @@ def test_before_the_first_run_nothing_is_made(ferry: Ferry, tmp_path: Path) -> N
 
 
 def test_after_a_run_the_numbers_stand_there(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     assert ferry("migrate", "--limit", "5").code == 0
     [alice] = ferry("status", "--json").document["accounts"]
     assert (alice["on_server"], alice["safe"], alice["waiting"], alice["failed"]) == (12, 5, 7, 0)
@@ -38,10 +39,10 @@ def test_after_a_run_the_numbers_stand_there(ferry: Ferry, server: Pop3Server, u
 
 def test_what_went_wrong_is_shown(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n')
+    config.write_text(archived_account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n')
     assert ferry("migrate").code == 0
     server.stop()
-    config.write_text(account("alice", server.port, password='"hunter2"'))
+    config.write_text(archived_account("alice", server.port, password='"hunter2"'))
     assert ferry("migrate").code == 1
     text = ferry("status").out
     assert ": FAILED\n  last run that ended well " in text
@@ -51,7 +52,7 @@ def test_what_went_wrong_is_shown(ferry: Ferry, server: Pop3Server, url: str, tm
 
 
 def test_a_schedule_by_cron_has_a_next_run(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
-    text = account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n'
+    text = archived_account("alice", server.port) + '[accounts.schedule]\ncron = "0 3 * * *"\n'
     (tmp_path / "config.toml").write_text(text)
     assert ferry("migrate").code == 0
     [alice] = ferry("status", "--json").document["accounts"]
@@ -62,7 +63,9 @@ def test_a_schedule_by_cron_has_a_next_run(ferry: Ferry, server: Pop3Server, url
 def test_what_is_archived_is_told_when_the_server_is_empty(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
-    text = account("alice", server.port).replace("[accounts.source]", "[accounts.source]\nleave_on_server = false")
+    text = archived_account("alice", server.port).replace(
+        "[accounts.source]", "[accounts.source]\nleave_on_server = false"
+    )
     (tmp_path / "config.toml").write_text(text)
     assert ferry("migrate").code == 0
     [alice] = ferry("status", "--json").document["accounts"]
@@ -70,7 +73,7 @@ def test_what_is_archived_is_told_when_the_server_is_empty(
     [held] = alice["archived"]
     assert held["messages"] == 12
     assert ferry("status").out.startswith("alice: the server is empty; 12 deleted so far\n")
-    assert f"  archived: 12 messages ({held['bytes']} bytes), proven, in mbox " in ferry("status").out
+    assert f"  archived: 12 messages ({size(held['bytes'])}), proven, in mbox " in ferry("status").out
     assert url
 
 
@@ -78,7 +81,7 @@ def test_of_many_accounts_the_quiet_ones_get_one_line(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
     names = ["alice", *(f"user{number}" for number in range(12))]
-    (tmp_path / "config.toml").write_text("".join(account(name, server.port) for name in names))
+    (tmp_path / "config.toml").write_text("".join(archived_account(name, server.port) for name in names))
     assert ferry("migrate", "alice").code == 0
     lines = ferry("status").out.splitlines()
     assert lines[0].startswith("alice: 12 on the server, all safe; last run ")
@@ -91,7 +94,7 @@ def test_of_many_accounts_the_quiet_ones_get_one_line(
 def test_whoever_has_a_worker_is_told_how_it_is_and_when_it_runs_next(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     assert ferry("migrate").code == 0
     assert "mailferry run" not in ferry("status").out
     with closing(Ledger.open(tmp_path / "state")) as ledger:

@@ -9,15 +9,16 @@ from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest
 from migrator.report import Status
+from tests.mail import letters, message_of
 from tests.rig import Rig
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.unit.memory_destination import MemoryDestination, message
+from tests.unit.memory_destination import MemoryDestination
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
+LETTERS = letters(5)
 
 
 def digest(number: int) -> Digest:
-    return message(LETTERS[number - 1]).digest
+    return message_of(LETTERS[number - 1]).digest
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from migrator.ledger import Ledger
 from migrator.policy import DeleteWhenVerified, SourceProof
 from migrator.report import AccountReport, Status
 from migrator.run.plan import Policy
+from tests.mail import letters
 from tests.rig import Rig, deleting, keeping
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (
@@ -31,14 +32,6 @@ from tests.servers.pop3_faults import (
 )
 
 BY_HEADERS = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
-
-
-def letters(count: int, octets: int = 200) -> list[bytes]:
-    return [
-        b"Message-ID: <%d@example.org>\r\nDate: Mon, 02 Nov 2026 08:00:00 +0000\r\n\r\n%b\r\n"
-        % (n, b"%08d" % n * (octets // 8))
-        for n in range(1, count + 1)
-    ]
 
 
 ALONE = [Unsupported("PIPELINING")]
@@ -65,7 +58,7 @@ def test_a_line_that_carries_so_many_messages_a_session_brings_all_home_in_one_r
 def test_a_line_that_carries_so_many_octets_a_session_brings_all_home_in_one_run(
     tmp_path: Path, pace: list[Fault], policy: Callable[[Rig], Rig]
 ) -> None:
-    mail = letters(300, 4000)
+    mail = letters(300, octets=4000)
     with Pop3Server(Maildrop(mail), faults=[*pace, DropAfterBytes(200_000)]) as server:
         rig = policy(Rig(tmp_path, server))
         report = rig.migrate()
@@ -158,7 +151,7 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
     tmp_path: Path, fault: Fault, ids: Fault, keys: list[int]
 ) -> None:
     mail = letters(5)
-    mail[2] = letters(1, 10_000_000)[0].replace(b"<1@", b"<3@")
+    mail[2] = letters(1, octets=10_000_000)[0].replace(b"<1@", b"<3@")
     maildrop = Maildrop(mail)
     with Pop3Server(maildrop, allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
@@ -176,7 +169,7 @@ def test_a_top_that_breaks_the_line_keeps_no_mail_from_coming(
 @pytest.mark.parametrize("fault", [DropBefore("TOP"), Stall("TOP"), TopGivesAll()])
 def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: Path, fault: Fault) -> None:
     mail = letters(5)
-    mail[2] = letters(1, 200_000)[0].replace(b"<1@", b"<3@")
+    mail[2] = letters(1, octets=200_000)[0].replace(b"<1@", b"<3@")
     with Pop3Server(Maildrop(mail), faults=[AtMessages("TOP", [3], fault)], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server, timeout=1.0)
         rig.migrate()
@@ -186,7 +179,7 @@ def test_a_top_that_breaks_the_line_keeps_nothing_from_being_deleted(tmp_path: P
 
 
 def test_a_server_whose_top_gives_whole_messages_is_not_asked_again_in_the_next_run(tmp_path: Path) -> None:
-    with Pop3Server(Maildrop(letters(5, 10_000)), faults=[TopGivesAll()], allows_top_proof=True) as server:
+    with Pop3Server(Maildrop(letters(5, octets=10_000)), faults=[TopGivesAll()], allows_top_proof=True) as server:
         rig = Rig(tmp_path, server)
         rig.migrate()
         rig.policy = replace(BY_HEADERS, limit=None)

@@ -11,13 +11,14 @@ from migrator.errors import FerryError, Kind
 from migrator.policy import DeleteWhenVerified, SourceProof
 from migrator.report import Status
 from migrator.run.plan import Policy
+from tests.mail import letters
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Changes, CutShort, DeletesOnRetr, DropInsideRetr, WrongSizes
 from tests.servers.pop3_session import Fault, Session
 from tests.unit.memory_destination import MemoryDestination
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
+LETTERS = letters(5)
 
 
 @pytest.fixture

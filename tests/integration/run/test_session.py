@@ -13,12 +13,13 @@ from migrator.destinations import Destination
 from migrator.policy import DeleteAfter, Keep
 from migrator.report import Status
 from migrator.run.plan import Policy
+from tests.mail import letters, message_of
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Answers, ChangingUniqueIds
-from tests.unit.memory_destination import MemoryDestination, message
+from tests.unit.memory_destination import MemoryDestination
 
-LETTERS = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 6)]
+LETTERS = letters(5)
 DAY = 86_400.0
 
 
@@ -164,7 +165,7 @@ def test_recognised_mail_is_known_and_keeps_its_age(tmp_path: Path, archive_fold
 
 
 def test_a_refused_message_fails_alone_and_is_left(tmp_path: Path) -> None:
-    archive_folder = MemoryDestination("one", refuses={message(LETTERS[1]).digest})
+    archive_folder = MemoryDestination("one", refuses={message_of(LETTERS[1]).digest})
     with Pop3Server(Maildrop(LETTERS)) as server:
         polls = Polls(tmp_path, server, [archive_folder])
         report = deleting(polls.rig).migrate()

@@ -12,13 +12,12 @@ from threading import Event
 
 import pytest
 
+from tests.command_line import MESSAGES, ROOT, Ferry, archived_account
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Command, Fault, Pop3Server
 from tests.servers.pop3_session import Session
 from tests.servers.pop3_wire import Wire
-from tests.unit.cli.conftest import MESSAGES, Ferry, account
 
-ROOT = Path(__file__).parents[4]
 FROM = ("--from-password-env", "PASSWORD")
 
 
@@ -65,7 +64,7 @@ def test_the_limit_is_no_failure(ferry: Ferry, url: str) -> None:
 
 
 def test_a_file_works_all_accounts_or_those_named(ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port) + account("bob", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port) + archived_account("bob", server.port))
     done = ferry("migrate", "--json", "bob")
     assert [report["name"] for report in done.document["accounts"]] == ["bob"]
     done = ferry("migrate")
@@ -80,7 +79,7 @@ def test_an_account_that_fails_is_named_and_delays_none(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "config.toml").write_text(
-        account("eve", server.port, password='"hunter2"') + account("bob", server.port)
+        archived_account("eve", server.port, password='"hunter2"') + archived_account("bob", server.port)
     )
     done = ferry("migrate", "--json")
     eve, bob = done.document["accounts"]
@@ -135,7 +134,7 @@ def test_an_unknown_account_and_a_missing_password_source_are_wrong_usage(
     ferry: Ferry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PASSWORD", raising=False)
-    (tmp_path / "config.toml").write_text(account("alice", 1110))
+    (tmp_path / "config.toml").write_text(archived_account("alice", 1110))
     done = ferry("migrate", "--json", "alcie")
     assert done.code == 2
     assert done.document["errors"][0]["message"] == 'there is no account "alcie"; did you mean "alice"?'
@@ -164,7 +163,7 @@ def test_a_password_comes_from_a_command(ferry: Ferry, server: Pop3Server, url: 
 def test_a_damaged_ledger_fails_every_account_with_its_document(
     ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     (tmp_path / "state").mkdir()
     (tmp_path / "state/ledger.sqlite3").write_bytes(b"no database " * 1000)
     done = ferry("migrate", "--json")

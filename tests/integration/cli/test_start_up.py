@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import ROOT, Ferry, archived_account
 from tests.servers.pop3 import Pop3Server
-from tests.unit.cli.conftest import Ferry, account
-
-ROOT = Path(__file__).parents[3]
 
 EVERYWHERE = (
     "apprise",
@@ -67,7 +65,7 @@ def imported(line: str, folder: Path, **environment: str) -> set[str]:
 def test_a_command_imports_nothing_that_it_does_not_use(
     line: str, ferry: Ferry, url: str, server: Pop3Server, tmp_path: Path
 ) -> None:
-    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + account("alice", server.port))
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
     assert ferry("migrate").code == 0
     loaded = imported(line, tmp_path, PASSWORD=server.password)
     assert "pydantic" in loaded
@@ -86,7 +84,7 @@ def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) 
 
 
 def test_no_plug_in_sees_the_configuration(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + account("alice", 1, password='"hunter2"'))
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", 1, password='"hunter2"'))
     (tmp_path / "spy.py").write_text("plugin = object()\n")
     (tmp_path / "spy-1.dist-info").mkdir()
     (tmp_path / "spy-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nspy = spy:plugin\n")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import MESSAGES, Ferry, archived_account
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Command, Fault, Pop3Server
 from tests.servers.pop3_session import Session
 from tests.servers.pop3_wire import Wire, one
-from tests.unit.cli.conftest import MESSAGES, Ferry, account
 
 
 class Refuses(Fault):
@@ -31,7 +31,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pop3Server, Refu
 
 
 def test_without_a_ledger_nothing_is_set_aside(ferry: Ferry, tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(account("alice", 1110))
+    (tmp_path / "config.toml").write_text(archived_account("alice", 1110))
     assert ferry("quarantine", "--json").document == {"messages": []}
     assert ferry("quarantine").err == "Nothing is set aside.\n"
     assert ferry("quarantine", "--retry", "7").code == 2
@@ -41,7 +41,7 @@ def test_what_was_set_aside_has_its_reason_and_can_be_tried_again(
     ferry: Ferry, refusing: tuple[Pop3Server, Refuses], tmp_path: Path
 ) -> None:
     server, fault = refusing
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     assert ferry("migrate").code == 1
     [message] = ferry("quarantine", "--json").document["messages"]
     assert (message["account"], message["kind"], message["uidl"]) == ("alice", "refused", "uid-00000003")
@@ -62,7 +62,7 @@ def test_what_a_person_accepts_is_no_failure_any_more(
     ferry: Ferry, refusing: tuple[Pop3Server, Refuses], tmp_path: Path
 ) -> None:
     server, _ = refusing
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     assert ferry("migrate").code == 1
     [message] = ferry("quarantine", "--json").document["messages"]
     accepted = ferry("quarantine", "--accept", str(message["number"]))
@@ -76,7 +76,7 @@ def test_a_number_that_is_not_set_aside_is_wrong_usage(
     ferry: Ferry, refusing: tuple[Pop3Server, Refuses], tmp_path: Path
 ) -> None:
     server, _ = refusing
-    (tmp_path / "config.toml").write_text(account("alice", server.port))
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     assert ferry("migrate").code == 1
     done = ferry("quarantine", "--accept", "4711")
     assert (done.code, done.err) == (2, "4711: no message with this number is set aside; see mailferry quarantine\n")
