@@ -13,10 +13,24 @@ TESTS: dict[str, tuple[str, ...]] = {
     "copying.copier": ("unit/copying/test_copier", "unit/copying/test_copier_states"),
     "run.rematch": ("integration/run/test_rematch", "integration/run/test_rematch_moved"),
     "run.backfill": ("integration/run/test_backfill", "integration/run/test_backfill_sources"),
-    "run.fetch": ("unit/copying/test_fan_out", "integration/run/test_fetch", "integration/run/test_fetch_outcomes"),
+    "run.fetch": (
+        "integration/run/test_fetch",
+        "integration/run/test_fetch_outcomes",
+        "integration/run/test_session",
+        "integration/run/test_account",
+    ),
     "run.deletion": ("integration/run/test_deletion", "integration/run/test_deletion_evidence"),
-    "run.session": ("integration/run/test_session", "integration/run/test_account"),
-    "run.account": ("integration/run/test_account", "integration/run/test_accounts"),
+    "run.session": (
+        "integration/run/test_session",
+        "integration/run/test_session_rules",
+        "integration/run/test_account",
+        "integration/run/test_any_line",
+    ),
+    "run.account": (
+        "integration/run/test_account",
+        "integration/run/test_accounts",
+        "integration/run/test_any_line",
+    ),
 }
 """Modules of ``migrator``, the purest first, each with the tests of its own."""
 
@@ -28,7 +42,6 @@ WIDER = (
     "unit/archive/test_verify",
     "integration/cli/commands/test_migrate",
     "integration/cli/commands/test_quarantine",
-    "integration/run/test_any_line",
 )
 """Tests that a survivor meets next."""
 
