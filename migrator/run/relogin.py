@@ -78,8 +78,6 @@ class Portion:
 
     def after_full_session(self) -> Portion:
         """Return the portion after a session that took all of it and came to its QUIT."""
-        if not self.is_limited:
-            return self
         if self.good + 1 < self.patience:
             return replace(self, good=self.good + 1)
         return Portion(min(2 * self.most, _UNLIMITED), patience=self.patience)

@@ -6,6 +6,7 @@ from migrator.errors import Advice, FerryError, Kind
 from migrator.run.relogin import (
     LONGEST_PART,
     MAX_LOGINS,
+    PATIENCE_SECONDS,
     SIZE_TRUST_BOUND,
     Habits,
     Portion,
@@ -36,6 +37,12 @@ def test_the_third_fault_is_the_last(kind: Kind) -> None:
     assert pauses[-1] is None
     assert all(pause is not None and pause > 0 for pause in pauses[:-1])
     assert pauses[:-1] == sorted(pause for pause in pauses[:-1] if pause is not None)
+
+
+def test_patience_ends_only_after_its_last_second() -> None:
+    error = FerryError(Kind.CONNECT, "no")
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT]) is not None
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT] + 1) is None
 
 
 def test_a_dead_server_ends_an_account_within_90_seconds() -> None:
@@ -101,6 +108,14 @@ def test_a_listing_of_known_length_is_not_looked_at_twice() -> None:
 def test_a_listing_longer_than_any_part_is_the_whole() -> None:
     assert Habits().wants_another_session(LONGEST_PART, 1)
     assert not Habits().wants_another_session(LONGEST_PART + 1, 1)
+
+
+def test_nobody_is_looked_at_again_once_a_run_has_logged_in_three_times() -> None:
+    assert Habits().wants_another_session(10, MAX_LOGINS - 1)
+    assert not Habits().wants_another_session(10, MAX_LOGINS)
+
+
+def test_a_known_view_of_parts_is_followed_however_long_it_is() -> None:
     assert Habits(shows_part=True).wants_another_session(LONGEST_PART + 1, 1)
 
 
@@ -139,6 +154,11 @@ def test_a_portion_grows_again_and_each_time_that_was_too_much_more_slowly() -> 
         lengths.append(portion.most)
         portion = portion.after_full_session()
     assert lengths == [10, 10, 20, 20]
+    portion = portion.shortened(10)
+    for _ in range(3):
+        assert (portion.most, portion.patience) == (10, 4)
+        portion = portion.after_full_session()
+    assert (portion.most, portion.after_full_session().most) == (10, 20)
     for _ in range(20):
         portion = portion.shortened(10)
     assert portion.patience == 64
