@@ -2,7 +2,7 @@
 
 Only QUIT makes deletions real (RFC 1939, section 6), so whatever looks doubtful ends the session without it. What is
 learned of a server (that it cannot be pipelined, has no CAPA, announces other sizes than it sends) is offered back as
-``facts`` for the next session.
+``profile`` for the next session.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, R
 from migrator.pop3.replies import Capabilities, Stage, Stat, parse_stat, refusal
 from migrator.pop3.retrieve import WINDOW_COMMANDS, Retrieval
 from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, ToRetrieve
-from migrator.pop3.source import NOTHING_KNOWN, ServerFacts, Source
+from migrator.pop3.server_profile import NOTHING_KNOWN, ServerProfile
+from migrator.pop3.source import Source
 from migrator.pop3.transport import OpenStream
 
-__all__ = ["NOTHING_KNOWN", "ServerFacts", "Session", "Source", "open_session"]
+__all__ = ["Session", "Source", "open_session"]
 
 _FIRST_BLOCK = 256
 
@@ -45,7 +46,7 @@ class Session:
 
     capabilities: Capabilities
     """What the server announced last; once the session has said something, after the log-in."""
-    facts: ServerFacts
+    profile: ServerProfile
     _line: Conversation
     without_top: Container[MessageNumber] = ()
     """Messages whose headers are not asked for: the line broke over them before."""
@@ -65,7 +66,7 @@ class Session:
     @property
     def is_pipelined(self) -> bool:
         """Whether commands are sent ahead in this session."""
-        return self.capabilities.pipelining and not self.facts.lock_step and not self.retrieving_deletes
+        return self.capabilities.pipelining and not self.profile.lock_step and not self.retrieving_deletes
 
     @property
     def marked(self) -> int:
@@ -105,7 +106,7 @@ class Session:
             self._is_moving,
             self._note_asked,
             self.is_pipelined,
-            self.facts.sizes_differ,
+            self.profile.sizes_differ,
             is_first,
         )
         retrieval = Retrieval(self._line, wanted, budget, spool, standing)
@@ -117,7 +118,7 @@ class Session:
             self._sizes_differed |= retrieval.has_seen_other_sizes
         self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
-            self.facts = replace(self.facts, sizes_differ=True)
+            self.profile = replace(self.profile, sizes_differ=True)
 
     def top(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, HeaderFacts | FerryError]]:
         """Yield what the header of each message says (TOP n 0), in order; only what is known to be in step.
@@ -131,7 +132,7 @@ class Session:
         size = _FIRST_BLOCK
         while block := list(islice(remaining, size)):
             asked = [number for number in block if number not in self.without_top]
-            if self.facts.no_top:
+            if self.profile.no_top:
                 raise FerryError(Kind.REFUSED, "the server's TOP gives whole messages", scope=Scope.SESSION)
             answers = self._headers(asked)
             if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers.values()):
@@ -149,11 +150,11 @@ class Session:
                 for reply in replies(self._line, Verb.TOP, numbers, b"0", window=self._window):
                     answers[MessageNumber(reply.number)] = header_of(reply) if reply.is_ok else self._refused(reply)
                     if shows_body(reply):
-                        self.facts = replace(self.facts, no_top=True)
+                        self.profile = replace(self.profile, no_top=True)
             self.check_step()
         except FerryError as error:
             if isinstance(error, WholeBodyError):
-                self.facts = replace(self.facts, no_top=True)
+                self.profile = replace(self.profile, no_top=True)
             raise self._blamed(error, Verb.TOP, numbers[-1:], is_first=not self.shown + len(answers)) from error
         return answers
 
@@ -272,9 +273,9 @@ class Session:
         start = self._start
         if start is None or stat.count < start.count - len(self._deleted):
             return False
-        if self._deleted or self._sizes_differed or self.facts.sizes_differ or not have_sizes_fitted:
+        if self._deleted or self._sizes_differed or self.profile.sizes_differ or not have_sizes_fitted:
             return True
-        if self.facts.stat_moves:
+        if self.profile.stat_moves:
             return True
         return stat.octets == start.octets if stat.count == start.count else stat.octets >= start.octets
 
@@ -291,7 +292,7 @@ class Session:
         self._line.expect_silence()
         if parse_stat(reply.text) is not None:
             return False
-        self.facts = replace(self.facts, stat_moves=True, lock_step=False)
+        self.profile = replace(self.profile, stat_moves=True, lock_step=False)
         return True
 
     def _counts_to_be(self) -> set[int]:
@@ -347,7 +348,7 @@ class Session:
         is_oddity = isinstance(error, OutOfStepError) or (is_mute and not line.has_proven_pipelining)
         is_at_dele = self._has_marked and self.carried > 0  # what was sent ahead before came as it should
         if line.has_pipelined and is_oddity and not is_at_dele:
-            self.facts = replace(self.facts, lock_step=True)
+            self.profile = replace(self.profile, lock_step=True)
 
 
 def _not_asked(number: MessageNumber) -> FerryError:
@@ -357,7 +358,7 @@ def _not_asked(number: MessageNumber) -> FerryError:
 def open_session(
     source: Source,
     password: Callable[[], str | bytes],
-    facts: ServerFacts = NOTHING_KNOWN,
+    profile: ServerProfile = NOTHING_KNOWN,
     *,
     clock: Clock = time.monotonic,
     connect: OpenStream = open_stream,
@@ -367,4 +368,4 @@ def open_session(
     Where commands may be sent ahead, the second reply is heard together with that to the first command of the session.
     A server that hangs or drops the line at CAPA is tried once more without; if that works it is remembered.
     """
-    return Session(*open_line(source, password, facts, clock=clock, connect=connect))
+    return Session(*open_line(source, password, profile, clock=clock, connect=connect))
