@@ -9,8 +9,6 @@ from migrator.errors import FerryError, Kind, Scope
 from migrator.pop3.assembly import MEMORY_LIMIT
 from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.retrieve import (
-    BARRIER_MESSAGES,
-    LOCK_STEP_BARRIER_MESSAGES,
     Blocked,
     InStep,
     Retrieved,
@@ -20,6 +18,7 @@ from migrator.pop3.retrieve import (
 )
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
+from migrator.pop3.window import BARRIER_MESSAGES, LOCK_STEP_BARRIER_MESSAGES
 from tests.unit.pop3.scripted import (
     CAPA,
     Maildrop,
