@@ -59,14 +59,13 @@ def _fill(folder: Path, size: int) -> None:
     from migrator.destinations import MboxAnchor, VolumeRecord, VolumeState
     from migrator.ledger import Ledger
     from migrator.ledger.copies import Judged
+    from migrator.message.body import LinesBody, Message
     from migrator.model import (
         CopyState,
         Digest,
         HeaderDigest,
-        LinesBody,
         ListedMessage,
         MboxLocator,
-        Message,
         MessageNumber,
         Proof,
         UniqueId,

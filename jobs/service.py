@@ -18,30 +18,30 @@ from enum import Enum, auto
 from types import FrameType
 from typing import Protocol
 
-from jobs.clock import AlarmClock, Timetable
-from jobs.desk import Desk
-from jobs.fingerprint import Fingerprints
-from jobs.health import health_of
-from jobs.journal import say
+from jobs.alerting.channels import Channel, channels
+from jobs.alerting.heartbeat import Pinger
+from jobs.alerting.outbox import Outbox
+from jobs.config_watch import Watched
 from jobs.lock import worker_lock
-from jobs.notes import PatientNotes
-from jobs.notify import Channel, channels
-from jobs.outbox import Outbox
-from jobs.pings import Pinger
-from jobs.queue import Limits, Queue
-from jobs.runs import Run, Runs
-from jobs.sd_notify import Supervisor
-from jobs.snapshot import Snapshot
-from jobs.ticks import Ticks
-from jobs.upkeep import ShouldStop, Slice, Upkeep
-from jobs.verifying import verified
-from jobs.watching import Watched
-from jobs.worker import Pulse, Worker
+from jobs.log import say
+from jobs.maintenance.upkeep import ShouldStop, Slice, Upkeep
+from jobs.maintenance.verify_slice import verified
+from jobs.monitor import Monitor
+from jobs.monitoring.health import health_of
+from jobs.monitoring.snapshot import Snapshot
+from jobs.periodic import PeriodicTasks
+from jobs.schedule.credential_hash import Fingerprints
+from jobs.schedule.queue import Concurrency, Queue
+from jobs.schedule.runner import Run, Runs
+from jobs.schedule.state_store import BufferedStateStore
+from jobs.schedule.timetable import AlarmClock, Timetable
+from jobs.schedule.workers import Liveness, Worker
+from jobs.systemd import Supervisor
 from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
 from migrator.ledger import Ledger
-from migrator.shelving import index_what_is_new
-from migrator.words import span
+from migrator.ui.text import span
+from migrator.wiring.archive import index_what_is_new
 
 STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
@@ -50,14 +50,14 @@ LOOK_SECONDS = 5.0
 ALERT_SECONDS = 10.0
 
 
-class Living(Protocol):
+class HasThreads(Protocol):
     """Something with threads of its own."""
 
     def is_alive(self) -> bool:
         """Tell whether they live."""
 
 
-class Message(Enum):
+class MainThreadMessage(Enum):
     """What the main thread can be asked for."""
 
     STOP = auto()
@@ -65,7 +65,7 @@ class Message(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ServiceOptions:
     """What the service is given: how to read its configuration, and who does the work."""
 
     load: Callable[[], Config]
@@ -77,13 +77,13 @@ class Parts:
 class Service:
     """One worker process."""
 
-    def __init__(self, configuration: Config, parts: Parts) -> None:
+    def __init__(self, configuration: Config, parts: ServiceOptions) -> None:
         """Prepare; nothing is touched before ``run``."""
         self.config = configuration
         self._parts = parts
         self._supervisor = parts.supervisor or Supervisor.of_environment()
         # A SimpleQueue may be put into by a signal handler; an Event may dead-lock there.
-        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[MainThreadMessage] = queue.SimpleQueue()
         self._watched = Watched(configuration)
         self._problem = ""
 
@@ -105,8 +105,8 @@ class Service:
         return is_clean
 
     def _assemble(self, ledger: Ledger) -> None:
-        self.notes = PatientNotes(ledger.notes)
-        self.pulse = Pulse()
+        self.notes = BufferedStateStore(ledger.notes)
+        self.pulse = Liveness()
         fingerprints = Fingerprints.of_state_dir(self.config.state_dir)
         self.runs = Runs(self.config, ledger, fingerprints, self.pulse, self._parts.run)
         self._started_at = time.time()
@@ -120,7 +120,7 @@ class Service:
             index=self._index,
         )
         self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, chance=random.random)
-        self.desk = Desk(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
+        self.desk = Monitor(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
         self.worker = Worker(self.queue, self.runs, self.desk, pulse=self.pulse)
         self.clock = AlarmClock(self.worker.ring)
 
@@ -139,8 +139,8 @@ class Service:
     def _index(self) -> None:
         index_what_is_new(self.config)
 
-    def _limits(self) -> Limits:
-        return Limits(self.config.limits.accounts, self.config.limits.per_host)
+    def _limits(self) -> Concurrency:
+        return Concurrency(self.config.limits.accounts, self.config.limits.per_host)
 
     def _next_round(self, name: str, now: float) -> float:
         table = self._tables.get(name)
@@ -157,7 +157,7 @@ class Service:
     def _start(self, stack: ExitStack) -> None:
         self._time()
         if self.config.metrics and self.config.metrics.listen:
-            from jobs.web import Web
+            from jobs.monitoring.http_server import Web
 
             web = Web(self.config.metrics.listen, self.snapshot)
             web.start()
@@ -173,7 +173,11 @@ class Service:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        meanings = {signal.SIGTERM: Message.STOP, signal.SIGINT: Message.STOP, signal.SIGHUP: Message.RELOAD}
+        meanings = {
+            signal.SIGTERM: MainThreadMessage.STOP,
+            signal.SIGINT: MainThreadMessage.STOP,
+            signal.SIGHUP: MainThreadMessage.RELOAD,
+        }
 
         def answer(number: int, _frame: FrameType | None) -> None:
             self._messages.put(meanings[signal.Signals(number)])
@@ -186,7 +190,7 @@ class Service:
                 signal.signal(number, handler)
 
     def _loop(self) -> None:
-        ticks = Ticks(time.monotonic)
+        ticks = PeriodicTasks(time.monotonic)
         ticks.every(self._look_seconds(), self._look)
         ticks.every(LOOK_SECONDS, self._look_at_files)
         ticks.every(ALERT_SECONDS, self._tell)
@@ -196,12 +200,12 @@ class Service:
             except queue.Empty:
                 self._run_due(ticks)
                 continue
-            if message is Message.STOP:
+            if message is MainThreadMessage.STOP:
                 return
             self.reload()
             self.worker.look_again()
 
-    def _run_due(self, ticks: Ticks) -> None:
+    def _run_due(self, ticks: PeriodicTasks) -> None:
         try:
             ticks.run_due()
         except FerryError as error:  # the ledger cannot be read now; the runs say so, each for itself
@@ -260,7 +264,7 @@ class Service:
         """Return how everything is at this moment; may be called from any thread."""
         faults = [f"{name}: has got nowhere for {span(self._parts.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {self.notes.problem}"] if self.notes.problem else []
-        parts: dict[str, Living] = {
+        parts: dict[str, HasThreads] = {
             "alarm clock": self.clock,
             "worker": self.worker,
             "upkeep": self.upkeep,

@@ -5,12 +5,11 @@ Pure: no input or output, no clock. Everything else speaks in these terms.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, NewType, Protocol
+from typing import NamedTuple, NewType
 
 MessageNumber = NewType("MessageNumber", int)
 """A message's number in one POP3 session (RFC 1939, section 5); it means nothing in the next."""
@@ -22,7 +21,7 @@ Digest = NewType("Digest", bytes)
 """SHA-256 (32 bytes) over a message as POP3 delivered it, dot-unstuffed, every line ending in CRLF."""
 
 HeaderDigest = NewType("HeaderDigest", bytes)
-"""SHA-256 over the header block without the headers that servers add of their own; see ``migrator.digest``."""
+"""SHA-256 over the header block without the headers that servers add of their own; see ``migrator.message.digest``."""
 
 MessageRow = NewType("MessageRow", int)
 """The ledger's number for one message that was seen at a source."""
@@ -34,92 +33,6 @@ class ListedMessage(NamedTuple):
     number: MessageNumber
     unique_id: UniqueId
     octets: int
-
-
-class Body(Protocol):
-    """The bytes of one message in canonical form (each line ends in CRLF): in memory or in a spool file."""
-
-    @property
-    def octets(self) -> int:
-        """How many bytes ``chunks`` yields in all."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in order, in pieces of bounded size; each call starts anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryBody:
-    """A message small enough to be held in memory."""
-
-    content: bytes
-
-    @property
-    def octets(self) -> int:
-        """The length of the message in bytes."""
-        return len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the whole message at once."""
-        yield self.content
-
-
-class LinesBody(NamedTuple):
-    """A message held in memory with LF line ends, as folders have it; each of them stands for a CRLF."""
-
-    lines: bytes
-
-    @property
-    def octets(self) -> int:
-        """The length of the message in bytes; it takes a pass over the lines to know it."""
-        return len(self.lines) + self.lines.count(b"\n")
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the whole message at once."""
-        yield self.lines.replace(b"\n", b"\r\n")
-
-
-class LinedBody(ABC):
-    """A message kept with LF line ends, in pieces: held in memory, in a spool file, or in a folder."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def lines(self) -> Iterator[bytes]:
-        """Yield the message with LF line ends, in pieces of bounded size; each call starts anew."""
-
-    @property
-    def octets(self) -> int:
-        """The length of the message in canonical form; it takes a pass over it to know it."""
-        return sum(len(piece) + piece.count(b"\n") for piece in self.lines())
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the message in canonical form, in pieces of bounded size."""
-        return (piece.replace(b"\n", b"\r\n") for piece in self.lines())
-
-
-@dataclass(frozen=True, slots=True)
-class PiecedBody(LinedBody):
-    """A message held in memory in the pieces it came in."""
-
-    pieces: tuple[bytes, ...]
-
-    def lines(self) -> Iterator[bytes]:
-        """Yield the pieces."""
-        return iter(self.pieces)
-
-
-class Message(NamedTuple):
-    """A message in canonical form with what identifies it, ready to be stored anywhere.
-
-    ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
-    ``octets`` is the length in bytes of the canonical form.
-    """
-
-    digest: Digest
-    header_digest: HeaderDigest
-    message_id: bytes
-    octets: int
-    body: Body
 
 
 class MboxLocator(NamedTuple):
@@ -150,6 +63,9 @@ class ImapLocator(NamedTuple):
 Locator = MboxLocator | MaildirLocator | ImapLocator
 
 
+_MAILBOX = re.compile(r"imap:(?P<user>.*)@[^@/]*/(?P<folder>.*)", re.DOTALL)
+
+
 def mailbox_name(folder: str) -> str:
     """Return a configured folder in its one spelling: INBOX has no case, and a delimiter at the end means nothing."""
     first, delimiter, rest = folder.rstrip("/").partition("/")
@@ -159,6 +75,12 @@ def mailbox_name(folder: str) -> str:
 def mailbox_identity(username: str, host: str, folder: str) -> str:
     """Return what a mailbox is known by: hosts have no case, and a port is no other mailbox."""
     return f"imap:{username}@{host.lower()}/{mailbox_name(folder)}"
+
+
+def is_same_mailbox_elsewhere(one: str, other: str) -> bool:
+    """Say whether two identities of mailboxes differ in their host and in nothing else."""
+    ours, theirs = _MAILBOX.fullmatch(one), _MAILBOX.fullmatch(other)
+    return bool(ours and theirs and one != other and ours.groups() == theirs.groups())
 
 
 class Proof(StrEnum):

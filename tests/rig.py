@@ -17,17 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from migrator.apart import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
-from migrator.destinations.mbox import MboxDestination
-from migrator.errand import Job, Surroundings
-from migrator.fleet import run_accounts
+from migrator.destinations.mbox.destination import MboxDestination
 from migrator.ledger import Ledger
-from migrator.plan import Policy
+from migrator.net.tls import TlsMode, TlsSettings
 from migrator.policy import DeleteWhenVerified, Keep
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
-from migrator.tls import TlsMode, TlsSettings
+from migrator.run.accounts import run_accounts
+from migrator.run.context import AccountJob, Effects
+from migrator.run.plan import Policy
 
 
 class Server(Protocol):
@@ -59,7 +59,7 @@ class Rig:
     clock: Callable[[], float] = time.time
     step: Callable[[str], None] = lambda _name: None
     destinations: Callable[[Rig], Sequence[Destination]] | None = None
-    porters: Porters | None = None
+    child_copiers: ChildCopierPool | None = None
 
     @property
     def archive(self) -> Path:
@@ -69,10 +69,10 @@ class Rig:
     def state(self) -> Path:
         return self.folder / "state"
 
-    def job(self) -> Job:
+    def job(self) -> AccountJob:
         source = Source("127.0.0.1", self.server.port, TlsSettings(TlsMode.NONE), self.user, timeout=self.timeout)
         places = self.destinations(self) if self.destinations else [self.mbox()]
-        return Job(self.user, source, lambda: self.server.password, self.policy, places, self.state)
+        return AccountJob(self.user, source, lambda: self.server.password, self.policy, places, self.state)
 
     def mbox(self) -> MboxDestination:
         return MboxDestination(
@@ -81,11 +81,11 @@ class Rig:
 
     def migrate(self, *, is_dry: bool = False) -> AccountReport:
         """Run once in this process; the report adds up, whatever else it says."""
-        around = Surroundings(clock=self.clock, step=self.step)
-        if self.porters:
-            around = replace(around, bringer=self.porters.lent)
+        effects = Effects(clock=self.clock, step=self.step)
+        if self.child_copiers:
+            effects = replace(effects, copier_for=self.child_copiers.lent)
         with closing(Ledger.open_dry(self.state) if is_dry else Ledger.open(self.state)) as ledger:
-            report = run_accounts([self.job()], ledger, around, is_dry=is_dry)[0]
+            report = run_accounts([self.job()], ledger, effects, is_dry=is_dry)[0]
         assert report.listed == report.known + report.new, report
         assert report.remaining >= 0, report
         assert report.status == "ok" or report.problems, report

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.archive.shelves import Shelf
+from migrator.archive.reader import ArchiveFolder
 from migrator.ledger.copies import reaches
 from migrator.model import CopyState, Proof
-from migrator.words import counted
+from migrator.ui.text import plural
 
 _BY_THE_SERVER = "changed by the server: "
 
@@ -31,26 +31,28 @@ class Unproven:
 
 def unproven_line(unproven: Unproven) -> str:
     """Say which copies are altered and how, and what to write where so that they count."""
-    copies = counted(unproven.count, "copy", "copies")
+    copies = plural(unproven.count, "copy", "copies")
     what = f"{unproven.destination}: {copies} altered by the server ({unproven.reason.removeprefix(_BY_THE_SERVER)})"
     if unproven.accepted_by:
         return f"{what}; kept as they are, never stored again. To have them count, write {unproven.accepted_by}"
     return f"{what}; kept as they are, never stored again, and their messages stay at the source"
 
 
-def unproven_in(shelf: Shelf) -> list[Unproven]:
+def unproven_in(archive_folder: ArchiveFolder) -> list[Unproven]:
     """Return what the ledger knows of the altered copies of one destination, by the way in which they differ."""
-    return list(_unproven_in(shelf))
+    return list(_unproven_in(archive_folder))
 
 
-def _unproven_in(shelf: Shelf) -> Iterator[Unproven]:
-    counts = Counter((copy.reason, copy.proof) for copy in shelf.copies.in_doubt(CopyState.UNPROVEN))
+def _unproven_in(archive_folder: ArchiveFolder) -> Iterator[Unproven]:
+    counts = Counter((copy.reason, copy.proof) for copy in archive_folder.copies.in_doubt(CopyState.UNPROVEN))
     for (reason, proof), count in counts.items():
-        yield Unproven(shelf.accounts, shelf.destination.label, count, reason, _accepting(shelf, proof))
+        yield Unproven(
+            archive_folder.accounts, archive_folder.destination.label, count, reason, _accepting(archive_folder, proof)
+        )
 
 
-def _accepting(shelf: Shelf, proof: Proof) -> str:
-    if proof is Proof.NONE or reaches(proof, shelf.destination.required_proof):
+def _accepting(archive_folder: ArchiveFolder, proof: Proof) -> str:
+    if proof is Proof.NONE or reaches(proof, archive_folder.destination.required_proof):
         return ""
-    place = shelf.destination.setting_place
+    place = archive_folder.destination.setting_place
     return f'proof = "{proof}"{place and f" {place}"}'

@@ -1,4 +1,4 @@
-"""Reads stored copies again, as they are on the disk or the server now, and holds them against the ledger.
+"""Read stored copies again, as they are on the disk or the server now, and compare them with what the ledger knows.
 
 Nothing is repaired here. What differs is recorded, so that no later run deletes its source on the strength of it; a
 copy that reads well again is VERIFIED again. What its server altered is no damage. A volume that is missing or was cut
@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 
-from migrator.archive.shelves import Shelf, Shelves, Unreachable, mends_gone
+from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
-from migrator.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
+from migrator.copying.judging import judge
+from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.errors import FerryError, Kind
-from migrator.judging import judge
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
-from migrator.model import Body, CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.message.body import Body
+from migrator.message.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
+from migrator.model import CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from migrator.relocating import refuse_if_emptied, relocate
 from migrator.report import shown_unique_id
 
 _CHUNK = 500
 
-Told = Callable[[int, int], None]
+OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
 
 
@@ -60,13 +61,13 @@ class Damage:
         }
 
 
-@dataclass(slots=True)
-class Verdict:
+@dataclass(frozen=True, slots=True)
+class Verification:
     """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
 
     ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
     ones are gone, which a setting or a person has accepted. ``present`` of the ok ones could only be seen to be there:
-    that is so for copies that a server altered, which once were proven, and of whose original no copy is at hand.
+    that is so for copies that a server altered, which once were proven, and of whose original there is no copy to read.
     """
 
     checked: int = 0
@@ -75,9 +76,9 @@ class Verdict:
     unproven: int = 0
     accepted: int = 0
     present: int = 0
-    altered: list[Unproven] = field(default_factory=list)
-    damaged: list[Damage] = field(default_factory=list)
-    unreachable: list[Unreachable] = field(default_factory=list)
+    altered: tuple[Unproven, ...] = ()
+    damaged: tuple[Damage, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
 
     @property
     def harmed(self) -> int:
@@ -88,6 +89,38 @@ class Verdict:
     def is_ok(self) -> bool:
         """Whether every copy that was to be checked was read, and none is damaged."""
         return not self.damaged and not self.unreachable
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of ``verify``."""
+        return {
+            "checked": self.checked,
+            "ok": self.ok,
+            "damaged": [damage.as_json() for damage in self.damaged],
+            "bytes": self.octets,
+            "unproven": self.unproven,
+            "accepted": self.accepted,
+            "present": self.present,
+            "errors": [
+                {
+                    "account": account,
+                    "destination": one.destination,
+                    "kind": str(one.error.kind),
+                    "message": str(one.error),
+                }
+                for one in self.unreachable
+                for account in one.accounts
+            ],
+        }
+
+
+@dataclass(slots=True)
+class _Counts:
+    checked: int = 0
+    ok: int = 0
+    octets: int = 0
+    unproven: int = 0
+    accepted: int = 0
+    present: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,124 +146,142 @@ class Check:
 
     def __init__(
         self,
-        shelves: Shelves,
+        reader: ArchiveReader,
         ledger: ArchiveLedger,
         *,
         clock: Callable[[], float],
         chance: random.Random | None = None,
-        told: Told = lambda _copies, _octets: None,
+        on_progress: OnRead = lambda _copies, _octets: None,
     ) -> None:
         """Prepare. ``chance`` picks a sample."""
-        self._shelves = shelves
+        self._reader = reader
         self._ledger = ledger
         self._clock = clock
         self._chance = chance or random.Random()
-        self._told = told
-        self._verdict = Verdict()
+        self._on_progress = on_progress
+        self._counts = _Counts()
+        self._altered: list[Unproven] = []
+        self._damaged: list[Damage] = []
+        self._unreachable: list[Unreachable] = []
 
-    def make(self, selection: Selection) -> Verdict:
-        """Read the selected copies of every shelf; what was found is recorded in the ledger when this returns."""
+    def make(self, selection: Selection) -> Verification:
+        """Read the selected copies of every destination; what was found is recorded in the ledger when this returns."""
         since = None if selection.since is None else self._digests_since(selection.since)
-        for shelf in self._shelves.all:
-            if selection.accounts and not set(selection.accounts) & set(shelf.accounts):
+        for archive_folder in self._reader.all:
+            if selection.accounts and not set(selection.accounts) & set(archive_folder.accounts):
                 continue
             try:
-                self._check(shelf, selection, since)
+                self._check(archive_folder, selection, since)
             except FerryError as error:
-                self._verdict.unreachable.append(Unreachable(shelf.accounts, shelf.destination.label, error))
-            self._verdict.altered += unproven_in(shelf)
-        return self._verdict
+                self._unreachable.append(Unreachable(archive_folder.accounts, archive_folder.destination.label, error))
+            self._altered += unproven_in(archive_folder)
+        return Verification(
+            **asdict(self._counts),
+            altered=tuple(self._altered),
+            damaged=tuple(self._damaged),
+            unreachable=tuple(self._unreachable),
+        )
 
     def _digests_since(self, moment: float) -> set[Digest]:
         sightings, _ = self._ledger.sightings_since(moment)
         return {digest for digest, _ in sightings}
 
-    def _check(self, shelf: Shelf, selection: Selection, since: set[Digest] | None) -> None:
-        relocate(shelf.destination, shelf.copies)
-        copies = shelf.copies.all_copies()
+    def _check(self, archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
+        relocate(archive_folder.destination, archive_folder.copies)
+        copies = archive_folder.copies.all_copies()
         while chunk := list(islice(copies, _CHUNK)):
-            chosen = self._chosen(chunk, shelf, selection, since)
+            chosen = self._chosen(chunk, archive_folder, selection, since)
             if chosen:
-                self._check_chunk(shelf, chosen, selection)
-                self._told(self._verdict.checked, self._verdict.octets)
+                self._check_chunk(archive_folder, chosen, selection)
+                self._on_progress(self._counts.checked, self._counts.octets)
 
     def _chosen(
-        self, copies: Sequence[StoredCopy], shelf: Shelf, selection: Selection, since: set[Digest] | None
+        self,
+        copies: Sequence[StoredCopy],
+        archive_folder: ArchiveFolder,
+        selection: Selection,
+        since: set[Digest] | None,
     ) -> list[StoredCopy]:
         chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
         if selection.parts > 1:
             chosen = [copy for copy in chosen if selection.has(copy.digest)]
         if selection.share < 1:
             chosen = [copy for copy in chosen if self._chance.random() < selection.share]
-        if not selection.accounts or set(shelf.accounts) <= set(selection.accounts):
+        if not selection.accounts or set(archive_folder.accounts) <= set(selection.accounts):
             return chosen
         owners = self._ledger.owners([copy.digest for copy in chosen])
         asked = set(selection.accounts)
-        return [copy for copy in chosen if asked & set(owners.get(copy.digest, shelf.accounts))]
+        return [copy for copy in chosen if asked & set(owners.get(copy.digest, archive_folder.accounts))]
 
-    def _check_chunk(self, shelf: Shelf, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        judged = [(copy, self._judge(shelf, copy, body)) for copy, body in _read(shelf, copies)]
-        _refuse_if_emptied(shelf, judged)
+    def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
+        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, copies)]
+        _refuse_if_emptied(archive_folder, judged)
         if verdicts := [verdict for _, verdict in judged if isinstance(verdict, Judged)]:
-            shelf.copies.judged(verdicts, self._clock())
-        accepted = self._accepted(shelf, [copy.digest for copy, verdict in judged if _is_gone(verdict)])
+            archive_folder.copies.judged(verdicts, self._clock())
+        accepted = self._accepted(archive_folder, [copy.digest for copy, verdict in judged if _is_gone(verdict)])
         damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
         for copy, verdict in judged:
             if isinstance(verdict, FerryError):
-                unshown = Unreachable(shelf.accounts, shelf.destination.label, verdict)
-                self._verdict.unreachable += [] if unshown in self._verdict.unreachable else [unshown]
+                unshown = Unreachable(archive_folder.accounts, archive_folder.destination.label, verdict)
+                self._unreachable += [] if unshown in self._unreachable else [unshown]
                 continue
-            self._verdict.checked += 1
-            self._verdict.octets += copy.octets
+            self._counts.checked += 1
+            self._counts.octets += copy.octets
             match verdict:
                 case None | Judged(state=CopyState.VERIFIED):
-                    self._verdict.ok += 1
+                    self._counts.ok += 1
                 case Judged(state=CopyState.UNPROVEN):
-                    self._verdict.unproven += 1
+                    self._counts.unproven += 1
                 case Judged(state=CopyState.GONE) if copy.digest in accepted:
-                    self._verdict.accepted += 1
+                    self._counts.accepted += 1
                 case Judged():
                     damaged[copy.digest] = copy, verdict
-        self._verdict.damaged += self._named(shelf, damaged, selection)
+        self._damaged += self._named(archive_folder, damaged, selection)
 
-    def _accepted(self, shelf: Shelf, gone: Sequence[Digest]) -> set[Digest]:
+    def _accepted(self, archive_folder: ArchiveFolder, gone: Sequence[Digest]) -> set[Digest]:
         """Return those of the contents taken out of a destination whose absence a setting or a person has accepted."""
-        if shelf.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
+        if archive_folder.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
             return set(gone)
-        return self._ledger.accepted(gone, shelf.accounts)
+        return self._ledger.accepted(gone, archive_folder.accounts)
 
-    def _judge(self, shelf: Shelf, copy: StoredCopy, body: Body | FerryError) -> Judged | FerryError | None:
+    def _judge(
+        self, archive_folder: ArchiveFolder, copy: StoredCopy, body: Body | FerryError
+    ) -> Judged | FerryError | None:
         """Return what a copy is worth now; None for one that is as it was but cannot be compared.
 
         An error is why a server does not show it just now, which says nothing of what it is worth.
         """
         if copy.locator is None:
             return Judged(copy.copy_id, CopyState.DAMAGED, Proof.NONE, "the ledger knows no place for it")
-        read = body if isinstance(body, FerryError) else self._compared(shelf, copy, body)
+        read = body if isinstance(body, FerryError) else self._compared(archive_folder, copy, body)
         if read is None:
             return None
-        verdict = judge(copy.copy_id, copy.locator, copy.state, read, shelf.destination.required_proof)
+        verdict = judge(copy.copy_id, copy.locator, copy.state, read, archive_folder.destination.required_proof)
         return read if verdict is None and isinstance(read, FerryError) else verdict
 
-    def _compared(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | FerryError | None:
+    def _compared(
+        self, archive_folder: ArchiveFolder, copy: StoredCopy, body: Body
+    ) -> tuple[Proof, str] | FerryError | None:
         try:
             if digest_of_body(body) == copy.digest:
                 return Proof.EXACT, ""
             was_altered = copy.state is CopyState.UNPROVEN or copy.proof in (Proof.CANONICAL, Proof.SEMANTIC)
-            if shelf.is_local or not was_altered:
+            if archive_folder.is_local or not was_altered:
                 return Proof.NONE, "the stored bytes differ from what was received"
-            return self._compared_with_original(shelf, copy, body)
+            return self._compared_with_original(archive_folder, copy, body)
         except FerryError as error:  # a long body is read while it is consumed
             return error
 
-    def _compared_with_original(self, shelf: Shelf, copy: StoredCopy, body: Body) -> tuple[Proof, str] | None:
-        """Hold a copy that its server had altered from the start against the original, where that is at hand.
+    def _compared_with_original(
+        self, archive_folder: ArchiveFolder, copy: StoredCopy, body: Body
+    ) -> tuple[Proof, str] | None:
+        """Compare a copy that its server had altered from the start with the original, where a folder has that.
 
         None means that it is there as it was proven once.
         """
-        from migrator.proof import prove
+        from migrator.message.proof import prove
 
-        others = Shelves(other for other in self._shelves.all if other is not shelf and other.is_local)
+        others = ArchiveReader(other for other in self._reader.all if other is not archive_folder and other.is_local)
         for _, original in others.read([copy.digest]):
             if not isinstance(original, FerryError):
                 finding = prove(original, body)
@@ -239,29 +290,31 @@ class Check:
             return Proof.NONE, "another message stands in its place"
         if copy.state is CopyState.UNPROVEN:  # as it was; a setting may accept that by now
             return copy.proof, copy.reason
-        self._verdict.present += 1
+        self._counts.present += 1
         return None
 
     def _named(
-        self, shelf: Shelf, damaged: dict[Digest, tuple[StoredCopy, Judged]], selection: Selection
+        self, archive_folder: ArchiveFolder, damaged: dict[Digest, tuple[StoredCopy, Judged]], selection: Selection
     ) -> Iterator[Damage]:
         """Yield a row for each message of each account that a damaged copy stands for."""
         digests = list(damaged)
         sightings: dict[Digest, list[Sighting]] = {}
         for sighting in self._ledger.sightings(digests):
-            if sighting.account in shelf.accounts:
+            if sighting.account in archive_folder.accounts:
                 sightings.setdefault(sighting.digest, []).append(sighting)
         message_ids = self._ledger.message_ids(digests)
-        decided_by = _decided_by(shelf) if damaged else ""
-        asked = [account for account in shelf.accounts if not selection.accounts or account in selection.accounts]
+        decided_by = _decided_by(archive_folder) if damaged else ""
+        asked = [
+            account for account in archive_folder.accounts if not selection.accounts or account in selection.accounts
+        ]
         for digest, (copy, verdict) in damaged.items():
             seen = [one for one in sightings.get(digest, ()) if one.account in asked]
             named: list[tuple[str, bytes | None]] = [(one.account, one.unique_id) for one in seen]
             for account, unique_id in dict.fromkeys(named or [(asked[0], None)]):
                 yield Damage(
                     account,
-                    shelf.destination.label,
-                    file_of(shelf, copy),
+                    archive_folder.destination.label,
+                    file_of(archive_folder, copy),
                     unique_id,
                     digest,
                     message_ids.get(digest, b""),
@@ -270,20 +323,26 @@ class Check:
                 )
 
 
-def _decided_by(shelf: Shelf) -> str:
+def _decided_by(archive_folder: ArchiveFolder) -> str:
     """Say where a setting decides on copies that a person took out of a mailbox; those of a folder are for a repair."""
-    return "" if mends_gone(shelf) else shelf.destination.setting_place or f"for {shelf.destination.label}"
+    return (
+        ""
+        if mends_gone(archive_folder)
+        else archive_folder.destination.setting_place or f"for {archive_folder.destination.label}"
+    )
 
 
 def _is_gone(verdict: Judged | FerryError | None) -> bool:
     return isinstance(verdict, Judged) and verdict.state is CopyState.GONE
 
 
-def _refuse_if_emptied(shelf: Shelf, judged: Sequence[tuple[StoredCopy, Judged | FerryError | None]]) -> None:
+def _refuse_if_emptied(
+    archive_folder: ArchiveFolder, judged: Sequence[tuple[StoredCopy, Judged | FerryError | None]]
+) -> None:
     """Raise ``archive`` where more is gone since the last look than anybody can have meant."""
     if any(_is_gone(verdict) and copy.state is not CopyState.GONE for copy, verdict in judged):
-        places = shelf.copies.proven_places()
-        refuse_if_emptied(shelf.destination, shelf.destination.count_missing(places), len(places))
+        places = archive_folder.copies.proven_places()
+        refuse_if_emptied(archive_folder.destination, archive_folder.destination.count_missing(places), len(places))
 
 
 def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
@@ -293,11 +352,13 @@ def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
     )
 
 
-def _read(shelf: Shelf, copies: Sequence[StoredCopy]) -> Iterator[tuple[StoredCopy, Body | FerryError]]:
+def _read(
+    archive_folder: ArchiveFolder, copies: Sequence[StoredCopy]
+) -> Iterator[tuple[StoredCopy, Body | FerryError]]:
     placed = [(copy, copy.locator) for copy in copies if copy.locator is not None]
     nowhere = FerryError(Kind.ARCHIVE, "the ledger knows no place for it")
     yield from ((copy, nowhere) for copy in copies if copy.locator is None)
-    bodies = shelf.destination.read([locator for _, locator in placed])
+    bodies = archive_folder.destination.read([locator for _, locator in placed])
     yield from ((copy, body) for (copy, _), body in zip(placed, bodies, strict=True))
 
 
@@ -310,9 +371,9 @@ def _message_id(body: Body) -> bytes:
     return header_facts(header_block(beginning)).message_id
 
 
-def file_of(shelf: Shelf, copy: StoredCopy) -> str:
+def file_of(archive_folder: ArchiveFolder, copy: StoredCopy) -> str:
     """Return where a person finds a copy: the volume's path, the Maildir and the file's name, or the UID."""
-    place = shelf.destination.identity.partition(":")[2]
+    place = archive_folder.destination.identity.partition(":")[2]
     match copy.locator:
         case MboxLocator(volume):
             return f"{place}/{volume}"

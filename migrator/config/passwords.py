@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from migrator.config.problems import nearest
-from migrator.secrets import (
+from migrator.config.secrets import (
     CommandSecret,
     CredentialSecret,
     EnvironmentSecret,

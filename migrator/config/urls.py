@@ -29,10 +29,10 @@ from migrator.config.model import (
     Source,
 )
 from migrator.config.problems import Place, described, nearest
+from migrator.config.secrets import Secret
 from migrator.config.table import Context, Table
 from migrator.errors import ConfigError
-from migrator.secrets import Secret
-from migrator.tls import TlsMode
+from migrator.net.tls import TlsMode
 
 _SCHEMES: dict[str, tuple[type[Server], TlsMode]] = {
     "pop3s": (Source, TlsMode.IMPLICIT),

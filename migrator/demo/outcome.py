@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from migrator.archive.verify import Verdict
+from migrator.archive.verify import Verification
 from migrator.demo.samples import Sample
 from migrator.report import AccountReport, Status
-from migrator.summary import problem_lines
-from migrator.words import counted
+from migrator.ui.run_summary import problem_lines
+from migrator.ui.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class Outcome:
+class DemoOutcome:
     """One demo. ``problems`` says in lines what does not add up; it is empty when all is well."""
 
     sent: Sequence[Sample]
@@ -66,18 +66,18 @@ class Outcome:
         safe = report.known + report.copied + report.duplicates
         if not (listed == report.listed == safe == report.deleted and left == 0):
             self.problems.append(
-                f"of {counted(listed, 'message')} {report.listed:,} were listed, {safe:,} are safe, "
+                f"of {plural(listed, 'message')} {report.listed:,} were listed, {safe:,} are safe, "
                 f"{report.deleted:,} were deleted and {left:,} are left on the server"
             )
         if is_repeat and report.copied:
-            self.problems.append(f"copied a second time: {counted(report.copied, 'message')}")
+            self.problems.append(f"copied a second time: {plural(report.copied, 'message')}")
 
-    def verified(self, verdict: Verdict) -> None:
+    def verified(self, verdict: Verification) -> None:
         """Note what ``verify`` found; no copy may be damaged or out of reach."""
         self.checked = verdict.checked
         damaged = verdict.harmed
         if damaged:
-            self.problems.append(f"damaged in the archive: {counted(damaged, 'message')}")
+            self.problems.append(f"damaged in the archive: {plural(damaged, 'message')}")
         self.problems += [str(one.error) for one in verdict.unreachable]
 
     def compared(self, comparison: Comparison, *, before: int) -> None:
@@ -88,7 +88,7 @@ class Outcome:
             "more than once in the archive": comparison.doubled,
             "in the archive, though nobody sent it": max(0, comparison.others - before),
         }
-        self.problems += [f"{words}: {counted(number, 'message')}" for words, number in wrong.items() if number]
+        self.problems += [f"{words}: {plural(number, 'message')}" for words, number in wrong.items() if number]
 
     def as_json(self) -> dict[str, object]:
         """Return it for a script."""

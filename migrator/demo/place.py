@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.destinations import mboxrd
+from migrator.destinations.mbox import mboxrd
 from migrator.errors import ConfigError
 
 MARK = "# Written by `mailferry demo`."

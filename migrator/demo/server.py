@@ -74,14 +74,14 @@ class _Server(ThreadingTCPServer):
     block_on_close = False
 
     def __init__(self, maildrop: Maildrop) -> None:
-        super().__init__(("127.0.0.1", 0), Session)
+        super().__init__(("127.0.0.1", 0), DemoSession)
         self.maildrop = maildrop
 
     def handle_error(self, _request: object, _client_address: object) -> None:
         """Say nothing: the client has gone, which is its right at any time."""
 
 
-class Session(StreamRequestHandler):
+class DemoSession(StreamRequestHandler):
     """One connection, from the greeting to QUIT or to the client's hanging up."""
 
     disable_nagle_algorithm = True
@@ -213,12 +213,12 @@ class Session(StreamRequestHandler):
         self.wfile.write(line + b"\r\n")
         self.wfile.flush()
 
-    _BEFORE_LOGIN: ClassVar[dict[bytes, Callable[[Session, bytes], None]]] = {
+    _BEFORE_LOGIN: ClassVar[dict[bytes, Callable[[DemoSession, bytes], None]]] = {
         b"CAPA": _capa,
         b"USER": _user_name,
         b"PASS": _password,
     }
-    _AFTER_LOGIN: ClassVar[dict[bytes, Callable[[Session, bytes], None]]] = {
+    _AFTER_LOGIN: ClassVar[dict[bytes, Callable[[DemoSession, bytes], None]]] = {
         b"CAPA": _capa,
         b"STAT": _stat,
         b"LIST": _list,

@@ -11,18 +11,18 @@ from contextlib import closing
 
 from migrator import config
 from migrator.archive.verify import Check, Selection
-from migrator.demo.outcome import Comparison, Outcome
+from migrator.demo.outcome import Comparison, DemoOutcome
 from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples
 from migrator.demo.server import Maildrop, serving
-from migrator.ends import job_of
-from migrator.errand import Surroundings
-from migrator.fleet import run_accounts
 from migrator.ledger import Ledger
 from migrator.report import AccountReport
-from migrator.screen import Screen, Style
-from migrator.shelving import shelves_of
-from migrator.words import counted, size, span
+from migrator.run.accounts import run_accounts
+from migrator.run.context import Effects
+from migrator.ui.console import Console, Style
+from migrator.ui.text import plural, size, span
+from migrator.wiring.account import job_of
+from migrator.wiring.archive import open_archive
 
 _WIDTH = 78
 _INDENT = "   "
@@ -31,19 +31,19 @@ _INDENT = "   "
 class Story:
     """One demo in one folder, told on one screen."""
 
-    def __init__(self, place: Place, screen: Screen, stop: threading.Event) -> None:
+    def __init__(self, place: Place, screen: Console, stop: threading.Event) -> None:
         """Prepare; nothing is touched yet. ``stop`` ends a run as Ctrl-C does."""
         self._place = place
         self._screen = screen
         self._stop = stop
         self._maildrop = Maildrop(ACCOUNT, secrets.token_urlsafe(12))
         self._before = place.stored().total()
-        self.outcome = Outcome(samples())
+        self.outcome = DemoOutcome(samples())
 
     def play(self) -> None:
         """Fill a server, bring its mail home, do it again, and hold the archive against what was sent."""
         began = time.monotonic()
-        self._screen.keep_secret([self._maildrop.password])
+        self._screen.mask([self._maildrop.password])
         self._introduce()
         with serving(self._maildrop) as port:
             self._place.write_config(port, self._maildrop.password)
@@ -67,13 +67,13 @@ class Story:
         )
         self._title("1. A small mail server starts on this machine, with an office's mail in it")
         self._tell(
-            f"{counted(len(sent), 'message')}, {size(self.outcome.octets)}, in {len(languages)} languages and "
+            f"{plural(len(sent), 'message')}, {size(self.outcome.octets)}, in {len(languages)} languages and "
             f"{len(charsets)} charsets: notes, replies, invitations, newsletters, attachments. {odd} of them are as "
             "odd as real mail can be: no header, NUL bytes, lines of 300 kB, bounces, sealed letters, twins."
         )
         if self._before:
             self._tell(
-                f"The archive of an earlier demo is here ({counted(self._before, 'message')}): what it holds is "
+                f"The archive of an earlier demo is here ({plural(self._before, 'message')}): what it holds is "
                 "recognised by its content, and not stored again."
             )
 
@@ -110,11 +110,11 @@ class Story:
     def _verify(self) -> None:
         self._title("5. The archive, read again and held against what the server was given")
         loaded = config.load(self._place.config)
-        with closing(Ledger.open(loaded.state_dir)) as ledger, shelves_of(loaded, ledger) as shelves:
+        with closing(Ledger.open(loaded.state_dir)) as ledger, open_archive(loaded, ledger) as shelves:
             verdict = Check(shelves, ledger.archive, clock=time.time).make(Selection())
         self.outcome.verified(verdict)
         self._tell(
-            f"{counted(verdict.checked, 'copy', 'copies')} read again = {verdict.ok:,} as the ledger knows them"
+            f"{plural(verdict.checked, 'copy', 'copies')} read again = {verdict.ok:,} as the ledger knows them"
             f" + {verdict.harmed:,} damaged"
         )
         self._compare()
@@ -122,8 +122,8 @@ class Story:
     def _compare(self) -> None:
         found = Comparison.of(self.outcome.sent, self._place.stored())
         self.outcome.compared(found, before=self._before)
-        duplicates = counted(len(self.outcome.sent) - found.equal - found.missing, "duplicate")
-        others = f" ({counted(found.others, 'other')} stood there before)" if found.others else ""
+        duplicates = plural(len(self.outcome.sent) - found.equal - found.missing, "duplicate")
+        others = f" ({plural(found.others, 'other')} stood there before)" if found.others else ""
         self._tell(f"{len(self.outcome.sent):,} sent = {found.equal + found.missing:,} different + {duplicates}")
         self._tell(
             f"{found.equal + found.missing:,} different = {found.equal:,} in the archive, equal byte for byte"
@@ -138,7 +138,7 @@ class Story:
         loaded = config.load(self._place.config)
         jobs = [job_of(account, loaded.state_dir) for account in loaded.accounts]
         with closing(Ledger.open(loaded.state_dir)) as ledger:
-            [report] = run_accounts(jobs, ledger, Surroundings(stop=self._stop))
+            [report] = run_accounts(jobs, ledger, Effects(stop=self._stop))
         self.outcome.ran(report, listed=listed, left=len(self._maildrop.messages), is_repeat=is_repeat)
         return report
 
@@ -146,7 +146,7 @@ class Story:
         self._tell(f"{report.listed:,} on the server = {report.known:,} already safe + {report.new:,} new")
         if not report.new:
             return
-        parts = [f"{report.copied:,} copied", counted(report.duplicates, "duplicate") + " (stored already)"]
+        parts = [f"{report.copied:,} copied", plural(report.duplicates, "duplicate") + " (stored already)"]
         rest = {"skipped": report.skipped, "failed": report.failed, "remaining": report.remaining}
         parts += [f"{number:,} {word}" for word, number in rest.items() if number]
         self._tell(f"{report.new:,} new = {' + '.join(parts)}")

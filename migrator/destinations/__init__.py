@@ -1,7 +1,7 @@
 """Where copies go, and what every destination promises.
 
 A destination stores, reads and recovers; it never judges. Whether a copy is a copy is decided in
-``migrator.transfer``, which reads it back and compares. The contract, which ``tests/contract`` holds every
+``migrator.copying.copier``, which reads it back and compares. The contract, which ``tests/contract`` holds every
 implementation to:
 
 * ``recover`` finds what a crash, or somebody else, left behind, and tells it as findings. It stores nothing.
@@ -26,7 +26,8 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from migrator.errors import FerryError
-from migrator.model import Body, CopyState, Digest, HeaderDigest, ImapLocator, Locator, Message, Proof
+from migrator.message.body import Body, Message
+from migrator.model import CopyState, Digest, HeaderDigest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
 
 MISSING = "missing"
@@ -88,11 +89,11 @@ Anchor = MboxAnchor | MaildirAnchor | ImapAnchor
 
 @dataclass(frozen=True, slots=True)
 class Intended:
-    """One message of an intent. ``recognition`` is whatever the destination wants to know it by after a crash."""
+    """One message of an intent. ``copy_key`` is whatever the destination wants to know it by after a crash."""
 
     digest: Digest
     octets: int
-    recognition: bytes
+    copy_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +357,7 @@ class Destination(Protocol):
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Say where copies of ``messages`` will begin; nothing is written yet. Called under ``exclusive``."""
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         """Return what ``recover`` needs to recognise this message should the reply be lost; often nothing."""
 
     def store(self, messages: Sequence[Message]) -> Stored:
@@ -376,6 +377,14 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; never raises."""
+
+
+@runtime_checkable
+class HasUidValidity(Protocol):
+    """What a mailbox can tell besides: which of all mailboxes that ever had its name it is (RFC 9051, 2.3.1.1)."""
+
+    def uid_validity(self) -> int | None:
+        """Return the folder's UIDVALIDITY, None where it is not there; the server is asked."""
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from migrator.destinations import Found
-from migrator.digest import HEADER_LIMIT, digest_of, header_block, header_facts
+from migrator.message.digest import HEADER_LIMIT, digest_of, header_block, header_facts
 from migrator.model import Digest, Locator
 
 _BEGINNING = HEADER_LIMIT + 4

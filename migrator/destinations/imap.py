@@ -2,7 +2,7 @@
 
 What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
 for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
-on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``recognition`` is what it
+on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``copy_key`` is what it
 needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
 APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
 copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
@@ -34,13 +34,14 @@ from migrator.destinations import (
 )
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
-from migrator.imap.allowance import Purse, preset_for
-from migrator.imap.delivery import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, Delivery, Rules
-from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, World
-from migrator.imap.recognition import Portrait, Wanted, recognition_of, unpacked
+from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked
+from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.model import Body, ImapLocator, Locator, Message, Proof, mailbox_identity
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, BatchUpload, UploadOptions
+from migrator.imap.upload_limits import UploadAllowance, preset_for
+from migrator.message.body import Body, Message
+from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
 from migrator.policy import WhenCopyIsGone
 
 __all__ = ["STEPS", "ImapDestination", "ImapSettings"]
@@ -83,8 +84,8 @@ class ImapDestination:
         allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
         owner = f"{settings.username}@{settings.host.lower()}"
-        self._purse = Purse(allowed, owner, state_dir / "allowances", clock=wall_clock)
-        self._world = World(clock=clock, sleep=sleep, step=step, spool=state_dir)
+        self._purse = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
+        self._world = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
         self._mailbox = Mailbox(settings, password, self._world)
         self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
         self._folder: Folder | None = None
@@ -186,9 +187,9 @@ class ImapDestination:
             if flag.lower() in known or (rb"\*" in kept and not flag.startswith(b"\\"))
         )
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         """Return what an altered copy is known by: its loose form, and headers that survive (some 150 bytes)."""
-        return recognition_of(message).packed()
+        return copy_key_of(message).packed()
 
     def store(self, messages: Sequence[Message]) -> Stored:
         """Store each message once. A lost reply is resolved by reading; waits of up to half a minute happen here.
@@ -198,8 +199,10 @@ class ImapDestination:
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        rules = Rules(self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create)
-        delivery = Delivery(
+        rules = UploadOptions(
+            self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create
+        )
+        delivery = BatchUpload(
             self._mailbox,
             messages,
             uid_validity=anchor.uid_validity,
@@ -253,7 +256,7 @@ class ImapDestination:
         first = anchor.uid_next if folder.uid_validity == anchor.uid_validity else 1
         there = {one.uid: one for one in self._mailbox.sizes(first)}
         candidates = [there[uid] for uid in known.unknown_uids(folder.uid_validity, list(there)) if uid not in claimed]
-        wanted = [Wanted(one.digest, one.octets, unpacked(one.recognition)) for one in left]
+        wanted = [SoughtCopy(one.digest, one.octets, unpacked(one.copy_key)) for one in left]
         pairs, portraits = self._mailbox.find(
             folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
         )
@@ -278,6 +281,11 @@ class ImapDestination:
 
     def _lost(self, uid: int) -> FerryError:
         return GoneError(f"the copy (once UID {uid}) is no longer in {self.label}, which was made anew")
+
+    def uid_validity(self) -> int | None:
+        """Return the folder's UIDVALIDITY as it is now, None where the folder is not there."""
+        folder = self._folder = self._mailbox.look()
+        return None if folder is None else folder.uid_validity
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Say how many of these places the folder does not have any more, by one listing of its UIDs."""
@@ -318,8 +326,8 @@ def _by_validity(locators: Sequence[Locator]) -> dict[int, list[int]]:
     return groups
 
 
-def _found(wanted: Wanted, portrait: Portrait, locator: ImapLocator) -> Found:
-    known = wanted.recognition
+def _found(wanted: SoughtCopy, portrait: Portrait, locator: ImapLocator) -> Found:
+    known = wanted.copy_key
     return Found(
         digest=wanted.digest,
         header_digest=known.header_digest if known else portrait.header.digest,

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from migrator.destinations import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
+from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, copy_key_of, message_key, pair
 from migrator.imap.mailbox import MANY, Mailbox
-from migrator.imap.recognition import Glance, Portrait, Wanted, message_key, pair, recognition_of
 from migrator.imap.session import Folder
-from migrator.model import CopyState, ImapLocator, Message, Proof
+from migrator.message.body import Message
+from migrator.model import CopyState, ImapLocator, Proof
 
 _LISTED_AT_ONCE = 5_000
 _MOVED_AT_ONCE = 200
@@ -87,7 +88,7 @@ class Finder:
             search.among(lambda one: [each.uid for each in few if self._is_possible(one, each.octets)])
         return search.found
 
-    def _is_possible(self, wanted: Wanted, size: int) -> bool:
+    def _is_possible(self, wanted: SoughtCopy, size: int) -> bool:
         least, most = wanted.size_range
         return self.is_rebuilding or least <= size <= most
 
@@ -121,7 +122,7 @@ class Finder:
             yield [*found, *(lost(copy) for copy in group if copy.copy_id not in again)]
 
     def _equal(self, moved: Sequence[Moved], known: KnownPlaces) -> list[Relocated]:
-        wanted = [Wanted(copy.digest, copy.octets, None) for copy in moved]
+        wanted = [SoughtCopy(copy.digest, copy.octets, None) for copy in moved]
         keys = {message_key(copy.message_id) for copy in moved}
         sizes = {copy.octets for copy in moved}
         strangers = known.strangers(keys, {(size, size) for size in sizes})
@@ -143,7 +144,7 @@ class _Search:
 
     def __init__(self, finder: Finder, known: KnownPlaces) -> None:
         self.found: list[Found] = []
-        self.left: list[Wanted] = []
+        self.left: list[SoughtCopy] = []
         self._finder = finder
         self._known = known
         self._messages: dict[bytes, Message] = {}
@@ -153,9 +154,9 @@ class _Search:
         """Look for these from now on, as far as they were not found yet."""
         known = {one.digest for one in self.found}
         self._messages = {message.digest: message for message in messages if message.digest not in known}
-        self.left = [Wanted(one.digest, one.octets, recognition_of(one)) for one in self._messages.values()]
+        self.left = [SoughtCopy(one.digest, one.octets, copy_key_of(one)) for one in self._messages.values()]
 
-    def among(self, candidates: Callable[[Wanted], Iterable[int]]) -> None:
+    def among(self, candidates: Callable[[SoughtCopy], Iterable[int]]) -> None:
         """Look among the candidates that each of the messages has."""
         uids = {uid for one in self.left for uid in candidates(one)} - self._taken
         if not uids:

@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.abilities import Abilities
+from migrator.imap.capabilities import UploadCapabilities
 from migrator.imap.replies import StatusReply
 from migrator.imap.wire import Wire
-from migrator.model import Body
+from migrator.message.body import Body
 
 WINDOW = 64
 """Commands on the way at once. Their replies fit into any socket's buffer, so both sides can always go on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AppendItem:
     """A message to be appended: its bytes, and flags and date as they stand in the command, each with a blank."""
 
     body: Body
@@ -47,7 +47,7 @@ class Appender:
     """Sends letters to one folder. ``answers`` grows while it works: what is there is known even if the line breaks."""
 
     def __init__(
-        self, wire: Wire, folder: bytes, abilities: Abilities, *, step: Callable[[str], None] = lambda _: None
+        self, wire: Wire, folder: bytes, abilities: UploadCapabilities, *, step: Callable[[str], None] = lambda _: None
     ) -> None:
         self._wire = wire
         self._folder = folder
@@ -58,7 +58,7 @@ class Appender:
         self.was_sent = False
         """Whether the last byte of a command without an answer may have reached the server."""
 
-    def send(self, letters: Sequence[Letter]) -> list[Answer]:
+    def send(self, letters: Sequence[AppendItem]) -> list[Answer]:
         """Send all letters and return every answer. Raises what ``Wire`` raises when the line breaks."""
         try:
             with self._wire.conversation():
@@ -70,7 +70,7 @@ class Appender:
             raise
         return self.answers
 
-    def _send_all(self, letters: Sequence[Letter]) -> None:
+    def _send_all(self, letters: Sequence[AppendItem]) -> None:
         if self._abilities.has_multiappend:
             self._begin(letters, 0, len(letters))
         else:
@@ -81,7 +81,7 @@ class Appender:
         self._step("imap.batch-sent")
         self._await(0)
 
-    def _begin(self, letters: Sequence[Letter], first: int, last: int) -> None:
+    def _begin(self, letters: Sequence[AppendItem], first: int, last: int) -> None:
         """Send one command, up to its last byte, unless the server refuses before."""
         wire, tag = self._wire, self._wire.new_tag()
         self._open[tag] = (first, last)

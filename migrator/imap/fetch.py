@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from migrator.digest import header_facts
 from migrator.errors import FerryError, Kind
-from migrator.imap.recognition import Candidate, Glance, message_key
+from migrator.imap.find_copies import Candidate, Glance, message_key
 from migrator.imap.refusals import judge_fetch
 from migrator.imap.replies import (
+    ReplyStatus,
     StatusReply,
-    Verdict,
     fetch_items_begin,
     literal_octets,
     parse_fetch_items,
     uid_set_of,
 )
 from migrator.imap.wire import Wire
-from migrator.model import Body, MemoryBody
+from migrator.message.body import Body, MemoryBody
+from migrator.message.digest import header_facts
 
 MEMORY_FOR_BODIES = 8 * 1024 * 1024
 """Octets of bodies held in memory at once; what goes beyond waits in a nameless file."""
@@ -172,7 +172,7 @@ class Fetcher:
             tag = self._wire.new_tag()
             self._wire.send(tag + b" UID FETCH " + uid_set + b" " + items + b"\r\n")
             reply = self._answer(tag, keep)
-        is_plain = reply.verdict is Verdict.OK and reply.code != b"MESSAGELIMIT"
+        is_plain = reply.verdict is ReplyStatus.OK and reply.code != b"MESSAGELIMIT"
         return None if is_plain else reply
 
     def _answer(self, tag: bytes, keep: Callable[[Shown], None]) -> StatusReply:

@@ -16,11 +16,11 @@ from pathlib import Path
 from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
 from migrator.imap.append import Appender
 from migrator.imap.fetch import Fetcher
-from migrator.imap.recognition import Candidate, Glance, Portrait, Wanted, pair
-from migrator.imap.session import Folder, Session, folder_name
+from migrator.imap.find_copies import Candidate, Glance, Portrait, SoughtCopy, pair
+from migrator.imap.session import Folder, ImapSession, folder_name
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
-from migrator.model import Body
+from migrator.message.body import Body
 
 READ_AT_ONCE = 100
 RECONNECT_PAUSES = (1.0, 4.0)
@@ -33,7 +33,7 @@ MANY = 200
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class MailboxEffects:
     """What a mailbox takes from outside: time, chance to stop, and a place for what does not fit into memory."""
 
     clock: Clock
@@ -45,11 +45,11 @@ class World:
 class Mailbox:
     """The folder of ``settings``. Raises ``FerryError`` from every method but ``close`` and ``lose``."""
 
-    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], world: World) -> None:
+    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], world: MailboxEffects) -> None:
         self.settings = settings
         self._password = password
         self._world = world
-        self._session: Session | None = None
+        self._session: ImapSession | None = None
         self._folder: tuple[str, bool] | None = None
         self._seen: Folder | None = None
         self._room: int | None = None
@@ -57,14 +57,14 @@ class Mailbox:
         self.is_open_for_writing = False
 
     @property
-    def session(self) -> Session:
+    def session(self) -> ImapSession:
         """The connection, made if there is none; a few attempts are made where trying again can help."""
         if self._session is not None and not self._session.is_in_step:
             self.lose()
         pauses = iter(RECONNECT_PAUSES)
         while self._session is None:
             try:
-                self._session = Session(self.settings, self._password, self._world.clock)
+                self._session = ImapSession(self.settings, self._password, self._world.clock)
             except FerryError as error:
                 pause = next(pauses, None)
                 if pause is None or error.advice is not Advice.NOW or error.kind is Kind.TIMEOUT:
@@ -261,7 +261,7 @@ class Mailbox:
         )
 
     def find(
-        self, uid_validity: int, candidates: Sequence[Candidate], wanted: list[Wanted], *, is_rebuilding: bool
+        self, uid_validity: int, candidates: Sequence[Candidate], wanted: list[SoughtCopy], *, is_rebuilding: bool
     ) -> tuple[dict[int, int], dict[int, Portrait]]:
         """Pair wanted messages (by place) with UIDs among the candidates, and tell what those look like.
 
@@ -290,11 +290,11 @@ class Mailbox:
                     portraits[uid] = Portrait.of(body)
         return portraits, gone
 
-    def _narrowed(self, uids: list[int], wanted: list[Wanted]) -> list[int]:
+    def _narrowed(self, uids: list[int], wanted: list[SoughtCopy]) -> list[int]:
         """Leave out candidates that have another Message-ID than all of the wanted, if there are very many."""
-        if len(uids) < MANY or any(message.recognition is None for message in wanted):
+        if len(uids) < MANY or any(message.copy_key is None for message in wanted):
             return uids
-        known = {message.recognition.message_id for message in wanted if message.recognition}
+        known = {message.copy_key.message_id for message in wanted if message.copy_key}
         session = self.session
         if self._seen is None:
             self._look()  # reading may have broken the line
@@ -331,7 +331,7 @@ class _Trouble:
 class _Ranges:
     """Which sizes a copy of any of many messages can have."""
 
-    def __init__(self, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, wanted: Sequence[SoughtCopy]) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
         for low, high in sorted(message.size_range for message in wanted):

@@ -28,7 +28,7 @@ _ITEM = re.compile(
 )
 
 
-class Verdict(StrEnum):
+class ReplyStatus(StrEnum):
     """The five words that open a status response."""
 
     OK = "OK"
@@ -46,7 +46,7 @@ class StatusReply:
     """
 
     tag: bytes
-    verdict: Verdict
+    verdict: ReplyStatus
     code: bytes
     arguments: bytes
     words: bytes
@@ -59,7 +59,7 @@ def parse_status(line: bytes) -> StatusReply | None:
         return None
     tag, verdict, code, arguments, _ = found.groups()
     words = line[found.end(2) :].strip()
-    return StatusReply(tag, Verdict(verdict.upper().decode()), (code or b"").upper(), arguments or b"", words)
+    return StatusReply(tag, ReplyStatus(verdict.upper().decode()), (code or b"").upper(), arguments or b"", words)
 
 
 def literal_octets(line: bytes) -> int | None:

@@ -1,6 +1,6 @@
 """Who is at the other end: connect, encrypt, log in, look at folders. Everything here is imapclient's work.
 
-RFC 9051 sections 3 and 6.1 to 6.3. Foreign exceptions become ours in ``Session.seam`` and nowhere else; after an
+RFC 9051 sections 3 and 6.1 to 6.3. Foreign exceptions become ours in ``ImapSession.seam`` and nowhere else; after an
 error of session scope the connection is gone. No SEARCH is ever sent: imapclient passes line ends in criteria through.
 """
 
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # it ships no types
 from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-untyped]  # as above
 
-from migrator import net, sasl
 from migrator.errors import FerryError, Kind, Scope, printable
-from migrator.imap.abilities import Abilities
+from migrator.imap.capabilities import UploadCapabilities
 from migrator.imap.refusals import judge_command, judge_farewell, judge_login
-from migrator.imap.replies import UID_LIMIT, Verdict
+from migrator.imap.replies import UID_LIMIT, ReplyStatus
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
 from migrator.model import mailbox_name
-from migrator.tls import TlsMode, is_loopback
+from migrator.net import sasl, stream as net
+from migrator.net.tls import TlsMode, is_loopback
 
 if TYPE_CHECKING:
     from socket import socket
@@ -55,7 +55,7 @@ class Folder:
     kept_flags: frozenset[bytes]
 
 
-class Session:
+class ImapSession:
     """A logged-in connection."""
 
     def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], clock: Clock = monotonic) -> None:
@@ -71,7 +71,7 @@ class Session:
         except BaseException:
             self.abandon()
             raise
-        self.abilities = Abilities.of(self.capabilities)
+        self.abilities = UploadCapabilities.of(self.capabilities)
 
     def _open(self, clock: Clock) -> None:
         settings = self.settings
@@ -147,7 +147,7 @@ class Session:
             wire.put(word)
         wire.send(b"\r\n")
         reply = wire.next_status()
-        if reply is None or reply.verdict is not Verdict.OK:
+        if reply is None or reply.verdict is not ReplyStatus.OK:
             raise judge_login(reply.words if reply else b"", self._user, secrets=self.secrets)
         wire.state = "AUTH"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from migrator.imap.allowance import Allowances
+from migrator.imap.upload_limits import Allowances
 from migrator.model import Proof
+from migrator.net.tls import TlsSettings
 from migrator.policy import WhenCopyIsGone
-from migrator.tls import TlsSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from migrator.imap.replies import StatusReply, Verdict, literal_octets, parse_status
+from migrator.imap.replies import ReplyStatus, StatusReply, literal_octets, parse_status
 
 if TYPE_CHECKING:
     from socket import socket
@@ -165,7 +165,7 @@ class Wire(imaplib.IMAP4):
         reply = parse_status(line)
         if reply is None or reply.tag != b"*":
             return reply
-        if reply.verdict is Verdict.BYE:
+        if reply.verdict is ReplyStatus.BYE:
             self.farewell = reply
         return None
 

@@ -1,7 +1,7 @@
 """The ledger: one SQLite database in which everything stands that must survive the program.
 
 Every SQL statement of mailferry is in this package. Its public methods say facts (``copies stored``, ``listing
-noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/architecture
+noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/states.md
 the states); inside ``together`` several are one. Times are seconds since the epoch, given by the caller.
 """
 
@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from migrator.destinations.files import Device, make_folder
+from migrator.files import Device, make_folder
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.history import History
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.ledger.moving import Moves
-from migrator.ledger.schedule import ScheduleNotes
+from migrator.ledger.schedule import StateStore
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -34,7 +34,7 @@ class Ledger:
         self._is_dry = is_dry
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
-        self.notes = ScheduleNotes(connection)
+        self.notes = StateStore(connection)
         self.moves = Moves(connection)
         self._idle: list[Ledger] = []
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
-from migrator.ledger.copies import IN_DOUBT
+from migrator.ledger.copy_rows import IN_DOUBT
 from migrator.ledger.relearning import Relearning
 from migrator.model import Digest, MessageRow, UniqueId
 
@@ -21,7 +21,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class NumberedContent:
     """One content, by its number in this ledger. ``has_copy`` says that something stands for it somewhere."""
 
     number: int
@@ -78,20 +78,20 @@ class ArchiveLedger:
             ).fetchall()
         return {identity: (count, octets) for identity, count, octets in rows}
 
-    def contents_after(self, number: int, limit: int) -> list[Content]:
+    def contents_after(self, number: int, limit: int) -> list[NumberedContent]:
         """Return the contents with greater numbers, in their order."""
         return self._contents("c.id > ? order by c.id limit ?", number, limit)
 
-    def contents_numbered(self, numbers: Sequence[int]) -> list[Content]:
+    def contents_numbered(self, numbers: Sequence[int]) -> list[NumberedContent]:
         """Return the contents with these numbers, in their order."""
         marks = ", ".join("?" * len(numbers))
         return self._contents(f"c.id in ({marks}) order by c.id", *numbers)
 
-    def contents_like(self, first: bytes, last: bytes, limit: int = 10) -> list[Content]:
+    def contents_like(self, first: bytes, last: bytes, limit: int = 10) -> list[NumberedContent]:
         """Return contents whose digests lie between two, both included."""
         return self._contents("c.digest between ? and ? order by c.digest limit ?", first, last, limit)
 
-    def _contents(self, condition: str, *values: int | bytes) -> list[Content]:
+    def _contents(self, condition: str, *values: int | bytes) -> list[NumberedContent]:
         # Copies are indexed by destination first: CROSS JOIN has SQLite go through those few, not through all copies.
         has_copy = (
             "exists (select 1 from destinations t cross join copies k on k.destination_id = t.id"
@@ -99,7 +99,7 @@ class ArchiveLedger:
         )
         with self._connection.reading() as sql:
             rows = sql.execute(f"select c.id, c.digest, c.octets, {has_copy} from contents c where {condition}", values)
-            return [Content(number, digest, octets, bool(exists)) for number, digest, octets, exists in rows]
+            return [NumberedContent(number, digest, octets, bool(exists)) for number, digest, octets, exists in rows]
 
     def sightings_since(self, moment: float) -> tuple[list[tuple[Digest, str]], float]:
         """Return whose contents were copied from a maildrop at or after a moment, and when the last one was."""

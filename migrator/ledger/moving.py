@@ -14,12 +14,12 @@ from migrator.ledger.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class KnownDestination:
-    """A destination that the ledger knows, and how many copies it knows there."""
+    """A destination that the ledger knows, and whether it knows any copy there."""
 
     number: int
     identity: str
     kind: str
-    copies: int
+    has_copies: bool
 
 
 class Moves:
@@ -33,10 +33,13 @@ class Moves:
         """Return the destinations that the ledger knows, by identity."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select id, identity, kind, (select count(*) from copies where destination_id = destinations.id)"
+                "select id, identity, kind, exists (select 1 from copies where destination_id = destinations.id)"
                 " from destinations order by id"
             )
-            return {row[1]: KnownDestination(*row) for row in rows}
+            return {
+                identity: KnownDestination(number, identity, kind, bool(has_copies))
+                for number, identity, kind, has_copies in rows
+            }
 
     def is_known_as(self, former: str, identity: str) -> bool:
         """Say whether a former name leads to a destination already."""
@@ -72,7 +75,8 @@ class Moves:
             row = sql.execute("select id from destinations where identity = ?", (identity,)).fetchone()
             if row is None:
                 sql.execute("update destinations set identity = ? where id = ?", (identity, old.number))
-                taken, number = old.copies, old.number
+                (taken,) = sql.execute("select count(*) from copies where destination_id = ?", (old.number,)).fetchone()
+                number = old.number
             else:
                 (number,) = row
                 taken = _merge(sql, old.number, number)
@@ -81,7 +85,7 @@ class Moves:
                 "insert or replace into former_names (identity, destination_id) values (?, ?)", (old.identity, number)
             )
             sql.execute("update maildrops set settled_key = null")
-        return taken
+        return int(taken)
 
 
 def _merge(sql: sqlite3.Connection, old: int, new: int) -> int:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from migrator.ledger.connection import Connection
-from migrator.ledger.copies import IN_DOUBT
+from migrator.ledger.copy_rows import IN_DOUBT
 
 VERIFICATION = "verification"
 """The topic of what is known of full verifications of the archive."""
@@ -20,7 +20,7 @@ def of_account(name: str) -> str:
     return f"account {name}"
 
 
-class ScheduleNotes:
+class StateStore:
     """The worker's notes: each method is one transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from migrator.digest import HeaderFacts, canonical, header_block, header_facts
 from migrator.errors import FerryError, Kind
+from migrator.message.digest import HeaderFacts, canonical, header_block, header_facts
 from migrator.model import MessageNumber
-from migrator.pop3.conversation import Conversation
+from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import BodyBegins, BodyEnds, BodyPart, Reply, Verb, out_of_step
 
 _HEADER_KEPT = 512 * 1024

@@ -10,10 +10,10 @@ from base64 import b64decode, b64encode
 from hashlib import md5
 
 from migrator.errors import Advice, FerryError, Kind, printable
-from migrator.pop3.conversation import Conversation
+from migrator.net.sasl import Credentials, Exchange, begin, choose, secrets_of
+from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import Challenge, Reply, Verb
 from migrator.pop3.replies import Capabilities, Stage, apop_timestamp, refusal
-from migrator.sasl import Credentials, Exchange, begin, choose, secrets_of
 
 _MAX_AUTH_LINE = 255
 

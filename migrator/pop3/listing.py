@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 from migrator.errors import FerryError
 from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.pop3.columns import MAX_LINE, OddLines, Text, as_numbers, entry_of
-from migrator.pop3.conversation import Conversation
+from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import BodyEnds, BodyPart, Reply, Verb, out_of_step
 from migrator.pop3.replies import Stage, Stat, parse_stat, refusal
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from migrator.errors import FerryError
-from migrator.model import Message, MessageNumber
+from migrator.message.body import Message
+from migrator.model import MessageNumber
 from migrator.pop3.replies import Stat
 
 
-class Wanted(Protocol):
+class ToRetrieve(Protocol):
     """A message to retrieve and the octets that LIST announced for it; a ``ListedMessage``, for one."""
 
     @property

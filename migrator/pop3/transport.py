@@ -1,7 +1,7 @@
 """The byte stream that a POP3 session pumps, and a scripted one for tests.
 
-``migrator.net.Stream`` is the real one. A scripted one needs no network and no clock: silence is a ``timeout`` at
-once, so that whatever a server does can be tried in microseconds.
+``migrator.net.stream.Stream`` is the real one. A scripted one needs no network and no clock: silence is a ``timeout``
+at once, so that whatever a server does can be tried in microseconds.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from migrator.errors import FerryError, Kind
-from migrator.net import Clock
-from migrator.tls import TlsSettings
+from migrator.net.stream import Clock
+from migrator.net.tls import TlsSettings
 
 
 class ByteStream(Protocol):
-    """Two directions of bytes that never wait for each other; see ``migrator.net.Stream``."""
+    """Two directions of bytes that never wait for each other; see ``migrator.net.stream.Stream``."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -40,7 +40,7 @@ class ByteStream(Protocol):
 
 
 class OpenStream(Protocol):
-    """How a stream is opened: ``migrator.net.open_stream``, or a scripted one."""
+    """How a stream is opened: ``migrator.net.stream.open_stream``, or a scripted one."""
 
     def __call__(self, host: str, port: int, *, timeout: float, clock: Clock) -> ByteStream:
         """Return a connected stream, not encrypted yet."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from migrator.apart import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from tests.crash.dying import Dying, is_porter
 from tests.rig import At, Orders, Rig, deleting, keeping
 
@@ -21,7 +21,7 @@ def main() -> None:
     rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user)
     rig.step = Dying(orders.step, orders.count)
     if orders.apart:
-        rig.porters, rig.destinations = Porters(worth_it=1), partial(archive_of_a_porter, orders)
+        rig.child_copiers, rig.destinations = ChildCopierPool(worth_it=1), partial(archive_of_a_porter, orders)
     report = (deleting(rig) if orders.delete else keeping(rig)).migrate()
     sys.stdout.write(json.dumps(report.as_json()))
 

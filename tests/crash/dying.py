@@ -15,9 +15,9 @@ def anywhere() -> bool:
 
 
 def is_porter() -> bool:
-    """Say whether this process is a porter (``migrator.porter``)."""
+    """Say whether this process is a porter (``migrator.copying.offload_process``)."""
     started = sys.modules["__main__"].__spec__
-    return started is not None and started.name == "migrator.porter"
+    return started is not None and started.name == "migrator.copying.offload_process"
 
 
 @dataclass

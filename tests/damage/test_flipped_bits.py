@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from migrator.apart import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
-from migrator.destinations.files import Device
 from migrator.errors import Kind
+from migrator.files import Device
 from tests.damage.calls.child import KINDS, folders
-from tests.integration.migrate_support import letters
+from tests.mail import letters
 from tests.rig import Rig, deleting
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
@@ -74,7 +74,7 @@ def test_in_the_pipe_to_the_other_process(tmp_path: Path, kind: str, monkeypatch
 
     messages = letters(5)
     with Pop3Server(Maildrop(messages)) as server:
-        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), porters=Porters(worth_it=1))
+        rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), child_copiers=ChildCopierPool(worth_it=1))
         monkeypatch.setattr(os, "writev", writing_wrongly)
         is_refused(rig, server, messages[2], 5)
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from migrator.destinations import mboxrd
-from migrator.destinations.line_ends import pieces_to_lf, to_crlf, to_lf
-from migrator.digest import (
+from migrator.destinations.mbox import mboxrd
+from migrator.imap.find_copies import header_key, loose_form, unpacked
+from migrator.imap.internal_date import arrival_of, internal_date
+from migrator.message.body import MemoryBody
+from migrator.message.digest import (
     canonical,
     digest_of,
     digest_of_body,
@@ -18,10 +20,9 @@ from migrator.digest import (
     header_facts,
     same_but_for_server_headers,
 )
-from migrator.imap.arrival import arrival_of, internal_date
-from migrator.imap.recognition import header_key, loose_form, unpacked
-from migrator.model import MemoryBody, Proof
-from migrator.proof import prove
+from migrator.message.line_ends import pieces_to_lf, to_crlf, to_lf
+from migrator.message.proof import prove
+from migrator.model import Proof
 from tests.fuzz.draw import Draw, Slices
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

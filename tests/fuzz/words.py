@@ -7,12 +7,12 @@ from datetime import UTC, date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from migrator import sasl
-from migrator.archive.parsing import NotParsedError, leaves, read
-from migrator.archive.query import Calendar, QueryError, parse
 from migrator.config import config_from_urls, load, values
+from migrator.config.secrets import TextSecret
 from migrator.errors import ConfigError, FerryError
-from migrator.secrets import TextSecret
+from migrator.net import sasl
+from migrator.parse.content import NotParsedError, leaves, read
+from migrator.search.query import Calendar, QueryError, parse
 from tests.fuzz.draw import Draw, explained, said_well
 
 SECRET = b"pass-word-1"

@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 
 from migrator.destinations.imap import ImapDestination, ImapSettings
-from migrator.model import ImapLocator, Message
-from migrator.tls import TlsMode, TlsSettings
-from tests.contract.support import simple
+from migrator.message.body import Message
+from migrator.model import ImapLocator
+from migrator.net.tls import TlsMode, TlsSettings
+from tests.mail import simple
 
 
 def messages() -> list[Message]:
@@ -34,7 +35,7 @@ def main() -> None:
     destination = ImapDestination(settings, lambda: password, state_dir=Path(state), step=step)
     with destination.exclusive():
         anchor = destination.begin(messages())
-        meant = [destination.recognition(each).hex() for each in messages()]
+        meant = [destination.copy_key(each).hex() for each in messages()]
         intent = {"anchor": [anchor.uid_validity, anchor.uid_next], "recognition": meant}
         Path(state, "intent.json").write_text(json.dumps(intent))
         outcomes = destination.store(messages()).outcomes

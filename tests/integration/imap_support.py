@@ -11,10 +11,11 @@ from pathlib import Path
 from migrator.destinations import Stored
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.errors import FerryError
-from migrator.imap.allowance import Allowances
-from migrator.model import ImapLocator, Message, Proof
+from migrator.imap.upload_limits import Allowances
+from migrator.message.body import Message
+from migrator.model import ImapLocator, Proof
+from migrator.net.tls import TlsMode, TlsSettings
 from migrator.policy import WhenCopyIsGone
-from migrator.tls import TlsMode, TlsSettings
 from tests.contract.support import content_of
 from tests.servers.dovecot import Dovecot
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
-from tests.unit.archive.office import Office, document, mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [
     mail("january", "From here\n>From there\n.\n..", Date="Mon, 15 Jan 2024 12:00:00 +0000"),
@@ -28,7 +29,7 @@ CONTENTS = [
 def office(tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
     office = Office(tmp_path)
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     return office
 
 
@@ -89,7 +90,7 @@ def test_a_server_stands_in_for_a_lost_archive(
     office: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_imap(office, dovecot)
-    office.bring(CONTENTS, is_seen=False)
+    office.copy(CONTENTS, is_seen=False)
     [volume] = (office.root / "archive/alice").glob("*.mbox")
     volume.unlink()
     capsys.readouterr()
@@ -115,7 +116,7 @@ def test_a_message_that_somebody_deleted_on_the_server_waits_for_a_decision(
     office: Office, dovecot: Dovecot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with_imap(office, dovecot)
-    office.bring(CONTENTS, is_seen=False)
+    office.copy(CONTENTS, is_seen=False)
     expunge(dovecot, "1")
     capsys.readouterr()
     for _ in range(2):

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import migrator
-from migrator.arguments import parser
+from migrator.cli.parser import parser
 from migrator.demo.place import Place
 from migrator.demo.story import Story
-from migrator.screen import Screen
+from migrator.ui.console import Console
 
 ROOT = Path(migrator.__file__).parents[1]
 
@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_its_own_is_refused_untouched(tmp_path: Path) -> No
 def test_an_end_that_somebody_wants_is_no_problem(tmp_path: Path, *, is_quiet: bool) -> None:
     stop, out = threading.Event(), StringIO()
     stop.set()
-    story = Story(Place.at(tmp_path), Screen(is_quiet=is_quiet, out=out), stop)
+    story = Story(Place.at(tmp_path), Console(is_quiet=is_quiet, out=out), stop)
     story.play()
     assert story.outcome.is_interrupted
     assert story.outcome.problems == []

@@ -57,8 +57,8 @@ def _remembered(state: Path) -> Memory:
     elif (state / "intent.json").exists():
         intent = json.loads((state / "intent.json").read_text())
         meant = tuple(
-            Intended(each.digest, each.octets, bytes.fromhex(recognition))
-            for each, recognition in zip(messages(), intent["recognition"], strict=True)
+            Intended(each.digest, each.octets, bytes.fromhex(copy_key))
+            for each, copy_key in zip(messages(), intent["recognition"], strict=True)
         )
         memory.intents.append(Intent(ImapAnchor(*intent["anchor"]), meant))
     return memory

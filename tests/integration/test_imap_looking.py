@@ -10,20 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import Copier, CopyResult, Outcome
 from migrator.destinations.imap import ImapDestination
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
-from migrator.model import CopyState, Message, Proof, StoredCopy
+from migrator.message.body import Message
+from migrator.model import CopyState, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from migrator.transfer import Brought, Carrier, Outcome
-from tests.contract.support import message, simple
 from tests.integration.imap_support import Bench, bodies_of
+from tests.mail import message_of, simple
 from tests.servers import imap_faults as faults
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_proxy import ImapFault, ImapProxy
 
 HUNDRED = [simple(number) for number in range(100)]
-COPIED, DUPLICATE, TAKEN_OUT = Brought.COPIED, Brought.DUPLICATE, Brought.TAKEN_OUT
+COPIED, DUPLICATE, TAKEN_OUT = CopyResult.COPIED, CopyResult.DUPLICATE, CopyResult.TAKEN_OUT
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def carry(bench: Bench, messages: Sequence[Message], destination: ImapDestinatio
     """Bring messages as a run of its own does."""
     place = destination or bench.open()
     with closing(Ledger.open(bench.state_dir)) as ledger, closing(place):
-        return Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0).bring(messages)
+        return Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0).copy(messages)
 
 
 def copies_in(bench: Bench, place: ImapDestination | None = None) -> list[StoredCopy]:
@@ -51,11 +52,11 @@ def states(bench: Bench, place: ImapDestination | None = None) -> list[CopyState
     return [copy.state for copy in copies_in(bench, place)]
 
 
-def reprove(bench: Bench, messages: Sequence[Message], destination: ImapDestination) -> list[FerryError | None]:
+def verify_again(bench: Bench, messages: Sequence[Message], destination: ImapDestination) -> list[FerryError | None]:
     """Read copies again, as a run does before it deletes at the source."""
     with closing(Ledger.open(bench.state_dir)) as ledger, closing(destination):
-        carrier = Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=lambda: 8.0)
-        proven = carrier.reprove([one.digest for one in messages])
+        copier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=lambda: 8.0)
+        proven = copier.verify_again([one.digest for one in messages])
         return [proven[one.digest] for one in messages]
 
 
@@ -121,8 +122,8 @@ def test_mail_of_other_people_is_no_copy_and_stays_unread(bench: Bench) -> None:
 # What looks alike.
 
 HEAD = b"Message-ID: <same@example.org>\r\nSubject: same\r\n\r\n"
-TWINS = [message(HEAD + body) for body in (b"one\r\n", b"two\r\n", b"six\r\n")]
-NAMELESS = [message(b"Subject: none\r\n\r\nbody %d\r\n" % number) for number in range(9)]
+TWINS = [message_of(HEAD + body) for body in (b"one\r\n", b"two\r\n", b"six\r\n")]
+NAMELESS = [message_of(b"Subject: none\r\n\r\nbody %d\r\n" % number) for number in range(9)]
 
 
 def test_twins_are_told_apart_by_their_bytes(bench: Bench) -> None:
@@ -133,7 +134,7 @@ def test_twins_are_told_apart_by_their_bytes(bench: Bench) -> None:
 
 def test_one_letter_there_stands_for_one_message(bench: Bench) -> None:
     """What differs in carriage returns only may be the other's copy, but never both at once."""
-    two = [message(HEAD + b"a\r\r\nb\r\n"), message(HEAD + b"a\r\nb\r\n")]
+    two = [message_of(HEAD + b"a\r\r\nb\r\n"), message_of(HEAD + b"a\r\nb\r\n")]
     bench.server.mailbox("ann").append(bodies_of(two[1:]))
     assert carry(bench, two, bench.open(proof=Proof.CANONICAL)) == [COPIED, DUPLICATE]
     assert len(bench.contents()) == 2
@@ -147,9 +148,9 @@ def test_messages_without_message_id_are_recognised_by_size_and_bytes(bench: Ben
 
 
 ALTERED = [
-    message(b"Message-ID: <cr@example.org>\r\n\r\nbody\r\r\nmore\r\r\n"),
-    message(b"Message-ID: <nul@example.org>\r\n\r\nbo\0dy\r\n"),
-    message(b"Subject: nameless\r\n\r\nbody\r\r\nmore\r\r\n"),
+    message_of(b"Message-ID: <cr@example.org>\r\n\r\nbody\r\r\nmore\r\r\n"),
+    message_of(b"Message-ID: <nul@example.org>\r\n\r\nbo\0dy\r\n"),
+    message_of(b"Subject: nameless\r\n\r\nbody\r\r\nmore\r\r\n"),
 ]
 
 
@@ -173,7 +174,7 @@ def test_an_unproven_copy_is_stored_once_whatever_is_asked(bench: Bench) -> None
 
 def test_a_server_that_builds_messages_anew_shows_a_copy_of_any_size(bench: Bench) -> None:
     head = b"Message-ID: <%d@example.org>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nFrom: a@example.org\r\nSubject: s\r\n"
-    plain = [message(head % number + b"\r\nbody %d\r\n" % number) for number in range(3)]
+    plain = [message_of(head % number + b"\r\nbody %d\r\n" % number) for number in range(3)]
     encoded = b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     built = [head % n + b"X-Much: more\r\n" + encoded + b64encode(b"body %d\r\n" % n) + b"\r\n" for n in range(3)]
     bench.server.mailbox("ann").append(built[:2])
@@ -236,7 +237,7 @@ def test_a_copy_taken_out_is_gone_and_stays_at_its_source(bench: Bench) -> None:
     bench.expunge("2")
     assert carry(bench, HUNDRED[:5]) == [DUPLICATE, TAKEN_OUT, DUPLICATE, DUPLICATE, DUPLICATE]
     assert carry(bench, HUNDRED[:5])[1] is TAKEN_OUT
-    [error] = reprove(bench, HUNDRED[1:2], bench.open())
+    [error] = verify_again(bench, HUNDRED[1:2], bench.open())
     assert isinstance(error, GoneError)
     assert states(bench)[1] is CopyState.GONE
     assert len(bench.contents()) == 4
@@ -246,7 +247,7 @@ def test_a_copy_taken_out_is_stored_again_or_accepted_where_that_is_wished(bench
     carry(bench, HUNDRED[:5])
     bench.expunge("2")
     assert carry(bench, HUNDRED[:5], bench.open(gone=WhenCopyIsGone.ACCEPT)) == [DUPLICATE] * 5
-    assert reprove(bench, HUNDRED[:5], bench.open(gone=WhenCopyIsGone.ACCEPT)) == [None] * 5
+    assert verify_again(bench, HUNDRED[:5], bench.open(gone=WhenCopyIsGone.ACCEPT)) == [None] * 5
     assert len(bench.contents()) == 4
     for expected in (COPIED, DUPLICATE):
         assert carry(bench, HUNDRED[:5], bench.open(gone=WhenCopyIsGone.RESTORE))[1] is expected
@@ -271,7 +272,7 @@ def test_an_emptied_mailbox_stops_the_run_and_changes_nothing(bench: Bench, fold
             carry(bench, HUNDRED[:40], bench.open(folder=folder))
         assert (raised.value.kind, "when_copy_is_gone" in raised.value.cure) == (Kind.ARCHIVE, True)
         with pytest.raises(FerryError, match="was emptied"):
-            reprove(bench, HUNDRED[:3], bench.open(folder=folder))
+            verify_again(bench, HUNDRED[:3], bench.open(folder=folder))
         assert set(states(bench, bench.open(folder=folder))) <= {CopyState.VERIFIED, CopyState.STORED}
     for expected in (COPIED, DUPLICATE):
         place = bench.open(folder=folder, gone=WhenCopyIsGone.RESTORE)
@@ -288,7 +289,7 @@ def test_a_mailbox_that_is_not_there_is_not_made_anew_in_silence(bench: Bench) -
             carry(bench, messages, bench.open(folder="Old"))
         assert raised.value.kind is Kind.ARCHIVE
     with pytest.raises(FerryError, match="is not there"):
-        reprove(bench, HUNDRED[:3], bench.open(folder="Old"))
+        verify_again(bench, HUNDRED[:3], bench.open(folder="Old"))
     assert bench.contents("Old") == []
     place = bench.open(folder="Old", gone=WhenCopyIsGone.RESTORE)
     assert carry(bench, HUNDRED[:6], place) == [COPIED] * 6
@@ -298,14 +299,14 @@ def test_a_mailbox_that_is_not_there_is_not_made_anew_in_silence(bench: Bench) -
 def test_a_mailbox_deleted_while_it_is_open_is_missed_at_the_next_batch(bench: Bench) -> None:
     place = bench.open(folder="Old")
     with closing(Ledger.open(bench.state_dir)) as ledger:
-        carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
-        assert carrier.bring(HUNDRED[:3]) == [COPIED] * 3
+        copier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+        assert copier.copy(HUNDRED[:3]) == [COPIED] * 3
         with bench.as_another_client() as session:
             session.delete("Old")
         with pytest.raises(FerryError, match="is not there"):
-            carrier.bring(HUNDRED[3:5])
+            copier.copy(HUNDRED[3:5])
         with pytest.raises(FerryError, match="is not there"):
-            carrier.reprove([HUNDRED[0].digest])
+            copier.verify_again([HUNDRED[0].digest])
 
 
 def test_a_mailbox_taken_away_in_the_middle_of_a_run_is_not_made_anew(bench: Bench) -> None:
@@ -325,7 +326,7 @@ def test_after_a_new_uid_validity_every_copy_is_found_again_and_none_stored_twic
     carry(bench, HUNDRED + TWINS + NAMELESS, bench.open(folder="Old"))
     before = {copy.digest: copy for copy in copies_in(bench, bench.open(folder="Old"))}
     bench.make_anew("Old")
-    assert reprove(bench, HUNDRED, bench.open(folder="Old")) == [None] * 100
+    assert verify_again(bench, HUNDRED, bench.open(folder="Old")) == [None] * 100
     after = {copy.digest: copy for copy in copies_in(bench, bench.open(folder="Old"))}
     assert before.keys() == after.keys()
     assert all(before[digest].locator != after[digest].locator for digest in after)
@@ -349,10 +350,10 @@ def test_a_mailbox_made_anew_and_left_empty_is_an_emptied_one(bench: Bench) -> N
     bench.make_anew("Old", [])
     place = bench.open(folder="Old")
     with closing(Ledger.open(bench.state_dir)) as ledger:
-        carrier = Carrier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
+        copier = Copier(place, ledger.copies(place.identity, place.kind), clock=lambda: 7.0)
         for messages in (HUNDRED[:20], HUNDRED[20:30]):
             with pytest.raises(FerryError, match="20 of the 20"):
-                carrier.bring(messages)
+                copier.copy(messages)
     assert bench.contents("Old") == []
     place = bench.open(folder="Old", gone=WhenCopyIsGone.RESTORE)
     assert carry(bench, HUNDRED[:20], place) == [COPIED] * 20
@@ -365,7 +366,7 @@ def test_altered_copies_are_found_again_without_their_originals(bench: Bench) ->
     carry(bench, ALTERED, bench.open(folder="Old", proof=Proof.CANONICAL))
     bench.make_anew("Old")
     place = bench.open(folder="Old", proof=Proof.CANONICAL)
-    errors = reprove(bench, ALTERED, place)
+    errors = verify_again(bench, ALTERED, place)
     assert {error.kind for error in errors if error} == {Kind.UNPROVEN}  # only the original can tell
     after = copies_in(bench, place)
     assert {(copy.state, copy.proof) for copy in after} == {(CopyState.VERIFIED, Proof.CANONICAL)}
@@ -379,8 +380,8 @@ def test_a_search_that_is_cut_short_goes_on_where_it_was(bench: Bench) -> None:
     bench.make_anew("Old")
     fault = faults.DropBefore("UID FETCH", skip=4)
     with ImapProxy(bench.server.imap_port, faults=[fault]) as proxy, pytest.raises(FerryError):
-        reprove(bench, many[:1], bench.open(proxy.port, folder="Old"))
+        verify_again(bench, many[:1], bench.open(proxy.port, folder="Old"))
     known = {copy.locator for copy in copies_in(bench, bench.open(folder="Old")) if copy.locator}
     assert len({locator.uid_validity for locator in known}) == 2  # type: ignore[union-attr]  # of a mailbox
-    assert reprove(bench, many, bench.open(folder="Old")) == [None] * 500
+    assert verify_again(bench, many, bench.open(folder="Old")) == [None] * 500
     assert len(bench.contents("Old")) == 500

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from tests.servers.mailboxes import INBOX, Letter, Mailboxes
+from tests.servers.mailboxes import INBOX, AppendItem, Mailboxes
 
 _NAMES = count(1)
 
@@ -280,7 +280,7 @@ class ImapPlace(Place):
         super().__init__(name)
         self._mail = mail
         self.folder = folder
-        self._kept: list[Letter] | None = None
+        self._kept: list[AppendItem] | None = None
 
     @property
     def is_away(self) -> bool:  # type: ignore[override]  # the server's state is the place's
@@ -327,7 +327,7 @@ class ImapPlace(Place):
             self._mail.mailboxes.renew(self.folder)
 
     def add_foreign(self, content: bytes) -> None:
-        self._mail.mailboxes.append(self.folder, [Letter(content)])
+        self._mail.mailboxes.append(self.folder, [AppendItem(content)])
 
     def keep(self) -> None:
         folder = self._mail.mailboxes.folder(self.folder)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.destinations import BatchLimits, Destination
-from migrator.destinations.maildir import MaildirDestination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.maildir.destination import MaildirDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from tests.rig import At, Rig, Server, deleting
 
 

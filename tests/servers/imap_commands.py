@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.servers.mailboxes import SOME_DAY, Folder, Kept, Letter, Mailboxes
+from tests.servers.mailboxes import SOME_DAY, AppendItem, Folder, Kept, Mailboxes
 
 _TOKEN = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|\((?:[^()"]|"(?:[^"\\]|\\.)*"|\([^()]*\))*\)|[^\s()"]+)')
 _ITEM = re.compile(rb"\s*([A-Za-z0-9.]+(?:\[[^\]]*\])?(?:<[\d.]+>)?)")
@@ -177,12 +177,12 @@ def _status(ask: Ask, tag: bytes, words: Words) -> Reply:
 
 
 def _append(ask: Ask, tag: bytes, words: Words) -> Reply:
-    letters: list[Letter] = []
+    letters: list[AppendItem] = []
     flags: tuple[bytes, ...] = ()
     date = SOME_DAY
     for word in words[1:]:
         if isinstance(word, memoryview):
-            letters.append(Letter(bytes(word), flags, date))
+            letters.append(AppendItem(bytes(word), flags, date))
             flags, date = (), SOME_DAY
         elif word.startswith(b"("):
             flags = tuple(word.strip(b"()").split())

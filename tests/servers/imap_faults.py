@@ -16,7 +16,7 @@ from tests.servers.imap_proxy import FallSilent, HangUp, HeldAppend, ImapCommand
 
 
 @dataclass
-class Turn:
+class Lease:
     """Counts occasions and says which of them it is about."""
 
     times: int | None = None
@@ -42,7 +42,7 @@ class At(ImapFault):
     skip: int = 0
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.times, self.skip)
+        self._turn = Lease(self.times, self.skip)
 
     def strikes(self, command: ImapCommand) -> bool:
         """Whether it is this command's turn; ask once per command."""
@@ -110,7 +110,7 @@ class DropAtLine(ImapFault):
     skip: int = 0
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.times, self.skip)
+        self._turn = Lease(self.times, self.skip)
 
     def line(self, line: bytes) -> bytes:
         if re.search(self.pattern, line) and self._turn.comes():
@@ -183,7 +183,7 @@ class Rewrites(ImapFault):
     times: int | None = None
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.times)
+        self._turn = Lease(self.times)
 
     def line(self, line: bytes) -> bytes:
         if not re.search(self.pattern, line) or not self._turn.comes():
@@ -201,7 +201,7 @@ class FetchTampered(ImapFault):
     skip: int = 0
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.times, self.skip)
+        self._turn = Lease(self.times, self.skip)
         self._is_on = False
 
     def literal(self, offset: int, chunk: bytes) -> bytes:
@@ -224,7 +224,7 @@ class _PerMessage(ImapFault):
     skip: int = 0
 
     def __post_init__(self) -> None:
-        self._turn = Turn(self.times, self.skip)
+        self._turn = Lease(self.times, self.skip)
 
     def picks(self, message: bytes) -> bool:
         """Whether it is this message's turn; ask once per message."""

@@ -26,7 +26,7 @@ def without_bare_returns(content: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AppendItem:
     """One message: what came with an APPEND."""
 
     content: bytes
@@ -39,7 +39,7 @@ class Kept:
     """One message of a folder."""
 
     uid: int
-    letter: Letter
+    letter: AppendItem
 
     @property
     def content(self) -> bytes:
@@ -55,7 +55,7 @@ class Folder:
     uid_next: int = 1
     messages: list[Kept] = field(default_factory=list)
 
-    def append(self, letter: Letter) -> int:
+    def append(self, letter: AppendItem) -> int:
         """Add a message and return its UID."""
         uid = self.uid_next
         self.messages.append(Kept(uid, letter))
@@ -95,7 +95,7 @@ class Mailboxes:
             if self.folder(name) is None:
                 self._folders[_known_as(name)] = Folder(self._new_validity())
 
-    def append(self, name: bytes, letters: Sequence[Letter]) -> tuple[int, list[int]] | None:
+    def append(self, name: bytes, letters: Sequence[AppendItem]) -> tuple[int, list[int]] | None:
         """Store all messages, altered as the server does; return UIDVALIDITY and UIDs, or None without a folder."""
         with self.lock:
             folder = self.folder(name)
@@ -109,6 +109,11 @@ class Mailboxes:
         with self.lock:
             folder = self._existing(name)
             folder.messages = [message for message in folder.messages if message.uid != uid]
+
+    def expunge_all(self, name: bytes = INBOX) -> None:
+        """Take all messages away."""
+        with self.lock:
+            self._existing(name).messages = []
 
     def move(self, name: bytes, uid: int, other: bytes) -> None:
         """File a message into another folder."""

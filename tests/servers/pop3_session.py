@@ -18,7 +18,7 @@ from typing import Protocol
 from tests.servers.maildrop import Maildrop, StoredMessage
 from tests.servers.pop3_auth import Dialogue, RefusedError, Secrets, challenge
 from tests.servers.pop3_rule import Judge, Seen
-from tests.servers.pop3_wire import Ending, HangUp, Wire, one, sent_form
+from tests.servers.pop3_wire import HangUp, RunResult, Wire, one, sent_form
 
 _FLUSH_AT = 1 << 16
 
@@ -307,7 +307,7 @@ class Session:
         self._line = context.wrap_socket(self._line, server_side=True, do_handshake_on_connect=False)
         self._line.do_handshake()
 
-    def _end(self, how: Ending) -> None:
+    def _end(self, how: RunResult) -> None:
         if how == "reset":
             self._line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._line.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 Wire = Iterator[bytes]
-Ending = Literal["close", "reset", "close-notify"]
+RunResult = Literal["close", "reset", "close-notify"]
 
 _LINES_AT_ONCE = 1000
 
@@ -14,7 +14,7 @@ _LINES_AT_ONCE = 1000
 class HangUp(Exception):  # noqa: N818  an event of the script, no error
     """Ends the session here and now; what was yielded before is still sent. ``how`` matters to clients over TLS."""
 
-    def __init__(self, how: Ending = "close") -> None:
+    def __init__(self, how: RunResult = "close") -> None:
         super().__init__(how)
         self.how = how
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from migrator.apart import Porters
+from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
-from migrator.destinations.maildir import MaildirDestination
-from migrator.destinations.mbox import MboxDestination
+from migrator.destinations.maildir.destination import MaildirDestination
+from migrator.destinations.mbox.destination import MboxDestination
 from tests.rig import At, Rig, deleting
 
 KINDS = {"mbox": MboxDestination, "maildir": MaildirDestination}
@@ -28,7 +28,7 @@ def main() -> None:
     folder, port, password, kinds, is_apart = json.loads(sys.argv[1])
     rig = Rig(Path(folder), At(port, password), destinations=partial(folders, kinds))
     if is_apart:
-        rig.porters = Porters(worth_it=1)
+        rig.child_copiers = ChildCopierPool(worth_it=1)
     try:
         report = deleting(rig).migrate().as_json()
     except OSError as error:  # of opening the ledger, which the command line makes a line of; a run raises none

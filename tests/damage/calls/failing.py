@@ -46,7 +46,7 @@ class Orders:
 def obey(place: str) -> None:
     """Replace the calls of ``os`` if these orders concern this process."""
     orders = Orders(**json.loads((Path(place) / ORDERS).read_text()))
-    if orders.is_porter == ("migrator.porter" in sys.orig_argv):
+    if orders.is_porter == ("migrator.copying.offload_process" in sys.orig_argv):
         Failing(orders).install()
 
 

@@ -9,7 +9,7 @@ from itertools import chain, count, repeat
 
 from tests.servers.pop3_faults.at import At
 from tests.servers.pop3_session import Command, Fault, Session
-from tests.servers.pop3_wire import Ending, HangUp, Wire
+from tests.servers.pop3_wire import HangUp, RunResult, Wire
 
 _CHUNK = 1 << 16
 
@@ -19,7 +19,7 @@ class DropBefore(At):
     """Hangs up on a command instead of obeying it."""
 
     _: KW_ONLY
-    how: Ending = "close"
+    how: RunResult = "close"
 
     def instead(self, session: Session, command: Command) -> Wire | None:
         return _hang_up(self.how) if self.strikes(command) else None
@@ -30,7 +30,7 @@ class DropUnanswered(At):
     """Obeys a command, then hangs up without a reply: at QUIT the marked messages are gone."""
 
     _: KW_ONLY
-    how: Ending = "close"
+    how: RunResult = "close"
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
         return chain(_silenced(wire), _hang_up(self.how)) if self.strikes(command) else wire
@@ -41,7 +41,7 @@ class DropAfter(At):
     """Obeys and answers a command, then hangs up."""
 
     _: KW_ONLY
-    how: Ending = "close"
+    how: RunResult = "close"
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
         return chain(wire, _hang_up(self.how)) if self.strikes(command) else wire
@@ -53,7 +53,7 @@ class DropInside(At):
 
     _: KW_ONLY
     after: int = 1
-    how: Ending = "close"
+    how: RunResult = "close"
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
         return _cut(wire, self.after, self.how) if self.strikes(command) else wire
@@ -62,7 +62,7 @@ class DropInside(At):
 class DropInsideRetr(Fault):
     """Hangs up after so many bytes of a message."""
 
-    def __init__(self, number: int, after: int, *, times: int | None = None, how: Ending = "close") -> None:
+    def __init__(self, number: int, after: int, *, times: int | None = None, how: RunResult = "close") -> None:
         self._where = At("RETR", number, times=times)
         self._after = after
         self._how = how
@@ -78,7 +78,7 @@ class DropAfterBytes(Fault):
     """Hangs up after so many bytes of a session, wherever that is."""
 
     after: int
-    how: Ending = "close"
+    how: RunResult = "close"
 
     def wire(self, session: Session, command: Command, wire: Wire) -> Wire:
         return _cut(wire, self.after - session.written, self.how)
@@ -91,7 +91,7 @@ class SessionEnds(Fault):
     """
 
     def __init__(
-        self, after: int, *, at: str = "RETR", silently: bool = False, at_once: bool = False, how: Ending = "close"
+        self, after: int, *, at: str = "RETR", silently: bool = False, at_once: bool = False, how: RunResult = "close"
     ) -> None:
         self._after = after
         self._at = at.split()
@@ -301,7 +301,7 @@ class PipelineReordered(Fault):
         return lines[::-1]
 
 
-def _hang_up(how: Ending) -> Wire:
+def _hang_up(how: RunResult) -> Wire:
     yield from ()
     raise HangUp(how)
 
@@ -325,7 +325,7 @@ def _first(wire: Wire, octets: int) -> Iterator[bytes]:
             return
 
 
-def _cut(wire: Wire, octets: int, how: Ending) -> Wire:
+def _cut(wire: Wire, octets: int, how: RunResult) -> Wire:
     for piece in wire:
         if len(piece) >= octets:
             yield piece[: max(octets, 0)]

@@ -10,30 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrator.archive.index import SearchIndex
-from migrator.archive.shelves import Shelves
-from migrator.cli import main
+from migrator.archive.reader import ArchiveReader
+from migrator.cli.main import main
 from migrator.config import Config, load
-from migrator.digest import canonical, digest_of, header_block, header_facts
-from migrator.ends import destination_of
+from migrator.copying.copier import Copier, CopyResult
 from migrator.ledger import Ledger
-from migrator.model import Digest, ListedMessage, MemoryBody, Message, MessageNumber, UniqueId
-from migrator.shelving import shelves_of
-from migrator.transfer import Brought, Carrier
+from migrator.message.body import Message
+from migrator.model import Digest, ListedMessage, MessageNumber, UniqueId
+from migrator.search.index import SearchIndex
+from migrator.wiring.account import destination_of
+from migrator.wiring.archive import open_archive
+from tests.mail import message_of
 
 Places = dict[str, Sequence[str]]
-
-
-def message_of(content: bytes) -> Message:
-    facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, len(content), MemoryBody(content))
-
-
-def mail(subject: str = "hello", body: str = "text", sender: str = "alice@example.org", **headers: str) -> bytes:
-    """Return a plain message in canonical form; an underscore in a header's name is a hyphen."""
-    lines = [f"From: {sender}", f"Subject: {subject}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return canonical(("\n".join(lines) + "\n\n" + body + "\n").encode())
 
 
 @dataclass
@@ -67,16 +56,16 @@ class Office:
     def config(self) -> Config:
         return load(self.config_path)
 
-    def bring(self, contents: Iterable[bytes], account: str = "alice", *, is_seen: bool = True) -> list[Digest]:
+    def copy(self, contents: Iterable[bytes], account: str = "alice", *, is_seen: bool = True) -> list[Digest]:
         """Archive messages for an account, as if its maildrop had shown them (or, with ``is_seen`` false, without)."""
         messages = [message_of(content) for content in contents]
         [chosen] = self.config.select([account])
         ledger = Ledger.open(self.state_dir)
         for place in chosen.destinations:
             destination = destination_of(place, self.state_dir)
-            carrier = Carrier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
-            outcomes = carrier.bring(messages)
-            assert all(isinstance(outcome, Brought) for outcome in outcomes), outcomes
+            copier = Copier(destination, ledger.copies(destination.identity, destination.kind), clock=time.time)
+            outcomes = copier.copy(messages)
+            assert all(isinstance(outcome, CopyResult) for outcome in outcomes), outcomes
             destination.close()
         if is_seen:
             self._note_seen(ledger, account, messages)
@@ -96,12 +85,12 @@ class Office:
         maildrop.copied(pairs, time.time())
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Ledger, Shelves, SearchIndex]]:
+    def opened(self) -> Iterator[tuple[Ledger, ArchiveReader, SearchIndex]]:
         ledger = Ledger.open(self.state_dir)
         index = SearchIndex.open(self.state_dir)
         try:
-            with shelves_of(self.config, ledger) as shelves:
-                yield ledger, shelves, index
+            with open_archive(self.config, ledger) as reader:
+                yield ledger, reader, index
         finally:
             index.close()
             ledger.close()

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from migrator.destinations import Found, Recollection
-from migrator.digest import digest_of
 from migrator.ledger import FILE_NAME, Ledger
-from migrator.locks import account_lock
+from migrator.message.digest import digest_of
 from migrator.model import CopyState, MboxLocator
-from tests.unit.archive.office import Office, document, mail
+from migrator.run.account_lock import account_lock
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [mail(f"number {number}", "From x\n>From y", Message_ID=f"<{number}@x>") for number in range(30)]
 
@@ -19,8 +20,8 @@ CONTENTS = [mail(f"number {number}", "From x\n>From y", Message_ID=f"<{number}@x
 @pytest.fixture
 def two(tmp_path: Path) -> Office:
     office = Office(tmp_path, {"alice": ["mbox:a"], "bob": ["maildir:b"]})
-    office.bring(CONTENTS)
-    office.bring(CONTENTS[:5], "bob")
+    office.copy(CONTENTS)
+    office.copy(CONTENTS[:5], "bob")
     return office
 
 
@@ -30,10 +31,10 @@ def without_state(office: Office) -> None:
 
 
 def copies(office: Office) -> dict[str, set[tuple[bytes, CopyState]]]:
-    with office.opened() as (_, shelves, _index):
+    with office.opened() as (_, reader, _index):
         return {
-            shelf.destination.kind: {(copy.digest, copy.state) for copy in shelf.copies.all_copies()}
-            for shelf in shelves.all
+            archive_folder.destination.kind: {(copy.digest, copy.state) for copy in archive_folder.copies.all_copies()}
+            for archive_folder in reader.all
         }
 
 
@@ -53,7 +54,7 @@ def test_what_was_known_is_not_stored_again(two: Office) -> None:
     without_state(two)
     assert two.call("rebuild-ledger") == 0
     sizes = {path: path.stat().st_size for path in (two.root / "a").iterdir()}
-    two.bring(CONTENTS)
+    two.copy(CONTENTS)
     assert {path: path.stat().st_size for path in (two.root / "a").iterdir()} == sizes
 
 
@@ -189,18 +190,18 @@ def test_what_a_repair_has_superseded_is_never_taken_for_a_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     office = Office(tmp_path, {"alice": [f"{kind}:a", "maildir:b"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     damaged = volume_of(office) if kind == "mbox" else min((office.root / "a/new").iterdir())
     original = damaged.read_bytes()
     damaged.write_bytes(original.replace(b"From: alice", b"From: bob00", 1))
     assert office.call("verify") == 1
     assert office.call("repair") == 0
     damaged.write_bytes(damaged.read_bytes())  # somebody touches it
-    office.bring([mail("new")], is_seen=False)
+    office.copy([mail("new")], is_seen=False)
     assert office.call("rebuild-ledger") == 0
-    with office.opened() as (_, shelves, _index):
-        for shelf in shelves.all:
-            assert {copy.digest for copy in shelf.copies.all_copies()} == {
+    with office.opened() as (_, reader, _index):
+        for archive_folder in reader.all:
+            assert {copy.digest for copy in archive_folder.copies.all_copies()} == {
                 digest_of(content) for content in [*CONTENTS, mail("new")]
             }
     damaged.write_bytes(original + damaged.read_bytes()[len(original) :])  # a backup heals it
@@ -211,8 +212,8 @@ def test_what_a_repair_has_superseded_is_never_taken_for_a_message(
 def test_killed_on_the_way_and_asked_again_it_comes_to_the_same(two: Office) -> None:
     flip(volume_of(two), 3)
     before = copies(two)
-    with two.opened() as (ledger, shelves, _index):
-        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+    with two.opened() as (ledger, reader, _index):
+        mbox = next(archive_folder for archive_folder in reader.all if archive_folder.destination.kind == "mbox")
         relearning = ledger.archive.relearning(mbox.copies.destination_id)
         with mbox.destination.exclusive():
             found = [one for one in mbox.destination.recover(Recollection((), ())) if isinstance(one, Found)]
@@ -228,8 +229,8 @@ def test_copies_in_several_places_keep_the_one_that_is_known(two: Office) -> Non
     volume = volume_of(two)
     (volume.with_name("0-first.mbox")).write_bytes(volume.read_bytes())
     assert two.call("rebuild-ledger") == 0
-    with two.opened() as (_, shelves, _index):
-        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+    with two.opened() as (_, reader, _index):
+        mbox = next(archive_folder for archive_folder in reader.all if archive_folder.destination.kind == "mbox")
         assert {copy.locator.volume for copy in mbox.copies.all_copies() if isinstance(copy.locator, MboxLocator)} == {
             volume.name
         }

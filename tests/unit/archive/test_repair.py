@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import Copier
 from migrator.destinations import MboxAnchor, VolumeState
 from migrator.model import CopyState
-from migrator.transfer import Carrier
+from tests.mail import mail, message_of
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
-from tests.unit.archive.office import Office, document, mail, message_of
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [mail("one", "From here"), mail("two"), mail("three", "x\n" * 700_000)]
 
@@ -44,42 +45,42 @@ def test_what_is_damaged_comes_from_another_destination(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str, is_noticed_by_a_run: bool
 ) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     HARMS[harm](volume_of(office))
     if is_noticed_by_a_run and harm != "gone":  # no run stores anything where all is gone
-        office.bring([mail("four")], is_seen=False)
+        office.copy([mail("four")], is_seen=False)
     assert office.call("verify") == 1
     code, report = repaired(office, capsys)
     assert (code, report["damaged"]) == (0, [])
     assert office.call("verify") == 0
     assert repaired(office, capsys)[1] == NOTHING_TO_DO
-    with office.opened() as (_, shelves, _index):
-        for shelf in shelves.all:
-            assert shelf.copies.changed_volumes() == []
-    office.bring([mail("five")], is_seen=False)
+    with office.opened() as (_, reader, _index):
+        for archive_folder in reader.all:
+            assert archive_folder.copies.changed_volumes() == []
+    office.copy([mail("five")], is_seen=False)
     assert office.call("verify") == 0
 
 
 def test_a_volume_that_was_cut_is_closed_and_not_written_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     volume = volume_of(office)
     HARMS["cut"](volume)
-    office.bring([mail("four")], is_seen=False)  # a run notices
+    office.copy([mail("four")], is_seen=False)  # a run notices
     assert office.call("verify") == 1
     assert repaired(office, capsys)[1]["acknowledged"] == [str(volume)]
     before = volume.read_bytes()
-    office.bring([mail("five")], is_seen=False)
+    office.copy([mail("five")], is_seen=False)
     assert volume.read_bytes() == before
-    with office.opened() as (_, shelves, _index):
-        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+    with office.opened() as (_, reader, _index):
+        mbox = next(archive_folder for archive_folder in reader.all if archive_folder.destination.kind == "mbox")
         [record] = [one for one in mbox.copies.recollection().volumes if one.name == volume.name]
         assert record.state is VolumeState.CLOSED
 
 
 def test_without_a_good_copy_nothing_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a"]})
-    office.bring(CONTENTS, is_seen=False)
+    office.copy(CONTENTS, is_seen=False)
     HARMS["changed"](volume_of(office))
     assert office.call("verify") == 1
     code, report = repaired(office, capsys)
@@ -136,7 +137,7 @@ def test_a_source_that_gives_something_else_now_is_not_believed(
 
 def test_a_source_that_does_not_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     with_source(office, 1)
     HARMS["changed"](volume_of(office))
     assert office.call("verify") == 1
@@ -150,12 +151,12 @@ def test_a_repair_that_was_killed_before_storing_is_made_good_by_the_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = Office(tmp_path, {"alice": ["mbox:a", "maildir:b"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     HARMS["changed"](volume_of(office))
     assert office.call("verify") == 1
     lost = message_of(CONTENTS[1])
-    with office.opened() as (_, shelves, _index):
-        mbox = next(shelf for shelf in shelves.all if shelf.destination.kind == "mbox")
+    with office.opened() as (_, reader, _index):
+        mbox = next(archive_folder for archive_folder in reader.all if archive_folder.destination.kind == "mbox")
         mbox.copies.intended(MboxAnchor(volume_of(office).name, 0), [(lost, b"")], 1.0)
     code, report = repaired(office, capsys)
     assert code == 0
@@ -169,7 +170,7 @@ def test_an_archive_that_is_away_is_left_alone_until_a_person_makes_its_folder_a
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     office = Office(tmp_path, {"alice": [f"{kind}:disk/a", "maildir:b"]})
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     (tmp_path / "disk").rename(tmp_path / "unplugged")
     for _ in range(2):
         code, report = repaired(office, capsys)
@@ -197,7 +198,7 @@ def test_killed_at_any_step_a_repair_is_made_good_by_the_next_and_doubles_nothin
     tmp_path: Path, kind: str, step: str
 ) -> None:
     office = Office(tmp_path, {"alice": [f"{kind}:a", "maildir:b"]})
-    office.bring(CONTENTS[:2])
+    office.copy(CONTENTS[:2])
     damaged = volume_of(office) if kind == "mbox" else min((office.root / "a/new").iterdir())
     damaged.write_bytes(damaged.read_bytes().replace(b"From: alice", b"From: al1ce", 1))
     assert office.call("verify") == 1
@@ -206,17 +207,19 @@ def test_killed_at_any_step_a_repair_is_made_good_by_the_next_and_doubles_nothin
         if name == step and is_storing():
             raise KilledError
 
-    with office.opened() as (_, shelves, _index):
-        shelf = next(one for one in shelves.all if one.destination.identity.endswith("/a"))
-        [copy] = shelf.copies.in_doubt(CopyState.DAMAGED)
+    with office.opened() as (_, reader, _index):
+        archive_folder = next(one for one in reader.all if one.destination.identity.endswith("/a"))
+        [copy] = archive_folder.copies.in_doubt(CopyState.DAMAGED)
 
         def is_storing() -> bool:
-            return not shelf.copies.in_doubt(CopyState.DAMAGED)
+            return not archive_folder.copies.in_doubt(CopyState.DAMAGED)
 
         original = next(message_of(one) for one in CONTENTS if message_of(one).digest == copy.digest)
-        carrier = Carrier(shelf.destination, shelf.copies, clock=time.time, step=killed, replaces_damaged=True)
+        copier = Copier(
+            archive_folder.destination, archive_folder.copies, clock=time.time, step=killed, replaces_damaged=True
+        )
         with pytest.raises(KilledError):
-            carrier.bring([original])
+            copier.copy([original])
     assert office.call("repair") == 0
     assert office.call("verify") == 0
     files = sorted(path for path in (office.root / "a").rglob("*") if path.is_file())

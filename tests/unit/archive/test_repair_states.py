@@ -12,26 +12,18 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from migrator.archive.repairing import Repair, Repaired
-from migrator.archive.shelves import Shelf as Shelved, Shelves
-from migrator.bringing import Mender
+from migrator.archive.mend import Mender
+from migrator.archive.reader import ArchiveFolder, ArchiveReader
+from migrator.archive.repair import Repair, Repaired
 from migrator.destinations import Destination, Finding, Found, Recollection
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
-from migrator.model import (
-    Body,
-    CopyState,
-    ImapLocator,
-    Locator,
-    MaildirLocator,
-    MemoryBody,
-    Message,
-    Proof,
-)
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import mail, message_of
-from tests.unit.shelf import Shelf
+from tests.mail import mail, message_of
+from tests.memory_destination import MemoryDestination
 
 CONTENTS = [mail(f"number {number}", "some text \rwith a bare CR", Message_ID=f"<{number}@x>") for number in range(4)]
 STANDS = {
@@ -45,7 +37,7 @@ STATES = [CopyState.STORED, CopyState.VERIFIED, CopyState.UNPROVEN, CopyState.DA
 
 
 @dataclass
-class Place(Shelf):
+class Place(MemoryDestination):
     """A folder or a mailbox in memory; a mailbox drops every bare CR of what is stored in it, where it alters."""
 
     is_altering: bool = False
@@ -92,7 +84,7 @@ class Place(Shelf):
             raise FerryError(Kind.CONNECT, "nobody answers")
 
 
-def a_good_copy(ledger: Ledger) -> Shelved:
+def a_good_copy(ledger: Ledger) -> ArchiveFolder:
     """A folder that holds every message as it was."""
     place = Place(identity="maildir:/good", label="good")
     copies = ledger.copies(place.identity, place.kind)
@@ -101,10 +93,10 @@ def a_good_copy(ledger: Ledger) -> Shelved:
         locator = MaildirLocator(str(number))
         copies.found([Found(message.digest, message.header_digest, message.message_id, message.octets, locator)], [])
     copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT) for copy in copies.all_copies()], 1.0)
-    return Shelved(place, copies, ("alice",))
+    return ArchiveFolder(place, copies, ("alice",))
 
 
-def a_doubtful_place(ledger: Ledger, place: Place, stands: Sequence[str], states: Sequence[CopyState]) -> Shelved:
+def a_doubtful_place(ledger: Ledger, place: Place, stands: Sequence[str], states: Sequence[CopyState]) -> ArchiveFolder:
     copies = ledger.copies(place.identity, place.kind)
     for number, (content, how) in enumerate(zip(CONTENTS, stands, strict=True)):
         message, name = message_of(content), str(number)
@@ -118,11 +110,11 @@ def a_doubtful_place(ledger: Ledger, place: Place, stands: Sequence[str], states
         proof = Proof.EXACT if state is CopyState.VERIFIED else Proof.NONE
         if state is not CopyState.STORED:
             copies.judged([Judged(known[message_of(content).digest].copy_id, state, proof)], 1.0)
-    return Shelved(place, copies, ("alice",))
+    return ArchiveFolder(place, copies, ("alice",))
 
 
-def repaired(ledger: Ledger, *shelves: Shelved) -> Repaired:
-    return Repair(Shelves(shelves), ledger.archive, Mender(ledger.archive), lambda _name, _wanted: iter(())).make(
+def repaired(ledger: Ledger, *reader: ArchiveFolder) -> Repaired:
+    return Repair(ArchiveReader(reader), ledger.archive, Mender(ledger.archive), lambda _name, _wanted: iter(())).make(
         ["alice"]
     )
 
@@ -173,8 +165,8 @@ def test_a_repair_asked_for_again_changes_nothing(
             } - {message_of(CONTENTS[int(name)]).digest for name in place.unreadable}
 
 
-def states_of(shelf: Shelved) -> list[tuple[bytes, CopyState, Locator | None]]:
-    return [(copy.digest, copy.state, copy.locator) for copy in shelf.copies.all_copies()]
+def states_of(archive_folder: ArchiveFolder) -> list[tuple[bytes, CopyState, Locator | None]]:
+    return [(copy.digest, copy.state, copy.locator) for copy in archive_folder.copies.all_copies()]
 
 
 def nothing_is_doubled(place: Place, before: dict[str, bytes]) -> None:

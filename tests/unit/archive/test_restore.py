@@ -8,8 +8,9 @@ from threading import Thread
 
 import pytest
 
-from migrator.archive.records import message_in
-from tests.unit.archive.office import Office, document, mail
+from migrator.interchange.mail_files import message_in
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [
     mail("january", "From here", Date="Mon, 15 Jan 2024 12:00:00 +0000"),
@@ -20,7 +21,7 @@ CONTENTS = [
 
 @pytest.fixture
 def full(office: Office) -> Office:
-    office.bring(CONTENTS)
+    office.copy(CONTENTS)
     return office
 
 
@@ -83,7 +84,7 @@ def test_two_spellings_of_a_maildir_are_one_and_a_lost_ledger_is_no_matter(
 def test_what_came_later_is_added(full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = f"maildir:{tmp_path}/target"
     restored(full, capsys, "--to", target)
-    full.bring([mail("late")], is_seen=False)
+    full.copy([mail("late")], is_seen=False)
     assert restored(full, capsys, "--to", target)[1]["restored"] == 1
 
 
@@ -99,8 +100,8 @@ def test_by_month_each_goes_to_the_folder_of_its_date(
 
 def test_by_account_each_goes_to_the_folder_of_its_owner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
-    office.bring([mail("both"), mail("hers")], "alice")
-    office.bring([mail("both"), mail("his")], "bob")
+    office.copy([mail("both"), mail("hers")], "alice")
+    office.copy([mail("both"), mail("his")], "bob")
     assert restored(office, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "account")[0] == 0
     assert digests(tmp_path / "target/alice") == expected(mail("both"), mail("hers"))
     assert digests(tmp_path / "target/bob") == expected(mail("both"), mail("his"))
@@ -115,7 +116,7 @@ def test_a_query_and_an_account_choose(full: Office, tmp_path: Path, capsys: pyt
 def test_many_folders_are_not_all_open_at_once(
     office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring(mail(f"m{month}", Date=f"15 {name} 2023 12:00:00 +0000") for month, name in enumerate(
+    office.copy(mail(f"m{month}", Date=f"15 {name} 2023 12:00:00 +0000") for month, name in enumerate(
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     ))  # fmt: skip
     code, report = restored(office, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "month")

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from migrator.archive.shelves import Shelf, Shelves
-from migrator.archive.verify import Check, Selection, Verdict
+from migrator.archive.reader import ArchiveFolder, ArchiveReader
+from migrator.archive.verify import Check, Selection, Verification
 from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
-from migrator.model import Body, CopyState, Digest, ImapLocator, Locator, MemoryBody, Message, Proof
+from migrator.message.body import Body, MemoryBody, Message
+from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import Office, document, mail, message_of
+from tests.mail import mail, message_of
+from tests.unit.archive.office import Office, document
 
 Harm = Callable[[Path], None]
 
@@ -40,19 +42,19 @@ def damaged(report: dict[str, object]) -> list[dict[str, object]]:
 
 
 def states(office: Office) -> list[CopyState]:
-    with office.opened() as (_, shelves, _index):
-        return [copy.state for shelf in shelves.all for copy in shelf.copies.all_copies()]
+    with office.opened() as (_, reader, _index):
+        return [copy.state for archive_folder in reader.all for copy in archive_folder.copies.all_copies()]
 
 
 def test_a_sound_archive_is_ok(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    office.bring(mail(str(number)) for number in range(20))
+    office.copy(mail(str(number)) for number in range(20))
     code, report = verified(office, capsys)
     assert (code, report["checked"], report["ok"], report["damaged"]) == (0, 20, 20, [])
 
 
 def test_a_damaged_copy_is_named_as_the_contract_says(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     content = mail("two", Message_ID="<two@x.org>")
-    digests = office.bring([mail("one"), content, mail("three")])
+    digests = office.copy([mail("one"), content, mail("three")])
     volume = volume_of(office)
     volume.write_bytes(volume.read_bytes().replace(b"Subject: two", b"Subject: tWo"))
     code, report = verified(office, capsys)
@@ -85,7 +87,7 @@ def test_a_damaged_copy_is_named_as_the_contract_says(office: Office, capsys: py
 def test_every_message_that_a_harm_hit_is_named(
     office: Office, capsys: pytest.CaptureFixture[str], harm: Harm, count: int
 ) -> None:
-    office.bring([mail("one"), mail("two"), mail("three")])
+    office.copy([mail("one"), mail("two"), mail("three")])
     volume = volume_of(office)
     whole = volume.read_bytes()
     harm(volume)
@@ -104,7 +106,7 @@ def test_an_archive_that_is_away_is_unreachable_and_nothing_is_recorded_of_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, count: int
 ) -> None:
     office = Office(tmp_path, {"alice": [f"{kind}:disk/a"]})
-    office.bring(mail(str(number)) for number in range(count))
+    office.copy(mail(str(number)) for number in range(count))
     (tmp_path / "disk").rename(tmp_path / "unplugged")
     code, report = verified(office, capsys)
     assert (code, report["checked"], report["damaged"]) == (1, 0, [])
@@ -119,10 +121,10 @@ def test_an_archive_that_is_away_is_unreachable_and_nothing_is_recorded_of_it(
 def test_a_volume_that_was_away_among_others_is_good_again_when_it_is_back(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([mail("one")])
+    office.copy([mail("one")])
     volume = volume_of(office)
     (volume.parent / "other.mbox").write_bytes(b"From x Mon Jan  1 00:00:00 2024\nSubject: two\n\n\n")
-    office.bring([mail("three")], is_seen=False)
+    office.copy([mail("three")], is_seen=False)
     aside = office.root / "aside"
     volume.rename(aside)
     code, report = verified(office, capsys)
@@ -139,7 +141,7 @@ def test_files_that_a_reader_took_out_of_a_maildir_are_named_and_many_at_once_ar
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = Office(tmp_path, {"alice": ["maildir:mail"]})
-    office.bring(mail(str(number)) for number in range(30))
+    office.copy(mail(str(number)) for number in range(30))
     files = sorted((tmp_path / "mail/new").iterdir())
     files[0].unlink()
     code, report = verified(office, capsys)
@@ -156,7 +158,7 @@ def test_files_that_a_reader_took_out_of_a_maildir_are_named_and_many_at_once_ar
 
 
 def test_nothing_is_repaired(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    office.bring([mail("one")])
+    office.copy([mail("one")])
     volume = volume_of(office)
     volume.write_bytes(volume.read_bytes() + b"From torn Mon")
     before = volume.read_bytes()
@@ -168,9 +170,9 @@ def test_a_shared_copy_is_named_for_each_account_and_unique_id(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office = Office(tmp_path, {"alice": ["mbox:shared"], "bob": ["mbox:shared"]})
-    office.bring([mail("both"), mail("hers")], "alice")
-    office.bring([mail("both"), mail("his")], "bob")
-    office.bring([mail("nobody's")], "bob", is_seen=False)
+    office.copy([mail("both"), mail("hers")], "alice")
+    office.copy([mail("both"), mail("his")], "bob")
+    office.copy([mail("nobody's")], "bob", is_seen=False)
     volume_of(office, "shared").write_bytes(b"")
     _, report = verified(office, capsys)
     assert (report["checked"], report["ok"], len(damaged(report))) == (4, 0, 5)
@@ -188,7 +190,7 @@ def test_a_shared_copy_is_named_for_each_account_and_unique_id(
 
 def test_a_maildir_is_verified_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     office = Office(tmp_path, {"alice": ["maildir:mail"]})
-    office.bring([mail("one"), mail("two")])
+    office.copy([mail("one"), mail("two")])
     first, second = sorted((tmp_path / "mail/new").iterdir())
     first.write_bytes(first.read_bytes() + b"x\n")
     second.rename(tmp_path / "mail/cur" / f"{second.name}:2,S")
@@ -198,19 +200,19 @@ def test_a_maildir_is_verified_too(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_sample_is_a_share(office: Office) -> None:
-    office.bring(mail(str(number)) for number in range(200))
-    with office.opened() as (ledger, shelves, _):
-        check = Check(shelves, ledger.archive, clock=time.time, chance=random.Random(7))
+    office.copy(mail(str(number)) for number in range(200))
+    with office.opened() as (ledger, reader, _):
+        check = Check(reader, ledger.archive, clock=time.time, chance=random.Random(7))
         verdict = check.make(Selection(share=0.2))
     assert 20 < verdict.checked < 60
     assert verdict.ok == verdict.checked
 
 
 def test_slices_hold_every_copy_once(office: Office) -> None:
-    office.bring(mail(str(number)) for number in range(300))
-    with office.opened() as (ledger, shelves, _):
+    office.copy(mail(str(number)) for number in range(300))
+    with office.opened() as (ledger, reader, _):
         counts = [
-            Check(shelves, ledger.archive, clock=time.time).make(Selection(part=part, parts=3)).checked
+            Check(reader, ledger.archive, clock=time.time).make(Selection(part=part, parts=3)).checked
             for part in range(3)
         ]
     assert sum(counts) == 300
@@ -218,7 +220,7 @@ def test_slices_hold_every_copy_once(office: Office) -> None:
 
 
 def test_since_leaves_out_what_was_archived_before(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
-    office.bring([mail("one")])
+    office.copy([mail("one")])
     assert verified(office, capsys, "--since", "yesterday")[1]["checked"] == 1
     assert verified(office, capsys, "--since", "2124-01-01")[1]["checked"] == 0
 
@@ -226,7 +228,7 @@ def test_since_leaves_out_what_was_archived_before(office: Office, capsys: pytes
 def test_a_verification_of_everything_leaves_its_date_and_a_part_does_not(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([mail("one")])
+    office.copy([mail("one")])
 
     def last() -> object:
         capsys.readouterr()
@@ -246,10 +248,10 @@ def test_a_selection_that_makes_no_sense_is_wrong_usage(office: Office, wrong: l
 
 
 def test_progress_is_told(office: Office) -> None:
-    office.bring(mail(str(number)) for number in range(1_200))
+    office.copy(mail(str(number)) for number in range(1_200))
     told: list[int] = []
-    with office.opened() as (ledger, shelves, _):
-        Check(shelves, ledger.archive, clock=time.time, told=lambda copies, _octets: told.append(copies)).make(
+    with office.opened() as (ledger, reader, _):
+        Check(reader, ledger.archive, clock=time.time, on_progress=lambda copies, _octets: told.append(copies)).make(
             Selection()
         )
     assert told == [500, 1_000, 1_200]
@@ -293,7 +295,7 @@ class Mailbox:
     def begin(self, messages: Sequence[Message]) -> Anchor:
         raise NotImplementedError
 
-    def recognition(self, message: Message) -> bytes:
+    def copy_key(self, message: Message) -> bytes:
         raise NotImplementedError
 
     def store(self, messages: Sequence[Message]) -> Stored:
@@ -310,7 +312,7 @@ ORIGINAL = mail("altered", "text", Message_ID="<a@x>")
 
 
 @contextmanager
-def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledger, Shelf, Mailbox, Digest]]:
+def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledger, ArchiveFolder, Mailbox, Digest]]:
     """A mailbox with one copy of ``ORIGINAL``, which was proven to this grade when it was stored."""
     message = message_of(ORIGINAL)
     box = Mailbox({1: stored})
@@ -320,81 +322,81 @@ def mailbox(tmp_path: Path, stored: bytes, proof: Proof) -> Iterator[tuple[Ledge
         copies.found([found], [])
         [copy] = copies.all_copies()
         copies.judged([Judged(copy.copy_id, CopyState.VERIFIED, proof)], 1.0)
-        yield ledger, Shelf(box, copies, ("alice",)), box, message.digest
+        yield ledger, ArchiveFolder(box, copies, ("alice",)), box, message.digest
 
 
-def checked(ledger: Ledger, *shelves: Shelf) -> Verdict:
-    return Check(Shelves(shelves), ledger.archive, clock=time.time).make(Selection())
+def checked(ledger: Ledger, *reader: ArchiveFolder) -> Verification:
+    return Check(ArchiveReader(reader), ledger.archive, clock=time.time).make(Selection())
 
 
 def test_an_exact_copy_on_a_server_is_proven_exactly(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL, Proof.CANONICAL) as (ledger, shelf, _, _digest):
-        assert checked(ledger, shelf).is_ok
-        assert next(shelf.copies.all_copies()).proof is Proof.EXACT
+    with mailbox(tmp_path, ORIGINAL, Proof.CANONICAL) as (ledger, archive_folder, _, _digest):
+        assert checked(ledger, archive_folder).is_ok
+        assert next(archive_folder.copies.all_copies()).proof is Proof.EXACT
 
 
 def test_an_altered_copy_without_an_original_is_seen_to_be_there(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.CANONICAL) as (ledger, shelf, box, _):
-        verdict = checked(ledger, shelf)
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.CANONICAL) as (ledger, archive_folder, box, _):
+        verdict = checked(ledger, archive_folder)
         assert (verdict.ok, verdict.present) == (1, 1)
-        assert next(shelf.copies.all_copies()).proof is Proof.CANONICAL
+        assert next(archive_folder.copies.all_copies()).proof is Proof.CANONICAL
         box.bodies[1] = mail("another", Message_ID="<b@x>")
-        verdict = checked(ledger, shelf)
+        verdict = checked(ledger, archive_folder)
         assert [row.reason for row in verdict.damaged] == ["another message stands in its place"]
         box.bodies.clear()
-        assert [row.reason for row in checked(ledger, shelf).damaged] == ["it is gone"]
+        assert [row.reason for row in checked(ledger, archive_folder).damaged] == ["it is gone"]
 
 
 def test_an_altered_copy_is_held_against_an_original_elsewhere(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    office.bring([ORIGINAL])
+    office.copy([ORIGINAL])
     with (
-        office.opened() as (_, shelves, _index),
+        office.opened() as (_, reader, _index),
         mailbox(tmp_path, mail("altered", "text", Date="x", Message_ID="<a@x>"), Proof.SEMANTIC) as (
             ledger,
-            shelf,
+            archive_folder,
             box,
             _,
         ),
     ):
-        [local] = shelves.all
-        assert checked(ledger, shelf, local).damaged[0].destination == box.label
+        [local] = reader.all
+        assert checked(ledger, archive_folder, local).damaged[0].destination == box.label
         box.bodies[1] = b"Return-Path: <x@y>\r\n" + ORIGINAL
-        verdict = checked(ledger, shelf, local)
+        verdict = checked(ledger, archive_folder, local)
         assert (verdict.checked, verdict.present) == (2, 0)
 
 
 def test_a_copy_that_was_exact_and_is_not_any_more_is_damaged(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.EXACT) as (ledger, shelf, _, _digest):
-        assert len(checked(ledger, shelf).damaged) == 1
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.EXACT) as (ledger, archive_folder, _, _digest):
+        assert len(checked(ledger, archive_folder).damaged) == 1
 
 
 def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, shelf, box, _):
+    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, archive_folder, box, _):
         box.is_down = True
-        verdict = checked(ledger, shelf)
+        verdict = checked(ledger, archive_folder)
         assert not verdict.is_ok
-        assert verdict.damaged == []
+        assert verdict.damaged == ()
         assert verdict.unreachable[0].destination == box.label
-        assert next(shelf.copies.all_copies()).state is CopyState.VERIFIED
+        assert next(archive_folder.copies.all_copies()).state is CopyState.VERIFIED
 
 
-def unproven(shelf: Shelf, grade: Proof) -> None:
-    [copy] = shelf.copies.all_copies()
-    shelf.copies.judged(
+def unproven(archive_folder: ArchiveFolder, grade: Proof) -> None:
+    [copy] = archive_folder.copies.all_copies()
+    archive_folder.copies.judged(
         [Judged(copy.copy_id, CopyState.UNPROVEN, grade, "changed by the server: carriage returns")], 2.0
     )
 
 
 @pytest.mark.parametrize("grade", [Proof.NONE, Proof.CANONICAL])
 def test_what_its_server_altered_from_the_start_is_no_damage(tmp_path: Path, grade: Proof) -> None:
-    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, shelf, box, _digest):
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, archive_folder, box, _digest):
         box.required_proof = Proof.EXACT
-        unproven(shelf, grade)
+        unproven(archive_folder, grade)
         for _ in range(2):
-            verdict = checked(ledger, shelf)
+            verdict = checked(ledger, archive_folder)
             assert (verdict.is_ok, verdict.checked, verdict.ok, verdict.unproven, verdict.harmed) == (True, 1, 0, 1, 0)
-            [copy] = shelf.copies.all_copies()
+            [copy] = archive_folder.copies.all_copies()
             assert (copy.state, copy.proof, copy.reason) == (
                 CopyState.UNPROVEN,
                 grade,
@@ -403,19 +405,22 @@ def test_what_its_server_altered_from_the_start_is_no_damage(tmp_path: Path, gra
 
 
 def test_an_altered_copy_counts_once_the_configuration_accepts_it(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, shelf, box, _digest):
-        unproven(shelf, Proof.CANONICAL)
+    with mailbox(tmp_path, ORIGINAL + b"\r\n", Proof.SEMANTIC) as (ledger, archive_folder, box, _digest):
+        unproven(archive_folder, Proof.CANONICAL)
         box.required_proof = Proof.CANONICAL
-        assert (checked(ledger, shelf).ok, next(shelf.copies.all_copies()).state) == (1, CopyState.VERIFIED)
+        assert (checked(ledger, archive_folder).ok, next(archive_folder.copies.all_copies()).state) == (
+            1,
+            CopyState.VERIFIED,
+        )
 
 
 def test_a_copy_that_a_person_took_out_is_told_unless_a_setting_accepts_it(tmp_path: Path) -> None:
-    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, shelf, box, _digest):
+    with mailbox(tmp_path, ORIGINAL, Proof.EXACT) as (ledger, archive_folder, box, _digest):
         box.bodies.clear()
-        [row] = checked(ledger, shelf).damaged
+        [row] = checked(ledger, archive_folder).damaged
         assert (row.reason, row.decided_by) == ("it is gone", "for INBOX of u at h")
         box.when_copy_is_gone = WhenCopyIsGone.ACCEPT
-        verdict = checked(ledger, shelf)
+        verdict = checked(ledger, archive_folder)
         assert (verdict.is_ok, verdict.checked, verdict.accepted) == (True, 1, 1)
 
 
@@ -423,7 +428,7 @@ def test_a_copy_that_a_person_took_out_is_told_unless_a_setting_accepts_it(tmp_p
 def test_an_archive_without_its_ledger_is_an_error_with_its_cure(
     office: Office, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
 ) -> None:
-    office.bring([mail()])
+    office.copy([mail()])
     for file in office.state_dir.glob("ledger*"):
         file.unlink()
     assert office.call(*command) == 1
@@ -443,7 +448,7 @@ def test_where_nothing_is_archived_nothing_is_wrong(
 def test_an_archive_that_the_ledger_does_not_know_is_not_an_archive_without_damage(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office.bring([mail()])
+    office.copy([mail()])
     shutil.copytree(office.root / "archive", office.root / "elsewhere")  # and the known one stays: it was not moved
     office.config_path.write_text(office.config_path.read_text().replace("archive/alice", "elsewhere/alice"))
     assert office.call("verify") == 1

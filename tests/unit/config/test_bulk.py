@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from migrator.config import Config, ImapDestination, load
+from migrator.config.secrets import EnvironmentSecret
 from migrator.errors import ConfigError
 from migrator.policy import DeleteAfter, DeleteWhenVerified
-from migrator.secrets import EnvironmentSecret
 
 
 def read(folder: Path, sheet: str, config: str = "") -> Config:

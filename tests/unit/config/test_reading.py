@@ -9,8 +9,8 @@ import pytest
 from migrator.config import Config, ImapDestination, MaildirDestination, MboxDestination, load
 from migrator.errors import ConfigError
 from migrator.model import Proof
+from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, SourceProof, WhenCopyIsGone
-from migrator.tls import TlsMode
 
 SOURCE = """\
 [accounts.source]

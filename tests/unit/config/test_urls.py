@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls, destination_from_url
+from migrator.config.secrets import Secret, TextSecret
 from migrator.errors import ConfigError
 from migrator.model import Proof
+from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, WhenCopyIsGone
-from migrator.secrets import Secret, TextSecret
-from migrator.tls import TlsMode
 
 
 def password_of(end: End) -> Secret:

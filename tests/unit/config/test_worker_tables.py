@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from migrator.config import Config, load
+from migrator.config.secrets import EnvironmentSecret
 from migrator.errors import ConfigError
-from migrator.secrets import EnvironmentSecret
-from migrator.tls import TlsMode
+from migrator.net.tls import TlsMode
 
 WHOLE = """\
 [[accounts]]

@@ -8,9 +8,9 @@ from hashlib import sha256
 
 import pytest
 
-from migrator.archive.shelves import Unreachable
-from migrator.archive.verify import Verdict
-from migrator.demo.outcome import Comparison, Outcome
+from migrator.archive.reader import Unreachable
+from migrator.archive.verify import Verification
+from migrator.demo.outcome import Comparison, DemoOutcome
 from migrator.demo.samples import Sample
 from migrator.errors import FerryError, Kind
 from migrator.report import AccountReport, Problem, Status
@@ -21,7 +21,7 @@ ONE, TWO, OTHER = (sha256(content).digest() for content in (b"1\r\n", b"2\r\n", 
 
 
 def problems_of(report: AccountReport, *, left: int = 0, is_repeat: bool = False) -> list[str]:
-    outcome = Outcome(SENT)
+    outcome = DemoOutcome(SENT)
     outcome.ran(report, listed=3, left=left, is_repeat=is_repeat)
     return outcome.problems
 
@@ -60,18 +60,18 @@ def test_copying_in_a_repeat_is_a_problem() -> None:
 
 
 def test_an_interrupted_run_is_none() -> None:
-    outcome = Outcome(SENT)
+    outcome = DemoOutcome(SENT)
     outcome.ran(AccountReport("office", interrupted=True), listed=3, left=3, is_repeat=False)
     assert outcome.problems == []
     assert outcome.is_interrupted
 
 
 def test_damage_that_verify_finds_is_a_problem() -> None:
-    outcome = Outcome(SENT)
+    outcome = DemoOutcome(SENT)
     gone = Unreachable(("office",), "mbox x", FerryError(Kind.ARCHIVE, "the folder is not there"))
-    outcome.verified(Verdict(checked=3, ok=3))
+    outcome.verified(Verification(checked=3, ok=3))
     assert outcome.problems == []
-    outcome.verified(Verdict(checked=3, ok=2, unreachable=[gone]))
+    outcome.verified(Verification(checked=3, ok=2, unreachable=(gone,)))
     assert outcome.problems == ["damaged in the archive: 1 message", "the folder is not there"]
 
 
@@ -100,6 +100,6 @@ def test_the_archive_is_held_against_what_was_sent(stored: dict[bytes, int], fou
     ],
 )
 def test_what_differs_is_told(found: Comparison, before: int, problems: list[str]) -> None:
-    outcome = Outcome(SENT)
+    outcome = DemoOutcome(SENT)
     outcome.compared(found, before=before)
     assert outcome.problems == problems

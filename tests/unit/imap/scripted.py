@@ -11,7 +11,7 @@ from threading import Thread
 from typing import BinaryIO
 
 from migrator.destinations.imap import ImapSettings
-from migrator.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings
 
 PLAIN = TlsSettings(TlsMode.NONE)
 CAPABILITIES = b"IMAP4rev1 AUTH=PLAIN"

@@ -7,7 +7,7 @@ from hypothesis import given, strategies
 
 from migrator.imap.replies import (
     AppendUid,
-    Verdict,
+    ReplyStatus,
     expand_uid_set,
     fetch_items_begin,
     literal_octets,
@@ -21,19 +21,19 @@ from migrator.imap.replies import (
 @pytest.mark.parametrize(
     ("line", "verdict", "code", "arguments", "words"),
     [
-        (b"a1 OK done", Verdict.OK, b"", b"", b"done"),
-        (b"a1 ok done", Verdict.OK, b"", b"", b"done"),
-        (b"a1 NO [OVERQUOTA] full", Verdict.NO, b"OVERQUOTA", b"", b"[OVERQUOTA] full"),
-        (b"a1 no [overquota] full", Verdict.NO, b"OVERQUOTA", b"", b"[overquota] full"),
-        (b"a1 OK [APPENDUID 7 1:3] x", Verdict.OK, b"APPENDUID", b"7 1:3", b"[APPENDUID 7 1:3] x"),
-        (b"a1 BAD", Verdict.BAD, b"", b"", b""),
-        (b"a1 BAD [TOOBIG]", Verdict.BAD, b"TOOBIG", b"", b"[TOOBIG]"),
-        (b"a1 NO [unclosed code", Verdict.NO, b"", b"", b"[unclosed code"),
-        (b"* BYE so long\xff", Verdict.BYE, b"", b"", b"so long\xff"),
+        (b"a1 OK done", ReplyStatus.OK, b"", b"", b"done"),
+        (b"a1 ok done", ReplyStatus.OK, b"", b"", b"done"),
+        (b"a1 NO [OVERQUOTA] full", ReplyStatus.NO, b"OVERQUOTA", b"", b"[OVERQUOTA] full"),
+        (b"a1 no [overquota] full", ReplyStatus.NO, b"OVERQUOTA", b"", b"[overquota] full"),
+        (b"a1 OK [APPENDUID 7 1:3] x", ReplyStatus.OK, b"APPENDUID", b"7 1:3", b"[APPENDUID 7 1:3] x"),
+        (b"a1 BAD", ReplyStatus.BAD, b"", b"", b""),
+        (b"a1 BAD [TOOBIG]", ReplyStatus.BAD, b"TOOBIG", b"", b"[TOOBIG]"),
+        (b"a1 NO [unclosed code", ReplyStatus.NO, b"", b"", b"[unclosed code"),
+        (b"* BYE so long\xff", ReplyStatus.BYE, b"", b"", b"so long\xff"),
     ],
 )
 def test_status_lines_are_taken_apart(
-    line: bytes, verdict: Verdict, code: bytes, arguments: bytes, words: bytes
+    line: bytes, verdict: ReplyStatus, code: bytes, arguments: bytes, words: bytes
 ) -> None:
     reply = parse_status(line)
     assert reply is not None

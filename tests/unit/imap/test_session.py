@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.session import Session, folder_name
-from migrator.tls import TlsMode, TlsSettings
+from migrator.imap.session import ImapSession, folder_name
+from migrator.net.tls import TlsMode, TlsSettings
 from tests.unit.imap.scripted import PLAIN, Script, serving, settings
 
 
@@ -16,13 +16,13 @@ def refused(
     with serving(script) as port:
         given = settings(port, auth=auth, tls=tls, timeout=timeout)
         with pytest.raises(FerryError) as raised:
-            Session(given, lambda: password)
+            ImapSession(given, lambda: password)
     return raised.value
 
 
 def logged_in(script: Script, *, auth: str = "auto", password: str | bytes = "sesame") -> None:
     with serving(script) as port:
-        Session(settings(port, auth=auth), lambda: password).close()
+        ImapSession(settings(port, auth=auth), lambda: password).close()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_starttls_that_is_refused_or_tampered_with_ends_before_the_password(repl
 def test_replies_that_make_no_sense_are_protocol_or_connection_errors(reply: bytes) -> None:
     script = Script({b"LIST": reply, b"NAMESPACE": b""})
     with serving(script) as port:
-        session = Session(settings(port, timeout=0.3), lambda: "sesame")
+        session = ImapSession(settings(port, timeout=0.3), lambda: "sesame")
         with pytest.raises(FerryError) as raised:
             session.resolve("Archive")
         session.abandon()
@@ -145,7 +145,7 @@ def test_a_folder_gets_the_servers_delimiter_and_prefix(listed: bytes, namespace
         capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
     )
     with serving(script) as port:
-        session = Session(settings(port), lambda: "sesame")
+        session = ImapSession(settings(port), lambda: "sesame")
         assert session.resolve("Old/2026") == (expected, False)
         session.close()
 
@@ -160,7 +160,7 @@ def test_inbox_has_no_case_and_a_delimiter_at_the_end_means_nothing(folder: str,
         capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
     )
     with serving(script) as port:
-        session = Session(settings(port), lambda: "sesame")
+        session = ImapSession(settings(port), lambda: "sesame")
         assert session.resolve(folder)[0] == expected
         session.close()
 
@@ -170,7 +170,7 @@ def test_numbers_that_cannot_be_are_not_believed() -> None:
         {b"EXAMINE": b"* OK [UIDVALIDITY 0] x\r\n* OK [UIDNEXT 5] x\r\n* 0 EXISTS\r\nTAG OK [READ-ONLY]\r\n"}
     )
     with serving(script) as port:
-        session = Session(settings(port), lambda: "sesame")
+        session = ImapSession(settings(port), lambda: "sesame")
         with pytest.raises(FerryError) as raised:
             session.examine("INBOX")
         session.close()
@@ -185,7 +185,7 @@ def test_a_server_without_uidnext_in_examine_is_asked_by_status() -> None:
         }
     )
     with serving(script) as port:
-        session = Session(settings(port), lambda: "sesame")
+        session = ImapSession(settings(port), lambda: "sesame")
         seen = session.examine("INBOX")
         session.close()
     assert (seen.uid_validity, seen.uid_next, seen.exists) == (7, 12, 3)

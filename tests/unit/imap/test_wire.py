@@ -13,13 +13,13 @@ from typing import Protocol
 import pytest
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.abilities import Abilities
-from migrator.imap.append import Appender, Letter, options_of
+from migrator.imap.append import Appender, AppendItem, options_of
+from migrator.imap.capabilities import UploadCapabilities
 from migrator.imap.fetch import Fetcher
-from migrator.imap.recognition import Glance, message_key
+from migrator.imap.find_copies import Glance, message_key
 from migrator.imap.wire import LONGEST_LINE, Wire
-from migrator.model import MemoryBody
-from tests.contract.support import Pieces
+from migrator.message.body import MemoryBody
+from tests.mail import Pieces
 from tests.unit.imap.scripted import Script, serving
 
 OPTIONS = options_of([], b'" 1-Jan-2026 00:00:00 +0000"')
@@ -99,9 +99,9 @@ def test_our_commands_and_those_of_imaplib_take_turns(wire: Wire) -> None:
 
 def test_an_append_sends_exactly_the_bytes_of_the_message(wire: Wire, script: Script) -> None:
     content = b"A: b\r\n\r\nbare\nand\rand\r\r\n\0\xff."
-    abilities = Abilities.of({b"LITERAL+", b"MULTIAPPEND"})
+    abilities = UploadCapabilities.of({b"LITERAL+", b"MULTIAPPEND"})
     Appender(wire, b'"INBOX"', abilities).send(
-        [Letter(MemoryBody(content), OPTIONS), Letter(Pieces(content, 3), OPTIONS)]
+        [AppendItem(MemoryBody(content), OPTIONS), AppendItem(Pieces(content, 3), OPTIONS)]
     )
     literal = b' " 1-Jan-2026 00:00:00 +0000" {%d+}\r\n%b' % (len(content), content)
     assert script.heard[-1].partition(b" ")[2] == b'APPEND "INBOX"' + literal * 2 + b"\r\n"
@@ -119,7 +119,7 @@ def test_a_body_that_is_not_as_long_as_it_says_ends_the_connection(wire: Wire) -
             return len(self.content) + 1
 
     with pytest.raises(FerryError) as raised:
-        Appender(wire, b'"INBOX"', Abilities.of({b"LITERAL+"})).send([Letter(Liar(b"x"), OPTIONS)])
+        Appender(wire, b'"INBOX"', UploadCapabilities.of({b"LITERAL+"})).send([AppendItem(Liar(b"x"), OPTIONS)])
     assert raised.value.kind is Kind.INTERNAL
     with pytest.raises(OSError, match="file descriptor"):
         wire.send(b"more\r\n")

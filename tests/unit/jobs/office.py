@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
-from jobs.alerts import TOPIC, OpenIncident, Picture, Rules, incidents, news
-from jobs.policy import Outcome
-from jobs.queue import Job, Limits, Queue, Turn
-from jobs.state import Fact
+from jobs.alerting.incidents import TOPIC, AlertInputs, AlertRules, OpenIncident, incidents, news
+from jobs.schedule.account_state import Fact
+from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
+from jobs.schedule.retry import RunOutcome
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import Status
 
@@ -58,8 +58,8 @@ class Office:
     """The world around the queue, from Monday midnight on."""
 
     mailboxes: dict[str, Mailbox]
-    limits: Limits = field(default_factory=Limits)
-    rules: Rules = field(default_factory=Rules)
+    limits: Concurrency = field(default_factory=Concurrency)
+    rules: AlertRules = field(default_factory=AlertRules)
     run_seconds: float = RUN_SECONDS
     now: float = MONDAY
     notes: MemoryNotes = field(default_factory=MemoryNotes)
@@ -120,9 +120,11 @@ class Office:
             self._work()
         self.now = until
 
-    def _job(self, name: str) -> Job:
+    def _job(self, name: str) -> ScheduledAccount:
         mailbox = self.mailboxes[name]
-        return Job(name, mailbox.host, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}")
+        return ScheduledAccount(
+            name, mailbox.host, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}"
+        )
 
     def _ring_later(self, name: str, life: int) -> None:
         def ring() -> None:
@@ -150,7 +152,7 @@ class Office:
         if self.now < wakes < float("inf"):
             self.at(wakes, lambda: None)
 
-    def _begin(self, turn: Turn) -> None:
+    def _begin(self, turn: Lease) -> None:
         life, name = self._life, turn.job.name
         if turn.parked and turn.parked == self._fingerprint(name):
             self.queue.still_parked(turn)
@@ -170,26 +172,26 @@ class Office:
         mailbox = self.mailboxes[name]
         return sha256(f"{mailbox.password} {mailbox.version}".encode()).hexdigest()
 
-    def _outcome(self, name: str) -> Outcome:
+    def _outcome(self, name: str) -> RunOutcome:
         mailbox = self.mailboxes[name]
         if any(host == mailbox.host and start <= self.now < end for host, start, end in self.outages):
             self.refusals += 1
             message = f"cannot connect to {mailbox.host}"
-            return Outcome(Status.FAILED, Kind.CONNECT, Scope.SESSION, Advice.NOW, message, host=mailbox.host)
+            return RunOutcome(Status.FAILED, Kind.CONNECT, Scope.SESSION, Advice.NOW, message, host=mailbox.host)
         delay = self.login_delays.get(mailbox.host, 0.0)
         since = self.now - max((at for at, who in self.logins if who == name), default=0.0)
         if since < delay:
             kind, wait = Kind.LOGIN_DELAY, delay  # as CAPA announces it
-            return Outcome(Status.FAILED, kind, Scope.ACCOUNT, Advice.LATER, "too soon", wait, mailbox.host)
+            return RunOutcome(Status.FAILED, kind, Scope.ACCOUNT, Advice.LATER, "too soon", wait, mailbox.host)
         self.logins.append((self.now, name))
         if mailbox.password != mailbox.right_password:
             message = f"{mailbox.host} refused the password"
-            return Outcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, message, host=mailbox.host)
-        return Outcome(Status.OK)
+            return RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, message, host=mailbox.host)
+        return RunOutcome(Status.OK)
 
     def _tell(self) -> None:
         before = {key: OpenIncident.from_fact(fact) for key, fact in self.notes.facts(TOPIC).items()}
-        picture = Picture(
+        picture = AlertInputs(
             self.queue.states(),
             {name: mailbox.every for name, mailbox in self.mailboxes.items()},
             {name: frozenset({mailbox.host}) for name, mailbox in self.mailboxes.items()},

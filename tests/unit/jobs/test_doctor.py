@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.alerts import Disk
-from jobs.doctor import EndSeen, Patient, Rank, file_system_of, findings, is_person_needed
-from jobs.health import Health, Verdict
-from jobs.snapshot import AccountView
-from jobs.state import AccountState
+from jobs.alerting.incidents import Disk
+from jobs.doctor import DoctorInputs, Severity, findings, is_person_needed
+from jobs.monitoring.health import Health, HealthVerdict
+from jobs.monitoring.snapshot import AccountView
+from jobs.schedule.account_state import AccountState
 from migrator.config import load
 from migrator.ledger.history import AccountNumbers
+from migrator.operations.doctor import EndpointCheck, file_system_of
 
 NOW = 2_000_000_000.0
 ANN = AccountView("ann", AccountState(last_worked=NOW - 60, first_seen=NOW - 1e6))
@@ -32,16 +33,16 @@ path = "archive"
 
 
 @pytest.fixture
-def well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
+def well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DoctorInputs:
     monkeypatch.setenv("MAILFERRY_TEST_PASSWORD", "x")
     path = tmp_path / "config.toml"
     path.write_text(TEXT)
     path.chmod(0o600)
     (tmp_path / "state").mkdir(mode=0o700)
-    return Patient(load(path), NOW, [ANN], newest_run=NOW - 60)
+    return DoctorInputs(load(path), NOW, [ANN], newest_run=NOW - 60)
 
 
-def test_who_is_well_needs_nobody(well: Patient) -> None:
+def test_who_is_well_needs_nobody(well: DoctorInputs) -> None:
     assert findings(well) == []
 
 
@@ -51,72 +52,78 @@ FULL = Disk("/archive", 5, 100, 20)
 @pytest.mark.parametrize(
     ("changes", "rank", "words"),
     [
-        ({"ledger_problems": ["row 7 is missing"]}, Rank.BROKEN, "rebuild-ledger"),
-        ({"disks": [FULL]}, Rank.BROKEN, "make room"),
-        ({"disks": [replace(FULL, free=50, full_in=86_400.0)]}, Rank.SOON, "lasts for about"),
-        ({"ends": [EndSeen("ann", "pop", problem="[tls] expired", cure="renew it")]}, Rank.BROKEN, "renew it"),
-        ({"ends": [EndSeen("ann", "pop", {"capabilities": ["TOP"]}, is_source=True)]}, Rank.HINT, "UIDL"),
-        ({"newest_run": NOW + 7200}, Rank.SOON, "set the clock"),
-        ({"now": 1_000_000_000.0, "newest_run": 0.0, "accounts": []}, Rank.BROKEN, "never set"),
-        ({"health": Health(Verdict.UNHEALTHY, ("no worker",))}, Rank.SOON, "systemctl start"),
-        ({"mounts": "server:/x / nfs4 rw 0 0\n"}, Rank.BROKEN, "network file system (nfs4)"),
+        ({"ledger_problems": ["row 7 is missing"]}, Severity.BROKEN, "rebuild-ledger"),
+        ({"disks": [FULL]}, Severity.BROKEN, "make room"),
+        ({"disks": [replace(FULL, free=50, full_in=86_400.0)]}, Severity.SOON, "lasts for about"),
+        (
+            {"ends": [EndpointCheck("ann", "pop", problem="[tls] expired", cure="renew it")]},
+            Severity.BROKEN,
+            "renew it",
+        ),
+        ({"ends": [EndpointCheck("ann", "pop", {"capabilities": ["TOP"]}, is_source=True)]}, Severity.HINT, "UIDL"),
+        ({"newest_run": NOW + 7200}, Severity.SOON, "set the clock"),
+        ({"now": 1_000_000_000.0, "newest_run": 0.0, "accounts": []}, Severity.BROKEN, "never set"),
+        ({"health": Health(HealthVerdict.UNHEALTHY, ("no worker",))}, Severity.SOON, "systemctl start"),
+        ({"mounts": "server:/x / nfs4 rw 0 0\n"}, Severity.BROKEN, "network file system (nfs4)"),
         (
             {"read_from_memory": [Path("/a")], "mounts": "x /a fuse.x rw 0 0\n"},
-            Rank.HINT,
+            Severity.HINT,
             "(fuse.x) reads back from memory",
         ),
-        ({"accounts": [replace(ANN, damaged=2)]}, Rank.BROKEN, "mailferry repair ann"),
-        ({"accounts": [replace(ANN, verified_at=NOW - 90 * 86_400)]}, Rank.SOON, "mailferry verify ann"),
+        ({"accounts": [replace(ANN, damaged=2)]}, Severity.BROKEN, "mailferry repair ann"),
+        ({"accounts": [replace(ANN, verified_at=NOW - 90 * 86_400)]}, Severity.SOON, "mailferry verify ann"),
         (
             {"accounts": [replace(ANN, numbers=AccountNumbers(9, 7, 0, 2, 0, 0, None))]},
-            Rank.SOON,
+            Severity.SOON,
             "mailferry quarantine ann",
         ),
         (
             {"accounts": [replace(ANN, state=AccountState(attempts=1, parked="x", message="refused"))]},
-            Rank.BROKEN,
+            Severity.BROKEN,
             "change the password",
         ),
         (
             {"accounts": [replace(ANN, state=AccountState(attempts=3, failing_since=NOW - 60, message="no answer"))]},
-            Rank.BROKEN,
+            Severity.BROKEN,
             "3 times in a row: no answer",
         ),
-        ({"accounts": [replace(ANN, state=AccountState(last_worked=NOW - 2e5))]}, Rank.BROKEN, "last worked at"),
+        ({"accounts": [replace(ANN, state=AccountState(last_worked=NOW - 2e5))]}, Severity.BROKEN, "last worked at"),
     ],
 )
-def test_each_trouble_is_found_with_its_cure(well: Patient, changes: dict[str, object], rank: Rank, words: str) -> None:
+def test_each_trouble_is_found_with_its_cure(
+    well: DoctorInputs, changes: dict[str, object], rank: Severity, words: str
+) -> None:
     [finding] = findings(replace(well, **changes))  # type: ignore[arg-type]  # fields of Patient
     assert finding.rank is rank
     assert words in f"{finding.what}; {finding.cure}"
-    assert is_person_needed([finding]) is (rank is not Rank.HINT)
+    assert is_person_needed([finding]) is (rank is not Severity.HINT)
 
 
-def test_the_worst_comes_first(well: Patient) -> None:
+def test_the_worst_comes_first(well: DoctorInputs) -> None:
     found = findings(
         replace(
             well,
             disks=[FULL],
             newest_run=NOW + 7200,
-            ends=[EndSeen("ann", "pop", {"capabilities": ["TOP"]}, is_source=True)],
+            ends=[EndpointCheck("ann", "pop", {"capabilities": ["TOP"]}, is_source=True)],
         )
     )
-    assert [finding.rank for finding in found] == [Rank.BROKEN, Rank.SOON, Rank.HINT]
+    assert [finding.rank for finding in found] == [Severity.BROKEN, Severity.SOON, Severity.HINT]
 
 
-def test_a_missing_password_is_found(well: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_password_is_found(well: DoctorInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAILFERRY_TEST_PASSWORD")
     [finding] = findings(well)
     assert "MAILFERRY_TEST_PASSWORD is not set" in finding.what
 
 
-def test_open_permissions_are_found(well: Patient) -> None:
+def test_open_permissions_are_found(well: DoctorInputs) -> None:
     well.config.state_dir.chmod(0o755)
     [finding] = findings(well)
     assert finding.cure == f"chmod 700 {well.config.state_dir}"
 
 
-def test_who_tells_nobody_is_hinted_at_it(well: Patient) -> None:
+def test_who_tells_nobody_is_hinted_at_it(well: DoctorInputs) -> None:
     silent = replace(well, config=replace(well.config, notify=None))
     assert [finding.subject for finding in findings(silent)] == ["notifications"]
 

@@ -15,7 +15,7 @@ UNIT = ROOT / "deploy" / "mailferry.service"
 
 def test_every_event_is_documented_and_every_documented_event_exists() -> None:
     said = {
-        name for path in (ROOT / "jobs").glob("*.py") for name in re.findall(r'say\(\s*"([a-z_.]+)"', path.read_text())
+        name for path in (ROOT / "jobs").rglob("*.py") for name in re.findall(r'say\(\s*"([a-z_.]+)"', path.read_text())
     }
     listed = set(re.findall(r"^\| `([a-z_.]+)`", (ROOT / "docs" / "events.md").read_text(), re.MULTILINE))
     assert said
@@ -24,7 +24,7 @@ def test_every_event_is_documented_and_every_documented_event_exists() -> None:
 
 def test_every_metric_in_the_documents_is_exported() -> None:
     named = set(re.findall(r"`?mailferry_([a-z_]+)", (ROOT / "docs" / "operations.md").read_text()))
-    source = (ROOT / "jobs" / "metrics.py").read_text()
+    source = (ROOT / "jobs" / "monitoring" / "metrics.py").read_text()
     assert named
     assert {name for name in named if name.removesuffix("_total") not in source} == set()
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobs.alerts import Disk
-from jobs.digest import weekly
-from jobs.health import STALE_SECONDS, Verdict, forget, health_of, read, write
-from jobs.metrics import text_of, write_textfile
-from jobs.snapshot import AccountView, Snapshot
-from jobs.state import AccountState
-from jobs.web import Web
+from jobs.alerting.incidents import Disk
+from jobs.monitoring.health import STALE_SECONDS, HealthVerdict, forget, health_of, read, write
+from jobs.monitoring.http_server import Web
+from jobs.monitoring.metrics import text_of, write_textfile
+from jobs.monitoring.snapshot import AccountView, Snapshot
+from jobs.monitoring.weekly_summary import weekly
+from jobs.schedule.account_state import AccountState
 from migrator.errors import ConfigError
 from migrator.ledger.history import AccountNumbers
 from migrator.report import AccountReport, Status
@@ -72,27 +72,31 @@ def test_a_one_shot_run_leaves_a_textfile(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("snapshot", "verdict", "reason"),
     [
-        (WORKER, Verdict.OK, ""),
-        (replace(WORKER, accounts=[PARKED]), Verdict.DEGRADED, "cleo: parked"),
-        (replace(WORKER, hosts_down=["pop:995"]), Verdict.DEGRADED, "pop:995 is down"),
-        (replace(WORKER, accounts=[replace(ANN, damaged=2)]), Verdict.DEGRADED, "ann: 2 stored copies are damaged"),
-        (replace(WORKER, faults=["a thread has ended"]), Verdict.UNHEALTHY, "a thread has ended"),
-        (replace(WORKER, disks=[Disk("/archive", 1, 100, 20)]), Verdict.DEGRADED, "disk of /archive"),
+        (WORKER, HealthVerdict.OK, ""),
+        (replace(WORKER, accounts=[PARKED]), HealthVerdict.DEGRADED, "cleo: parked"),
+        (replace(WORKER, hosts_down=["pop:995"]), HealthVerdict.DEGRADED, "pop:995 is down"),
+        (
+            replace(WORKER, accounts=[replace(ANN, damaged=2)]),
+            HealthVerdict.DEGRADED,
+            "ann: 2 stored copies are damaged",
+        ),
+        (replace(WORKER, faults=["a thread has ended"]), HealthVerdict.UNHEALTHY, "a thread has ended"),
+        (replace(WORKER, disks=[Disk("/archive", 1, 100, 20)]), HealthVerdict.DEGRADED, "disk of /archive"),
     ],
 )
-def test_health_says_why(snapshot: Snapshot, verdict: Verdict, reason: str) -> None:
+def test_health_says_why(snapshot: Snapshot, verdict: HealthVerdict, reason: str) -> None:
     health = health_of(snapshot)
     assert health.verdict is verdict
     assert reason in " ".join(health.reasons)
 
 
 def test_another_process_reads_the_verdict(tmp_path: Path) -> None:
-    assert read(tmp_path, NOW).verdict is Verdict.UNHEALTHY
+    assert read(tmp_path, NOW).verdict is HealthVerdict.UNHEALTHY
     write(health_of(WORKER), tmp_path, NOW)
     assert read(tmp_path, NOW + 1) == health_of(WORKER)
-    assert read(tmp_path, NOW + STALE_SECONDS + 1).verdict is Verdict.UNHEALTHY
+    assert read(tmp_path, NOW + STALE_SECONDS + 1).verdict is HealthVerdict.UNHEALTHY
     (tmp_path / "worker.json").write_text("{")
-    assert read(tmp_path, NOW).verdict is Verdict.UNHEALTHY
+    assert read(tmp_path, NOW).verdict is HealthVerdict.UNHEALTHY
     forget(tmp_path)
     forget(tmp_path)
     assert not list(tmp_path.iterdir())

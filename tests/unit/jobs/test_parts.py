@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.alerts import Disk
-from jobs.clock import Timetable
-from jobs.disks import SPAN_NEEDED, forecast, full_in, measured
-from jobs.fingerprint import Fingerprints
+from jobs.alerting.incidents import Disk
+from jobs.config_watch import Watched
+from jobs.disk_usage import SPAN_NEEDED, forecast, full_in, measured
 from jobs.lock import worker_lock
+from jobs.periodic import PeriodicTasks
 from jobs.redaction import without_passwords
-from jobs.sd_notify import Supervisor
-from jobs.ticks import Ticks
-from jobs.watching import Watched
-from jobs.worker import Pulse
+from jobs.schedule.credential_hash import Fingerprints
+from jobs.schedule.timetable import Timetable
+from jobs.schedule.workers import Liveness
+from jobs.systemd import Supervisor
 from migrator.config import Config, Schedule, load
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger
@@ -135,7 +135,7 @@ def test_a_lost_message_to_systemd_is_no_error(tmp_path: Path) -> None:
 def test_ticks_come_in_their_periods_and_never_twice_for_a_late_one() -> None:
     now = [0.0]
     done: list[str] = []
-    ticks = Ticks(lambda: now[0])
+    ticks = PeriodicTasks(lambda: now[0])
     ticks.every(5, lambda: done.append("five"))
     ticks.every(20, lambda: done.append("twenty"))
     assert ticks.next_in() == 5
@@ -147,7 +147,7 @@ def test_ticks_come_in_their_periods_and_never_twice_for_a_late_one() -> None:
 
 def test_whoever_gets_nowhere_is_stuck_and_whoever_rests_is_not() -> None:
     now = [0.0]
-    pulse = Pulse(lambda: now[0])
+    pulse = Liveness(lambda: now[0])
     pulse.beat("ann")
     pulse.beat("bob")
     pulse.rest("bob")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sd_notify import Supervisor
-from jobs.service import Parts, Service
+from jobs.service import Service, ServiceOptions
+from jobs.systemd import Supervisor
 from migrator.config import Account, Config, load
 from migrator.errors import ConfigError
 from migrator.report import AccountReport
@@ -78,7 +78,7 @@ def test_a_hanging_run_starves_the_watchdog_and_the_service_still_ends(tmp_path:
 
     systemd = Systemd(answer)
     path = written(tmp_path)
-    parts = Parts(lambda: load(path), run, systemd.supervisor(), stuck_seconds=0.3)
+    parts = ServiceOptions(lambda: load(path), run, systemd.supervisor(), stuck_seconds=0.3)
     assert Service(load(path), parts).run()
     assert "WATCHDOG=1" in systemd.lines  # as long as the run was young
     assert systemd.lines[-2:] == ["STOPPING=1", "STATUS=ending"]
@@ -89,7 +89,7 @@ def worked(systemd: Systemd, path: Path, names: list[str]) -> None:
         names.append(account.name)
         return AccountReport(account.name)
 
-    assert Service(load(path), Parts(lambda: load(path), run, systemd.supervisor())).run()
+    assert Service(load(path), ServiceOptions(lambda: load(path), run, systemd.supervisor())).run()
 
 
 def test_a_reload_brings_accounts_and_takes_them_away(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_cannot_be_taken_over_changes_nothing(tmp_path: Path, change: dict[
         service_names.append("read")
         return load(path)
 
-    service = Service(load(path), Parts(load_and_note, run, systemd.supervisor()))
+    service = Service(load(path), ServiceOptions(load_and_note, run, systemd.supervisor()))
     assert service.run()
     assert service_names
     assert [account.name for account in service.config.accounts] == ["ann"]
@@ -144,7 +144,7 @@ def test_a_second_service_is_refused_before_it_touches_anything(tmp_path: Path) 
     def answer(_lines: list[str]) -> None:
         if not refused:
             with pytest.raises(ConfigError) as caught:
-                Service(load(path), Parts(lambda: load(path))).run()
+                Service(load(path), ServiceOptions(lambda: load(path))).run()
             refused.append(caught.value)
             stop()
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from jobs.alerts import Rules
-from jobs.queue import Limits
+from jobs.alerting.incidents import AlertRules
+from jobs.schedule.queue import Concurrency
 from tests.unit.jobs.office import DAY, HOUR, MINUTE, MONDAY, Mailbox, Office, office
 
 STAFF = {"pop.office": ["ann", "bob", "cleo"], "pop.provider": ["dan", "eve", "fay", "gil"], "pop.other": ["hugo"]}
@@ -27,14 +27,14 @@ def test_a_quiet_week_works_everybody_every_quarter_of_an_hour_and_tells_nobody(
 
 
 def test_the_first_round_is_at_start_within_the_limits() -> None:
-    week = office(STAFF, limits=Limits(accounts=3, per_host=2))
+    week = office(STAFF, limits=Concurrency(accounts=3, per_host=2))
     week.pass_time(MONDAY + 5 * MINUTE)
     assert sorted(name for _, name in week.worked) == sorted(EVERYBODY)
     assert week.most_at_once == 3
 
 
 def test_no_host_sees_more_than_its_limit_at_one_time() -> None:
-    week = office({"pop.office": ["a", "b", "c", "d"]}, limits=Limits(accounts=4, per_host=2))
+    week = office({"pop.office": ["a", "b", "c", "d"]}, limits=Concurrency(accounts=4, per_host=2))
     week.pass_time(MONDAY + HOUR)
     assert week.most_at_once == 2
     assert {name for _, name in week.worked} == {"a", "b", "c", "d"}
@@ -198,7 +198,7 @@ def test_a_host_that_comes_and_goes_does_not_fill_the_inbox() -> None:
 
 
 def test_a_maildrop_that_somebody_else_holds_is_told_only_when_it_lasts() -> None:
-    week = office({"pop.slow": ["ann"]}, rules=Rules(silence=6 * HOUR))
+    week = office({"pop.slow": ["ann"]}, rules=AlertRules(silence=6 * HOUR))
     week.login_delays["pop.slow"] = 40 * DAY
     week.logins.append((MONDAY - 1, "ann"))
     week.pass_time(MONDAY + 2 * DAY)

@@ -38,29 +38,29 @@ def logged_in() -> Protocol:
     return protocol
 
 
-Told = tuple[object, ...]
+OnProgress = tuple[object, ...]
 
 
-def events(protocol: Protocol, slices: list[bytes]) -> list[Told]:
+def events(protocol: Protocol, slices: list[bytes]) -> list[OnProgress]:
     """Feed slices and tell what came of them; a long reply counts as its content, however it was cut."""
-    told: list[Told] = []
+    on_progress: list[OnProgress] = []
     content = b""
     for data in slices:
         protocol.receive(data)
         while not isinstance(event := protocol.next_event(), NeedData):
             match event:
                 case Reply():
-                    told.append((event.verb, event.number, event.is_ok, event.text, event.content))
+                    on_progress.append((event.verb, event.number, event.is_ok, event.text, event.content))
                 case BodyBegins():
                     content = b""
-                    told.append((event.verb, event.number, True, event.text))
+                    on_progress.append((event.verb, event.number, True, event.text))
                 case BodyPart():
                     content += event.content
                 case BodyEnds():
-                    told[-1] += (content,)
+                    on_progress[-1] += (content,)
                 case Challenge():
-                    told.append((event.text,))
-    return told
+                    on_progress.append((event.text,))
+    return on_progress
 
 
 CONVERSATION = [
@@ -75,7 +75,7 @@ CONVERSATION = [
     (Verb.DELE, 1, b"+OK\r\n"),
     (Verb.NOOP, 0, b"+OK\n"),
 ]
-EXPECTED: list[Told] = [
+EXPECTED: list[OnProgress] = [
     (Verb.STAT, 0, True, b"2 320", b""),
     (Verb.LIST, 0, True, b"", b"1 120\r\n2 200\r\n"),
     (Verb.UIDL, 0, False, b"not here", b""),
@@ -125,8 +125,8 @@ def test_any_slicing_gives_the_same_events(cuts: list[int]) -> None:
 def test_garbage_is_our_own_error_or_nothing(garbage: bytes, size: int) -> None:
     protocol = asked()
     with suppress(OutOfStepError):
-        told = events(protocol, [garbage[at : at + size] for at in range(0, len(garbage), size)])
-        assert len(told) <= len(EXPECTED)
+        on_progress = events(protocol, [garbage[at : at + size] for at in range(0, len(garbage), size)])
+        assert len(on_progress) <= len(EXPECTED)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What a person is told unasked, and how it gets there."""

@@ -1,0 +1,155 @@
+"""How a person is told: plain SMTP, and every service that Apprise knows.
+
+A message is a title and a few lines that the alerts have written; nothing here adds anything to them. An Apprise URL
+and the password of the mail server are secrets: no error of this module repeats one.
+"""
+
+from __future__ import annotations
+
+import smtplib
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Protocol, cast
+
+from jobs.alerting.notification import Notification
+from migrator.config import Notify, Smtp
+from migrator.config.secrets import Secret
+from migrator.errors import FerryError, Kind, printable
+from migrator.net import stream as net
+from migrator.net.tls import TlsMode
+
+TIMEOUT = 30.0
+
+
+class Channel(Protocol):
+    """One way to a person."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs: no secret, and the same after a restart."""
+
+    def send(self, note: Notification) -> None:
+        """Hand a note over; raises ``FerryError`` when that failed."""
+
+
+def channels(settings: Notify | None) -> list[Channel]:
+    """Return the ways that are configured."""
+    if settings is None:
+        return []
+    mail: list[Channel] = [SmtpChannel(settings.smtp)] if settings.smtp else []
+    return mail + [AppriseChannel(f"apprise-{number}", url) for number, url in enumerate(settings.apprise, start=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpChannel:
+    """A mail through a server of ours (RFC 5321, RFC 6409), encrypted and verified as configured."""
+
+    settings: Smtp
+
+    @property
+    def name(self) -> str:
+        """The server."""
+        return f"smtp {self.settings.host}"
+
+    def send(self, note: Notification) -> None:
+        """Mail the note; raises ``connect``, ``tls``, ``auth``, ``timeout`` or ``refused``."""
+        password = self.settings.password.reveal() if self.settings.password else ""
+        try:
+            with closing(self._connected()) as server:
+                if self.settings.username:
+                    server.login(self.settings.username, password)
+                server.send_message(self._mail(note))
+                server.quit()
+        except smtplib.SMTPResponseException as error:
+            # The cause is left out: a server may echo the password, and the exception would carry it.
+            is_login = isinstance(error, smtplib.SMTPAuthenticationError)
+            kind, what = (Kind.AUTH, "password") if is_login else (Kind.REFUSED, "mail")
+            raise FerryError(kind, f"{self.name} refused the {what}", server_words=_words(error, password)) from None
+        except smtplib.SMTPException as error:
+            raise FerryError(Kind.REFUSED, f"{self.name} did not take the mail ({type(error).__name__})") from error
+        except TimeoutError as error:
+            raise FerryError(Kind.TIMEOUT, f"{self.name} did not answer in time") from error
+        except OSError as error:
+            raise FerryError(Kind.CONNECT, f"{self.name}: {error.strerror or type(error).__name__}") from error
+
+    def _connected(self) -> smtplib.SMTP:
+        host, port, tls = self.settings.host, self.settings.port, self.settings.tls_settings
+        if tls.mode is TlsMode.IMPLICIT:
+            context = net.ssl_context(tls)
+            encrypted = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=context)
+            return self._pinned(encrypted)
+        server = smtplib.SMTP(host, port, timeout=TIMEOUT)
+        if tls.mode is TlsMode.STARTTLS:
+            server.starttls(context=net.ssl_context(tls))
+            return self._pinned(server)
+        return server
+
+    def _pinned(self, server: smtplib.SMTP) -> smtplib.SMTP:
+        certificate = cast("_Encrypted", server.sock).getpeercert(binary_form=True)
+        net.check_pin(self.settings.host, self.settings.tls_settings, certificate)
+        return server
+
+    def _mail(self, note: Notification) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"] = self.settings.sender
+        mail["To"] = ", ".join(self.settings.to)
+        mail["Subject"] = f"mailferry: {_one_line(note.title)}"
+        mail["Date"] = formatdate(localtime=True)
+        mail["Message-ID"] = make_msgid(domain=self.settings.sender.rpartition("@")[2] or None)
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+        mail.set_content(note.body)
+        return mail
+
+
+class _Encrypted(Protocol):
+    """What an encrypted socket can say; only ``migrator.net.stream`` knows its class."""
+
+    def getpeercert(self, *, binary_form: bool) -> bytes | None:
+        """Return the server's certificate."""
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _words(error: smtplib.SMTPResponseException, password: str) -> str:
+    words = error.smtp_error
+    said = words if isinstance(words, bytes) else str(words).encode()
+    return f"{error.smtp_code} {printable(said, secrets=(password.encode(),))}"
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseChannel:
+    """A service that Apprise knows, by a URL that is a secret."""
+
+    name: str
+    url: Secret
+
+    def send(self, note: Notification) -> None:
+        """Hand the note over; raises ``refused`` when the service did not take it, ``internal`` without Apprise."""
+        try:
+            import apprise
+        except ImportError as error:
+            cure = "install it with: pip install 'mailferry[apprise]'"
+            raise FerryError(Kind.INTERNAL, "the apprise package is not installed", cure=cure) from error
+        service = apprise.Apprise()
+        if not service.add(self.url.reveal()):
+            raise FerryError(Kind.REFUSED, f"{self.name} is no URL that Apprise understands")
+        if not service.notify(title=f"mailferry: {_one_line(note.title)}", body=note.body):
+            raise FerryError(Kind.REFUSED, f"{self.name} did not take the message")
+
+
+def send_everywhere(ways: Sequence[Channel], note: Notification) -> list[tuple[str, FerryError | None]]:
+    """Try every channel once; returns what became of each."""
+    results: list[tuple[str, FerryError | None]] = []
+    for way in ways:
+        try:
+            way.send(note)
+        except FerryError as error:
+            results.append((way.name, error))
+        else:
+            results.append((way.name, None))
+    return results

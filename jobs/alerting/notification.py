@@ -1,0 +1,13 @@
+"""What is told to a person. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A title and a few lines: never anything of a mail, never a secret."""
+
+    title: str
+    body: str

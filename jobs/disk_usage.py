@@ -1,0 +1,69 @@
+"""How full the disks are, and when they will be: one sample an hour, a straight line through two weeks of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from jobs.alerting.incidents import Disk
+from jobs.schedule.account_state import Notes
+
+TOPIC = "disks"
+SAMPLE_SECONDS = 3600.0
+SAMPLES = 14 * 24
+SPAN_NEEDED = 86400.0
+
+Samples = list[tuple[float, float]]
+
+
+def measured(folders: Iterable[Path], minimum: int, notes: Notes, now: float) -> list[Disk]:
+    """Measure the file systems of these folders, each once; a sample an hour is noted for the forecast."""
+    remembered = notes.facts(TOPIC)
+    disks: dict[int, Disk] = {}
+    for folder in map(existing, folders):
+        device = folder.stat().st_dev
+        if device in disks:
+            continue
+        usage = shutil.disk_usage(folder)
+        samples = _samples(remembered.get(str(folder), {}))
+        if not samples or now - samples[-1][0] >= SAMPLE_SECONDS:
+            samples = [*samples, (now, float(usage.free))][-SAMPLES:]
+            notes.noted(TOPIC, str(folder), {"samples": samples})
+        disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in(samples, usage.free))
+    for gone in remembered.keys() - {disk.path for disk in disks.values()}:
+        notes.forgotten(TOPIC, gone)
+    return list(disks.values())
+
+
+def existing(folder: Path) -> Path:
+    """Return a folder, or the nearest one above it that is there."""
+    while not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises on some broken paths
+        folder = folder.parent
+    return folder
+
+
+def _samples(fact: dict[str, object]) -> Samples:
+    samples = fact.get("samples", [])
+    return [(float(moment), float(free)) for moment, free in samples] if isinstance(samples, list) else []
+
+
+def forecast(notes: Notes, folder: Path, free: float) -> float:
+    """Return in how many seconds the disk of a folder will be full, by the samples that were noted."""
+    return full_in(_samples(notes.facts(TOPIC).get(str(folder), {})), free)
+
+
+def full_in(samples: Samples, free: float) -> float:
+    """Return in how many seconds nothing will be free, by least squares; infinity while it does not fill.
+
+    Less than a day of samples says nothing.
+    """
+    if len(samples) < 2 or samples[-1][0] - samples[0][0] < SPAN_NEEDED:
+        return float("inf")
+    count = len(samples)
+    mean_t = sum(moment for moment, _ in samples) / count
+    mean_free = sum(value for _, value in samples) / count
+    spread = sum((moment - mean_t) ** 2 for moment, _ in samples)
+    slope = sum((moment - mean_t) * (value - mean_free) for moment, value in samples) / spread
+    return free / -slope if slope < 0 else float("inf")

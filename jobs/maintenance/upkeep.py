@@ -1,0 +1,180 @@
+"""What is done beside the runs, in one quiet thread: indexing new mail, and verifying the whole archive in slices.
+
+Both calls are narrow and are given in. A full verification is ``PARTS`` slices spread over its period; where it stands
+survives restarts, and what was missed while the machine was off is caught up one slice a minute. Nothing here delays a
+run. What is found damaged stands in the ledger, not here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from jobs.background_thread import BackgroundThread, Rest
+from jobs.log import say
+from jobs.schedule.account_state import Fact, Notes
+from migrator.errors import FerryError
+from migrator.ledger.schedule import VERIFICATION, of_account
+
+TOPIC = VERIFICATION
+WHOLE = "whole"
+PARTS = 240
+REST_SECONDS = 60.0
+"""Between two slices, whatever is behind."""
+RETRY_SECONDS = 1800.0
+MOST_TRIES = 4
+"""So often a slice is tried while a destination cannot be reached; then the others need not wait any longer."""
+
+ShouldStop = Callable[[], bool]
+
+
+class StoppedError(Exception):
+    """A slice was told to stop before its end; it is done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one slice found. ``unreachable`` are the accounts that have a destination which could not be read."""
+
+    checked: int
+    damaged: int
+    unreachable: frozenset[str] = frozenset()
+
+
+Verify = Callable[[int, int, ShouldStop], Slice]
+"""``verify(part, parts, should_stop)`` reads that part of the archive again; ``StoppedError`` when told to stop."""
+
+Index = Callable[[], None]
+"""Take into the search index what is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How far the full verification under way is; times are seconds since the epoch, 0.0 for never."""
+
+    begun_at: float
+    part: int = 0
+    tries: int = 0
+    not_before: float = 0.0
+    checked: int = 0
+    damaged: int = 0
+    left_out: tuple[str, ...] = ()
+
+    def as_fact(self) -> Fact:
+        """Return the form in which it is remembered."""
+        return asdict(self)
+
+    @classmethod
+    def from_fact(cls, fact: Fact) -> Round:
+        """Read what was remembered."""
+        known = {name: fact[name] for name in cls.__slots__ if name in fact}
+        return replace(cls(**known), left_out=tuple(known.get("left_out", ())))  # type: ignore[arg-type]  # by as_fact
+
+    def due_at(self, every: float) -> float:
+        """Return when the next slice is due."""
+        return max(self.begun_at + every * self.part / PARTS, self.not_before)
+
+    def after(self, done: Slice, now: float) -> Round:
+        """Return where the round is after a slice, which is tried again while something could not be reached."""
+        tries = self.tries + 1
+        if done.unreachable and tries < MOST_TRIES:
+            return replace(self, tries=tries, not_before=now + RETRY_SECONDS)
+        return replace(
+            self,
+            part=self.part + 1,
+            tries=0,
+            not_before=0.0,
+            checked=self.checked + done.checked,
+            damaged=self.damaged + done.damaged,
+            left_out=tuple(sorted({*self.left_out, *done.unreachable})),
+        )
+
+
+class Upkeep(BackgroundThread):
+    """The quiet thread; news is that a run has brought something to index.
+
+    ``names`` and ``verify_every`` are asked anew each time, so that a reload is heard.
+    """
+
+    def __init__(
+        self,
+        notes: Notes,
+        *,
+        names: Callable[[], Sequence[str]],
+        verify_every: Callable[[], float],
+        verify: Verify,
+        index: Index,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is done before ``start``."""
+        super().__init__("upkeep")
+        self._notes = notes
+        self._names = names
+        self._every = verify_every
+        self._verify = verify
+        self._index = index
+        self._clock = clock
+
+    def turn(self) -> Rest:
+        """Index what is new, and verify the next slice if it is due."""
+        if self.takes_news():
+            self.index_once()
+        try:
+            self.verify_once()
+        except FerryError as error:  # the ledger cannot be read; whoever must write to it tells
+            say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+        return REST_SECONDS
+
+    def index_once(self) -> None:
+        """Index what is new; a failure is told and tried again with the next news."""
+        try:
+            self._index()
+        except FerryError as error:
+            say("worker.index.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+
+    def verify_once(self) -> None:
+        """Do the next slice if it is due."""
+        now = self._clock()
+        known = self._round(now)
+        if known.due_at(self._every()) > now:
+            return
+        try:
+            done = self._verify(known.part, PARTS, self._stop.is_set)
+        except StoppedError:
+            return
+        except FerryError as error:
+            say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+            done = Slice(0, 0, frozenset(self._names()))
+        if done.damaged:
+            say("worker.verify.damaged", level=logging.ERROR, damaged=done.damaged)
+        self._note(known.after(done, self._clock()))
+
+    def _round(self, now: float) -> Round:
+        fact = self._notes.facts(TOPIC).get(WHOLE)
+        known = Round.from_fact(fact) if fact else Round(begun_at=now)
+        # Further away than a period is long: somebody has set the clock back.
+        return known if known.begun_at - now <= self._every() else replace(known, begun_at=now)
+
+    def _note(self, known: Round) -> None:
+        if known.part < PARTS:
+            self._notes.noted(TOPIC, WHOLE, known.as_fact())
+            return
+        now = self._clock()
+        names = [name for name in self._names() if name not in known.left_out]
+        for name in names:
+            self._notes.noted(TOPIC, of_account(name), {"completed_at": now})
+        say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
+        # The next round begins a period after this one began, or at once when this one took longer.
+        self._notes.noted(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
+
+
+def completed(notes: Notes) -> Mapping[str, float]:
+    """Return when the archive of each account was last verified in full; accounts that never were are not there."""
+    found: dict[str, float] = {}
+    for key, fact in notes.facts(TOPIC).items():
+        moment = fact.get("completed_at")
+        if key != WHOLE and isinstance(moment, float):
+            found[key.removeprefix("account ")] = moment
+    return found

@@ -1,0 +1,54 @@
+"""What the worker did, as events with stable names (docs/events.md)."""
+
+from __future__ import annotations
+
+import logging
+
+from jobs.log import say
+from jobs.schedule.queue import Lease
+from jobs.schedule.retry import Park, Retry, Scheduled
+from jobs.schedule.workers import RunResult
+from migrator.report import AccountReport
+
+
+def run_began(turn: Lease) -> None:
+    """Write that a run begins."""
+    say("worker.run.started", account=turn.job.name, waited_seconds=round(turn.waited, 1))
+
+
+def run_ended(turn: Lease, ending: RunResult) -> None:
+    """Write how a run ended and what comes next."""
+    outcome = ending.outcome
+    level = logging.WARNING if outcome.is_failure else logging.INFO
+    numbers = _numbers(ending.report) if ending.report else {}
+    problem = {"kind": str(outcome.kind), "problem": outcome.message} if outcome.kind else {}
+    say("worker.run.finished", level=level, account=turn.job.name, status=str(outcome.status), **numbers, **problem)
+    match ending.decision:
+        case Scheduled():
+            pass
+        case Retry(after):
+            say("worker.run.retry", account=turn.job.name, attempts=ending.state.attempts, after_seconds=round(after))
+        case Park():
+            say("worker.account.parked", level=logging.WARNING, account=turn.job.name, problem=outcome.message)
+
+
+def _numbers(report: AccountReport) -> dict[str, object]:
+    return {
+        "listed": report.listed,
+        "known": report.known,
+        "new": report.new,
+        "copied": report.copied,
+        "duplicates": report.duplicates,
+        "skipped": report.skipped,
+        "failed": report.failed,
+        "remaining": report.remaining,
+        "verified": report.verified,
+        "deleted": report.deleted,
+        "bytes": report.bytes,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def still_parked(turn: Lease) -> None:
+    """Write that nothing has changed for a parked account."""
+    say("worker.account.still_parked", account=turn.job.name)

@@ -1,0 +1,1 @@
+"""When which account is worked, by whom, and what is remembered of it."""

@@ -1,0 +1,80 @@
+"""Keyed hashes of what an account was told to log in with, so that a parked one notices a change.
+
+The key stays in the state folder (0600), never in the ledger: neither the ledger nor a backup of it can be used to
+guess a password. Nothing here can be turned back into a configuration or a password.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from migrator.config import Account, Config
+from migrator.config.secrets import Secret
+from migrator.errors import FerryError
+from migrator.files import replace_file
+
+KEY_FILE = "parking.key"
+
+
+class Fingerprints:
+    """Hashes under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        """Hash under this key."""
+        self._key = key
+
+    @classmethod
+    def of_state_dir(cls, state_dir: Path) -> Fingerprints:
+        """Use the key of a state folder, made if there is none; losing it only makes parked accounts try once more."""
+        path = state_dir / KEY_FILE
+        if not path.exists():
+            with replace_file(path) as file:  # one worker at a time, by its lock: nobody else makes a key
+                file.write(secrets.token_bytes(32))
+        return cls(path.read_bytes())
+
+    def configured(self, account: Account, config: Config) -> str:
+        """Hash all that is configured for an account, and when it is worked; passwords are not fetched."""
+        schedule = account.schedule or config.schedule
+        return self._hash([_written(account), _written(schedule)])
+
+    def current(self, account: Account, config: Config) -> str:
+        """Hash what is configured together with the passwords as they are now: this fetches them."""
+        return self._hash([self.configured(account, config), *map(_revealed, account.secrets())])
+
+    def _hash(self, parts: Sequence[str]) -> str:
+        text = "\0".join(f"{len(part)}:{part}" for part in parts)
+        return hmac.new(self._key, text.encode(), sha256).hexdigest()
+
+
+def _revealed(secret: Secret) -> str:
+    try:
+        return f"is {secret.reveal()}"
+    except FerryError:
+        return "cannot be had"  # when it can be had again, that is a change
+
+
+def _written(value: object) -> str:
+    """Write a configured value so that equal ones look equal. The result holds secrets: it is only ever hashed."""
+    names = _field_names(value)
+    if names is not None:
+        inner = [f"{name}={_written(getattr(value, name))}" for name in names]
+        return f"{type(value).__name__}({', '.join(inner)})"
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_written, value)))}}}"
+    return repr(value)
+
+
+def _field_names(value: object) -> list[str] | None:
+    if isinstance(value, Secret):
+        return sorted(name for name in getattr(type(value), "__dataclass_fields__", {}) if not name.startswith("_"))
+    if is_dataclass(value):
+        return [field.name for field in fields(value)]
+    tables: Mapping[str, object] | None = getattr(type(value), "model_fields", None)
+    return None if tables is None else list(tables)

@@ -1,0 +1,323 @@
+"""The ready queue: which account is worked next, and which must wait for what.
+
+Pure: every method is told the time. The alarm clock only calls ``ring``; workers call ``take`` and ``finished``. A
+round that comes due while its account still runs is kept as one more round (never dropped, never piled up). Not
+thread-safe: ``jobs.schedule.workers`` holds the lock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from jobs.schedule.account_state import AccountState, Notes
+from jobs.schedule.circuit_breaker import Breakers
+from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, decide
+from migrator.errors import Kind
+from migrator.report import Status
+
+TOPIC = "schedule"
+
+FIRST_GAP, LONGEST_GAP = 600.0, 3600.0
+"""Where a server refuses who comes too soon and does not say what soon is."""
+
+_SAYS_NOTHING_OF_HOSTS = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.INTERNAL})
+"""Failures at home: they may have come before any server was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledAccount:
+    """One account as the schedule sees it. ``hosts`` are its source and the IMAP servers it writes to.
+
+    ``maildrop`` names whom it logs in as and where: two accounts of one maildrop take turns (RFC 1939, section 4).
+    """
+
+    name: str
+    source: str
+    hosts: frozenset[str]
+    maildrop: str
+    configured: str
+
+    def host_of(self, host: str) -> str:
+        """Return ``host`` if it is one of ours, else the source: the usual culprit."""
+        return host if host in self.hosts else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many accounts are worked at one time: in all, and with any one host."""
+
+    accounts: int = 4
+    per_host: int = 4
+
+
+class Phase(Enum):
+    """What an account is doing."""
+
+    RESTING = auto()
+    WAITING = auto()
+    RUNNING = auto()
+
+
+@dataclass(slots=True)
+class _Entry:
+    job: ScheduledAccount
+    state: AccountState
+    phase: Phase = Phase.RESTING
+    since: float = 0.0
+    """When it began to wait or to run."""
+    is_rung_again: bool = False
+    is_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An account that a worker has taken. A parked one may only run if its fingerprint differs from ``parked``."""
+
+    job: ScheduledAccount
+    waited: float
+    parked: str = ""
+
+
+class Queue:
+    """All accounts of one worker."""
+
+    def __init__(
+        self,
+        notes: Notes,
+        *,
+        limits: Concurrency,
+        next_round: Callable[[str, float], float],
+        chance: Callable[[], float],
+    ) -> None:
+        """Remember in ``notes``; ``next_round(name, now)`` tells when the schedule will ring next."""
+        self.limits = limits
+        self.breakers = Breakers(notes)
+        self._notes = notes
+        self._next_round = next_round
+        self._chance = chance
+        self._entries: dict[str, _Entry] = {}
+        self._busy: Counter[str] = Counter()
+        self._running = 0
+
+    def load(self, jobs: Iterable[ScheduledAccount], now: float) -> None:
+        """Take over the accounts of a configuration: new and changed ones are due at once, missing ones are dropped.
+
+        What is running goes on; what is remembered of accounts that are no longer there is forgotten.
+        """
+        remembered = self._notes.facts(TOPIC)
+        wanted = {job.name: job for job in jobs}
+        for name in [name for name in self._entries if name not in wanted]:
+            self._remove(name)
+        for name in remembered.keys() - wanted.keys():
+            self._notes.forgotten(TOPIC, name)
+        for name, job in wanted.items():
+            known = self._entries.get(name)
+            if known is None:
+                state = AccountState.from_fact(remembered.get(name, {}))
+                known = self._entries[name] = _Entry(job, state)
+                self._wait(known, now)
+            self._configure(known, job, now)
+        self.breakers.keep(frozenset().union(*(job.hosts for job in wanted.values())))
+
+    def _remove(self, name: str) -> None:
+        if self._entries[name].phase is Phase.RUNNING:
+            self._entries[name].is_removed = True
+        else:
+            del self._entries[name]
+
+    def _configure(self, entry: _Entry, job: ScheduledAccount, now: float) -> None:
+        entry.job, entry.is_removed = job, False
+        if entry.state.configured == job.configured:
+            return
+        fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
+        if fresh.is_failing:
+            # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
+            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0)
+        self._remember(entry, fresh)
+        self.ring(job.name, now)
+
+    def ring(self, name: str, now: float) -> None:
+        """Note that a round of this account is due; an account that is gone is no matter."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return
+        if entry.phase is Phase.RUNNING:
+            entry.is_rung_again = True
+        elif entry.phase is Phase.RESTING:
+            self._wait(entry, now)
+
+    def look_again(self, now: float) -> None:
+        """Make every parked account compare its passwords now (somebody sent SIGHUP)."""
+        for entry in self._entries.values():
+            if entry.state.is_parked:
+                entry.state = replace(entry.state, not_before=now)
+                self.ring(entry.job.name, now)
+
+    def _wait(self, entry: _Entry, now: float) -> None:
+        entry.phase, entry.since = Phase.WAITING, now
+        if entry.state.not_before - now > LONGEST_OBEYED:  # somebody has set the clock back
+            entry.state = replace(entry.state, not_before=now)
+
+    def take(self, now: float) -> Lease | None:
+        """Return the account that has waited longest of those that may run now, or None."""
+        if self.running >= self.limits.accounts:
+            return None
+        ready = [entry for entry in self._entries.values() if self._ready_at(entry, now) <= now]
+        if not ready:
+            return None
+        entry = min(ready, key=lambda entry: max(entry.since, entry.state.not_before))
+        waited = now - max(entry.since, entry.state.not_before)
+        entry.phase, entry.since = Phase.RUNNING, now
+        self._running += 1
+        self._busy.update([*entry.job.hosts, entry.job.maildrop])
+        for host in entry.job.hosts:
+            self.breakers.asks(host)
+        return Lease(entry.job, waited, entry.state.parked)
+
+    def _ready_at(self, entry: _Entry, now: float) -> float:
+        """Return when an account may run; infinity while something else must happen first."""
+        if entry.phase is not Phase.WAITING or self._busy[entry.job.maildrop]:
+            return float("inf")
+        if any(self._busy[host] >= self.limits.per_host for host in entry.job.hosts):
+            return float("inf")
+        return max(entry.state.not_before, *(self.breakers.opens_at(host, now) for host in entry.job.hosts))
+
+    def wakes_at(self, now: float) -> float:
+        """Return when ``take`` may next find an account without anything else happening; infinity if never."""
+        if self.running >= self.limits.accounts:
+            return float("inf")
+        return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
+
+    def finished(self, turn: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
+        """Note how a run ended and decide on the next; durable on return.
+
+        ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
+        """
+        entry = self._leave(turn)
+        state = entry.state
+        if outcome.is_interrupted and not outcome.is_failure:
+            self._unanswered(turn.job)
+            self._wait(entry, now)
+            return Scheduled(outcome.learned_gap)
+        recovered = self._heard(turn.job, outcome, now)
+        gap = max(state.gap, outcome.learned_gap, _learned_from(outcome, state))
+        state, outcome = replace(state, gap=gap), replace(outcome, learned_gap=gap)
+        attempts = state.attempts + 1 if outcome.is_failure else 0
+        decision = decide(outcome, attempts, self._chance())
+        self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
+        for host in recovered:
+            self._host_is_back(host, now)
+        return decision
+
+    def still_parked(self, turn: Lease) -> None:
+        """Note that nothing has changed since the passwords were refused: the account rests until it is rung for."""
+        entry = self._leave(turn)
+        self._unanswered(turn.job)
+        entry.phase = Phase.RESTING
+
+    def _leave(self, turn: Lease) -> _Entry:
+        entry = self._entries[turn.job.name]
+        if entry.is_removed:
+            del self._entries[turn.job.name]
+        self._busy.subtract([*turn.job.hosts, turn.job.maildrop])
+        self._running -= 1
+        return entry
+
+    def _heard(self, job: ScheduledAccount, outcome: RunOutcome, now: float) -> list[str]:
+        """Tell the circuits what the run heard of each host; returns the hosts that are up again."""
+        self._unanswered(job)
+        if outcome.is_outage:
+            self.breakers.failed(job.host_of(outcome.host), now, outcome.message)
+            return []
+        if outcome.is_failure and outcome.kind in _SAYS_NOTHING_OF_HOSTS:
+            return []
+        heard = [job.host_of(outcome.host)] if outcome.is_failure else list(job.hosts)
+        return [host for host in heard if self.breakers.answered(host)]
+
+    def _unanswered(self, job: ScheduledAccount) -> None:
+        for host in job.hosts:
+            self.breakers.unanswered(host)
+
+    def _settle(self, entry: _Entry, state: AccountState, decision: Decision, now: float, fingerprint: str) -> None:
+        rung, entry.is_rung_again = entry.is_rung_again, False
+        round_at = self._next_round(entry.job.name, now)
+        entry.phase = Phase.RESTING
+        match decision:
+            case Scheduled(gap):
+                state = replace(state, not_before=now + gap if gap else 0.0, next_due=max(round_at, now + gap))
+                if rung:
+                    state = replace(state, next_due=now + gap)
+                    self._wait(entry, now)
+            case Retry(after):
+                state = replace(state, not_before=now + after, next_due=now + after)
+                self._wait(entry, now)
+            case Park(look_after):
+                state = replace(state, not_before=now + look_after, next_due=0.0, parked=fingerprint)
+        if not entry.is_removed:
+            self._remember(entry, state)
+
+    def _host_is_back(self, host: str, now: float) -> None:
+        """Let the accounts that failed because of a host begin afresh: their failures were the host's."""
+        for entry in self._entries.values():
+            if entry.state.is_failing and entry.state.host == host and entry.phase is Phase.WAITING:
+                self._remember(entry, replace(_without_failure(entry.state), not_before=0.0, next_due=now))
+
+    def _remember(self, entry: _Entry, state: AccountState) -> None:
+        if state != entry.state:
+            entry.state = state
+            self._notes.noted(TOPIC, entry.job.name, state.as_fact())
+
+    @property
+    def running(self) -> int:
+        """How many accounts are being worked."""
+        return self._running
+
+    def names_running(self) -> list[str]:
+        """Return the accounts that are being worked."""
+        return [name for name, entry in self._entries.items() if entry.phase is Phase.RUNNING]
+
+    def states(self) -> dict[str, AccountState]:
+        """Return what is known of each account."""
+        return {name: entry.state for name, entry in self._entries.items() if not entry.is_removed}
+
+    def longest_wait(self, now: float) -> float:
+        """Return for how many seconds the account that is ready longest has been kept waiting for a free worker."""
+        ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e, now) <= now]
+        return now - min(ready, default=now)
+
+
+def _learned_from(outcome: RunOutcome, state: AccountState) -> float:
+    """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
+    if outcome.kind is not Kind.LOGIN_DELAY:
+        return 0.0
+    asked = outcome.wait if outcome.wait is not None else max(2 * state.gap, FIRST_GAP)
+    return min(asked, LONGEST_GAP)
+
+
+def _after(state: AccountState, outcome: RunOutcome, attempts: int, now: float) -> AccountState:
+    """Return the state after a run, the next run aside."""
+    if outcome.is_failure:
+        return replace(
+            state,
+            attempts=attempts,
+            failing_since=state.failing_since or now,
+            parked="",
+            kind=str(outcome.kind or ""),
+            host=outcome.host,
+            message=outcome.message,
+        )
+    is_whole = outcome.status is Status.OK
+    return replace(
+        _without_failure(state),
+        kind="" if is_whole else str(outcome.kind or ""),
+        message="" if is_whole else outcome.message,
+        last_worked=now,
+        partial_since=0.0 if is_whole else state.partial_since or now,
+    )
+
+
+def _without_failure(state: AccountState) -> AccountState:
+    return replace(state, attempts=0, failing_since=0.0, parked="", kind="", host="", message="")

@@ -1,0 +1,135 @@
+"""What a finished run means for the next one: error advice and attempts in, decision out.
+
+Pure: no clock, no chance, no memory of its own. ``migrate`` never asks here; parking and back-off bind only ``run``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.report import AccountReport, Status
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+FIRST_WAIT = {Advice.NOW: MINUTE, Advice.LATER: 5 * MINUTE, Advice.NEVER: HOUR}
+"""Seconds before the second try. What only a person can mend is still looked at: a renewed certificate, a repair."""
+
+LONGEST_WAIT = {Advice.NOW: HOUR, Advice.LATER: 2 * HOUR, Advice.NEVER: 6 * HOUR}
+"""Back-off doubles up to here, so that an account is never further from its next try than this, whatever happened."""
+
+LONGEST_OBEYED = DAY
+"""A server that asks for more patience than this is asked again after it all the same."""
+
+_OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How one run ended, as far as the next one is concerned.
+
+    ``host`` is the end at fault, ``""`` where none is. ``learned_gap`` is how many seconds the source wants between
+    two logins of one user (RFC 2449, section 6.6), as announced or as learned from its refusals.
+    """
+
+    status: Status
+    kind: Kind | None = None
+    scope: Scope = Scope.MESSAGE
+    advice: Advice = Advice.LATER
+    message: str = ""
+    wait: float | None = None
+    host: str = ""
+    learned_gap: float = 0.0
+    is_interrupted: bool = False
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the account as such could not be worked; single messages have a back-off of their own."""
+        return self.status is not Status.OK and (self.status is Status.FAILED or self.scope is not Scope.MESSAGE)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server does not want these credentials."""
+        return self.is_failure and self.kind is Kind.AUTH and self.advice is Advice.NEVER
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the host, not the account, seems to be in trouble."""
+        return self.is_failure and self.kind in _OUTAGES and self.host != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """Come again when the schedule says so, but not before this many seconds have passed."""
+
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Come again after this many seconds, whatever the schedule says."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Do not log in again before the account's configuration or a password has changed.
+
+    Looking whether it has is allowed again after ``look_after`` seconds.
+    """
+
+    look_after: float
+
+
+Decision = Scheduled | Retry | Park
+
+
+def decide(outcome: RunOutcome, attempts: int, chance: float) -> Decision:
+    """Decide on the next run after one that has just ended.
+
+    ``attempts`` counts the failed runs in a row, this one included; ``chance`` in [0, 1) spreads the retries of
+    accounts that failed together over the last third of the wait.
+    """
+    if not outcome.is_failure:
+        return Scheduled(outcome.learned_gap)
+    backed_off = max(_backed_off(outcome.advice, attempts, chance), outcome.learned_gap)
+    if outcome.is_refused:
+        # A wrong password does not get better, and servers lock out who insists. A first change is taken up at once.
+        return Park(backed_off if attempts > 1 else 0.0)
+    if outcome.wait is None:
+        return Retry(backed_off)
+    asked = min(outcome.wait, LONGEST_OBEYED)
+    return Retry(asked if outcome.kind is Kind.LOGIN_DELAY else max(asked, backed_off))
+
+
+def _backed_off(advice: Advice, attempts: int, chance: float) -> float:
+    doublings = min(max(attempts, 1) - 1, 16)
+    full = min(FIRST_WAIT[advice] * 2.0**doublings, LONGEST_WAIT[advice])
+    return full * (2 + chance) / 3
+
+
+def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.0) -> RunOutcome:
+    """Read from a report what the schedule needs; ``host`` is the end at fault."""
+    error = report.first_error
+    if error is None:
+        return RunOutcome(report.status, learned_gap=learned_gap, is_interrupted=report.interrupted)
+    return RunOutcome(
+        report.status,
+        error.kind,
+        error.scope,
+        error.advice,
+        str(error),
+        error.wait,
+        host,
+        learned_gap,
+        report.interrupted,
+    )
+
+
+def crashed(error: BaseException) -> RunOutcome:
+    """Make an outcome of an exception that no seam has mapped: a defect of ours, told by its type only."""
+    if isinstance(error, FerryError):
+        return RunOutcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait)
+    words = f"the run ended with an unexpected {type(error).__name__}"
+    return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)

@@ -1,0 +1,205 @@
+"""The threads that work the accounts: each takes from the queue, runs, and tells the queue how it ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from jobs.schedule.account_state import AccountState
+from jobs.schedule.circuit_breaker import Circuit
+from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
+from jobs.schedule.retry import Decision, RunOutcome, crashed
+from migrator.report import AccountReport
+
+LONGEST_NAP = 30.0
+"""A worker looks at the wall clock at least this often: somebody may set it, or the machine may have slept."""
+
+
+class Running(Protocol):
+    """What the worker has done for it; the service wires it to ``migrator``."""
+
+    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
+        """Work an account, end between two messages once ``stop`` is set, and say how it went."""
+
+    def fingerprint(self, name: str) -> str:
+        """Hash the account's configuration and passwords as they are now."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended and what comes next. ``report`` is None when an unexpected exception ended it."""
+
+    report: AccountReport | None
+    outcome: RunOutcome
+    decision: Decision
+    state: AccountState
+
+
+class Listener(Protocol):
+    """Who is told what the worker does; called from its threads, one at a time for one account."""
+
+    def began(self, turn: Lease) -> None:
+        """Hear that a run begins."""
+
+    def ended(self, turn: Lease, ending: RunResult) -> None:
+        """Hear that a run has ended, and what the queue has decided on the next."""
+
+    def still_parked(self, turn: Lease) -> None:
+        """Hear that a parked account was looked at, and that nothing has changed."""
+
+
+@dataclass(slots=True)
+class Liveness:
+    """When each thread last got somewhere: what the watchdog is fed by."""
+
+    clock: Callable[[], float] = time.monotonic
+    _beats: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def beat(self, name: str) -> None:
+        """Note that ``name`` got somewhere."""
+        with self._lock:
+            self._beats[name] = self.clock()
+
+    def rest(self, name: str) -> None:
+        """Note that ``name`` has nothing to do, so that its silence means nothing."""
+        with self._lock:
+            self._beats.pop(name, None)
+
+    def stuck(self, patience: float) -> list[str]:
+        """Return who has got nowhere for ``patience`` seconds."""
+        with self._lock:
+            return sorted(name for name, beat in self._beats.items() if self.clock() - beat > patience)
+
+
+class Worker:
+    """A pool of threads around one queue. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        running: Running,
+        listener: Listener,
+        *,
+        pulse: Liveness | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing runs before ``load`` and ``start``."""
+        self.pulse = pulse or Liveness()
+        self._queue = queue
+        self._running = running
+        self._listener = listener
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to work what is due."""
+        self._hire()
+
+    def load(self, jobs: Iterable[ScheduledAccount], limits: Concurrency) -> None:
+        """Take over a configuration; what is running goes on under the old one."""
+        with self._changed:
+            self._queue.limits = limits
+            self._queue.load(jobs, self._clock())
+            self._changed.notify_all()
+        if self._threads:
+            self._hire()
+
+    def _hire(self) -> None:
+        while len(self._threads) < self._queue.limits.accounts:
+            thread = threading.Thread(target=self._work, name=f"worker-{len(self._threads) + 1}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def ring(self, name: str) -> None:
+        """Note that a round of this account is due."""
+        with self._changed:
+            self._queue.ring(name, self._clock())
+            self._changed.notify()
+
+    def look_again(self) -> None:
+        """Make parked accounts look at their passwords now."""
+        with self._changed:
+            self._queue.look_again(self._clock())
+            self._changed.notify_all()
+
+    def stop(self, patience: float) -> bool:
+        """End: runs stop between two messages. Returns whether all threads have ended within ``patience`` seconds."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            turn = self._next_turn()
+            if turn is not None:
+                self.pulse.beat(turn.job.name)
+                try:
+                    self._have(turn)
+                finally:
+                    self.pulse.rest(turn.job.name)
+                    with self._changed:
+                        self._changed.notify_all()
+
+    def _next_turn(self) -> Lease | None:
+        with self._changed:
+            turn = self._queue.take(self._clock())
+            if turn is None and not self._stop.is_set():
+                now = self._clock()
+                nap = self._queue.wakes_at(now) - now
+                self._changed.wait(min(max(nap, 0.0), LONGEST_NAP))
+            return turn
+
+    def _have(self, turn: Lease) -> None:
+        name = turn.job.name
+        if turn.parked and self._running.fingerprint(name) == turn.parked:
+            with self._changed:
+                self._queue.still_parked(turn)
+            self._listener.still_parked(turn)
+            return
+        self._listener.began(turn)
+        report, outcome = self._run(name)
+        fingerprint = self._running.fingerprint(name) if outcome.is_refused else ""
+        with self._changed:
+            decision = self._queue.finished(turn, outcome, self._clock(), fingerprint)
+            state = self._queue.states().get(name, AccountState())
+        self._listener.ended(turn, RunResult(report, outcome, decision, state))
+
+    def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:
+        try:
+            return self._running.run(name, self._stop)
+        except Exception as error:  # noqa: BLE001  # one account's trouble, even a defect of ours, ends no other's
+            return None, crashed(error)
+
+    def is_alive(self) -> bool:
+        """Tell whether every thread lives."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def states(self) -> dict[str, AccountState]:
+        """Return what is known of each account."""
+        with self._changed:
+            return self._queue.states()
+
+    def running(self) -> list[str]:
+        """Return the accounts that are being worked."""
+        with self._changed:
+            return self._queue.names_running()
+
+    def hosts_down(self) -> Mapping[str, Circuit]:
+        """Return the servers that are taken to be down."""
+        with self._changed:
+            return self._queue.breakers.down()
+
+    def longest_wait(self) -> float:
+        """Return for how many seconds the account that is ready longest has been kept waiting."""
+        with self._changed:
+            return self._queue.longest_wait(self._clock())

@@ -1,0 +1,1 @@
+"""A batch of messages to destinations, each copy stored, read back and proven."""

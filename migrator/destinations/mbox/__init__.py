@@ -1,0 +1,1 @@
+"""An archive folder of mboxrd volumes."""

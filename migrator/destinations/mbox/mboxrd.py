@@ -1,0 +1,301 @@
+"""The mboxrd format, pure: a message in canonical form (CRLF) to bytes of a volume (LF) and back, exactly.
+
+A record is a From_ line, the content, and one line feed: the blank line that separates it from the next. Content is the
+canonical form with every CRLF turned into LF, and one ``>`` put before every line that matches ``^>*From ``, so that a
+line that begins with ``From`` and a space always begins a record. A CR that no LF follows is content and stays. Undoing
+both gives the canonical form back, byte for byte: for bare CRs, NULs, lines of megabytes, a last line without an end, a
+header without a body, and for nothing at all.
+
+``replace`` and regular expressions with anything but a literal are the dear steps here (see docs/performance.md), hence
+the guards and loops.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from migrator.message.line_ends import pieces_to_lf, to_crlf, to_lf
+
+Reader = Callable[[int, int], bytes]
+"""``read(offset, size)`` gives up to ``size`` bytes of a file from ``offset`` on; fewer only where the file ends."""
+
+FRAME_LIMIT = 4096
+"""A From_ line is at most this long; a longer line begins no record that we take for mail."""
+
+UNKNOWN_SENDER = b"MAILER-DAEMON"
+
+SENDER_SEARCH_LIMIT = 64 * 1024
+"""How far into a message its sender is looked for."""
+
+_LF = 0x0A
+_QUOTE = 0x3E
+_FROM = re.compile(b"From ")  # finds a literal in a third of the time that bytes.find takes
+_QUOTED_FROM = re.compile(b">From ")
+_PARTIAL_FROM = (b"From", b"Fro", b"Fr", b"F")
+_PARTIAL_QUOTED_FROM = (b">From", b">Fro", b">Fr", b">F", b">")
+_HEADER_END = re.compile(rb"\n\r?\n")
+_RETURN_PATH, _FROM_HEADER, _SENDER_HEADER = (
+    re.compile(rb"\n%b:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % name, re.I) for name in (b"return-path", b"from", b"sender")
+)
+_WORD = rb"[!#-'*+\--9=?A-Z^-~]"  # printable ASCII without what has a meaning in an address list
+# Begins at a word's first byte and never gives back: a hostile header of 64 kB costs no more than reading it.
+_ADDRESS = re.compile(rb"(?<!%b)%b++@(?:%b|[:\[\]])+" % (_WORD, _WORD, _WORD))
+
+
+# ---------------------------------------------------------------------------------------------- content
+
+
+def encode(message: bytes) -> bytes:
+    """Return the content of a record for a message in canonical form."""
+    return quote(to_lf(message))
+
+
+def quote(lines: bytes) -> bytes:
+    """Return the content of a record for a message whose line ends are LF already."""
+    return _quoted(lines, at_line_start=True)
+
+
+def decode(content: bytes) -> bytes:
+    """Return the canonical form of a record's content; undoes ``encode``."""
+    return to_crlf(unquote(content))
+
+
+def unquote(content: bytes) -> bytes:
+    """Return the lines of a record's content; undoes ``quote``."""
+    return _unquoted(content, at_line_start=True)
+
+
+def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of a record for a message that comes in pieces; however it is cut, the bytes are the same.
+
+    At most five bytes are held back from one piece to the next.
+    """
+    return quoted(pieces_to_lf(pieces))
+
+
+def quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what ``encoded`` does, for a message whose line ends are LF already."""
+    held, at_line_start = b"", True
+    for piece in pieces:
+        text, held = _without_ending(held + piece, _PARTIAL_FROM)
+        yield _quoted(text, at_line_start=at_line_start)
+        at_line_start = _is_at_line_start(text, before=at_line_start)
+    yield held
+
+
+def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the canonical form of content that comes in pieces; however it is cut, the bytes are the same."""
+    return map(to_crlf, unquoted(pieces))
+
+
+def unquoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what ``unquote`` returns, of content that comes in pieces."""
+    held, at_line_start = b"", True
+    for piece in pieces:
+        text, held = _without_ending(held + piece, _PARTIAL_QUOTED_FROM)
+        yield _unquoted(text, at_line_start=at_line_start)
+        at_line_start = _is_at_line_start(text, before=at_line_start)
+    yield held
+
+
+def _quoted(text: bytes, *, at_line_start: bool) -> bytes:
+    """Put ``>`` before each ``>*From `` at the start of a line; ``at_line_start`` tells whether text begins there."""
+    if b" " not in text:  # base64 has none, and looking for one byte costs next to nothing
+        return text
+    pieces: list[bytes] = []
+    done = 0
+    for found in _FROM.finditer(text):
+        at = found.start()
+        if _opens_a_line(text, at, at_line_start=at_line_start):
+            pieces.append(text[done:at])
+            done = at
+    if not pieces:
+        return text
+    pieces.append(text[done:])
+    return b">".join(pieces)
+
+
+def _unquoted(text: bytes, *, at_line_start: bool) -> bytes:
+    """Take one ``>`` from each ``>+From `` at the start of a line."""
+    if b">" not in text:  # as above
+        return text
+    pieces: list[bytes] = []
+    done = 0
+    for found in _QUOTED_FROM.finditer(text):
+        at = found.start()
+        if _opens_a_line(text, at, at_line_start=at_line_start):
+            pieces.append(text[done:at])
+            done = at + 1
+    if not pieces:
+        return text
+    pieces.append(text[done:])
+    return b"".join(pieces)
+
+
+def _opens_a_line(text: bytes, at: int, *, at_line_start: bool) -> bool:
+    """Tell whether nothing but ``>`` stands between the start of the line and this place.
+
+    The quoting character may therefore go right before ``From``: ``>>`` and ``>`` are the same three in any order.
+    """
+    while at > 0 and text[at - 1] == _QUOTE:
+        at -= 1
+    return at_line_start if at == 0 else text[at - 1] == _LF
+
+
+def _is_at_line_start(text: bytes, *, before: bool) -> bool:
+    """Tell whether the line that follows ``text`` has only ``>`` so far; ``before`` told it before ``text``."""
+    last_end = text.rfind(b"\n")
+    if last_end < 0 and not before:
+        return False
+    return not text[last_end + 1 :].strip(b">")
+
+
+def _without_ending(text: bytes, endings: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """Split off the longest of ``endings`` (longest first) that the text ends with."""
+    if not text.endswith(endings):
+        return text, b""
+    ending = next(ending for ending in endings if text.endswith(ending))
+    return text[: -len(ending)], ending
+
+
+# ------------------------------------------------------------------------------------------- From_ lines
+
+
+def frame(sender: bytes, date: bytes) -> bytes:
+    """Return a From_ line with its line feed: envelope sender, and the time of archiving as ``timestamp`` gives it."""
+    return b"From %b %b\n" % (sender, date)
+
+
+def timestamp(archived: datetime) -> bytes:
+    """Return the time as a From_ line has it, in UTC and in English whatever the locale."""
+    return time.asctime(archived.utctimetuple()).encode("ascii")
+
+
+def envelope_sender(beginning: bytes) -> bytes:
+    """Say who sent a message, given its beginning with CRLF or LF: a word without spaces, in printable ASCII.
+
+    It is the address of Return-Path (RFC 5321, section 4.4; an empty one means the mail system itself), else that of
+    From or Sender, else ``MAILER-DAEMON``.
+    """
+    header = b"\n" + beginning[:SENDER_SEARCH_LIMIT]
+    if end := _HEADER_END.search(header):
+        header = header[: end.start()]
+    for name in (_RETURN_PATH, _FROM_HEADER, _SENDER_HEADER):
+        found = name.search(header)
+        if found and (address := _address(found[1])):
+            return address
+        if found and name is _RETURN_PATH and found[1].strip() == b"<>":
+            break
+    return UNKNOWN_SENDER
+
+
+def _address(value: bytes) -> bytes:
+    """Return the address in a header's value, ``b""`` where none is sane enough for a From_ line."""
+    opened = value.rfind(b"<")
+    found = _ADDRESS.search(value, opened + 1) if opened >= 0 else None
+    found = found or _ADDRESS.search(value)
+    return found[0] if found and len(found[0]) <= 320 else b""
+
+
+# ---------------------------------------------------------------------------------------------- records
+
+
+class Form(Enum):
+    """What a stretch of a volume looks like."""
+
+    WHOLE = "whole"
+    """A record that another one follows, or that a blank line closes."""
+    UNCLOSED = "unclosed"
+    """The last record: it ends with its line, but no blank line follows."""
+    TORN = "torn"
+    """A record that ends inside a line or right after its From_ line."""
+    JUNK = "junk"
+    """Bytes before the first From_ line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A record: where it begins, and its length with the From_ line and the closing line feed.
+
+    ``is_last`` says that the file ends with it.
+    """
+
+    offset: int
+    length: int
+    form: Form
+    is_last: bool
+
+    @property
+    def end(self) -> int:
+        """Where the next record begins."""
+        return self.offset + self.length
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it has a From_ line, content (maybe empty) and the closing line feed."""
+        return self.form in (Form.WHOLE, Form.UNCLOSED)
+
+
+def scan(read: Reader, start: int, end: int, *, chunk: int = 1 << 20) -> Iterator[Span]:
+    """Yield the records that stand between two offsets, in flat memory; ``start`` is the beginning of a line.
+
+    Every line that begins with ``From`` and a space begins a record, whether or not a blank line comes before it.
+    Blank lines before the first record are passed over.
+    """
+    start = _past_blank_lines(read, start, end, chunk)
+    if start >= end:
+        return
+    begin = start
+    for border in _borders(read, start, end, chunk):
+        yield Span(begin, border - begin, _form(read, begin, border, is_last=False), is_last=False)
+        begin = border
+    yield Span(begin, end - begin, _form(read, begin, end, is_last=True), is_last=True)
+
+
+def _past_blank_lines(read: Reader, start: int, end: int, chunk: int) -> int:
+    while start < end:
+        data = read(start, min(chunk, end - start))
+        blank = len(data) - len(data.lstrip(b"\n"))
+        start += blank
+        if blank < len(data) or not data:
+            break
+    return start
+
+
+def _borders(read: Reader, start: int, end: int, chunk: int) -> Iterator[int]:
+    """Yield the offset of every From_ line after the line at ``start``."""
+    position = start
+    carried = b""
+    while position < end:
+        data = read(position, min(chunk, end - position))
+        if not data:
+            return
+        window = carried + data
+        base = position - len(carried)
+        at = window.find(b"\nFrom ")
+        while at >= 0:
+            yield base + at + 1
+            at = window.find(b"\nFrom ", at + 6)
+        position += len(data)
+        carried = window[-5:]
+
+
+def _form(read: Reader, begin: int, end: int, *, is_last: bool) -> Form:
+    beginning = read(begin, min(FRAME_LIMIT, end - begin))
+    if not beginning.startswith(b"From "):
+        return Form.JUNK
+    frame_end = beginning.find(b"\n") + 1
+    ending = read(end - 2, 2)
+    if frame_end == 0 or end - begin <= frame_end or not ending.endswith(b"\n"):
+        return Form.TORN
+    return Form.WHOLE if not is_last or ending == b"\n\n" else Form.UNCLOSED
+
+
+def reader_of(content: bytes) -> Reader:
+    """Return a reader of bytes held in memory."""
+    return lambda offset, size: content[offset : offset + size]

@@ -1,0 +1,201 @@
+"""Records of an mbox volume: appending them in few writes, and reading them back from the device.
+
+Both keep memory flat: small messages are gathered into few writes and reads, large ones pass through in pieces. A
+record's frame is checked at every reading: its From_ line by CRC-32, its closing line feed, its length.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from migrator.destinations.mbox import mboxrd
+from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
+from migrator.errors import FerryError, Kind
+from migrator.files import Device, Step, away_error, storage_error, write_all
+from migrator.message.body import Body, LinesBody, Message
+from migrator.message.line_ends import StoredBody, lines_of, pieces_of_lines
+from migrator.model import Locator, MboxLocator
+from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
+
+
+class Appender:
+    """Appends a batch to one volume. Nothing is durable before the volume's fsync.
+
+    ``locators`` says where the messages added so far stand, or will once ``flush`` has returned.
+    """
+
+    def __init__(self, volume: OpenVolume, device: Device, step: Step) -> None:
+        self.locators: list[MboxLocator] = []
+        self._volume = volume
+        self._device = device
+        self._step = step
+        self._gathered: list[bytes] = []
+        self._size = 0
+        self._end = volume.end
+
+    def add(self, message: Message, frame: bytes) -> None:
+        """Append a message under its From_ line."""
+        begin = self._end
+        self._put(frame)
+        if message.octets <= IO_CHUNK_OCTETS:
+            self._put(mboxrd.quote(lines_of(message.body)))
+        else:
+            for piece in mboxrd.quoted(pieces_of_lines(message.body)):
+                self._put(piece)
+        self._put(b"\n")
+        self.locators.append(MboxLocator(self._volume.name, begin, self._end - begin, zlib.crc32(frame)))
+
+    def _put(self, content: bytes) -> None:
+        self._gathered.append(content)
+        self._size += len(content)
+        self._end += len(content)
+        if self._size >= self._device.write_size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        if not self._gathered:
+            return
+        write_all(self._volume.handle, b"".join(self._gathered), self._device)
+        self._gathered.clear()
+        self._size = 0
+        self._volume.end = self._end
+        self._step("mbox.appending")
+
+
+class RecordReader:
+    """Reads records through fresh handles, once the page cache of their volumes has been dropped."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._handles: dict[str, int | FerryError] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for handle in self._handles.values():
+            if isinstance(handle, int):
+                os.close(handle)
+
+    def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
+        """Yield the canonical form of what stands at each locator, in order, or what is wrong there."""
+        for run in _runs(locators):
+            handle = self._opened(run[0].volume)
+            if isinstance(handle, FerryError):
+                yield from (handle for _ in run)
+            elif run[0].length > IO_CHUNK_OCTETS:
+                yield self._large(handle, run[0])
+            else:
+                yield from self._small(handle, run)
+
+    def _opened(self, volume: str) -> int | FerryError:
+        if volume not in self._handles:
+            self._handles[volume] = self._open(volume)
+        return self._handles[volume]
+
+    def _open(self, volume: str) -> int | FerryError:
+        path = self._folder / volume
+        try:
+            if regular_file(path) is None:
+                return self._missing(path)
+            return open_to_read_back(path)
+        except OSError as error:
+            return storage_error(error, f"opening the volume {path}")
+
+    def _missing(self, path: Path) -> FerryError:
+        if not holds_volumes(self._folder):
+            raise away_error(f"the archive {self._folder}")
+        return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
+
+    def _small(self, handle: int, run: Sequence[MboxLocator]) -> Iterator[Body | FerryError]:
+        """Read records that stand side by side at once, and cut them apart."""
+        start, end = run[0].offset, run[-1].offset + run[-1].length
+        try:
+            data = read_range(handle, start, end - start)
+        except OSError as error:
+            yield from self._small_one_by_one(handle, run, error)
+            return
+        for locator in run:
+            begin = locator.offset - start
+            yield self._body(data[begin : begin + locator.length], locator)
+
+    def _small_one_by_one(self, handle: int, run: Sequence[MboxLocator], error: OSError) -> Iterator[Body | FerryError]:
+        """Find out which records of a run a bad spot on the disk has hit; the others can be read all the same."""
+        if len(run) == 1:
+            yield storage_error(error, f"reading the copy at byte {run[0].offset} of {self._folder / run[0].volume}")
+            return
+        for locator in run:
+            yield from self._small(handle, [locator])
+
+    def _body(self, record: bytes, locator: MboxLocator) -> Body | FerryError:
+        frame_end = record.find(b"\n") + 1
+        if damage := _damage(record[:frame_end], record[-1:], len(record), locator):
+            return self._mismatch(locator, damage)
+        return LinesBody(mboxrd.unquote(record[frame_end:-1]))
+
+    def _large(self, handle: int, locator: MboxLocator) -> Body | FerryError:
+        end = locator.offset + locator.length
+        try:
+            beginning = read_range(handle, locator.offset, mboxrd.FRAME_LIMIT)
+            closing = read_range(handle, end - 1, 1)
+            frame_end = beginning.find(b"\n") + 1
+            is_short = os.fstat(handle).st_size < end
+        except OSError as error:
+            return storage_error(error, f"reading the copy at byte {locator.offset} of {self._folder / locator.volume}")
+        if damage := _damage(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
+            return self._mismatch(locator, damage)
+        return StoredBody(partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume))
+
+    def _lines(self, handle: int, begin: int, end: int, volume: str) -> Iterator[bytes]:
+        try:
+            yield from mboxrd.unquoted(pieces_of(handle, begin, end))
+        except OSError as error:
+            raise storage_error(error, f"reading {self._folder / volume}") from error
+
+    def _mismatch(self, locator: MboxLocator, damage: str) -> FerryError:
+        path = self._folder / locator.volume
+        return FerryError(
+            Kind.MISMATCH,
+            f"the copy at byte {locator.offset} of {path} is damaged: {damage}",
+            cure="bring the volume back from a backup; the message stays at its source if it is still there",
+        )
+
+
+def _damage(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:
+    """Say what is wrong with a record's frame, or nothing."""
+    if length < locator.length:
+        return "the volume ends before it does"
+    if zlib.crc32(frame) != locator.frame_crc:
+        return "its From_ line is not the one that was written"
+    if closing != b"\n" or len(frame) >= length:
+        return "its closing blank line is gone"
+    return ""
+
+
+def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
+    """Group records that stand side by side, as many as one read takes; a long one stands alone."""
+    run: list[MboxLocator] = []
+    end, room = -1, 0
+    for locator in locators:
+        if not isinstance(locator, MboxLocator):
+            raise TypeError(f"not a place in an mbox folder: {locator}")
+        is_next = locator.offset == end and locator.length <= room
+        if run and not (is_next and locator.volume == run[0].volume):
+            yield run
+            run = []
+        if not run:
+            room = IO_CHUNK_OCTETS
+        run.append(locator)
+        end = locator.offset + locator.length
+        room -= locator.length
+    if run:
+        yield run

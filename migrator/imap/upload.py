@@ -1,0 +1,328 @@
+"""One batch, stored once: send, learn what became of it, and only then send again what is proven not to be there.
+
+The rule that everything here serves: after a lost reply nothing is sent before the folder has been read from the
+anchor on. Refusals are followed up message by message (``migrator.imap.refusals``); every message ends with the UID of
+its copy or with an error, or the whole delivery raises, and then nothing is claimed about any of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from migrator.errors import FerryError, Kind, Scope
+from migrator.imap.append import Answer, Appender, AppendItem, options_of
+from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
+from migrator.imap.internal_date import arrival_of, internal_date
+from migrator.imap.mailbox import Mailbox, MailboxEffects
+from migrator.imap.refusals import Remedy, judge_append
+from migrator.imap.replies import ReplyStatus, parse_append_uid
+from migrator.imap.upload_limits import UploadAllowance
+from migrator.message.body import Message
+from migrator.model import ImapLocator
+
+BATCH_MESSAGES = 100
+BATCH_OCTETS = 4 * 1024 * 1024
+LONGEST_WAIT = 30.0
+"""Seconds that are waited out here; who is asked for more gets told, and decides."""
+WAITS = (2.0, 8.0)
+"""Seconds before trying again where the server does not say how long."""
+SETTLING = (1.0, 3.0)
+"""Seconds before looking again for what was sent and is not there: the server may still be working on it."""
+PATIENCE = 2
+"""How many time-outs are taken for the fault of a message; the next is the server's."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """How copies are to look, and how carefully the server must be treated."""
+
+    flags: tuple[bytes, ...]
+    now: Callable[[], datetime]
+    is_rebuilding: bool
+    burst: int | None
+    may_create: bool = True
+    """Whether a folder that is not there may be made: none in which copies are known was taken away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Messages, by their places in the batch, that are sent together. ``cuts``: how often the line broke over them."""
+
+    places: tuple[int, ...]
+    cuts: int = 0
+
+    def halves(self) -> tuple[_Group, _Group]:
+        middle = len(self.places) // 2
+        return _Group(self.places[:middle], self.cuts), _Group(self.places[middle:], self.cuts)
+
+
+class BatchUpload:
+    """Stores ``messages`` in a mailbox whose next UID was at least ``uid_next`` under ``uid_validity``."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        messages: Sequence[Message],
+        *,
+        uid_validity: int,
+        uid_next: int,
+        rules: UploadOptions,
+        purse: UploadAllowance,
+        world: MailboxEffects,
+    ) -> None:
+        self._mailbox = mailbox
+        self._messages = messages
+        self._uid_validity = uid_validity
+        self._uid_next = uid_next
+        self._rules = rules
+        self._purse = purse
+        self._world = world
+        self._outcomes: dict[int, ImapLocator | FerryError] = {}
+        self._groups: deque[_Group] = deque()
+        self._unlocated: list[int] = []
+        self._claimed: set[int] = set()
+        self.stop: FerryError | None = None
+        """Why the mailbox takes no more now, if so."""
+        self._waits = iter(WAITS)
+        self._silences = self._hangups = 0
+        self._has_created = False
+
+    def run(self, room: int | None) -> tuple[ImapLocator | FerryError, ...]:
+        """Return the outcome of each message, in order. ``room`` is how many octets the quota leaves, if known."""
+        self._groups.extend(self._grouped(self._acceptable(room)))
+        while self._groups and self.stop is None:
+            self._deliver(self._groups.popleft())
+        self._locate()
+        if self.stop is not None:
+            for place in range(len(self._messages)):
+                self._outcomes.setdefault(place, self.stop)
+        return tuple(self._outcomes[place] for place in range(len(self._messages)))
+
+    def _acceptable(self, room: int | None) -> Iterable[int]:
+        """Tell apart what is known to be refused before a byte of it is sent."""
+        limit = self._mailbox.session.abilities.append_limit
+        for place, message in enumerate(self._messages):
+            if not message.octets:  # and a literal of no octets calls MULTIAPPEND off (RFC 3502, section 6.3.11)
+                error = FerryError(Kind.REFUSED, "an empty message cannot be stored by IMAP")
+            elif limit is not None and message.octets > limit:
+                error = FerryError(Kind.TOO_LARGE, f"the server takes messages of up to {limit} octets")
+            elif room is not None and message.octets > room:
+                error = FerryError(Kind.QUOTA, f"the mailbox has room for {room} octets only", cure="make room")
+            else:
+                room = None if room is None else room - message.octets
+                yield place
+                continue
+            self._outcomes[place] = error
+
+    def _grouped(self, places: Iterable[int]) -> Iterable[_Group]:
+        limits = (self._mailbox.session.abilities.message_limit, self._rules.burst, BATCH_MESSAGES)
+        most = min(limit for limit in limits if limit)
+        group: list[int] = []
+        octets = 0
+        for place in places:
+            octets += self._messages[place].octets
+            if group and (len(group) >= most or octets > BATCH_OCTETS):
+                yield _Group(tuple(group))
+                group, octets = [], self._messages[place].octets
+            group.append(place)
+        if group:
+            yield _Group(tuple(group))
+
+    def _deliver(self, group: _Group) -> None:
+        if not self._is_allowed(group):
+            return
+        letters = [self._letter(self._messages[place]) for place in group.places]
+        session, appender = self._mailbox.session, self._mailbox.appender()
+        lost: FerryError | None = None
+        try:
+            with session.seam():
+                appender.send(letters)
+        except FerryError as error:
+            self._mailbox.lose()
+            if error.scope is not Scope.SESSION:
+                raise
+            lost = error
+        answered = {place for answer in appender.answers for place in group.places[answer.first : answer.last]}
+        self._hear(appender.answers, group)
+        if lost is not None:
+            rest = tuple(place for place in group.places if place not in answered)
+            self._resolve(_Group(rest, group.cuts), appender, lost)
+
+    def _is_allowed(self, group: _Group) -> bool:
+        octets = sum(self._messages[place].octets for place in group.places)
+        wait = self._purse.wait(octets, len(group.places))
+        if wait > LONGEST_WAIT:
+            self.stop = FerryError(
+                Kind.TEMPORARY,
+                "what this provider allows to be uploaded in a day (or hour) is used up",
+                cure="the rest follows when the allowance is refilled",
+                wait=wait,
+            )
+            return False
+        if wait:
+            self._world.sleep(wait)
+        self._purse.spend(octets, len(group.places))
+        return True
+
+    def _letter(self, message: Message) -> AppendItem:
+        moment = arrival_of(header_of(message.body), self._rules.now())
+        return AppendItem(message.body, options_of(self._rules.flags, internal_date(moment)))
+
+    # What the server answered.
+
+    def _hear(self, answers: Sequence[Answer], group: _Group) -> None:
+        """Take what was stored, then act on what was refused: once for each remedy, however many call for it."""
+        refused: dict[Remedy, list[int]] = {}
+        errors: dict[Remedy, FerryError] = {}
+        for answer in answers:
+            part = _Group(group.places[answer.first : answer.last], group.cuts)
+            if answer.reply.verdict is ReplyStatus.OK:
+                self._take(answer, part)
+                continue
+            refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
+            if refusal.remedy is Remedy.SPLIT:
+                self._split(part, refusal.error)
+            else:
+                refused.setdefault(refusal.remedy, []).extend(part.places)
+                errors.setdefault(refusal.remedy, refusal.error)
+        for remedy, places in refused.items():
+            self._follow_up(remedy, errors[remedy], _Group(tuple(places), group.cuts))
+
+    def _take(self, answer: Answer, part: _Group) -> None:
+        """Note where copies stand, if the server says so and it can be."""
+        told = parse_append_uid(answer.reply, count=len(part.places))
+        if (
+            told is None
+            or told.uid_validity != self._uid_validity
+            or min(told.uids) < self._uid_next
+            or not self._claimed.isdisjoint(told.uids)
+        ):
+            self._unlocated.extend(part.places)
+            return
+        for place, uid in zip(part.places, told.uids, strict=True):
+            self._note(place, ImapLocator(told.uid_validity, uid))
+
+    def _note(self, place: int, locator: ImapLocator) -> None:
+        self._outcomes[place] = locator
+        self._claimed.add(locator.uid)
+
+    def _split(self, part: _Group, error: FerryError) -> None:
+        if len(part.places) > 1:
+            self._groups.extendleft(reversed(part.halves()))
+            return
+        self._outcomes[part.places[0]] = error
+        if error.scope is not Scope.MESSAGE:
+            self.stop = error
+
+    def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
+        if remedy is Remedy.CREATE and not self._rules.may_create:
+            self.stop = self._mailbox.missing()
+            return
+        if remedy is Remedy.CREATE and not self._has_created:
+            self._create()
+        elif remedy is Remedy.OPEN and not self._mailbox.is_open_for_writing:
+            self._mailbox.open_for_writing()
+        elif remedy is not Remedy.WAIT or not self._has_waited(error):
+            self.stop = error
+            return
+        self._groups.appendleft(part)
+
+    def _create(self) -> None:
+        self._has_created = True
+        self._mailbox.create()
+        folder = self._mailbox.look()
+        if folder is not None:
+            self._uid_validity, self._uid_next = folder.uid_validity, 1
+
+    def _has_waited(self, error: FerryError) -> bool:
+        """Wait as long as the server asks, or a little if it does not say; False if that is long, or did not help."""
+        pause = next(self._waits, None)
+        seconds = error.wait if error.wait is not None else pause
+        if pause is None or seconds is None or seconds > LONGEST_WAIT:
+            return False
+        self._world.sleep(seconds)
+        return True
+
+    # What to do when there was no answer.
+
+    def _resolve(self, rest: _Group, appender: Appender, lost: FerryError) -> None:
+        """Find out what of ``rest`` is stored; what is not goes again, or is given up if it breaks the line."""
+        if lost.wait is not None:
+            self._pause(lost)
+        found = self._look_for(rest.places, may_come=appender.was_sent)
+        self._world.step("imap.resolved")
+        missing = tuple(place for place in rest.places if place not in found)
+        if not missing:
+            return
+        if lost.kind is Kind.TIMEOUT and appender.was_sent:
+            raise lost  # the server may still store it, any minute: what is there decides when we come back
+        self._silences += lost.kind is Kind.TIMEOUT
+        if self._silences > PATIENCE:
+            raise lost
+        again = _Group(missing, 0 if found else rest.cuts + 1)
+        if again.cuts < 2:  # once may be chance
+            self._groups.appendleft(again)
+        elif len(missing) > 1:
+            self._groups.extendleft(reversed(_Group(missing, 1).halves()))
+        else:
+            self._give_up(missing[0], lost)
+
+    def _pause(self, lost: FerryError) -> None:
+        """Leave the server alone for as long as its BYE asked."""
+        if lost.wait is None or lost.wait > LONGEST_WAIT:
+            raise lost
+        self._world.sleep(lost.wait)
+
+    def _give_up(self, place: int, lost: FerryError) -> None:
+        self._hangups += 1
+        has_success = any(isinstance(outcome, ImapLocator) for outcome in self._outcomes.values())
+        if self._hangups > PATIENCE and not has_success:  # it is not the messages
+            raise lost
+        self._outcomes[place] = FerryError(
+            Kind.REFUSED, "the server hangs up whenever this message is sent", server_words=lost.server_words
+        )
+
+    def _look_for(self, places: Sequence[int], *, may_come: bool) -> set[int]:
+        """Find copies of the messages at ``places`` and note their UIDs; return the places found."""
+        found: set[int] = set()
+        for pause in (0.0, *(SETTLING if may_come else ())):
+            if pause:
+                self._world.sleep(pause)
+            left = [place for place in places if place not in found]
+            found |= self._found(left)
+            if len(found) == len(places):
+                break
+        return found
+
+    def _found(self, places: Sequence[int]) -> set[int]:
+        folder = self._mailbox.look()
+        if folder is None:
+            return set()
+        if folder.uid_validity != self._uid_validity:  # made anew: what was meant may stand anywhere in it
+            self._claimed.clear()
+            self._uid_validity, self._uid_next = folder.uid_validity, 1
+        candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]
+        wanted = [self._wanted(self._messages[place]) for place in places]
+        pairs, _ = self._mailbox.find(folder.uid_validity, candidates, wanted, is_rebuilding=self._rules.is_rebuilding)
+        for index, uid in pairs.items():
+            self._note(places[index], ImapLocator(folder.uid_validity, uid))
+        return {places[index] for index in pairs}
+
+    @staticmethod
+    def _wanted(message: Message) -> SoughtCopy:
+        return SoughtCopy(message.digest, message.octets, copy_key_of(message))
+
+    def _locate(self) -> None:
+        """Find out by reading which UIDs the server gave, where it did not say so, or not believably."""
+        places, self._unlocated = self._unlocated, []
+        if not places:
+            return
+        found = self._look_for(places, may_come=True)
+        for place in places:
+            if place not in found:
+                self._outcomes[place] = FerryError(
+                    Kind.MISMATCH, "the server said that it stored the message, but it is not in the folder"
+                )

@@ -1,0 +1,96 @@
+"""A message's bytes, held in memory, in a spool file or in a folder, and what identifies them. Pure."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from migrator.model import Digest, HeaderDigest
+
+
+class Body(Protocol):
+    """The bytes of one message in canonical form (each line ends in CRLF): in memory or in a spool file."""
+
+    @property
+    def octets(self) -> int:
+        """How many bytes ``chunks`` yields in all."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order, in pieces of bounded size; each call starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBody:
+    """A message small enough to be held in memory."""
+
+    content: bytes
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes."""
+        return len(self.content)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message at once."""
+        yield self.content
+
+
+class LinesBody(NamedTuple):
+    """A message held in memory with LF line ends, as folders have it; each of them stands for a CRLF."""
+
+    lines: bytes
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in bytes; it takes a pass over the lines to know it."""
+        return len(self.lines) + self.lines.count(b"\n")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the whole message at once."""
+        yield self.lines.replace(b"\n", b"\r\n")
+
+
+class LinedBody(ABC):
+    """A message kept with LF line ends, in pieces: held in memory, in a spool file, or in a folder."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def lines(self) -> Iterator[bytes]:
+        """Yield the message with LF line ends, in pieces of bounded size; each call starts anew."""
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in canonical form; it takes a pass over it to know it."""
+        return sum(len(piece) + piece.count(b"\n") for piece in self.lines())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in canonical form, in pieces of bounded size."""
+        return (piece.replace(b"\n", b"\r\n") for piece in self.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class PiecedBody(LinedBody):
+    """A message held in memory in the pieces it came in."""
+
+    pieces: tuple[bytes, ...]
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the pieces."""
+        return iter(self.pieces)
+
+
+class Message(NamedTuple):
+    """A message in canonical form with what identifies it, ready to be stored anywhere.
+
+    ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
+    ``octets`` is the length in bytes of the canonical form.
+    """
+
+    digest: Digest
+    header_digest: HeaderDigest
+    message_id: bytes
+    octets: int
+    body: Body

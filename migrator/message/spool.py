@@ -1,0 +1,144 @@
+"""What a run may hold at once: a budget in octets, and files for what is too large for memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from migrator.errors import FerryError, Kind
+from migrator.files import storage_error
+from migrator.message.body import LinedBody
+from migrator.read_back import IO_CHUNK_OCTETS
+
+SINGLE_RUN_BUDGET_OCTETS = 40 * 1024 * 1024
+"""What may be on its way in the only run of a process: four messages of 10 MB, so that none is waited for."""
+SHARED_RUN_BUDGET_OCTETS = 24 * 1024 * 1024
+"""What may be on its way in each of several runs."""
+
+
+class OctetBudget:
+    """Octets on their way: announced, received or being stored. Shared by the reader and the writers of one run."""
+
+    def __init__(self, limit: int) -> None:
+        """Allow ``limit`` octets at once."""
+        self._limit = limit
+        self._taken = 0
+        self._guard = threading.Lock()
+
+    def take(self, octets: int) -> bool:
+        """Reserve room; False, and nothing reserved, where there is none. Never blocks.
+
+        A message larger than the whole budget is let through when nothing else is on its way.
+        """
+        with self._guard:
+            if self._taken and self._taken + octets > self._limit:
+                return False
+            self._taken += octets
+            return True
+
+    def give_back(self, octets: int) -> None:
+        """Free what was taken."""
+        with self._guard:
+            self._taken -= octets
+
+
+def make_spool(folder: Path) -> None:
+    """Create the folder of the spool if need be; raises what ``storage_error`` gives."""
+    with _disk_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class SpoolFile(LinedBody):
+    """A large message, written piece by piece into a nameless file, which is gone when nobody holds it any more.
+
+    The file has LF line ends, as folders have them; a piece may not end between CR and LF.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a file in ``folder``, on whose disk the message must fit; raises ``disk-full``."""
+        self._folder = folder
+        self._octets = 0
+        make_spool(folder)
+        with _disk_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            self._handle = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._handle)
+
+    def write(self, lines: bytes) -> None:
+        """Add bytes at the end; raises ``disk-full``."""
+        view = memoryview(lines)
+        while view:
+            with _disk_errors(self._folder):
+                view = view[os.write(self._handle, view) :]
+
+    def body(self, octets: int) -> SpoolFile:
+        """Return what was written, as a body of so many octets in canonical form."""
+        self._octets = octets
+        return self
+
+    @property
+    def octets(self) -> int:
+        """The length of the message in canonical form, as ``body`` was told it."""
+        return self._octets
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield what was written; several readers do not disturb one another."""
+        position = 0
+        while chunk := self._read(position):
+            yield chunk
+            position += len(chunk)
+
+    def _read(self, position: int) -> bytes:
+        with _disk_errors(self._folder):
+            return os.pread(self._handle, IO_CHUNK_OCTETS, position)
+
+
+class _disk_errors:  # noqa: N801  # reads as the statement it is
+    """Turn failures of the spool's disk into ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Map an OSError."""
+        if isinstance(error, OSError):
+            told = storage_error(error, f"keeping a message in {self._folder} for the moment")
+            raise FerryError(Kind.DISK_FULL, told.message, cure=told.cure) from error
+
+
+class RowSet:
+    """A set of ledger rows, one bit each."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._bits = bytearray()
+        self.count = 0
+
+    def add(self, row: int) -> bool:
+        """Add a row; says whether it was not there before."""
+        place, bit = row >> 3, 1 << (row & 7)
+        if place >= len(self._bits):
+            self._bits.extend(bytes(place + 4096 - len(self._bits)))
+        if self._bits[place] & bit:
+            return False
+        self._bits[place] |= bit
+        self.count += 1
+        return True
+
+    def __contains__(self, row: int) -> bool:
+        place = row >> 3
+        return place < len(self._bits) and bool(self._bits[place] & 1 << (row & 7))
+
+    def discard(self, row: int) -> bool:
+        """Take a row out; says whether it was there."""
+        if row not in self:
+            return False
+        self._bits[row >> 3] &= ~(1 << (row & 7))
+        self.count -= 1
+        return True

@@ -1,0 +1,1 @@
+"""Connections: TCP and TLS, SASL mechanisms, certificates in words."""

@@ -1,0 +1,1 @@
+"""Taking mail apart for the search index, in a process of its own, with limits."""

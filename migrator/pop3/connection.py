@@ -1,0 +1,138 @@
+"""Pumps the protocol over a stream: asks, waits, notices silence and crawling, and never says a secret aloud."""
+
+from __future__ import annotations
+
+import time
+
+from migrator.errors import FerryError, Kind, printable
+from migrator.net.stream import Clock
+from migrator.pop3.protocol import (
+    NEED_DATA,
+    BodyBegins,
+    BodyEnds,
+    BodyPart,
+    Challenge,
+    Event,
+    NeedData,
+    Protocol,
+    Reply,
+    Verb,
+    out_of_step,
+)
+from migrator.pop3.replies import MAX_CAPABILITY_OCTETS
+from migrator.pop3.transport import ByteStream
+
+LEAST_RATE = 64
+"""Octets per second that a server must send on average, over one time-out, unless it completes replies."""
+
+
+class Conversation:
+    """One connection with one server, from greeting to hanging up.
+
+    After any ``FerryError`` of scope session the conversation is over: nothing more may be said, least of all QUIT.
+    """
+
+    def __init__(self, stream: ByteStream, *, timeout: float, clock: Clock = time.monotonic) -> None:
+        self.stream = stream
+        self.protocol = Protocol()
+        self._timeout = timeout
+        self._clock = clock
+        self._proven_at = 0
+        self._begin_watch()
+
+    @property
+    def has_pipelined(self) -> bool:
+        """Whether a command was ever sent before an earlier one was answered."""
+        return self._proven_at > 0
+
+    @property
+    def has_proven_pipelining(self) -> bool:
+        """Whether at least two commands sent ahead have been answered."""
+        return 0 < self._proven_at <= self.protocol.completed
+
+    def _begin_watch(self) -> None:
+        self._waited = 0.0
+        self._arrived = 0
+        self._completed = self.protocol.completed
+
+    def send(self, verb: Verb, number: int = 0, argument: bytes = b"") -> None:
+        """Queue a command; it leaves with the next wait for a reply."""
+        if not self.protocol.in_flight:
+            self._begin_watch()
+        elif not self._proven_at:
+            self._proven_at = self.protocol.completed + self.protocol.in_flight + 2
+        self.stream.queue(self.protocol.send(verb, number, argument))
+
+    def next_event(self, timeout: float | None = None) -> Event:
+        """Wait for the next event. Raises ``timeout``, ``connect`` or ``protocol``."""
+        while (event := self.event_at_hand()) is NEED_DATA:
+            self._receive(timeout)
+        return event
+
+    def event_at_hand(self) -> Event | NeedData:
+        """Return the next event of what has arrived, without waiting. Raises ``protocol``."""
+        return self.protocol.next_event()
+
+    def _receive(self, timeout: float | None) -> None:
+        before = self._clock()
+        data = self.stream.receive(timeout)
+        if not data:
+            raise FerryError(Kind.CONNECT, "the server closed the connection in the middle of the session")
+        self.protocol.receive(data)
+        # Only time spent waiting counts: a slow destination is no fault of the server's.
+        self._waited += self._clock() - before
+        self._arrived += len(data)
+        if self._waited >= self._timeout:
+            if self.protocol.completed == self._completed and self._arrived < LEAST_RATE * self._waited:
+                raise FerryError(
+                    Kind.TIMEOUT, f"no progress: {self._arrived} octets in {self._waited:.0f} seconds of waiting"
+                )
+            self._begin_watch()
+
+    def ask(self, verb: Verb, argument: bytes = b"", *, number: int = 0, timeout: float | None = None) -> Reply:
+        """Say one command with nothing else in flight and return its short reply."""
+        self.expect_silence()
+        self.send(verb, number, argument)
+        return self.short_reply(timeout)
+
+    def expect_silence(self) -> None:
+        """Raise ``protocol`` if the server said anything that was not asked for. Nothing may be in flight."""
+        stray = self.protocol.leftover or self.stream.receive_now()
+        if stray[:4].upper() == b"-ERR":  # "-ERR Disconnected for inactivity", and the like
+            words = printable(stray[4:].partition(b"\n")[0].strip(), secrets=self.protocol.secrets)
+            raise FerryError(Kind.CONNECT, "the server ended the session", server_words=words)
+        if stray:
+            raise out_of_step("it spoke without being asked", stray, self.protocol.secrets)
+
+    def short_reply(self, timeout: float | None = None) -> Reply:
+        """Wait for a reply that is held in memory. Raises ``protocol`` if it grows beyond what CAPA ever needs."""
+        event = self.next_event(timeout)
+        if isinstance(event, BodyBegins):
+            return self._gathered(event, timeout)
+        if isinstance(event, Reply):
+            return event
+        raise out_of_step("a SASL challenge out of place", b"")
+
+    def _gathered(self, begun: BodyBegins, timeout: float | None) -> Reply:
+        content = bytearray()
+        while not isinstance(event := self.next_event(timeout), BodyEnds):
+            content += event.content if isinstance(event, BodyPart) else b""
+            if len(content) > MAX_CAPABILITY_OCTETS:
+                raise out_of_step(f"an endless reply to {begun.verb}", b"")
+        return Reply(begun.verb, begun.number, is_ok=True, text=begun.text, content=bytes(content))
+
+    def respond(self, response: bytes) -> Reply | Challenge:
+        """Say one SASL response, in base64, and return what comes of it."""
+        self.stream.queue(self.protocol.respond(response))
+        return self.reply_or_challenge()
+
+    def reply_or_challenge(self) -> Reply | Challenge:
+        """Wait for a reply of one line or a challenge."""
+        event = self.next_event()
+        if isinstance(event, Reply | Challenge):
+            return event
+        raise out_of_step("a long reply out of place", b"")
+
+    def hang_up(self) -> None:
+        """Close the connection without QUIT: POP3's rollback. Never raises."""
+        self.stream.close()

@@ -1,0 +1,1 @@
+"""One account's run: read ``account``, then ``session``."""

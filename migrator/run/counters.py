@@ -1,0 +1,179 @@
+"""Counting a run so that its numbers add up: every message of the listing once, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from migrator.errors import FerryError, Kind
+from migrator.message.spool import RowSet
+from migrator.model import Digest, KnownMessage, MessageRow
+from migrator.report import AccountReport, Problem, Status, WouldDelete
+
+
+class RunCounters:
+    """The numbers of one account's run, over all its sessions."""
+
+    def __init__(self, name: str) -> None:
+        """Begin with nothing."""
+        self.has_listing = False
+        self.would_delete: list[WouldDelete] | None = None
+        self._report = AccountReport(name)
+        self._settled = 0
+        self._seen = RowSet()
+        self._contents = RowSet()
+        # Every row that was counted as listed stands in at most one of the sets below; in none, it remains.
+        self._listed = RowSet()
+        self._known = RowSet()
+        self._copied = RowSet()
+        self._duplicates = RowSet()
+        self._failed: dict[MessageRow, Problem | None] = {}
+        self._skipped: dict[MessageRow, Problem | None] = {}
+        self._not_deleted: dict[MessageRow, Problem] = {}
+        self._general: list[Problem] = []
+        self._filled: set[Digest] = set()
+        self._first_error: FerryError | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self._report.name
+
+    @property
+    def handled(self) -> int:
+        """How many new messages the run has dealt with so far."""
+        return self._copied.count + self._duplicates.count + len(self._failed)
+
+    @property
+    def deletions(self) -> int:
+        """How many deletions are confirmed so far."""
+        return self._report.deleted
+
+    @property
+    def failures(self) -> int:
+        """How many new messages could not be brought home so far."""
+        return len(self._failed)
+
+    def has_failed(self, row: MessageRow) -> bool:
+        """Say whether a new message was tried in this run and could not be brought home."""
+        return row in self._failed
+
+    def counted(self, listing: Iterable[KnownMessage]) -> Iterator[KnownMessage]:
+        """Pass a listing through, counting what no earlier session of this run showed.
+
+        A proven message counts once for its content then: some servers give it a new unique-id in each session.
+        """
+        is_first, self.has_listing = not self.has_listing, True
+        for message in listing:
+            is_new_row = self._seen.add(message.row)
+            is_new_content = not message.is_settled or self._contents.add(message.content)
+            if is_new_row and (is_first or is_new_content):
+                self._listed.add(message.row)
+                if message.is_settled:
+                    self._count_settled(message)
+            yield message
+
+    def _count_settled(self, message: KnownMessage) -> None:
+        if message.digest in self._filled:
+            self._report.filled -= 1
+            self.copied_message(message.row, message.octets, was_stored=True)
+        else:
+            self._known.add(message.row)
+
+    def has_filled(self, digests: set[Digest]) -> None:
+        """Count messages that were copied from one destination to another; one that is then listed counts as copied."""
+        self._filled = digests
+        self._report.filled = len(digests)
+
+    def settled(self, count: int) -> None:
+        """Count a whole listing in which every message is known and nothing is to be done.
+
+        After an earlier session of the run it shows nothing new: what is settled now was counted then.
+        """
+        if not self.has_listing:
+            self._settled = count
+        self.has_listing = True
+
+    def copied_message(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
+        """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
+        self._take_out(row)
+        self._report.verified += 1
+        if was_stored:
+            self._copied.add(row)
+            self._report.bytes += octets
+        else:
+            self._duplicates.add(row)
+
+    def _take_out(self, row: MessageRow) -> None:
+        """Make sure that a row is listed, and is counted for nothing else yet."""
+        self._listed.add(row)
+        for rows in (self._known, self._copied, self._duplicates):
+            rows.discard(row)
+        self._failed.pop(row, None)
+        self._skipped.pop(row, None)
+
+    def verified_again(self) -> None:
+        """Count a known message whose every copy was read again and found equal."""
+        self._report.verified += 1
+
+    def failed(self, row: MessageRow, problem: Problem | None) -> None:
+        """Count a new message that could not be brought home; without a problem of its own a general one tells why."""
+        self._take_out(row)
+        self._failed[row] = problem
+
+    def skipped(self, row: MessageRow, problem: Problem | None) -> None:
+        """Count a message that a rule leaves at the source; without a problem a person has accepted it."""
+        self._take_out(row)
+        self._skipped[row] = problem
+
+    def not_deleted(self, row: MessageRow, problem: Problem) -> None:
+        """Note a message whose deletion is wanted and not confirmed."""
+        self._not_deleted[row] = problem
+
+    def deleted(self, rows: Iterable[MessageRow]) -> None:
+        """Count confirmed deletions."""
+        for row in rows:
+            self._report.deleted += 1
+            self._not_deleted.pop(row, None)
+
+    def noted(self, note: str) -> None:
+        """Note what a person may want to know although nothing went wrong; the same note is made once."""
+        if note not in self._report.notes:
+            self._report.notes.append(note)
+
+    def problem(self, error: FerryError, destination: str | None = None) -> None:
+        """Note what concerns no single message; the same trouble is reported once."""
+        problem = Problem.of(error, destination=destination)
+        if problem not in self._general:
+            self._general.append(problem)
+            self._first_error = self._first_error or error
+
+    def interrupted(self) -> None:
+        """Note that a person or the system ended the run early."""
+        self._report.interrupted = True
+        self.problem(FerryError(Kind.TEMPORARY, "interrupted", cure="run again to go on where this run stopped"))
+
+    def report(self, seconds: float) -> AccountReport:
+        """Add everything up."""
+        report = self._report
+        report.listed = self._settled + self._listed.count
+        report.known = self._settled + self._known.count
+        report.copied, report.duplicates = self._copied.count, self._duplicates.count
+        report.failed, report.skipped = len(self._failed), len(self._skipped)
+        done = report.known + report.copied + report.duplicates + report.failed + report.skipped
+        report.remaining = report.listed - done
+        report.seconds = seconds
+        report.would_delete = self.would_delete
+        report.first_error = self._first_error
+        report.problems = [
+            *self._general,
+            *(problem for problem in self._failed.values() if problem is not None),
+            *self._not_deleted.values(),
+            *(problem for problem in self._skipped.values() if problem is not None),
+        ]
+        report.status = self._status()
+        return report
+
+    def _status(self) -> Status:
+        if self._general and not self.has_listing:
+            return Status.FAILED
+        return Status.PARTIAL if self._general or self._failed or self._not_deleted else Status.OK

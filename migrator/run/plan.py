@@ -1,0 +1,199 @@
+"""What to do with each message of a listing: pure decisions, one table.
+
+The ledger's knowledge and the owner's policy go in, a plan comes out. A plan for a million messages stays small: it
+holds numbers in arrays, not objects.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import NamedTuple, assert_never
+
+from migrator.model import KnownMessage, MessageNumber, MessageRow
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
+from migrator.run.deletion_rule import is_due
+
+_FIRST_PATIENCE = 15 * 60
+_LONGEST_PATIENCE = 24 * 60 * 60
+
+
+class Step(Enum):
+    """What one message needs."""
+
+    KEEP = "proven everywhere, and to stay at the source"
+    DELETE = "proven everywhere, and due to be deleted once the source proves that it still holds the same"
+    RETRIEVE = "new: retrieve it"
+    COMPLETE = "retrieved before, but not proven everywhere: retrieve it again, and see whether it is the same"
+    WAIT = "failed before, and to be tried again later"
+    SKIP_SIZE = "larger than the owner wants"
+    SKIP_ACCEPTED = "a person has accepted that it stays as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the owner of a maildrop wants. ``max_octets`` is None without a limit; ``limit`` bounds new messages.
+
+    ``has_patience`` is for a schedule: what failed before is then tried again after a while, longer each time.
+    """
+
+    leave_on_server: LeaveOnServer = field(default_factory=Keep)
+    source_proof: SourceProof = SourceProof.CONTENT
+    max_octets: int | None = None
+    limit: int | None = None
+    max_delete: int | None = None
+    has_patience: bool = False
+
+    def after(self, handled: int) -> Policy:
+        """Return what is left of the limit when so many new messages are dealt with."""
+        return self if self.limit is None else replace(self, limit=max(0, self.limit - handled))
+
+    @property
+    def deletes_at_once(self) -> bool:
+        """Whether a message may go as soon as it is verified."""
+        return self.due(0.0, 0.0)
+
+    def due(self, copied_at: float, now: float) -> bool:
+        """Say whether a message verified at ``copied_at`` is to be deleted at the source by ``now``."""
+        return is_due(self.leave_on_server, copied_at, now)
+
+    def next_due(self, copied_at: float) -> float:
+        """Return when a message verified at ``copied_at`` falls due; infinity if never."""
+        match self.leave_on_server:
+            case Keep():
+                return float("inf")
+            case DeleteWhenVerified():
+                return copied_at
+            case DeleteAfter(age):
+                return copied_at + age.total_seconds()
+            case _ as never:
+                assert_never(never)
+
+
+class PlannedMessage(NamedTuple):
+    """One message that a plan wants something done with."""
+
+    number: MessageNumber
+    row: MessageRow
+    octets: int
+
+
+class Column:
+    """Many ``PlannedMessage``, twenty bytes each."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._numbers = array("I")
+        self._rows = array("Q")
+        self._octets = array("Q")
+
+    def append(self, number: int, row: int, octets: int) -> None:
+        """Add one message at the end."""
+        self._numbers.append(number)
+        self._rows.append(row)
+        self._octets.append(octets)
+
+    def extend(self, other: Column) -> None:
+        """Add all of another column at the end."""
+        self._numbers.extend(other._numbers)
+        self._rows.extend(other._rows)
+        self._octets.extend(other._octets)
+
+    @property
+    def octets(self) -> int:
+        """What LIST announced for all of them together."""
+        return sum(self._octets)
+
+    def cut(self, count: int) -> int:
+        """Keep the first ``count`` messages; returns how many went."""
+        gone = max(0, len(self) - count)
+        del self._numbers[count:], self._rows[count:], self._octets[count:]
+        return gone
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[PlannedMessage]:
+        return map(PlannedMessage, self._numbers, self._rows, self._octets)  # type: ignore[arg-type]  # ints are what NewTypes are
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a session has to do. ``settled_until`` is when the first kept message falls due (infinity: never)."""
+
+    known: int = 0
+    retrieve: Column = field(default_factory=Column)
+    complete: Column = field(default_factory=Column)
+    delete: Column = field(default_factory=Column)
+    oversized: Column = field(default_factory=Column)
+    waiting: Column = field(default_factory=Column)
+    accepted: int = 0
+    beyond_limit: int = 0
+    settled_until: float = float("inf")
+
+    @property
+    def messages(self) -> int:
+        """How many messages something is to be done with."""
+        return len(self.retrieve) + len(self.complete) + len(self.delete)
+
+    @property
+    def octets(self) -> int:
+        """What LIST announced for all of these together."""
+        return self.retrieve.octets + self.complete.octets + self.delete.octets
+
+
+def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
+    """Decide for one message."""
+    if message.is_kept:
+        return Step.KEEP
+    if message.is_proven:
+        is_due = policy.due(message.copied_at or now, now) and not message.is_accepted
+        return Step.DELETE if is_due else Step.KEEP
+    if message.is_accepted:
+        return Step.SKIP_ACCEPTED
+    if policy.max_octets is not None and message.octets > policy.max_octets:
+        return Step.SKIP_SIZE
+    if policy.has_patience and message.failed_at is not None and now < message.failed_at + patience(message.attempts):
+        return Step.WAIT
+    return Step.COMPLETE if message.content else Step.RETRIEVE
+
+
+def _next_due(message: KnownMessage, policy: Policy, now: float) -> float:
+    """Return when a kept message falls due; infinity for one that a person has accepted to stay."""
+    return float("inf") if message.is_accepted else policy.next_due(message.copied_at or now)
+
+
+def patience(attempts: int) -> float:
+    """Return how many seconds to leave a message alone that has failed so often: a quarter of an hour to a day."""
+    return float(min(_FIRST_PATIENCE << min(attempts - 1, 10), _LONGEST_PATIENCE))
+
+
+def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> Plan:
+    """Decide for a whole listing. What failed before comes last, so that it holds up nothing else."""
+    plan, failed_before = Plan(), Column()
+    for message in messages:
+        match decide(message, policy, now):
+            case Step.KEEP:
+                plan.known += 1
+                plan.settled_until = min(plan.settled_until, _next_due(message, policy, now))
+            case Step.DELETE:
+                plan.delete.append(message.number, message.row, message.octets)
+            case Step.RETRIEVE:
+                column = failed_before if message.failure else plan.retrieve
+                column.append(message.number, message.row, message.octets)
+            case Step.COMPLETE:
+                plan.complete.append(message.number, message.row, message.octets)
+            case Step.WAIT:
+                plan.waiting.append(message.number, message.row, message.octets)
+            case Step.SKIP_SIZE:
+                plan.oversized.append(message.number, message.row, message.octets)
+            case Step.SKIP_ACCEPTED:
+                plan.accepted += 1
+            case _ as never:
+                assert_never(never)
+    plan.retrieve.extend(failed_before)
+    if policy.limit is not None:
+        plan.beyond_limit = plan.complete.cut(policy.limit) + plan.retrieve.cut(policy.limit - len(plan.complete))
+    return plan

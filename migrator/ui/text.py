@@ -1,0 +1,91 @@
+"""Numbers and names as a person reads them. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Return text that cannot move the cursor or change a terminal: control characters are written out."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def plural(number: int, word: str, plural: str = "") -> str:
+    """Return ``1 message``, ``2 messages``."""
+    return f"{number:,} {word if number == 1 else plural or word + 's'}"
+
+
+def size(octets: float) -> str:
+    """Return octets as a person reads them, in powers of ten: ``81 kB``."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if octets < 1000:
+            return f"{octets:.0f} {unit}" if unit == "bytes" or octets >= 10 else f"{octets:.1f} {unit}"
+        octets /= 1000
+    return f"{octets:.1f} TB"
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal text takes: an ideograph takes two, a combining mark none."""
+    return sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if character.isascii():
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int) -> str:
+    """Return text that takes at most ``width`` columns; an ellipsis stands for what is left out."""
+    if columns(text) <= width:
+        return text
+    kept: list[str] = []
+    room = width - 1
+    for character in text:
+        room -= _columns(character)
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def cell(text: str, width: int) -> str:
+    """Return text that takes exactly ``width`` columns."""
+    shown = cut(text, width)
+    return shown + " " * (width - columns(shown))
+
+
+def span(seconds: float) -> str:
+    """Return a time span as a person reads it: ``1.2 s``, ``3 min``, ``2 h 5 min``, ``4 days``."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{hours // 24} days"
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    """Return rows as lines with aligned columns."""
+    widths = [max(columns(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return [indent + "  ".join(map(cell, row, widths)).rstrip() for row in rows]
+
+
+def group_by_reason(things: Iterable[tuple[str, str]], named: int = 3) -> list[str]:
+    """Return a line for each reason, with the things it befell: ``a, b, c and 12 more: no answer``."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in things:
+        groups.setdefault(reason, []).append(name)
+    return [
+        f"{', '.join(names[:named])}{f' and {len(names) - named:,} more' if len(names) > named else ''}: {reason}"
+        for reason, names in groups.items()
+    ]
