@@ -19,7 +19,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "integration/run/test_session",
         "integration/run/test_account",
     ),
-    "run.deletion": ("integration/run/test_deletion", "integration/run/test_deletion_evidence"),
+    "run.deletion": (
+        "integration/run/test_deletion",
+        "integration/run/test_deletion_evidence",
+        "integration/run/test_session",
+    ),
     "run.session": (
         "integration/run/test_session",
         "integration/run/test_session_rules",
