@@ -12,7 +12,7 @@ from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import to_lf
 from migrator.model import Digest, ImapLocator, Locator, MaildirLocator
 from tests.mail import message_of
-from tests.unit.memory_destination import MemoryDestination
+from tests.memory_destination import MemoryDestination
 
 
 @dataclass

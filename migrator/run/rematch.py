@@ -16,7 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from migrator.errors import FerryError, Kind
-from migrator.ledger.maildrops import Candidate, MaildropLedger
+from migrator.ledger.listings import Candidate
+from migrator.ledger.maildrops import MaildropLedger
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.session import Session
 

@@ -10,9 +10,9 @@ from migrator.errors import FerryError, Kind
 from migrator.model import Digest
 from migrator.report import Status
 from tests.mail import letters, message_of
+from tests.memory_destination import MemoryDestination
 from tests.rig import Rig
 from tests.servers.pop3 import Maildrop, Pop3Server
-from tests.unit.memory_destination import MemoryDestination
 
 LETTERS = letters(5)
 

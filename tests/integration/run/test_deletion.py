@@ -11,6 +11,7 @@ from migrator.policy import DeleteWhenVerified, Keep, SourceProof
 from migrator.report import Status
 from migrator.run.plan import Policy
 from tests.mail import letters, message_of
+from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (
@@ -25,7 +26,6 @@ from tests.servers.pop3_faults import (
 )
 from tests.servers.pop3_session import Command, Session, Shown
 from tests.servers.pop3_wire import Wire, one
-from tests.unit.memory_destination import MemoryDestination
 
 LETTERS = letters(5)
 TWINS = [b"Message-ID: <twin@example.org>\r\n\r\n" + word for word in (b"one\r\n", b"two\r\n")]

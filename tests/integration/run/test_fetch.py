@@ -12,11 +12,11 @@ from migrator.policy import DeleteWhenVerified, SourceProof
 from migrator.report import Status
 from migrator.run.plan import Policy
 from tests.mail import letters
+from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Changes, CutShort, DeletesOnRetr, DropInsideRetr, WrongSizes
 from tests.servers.pop3_session import Fault, Session
-from tests.unit.memory_destination import MemoryDestination
 
 LETTERS = letters(5)
 
@@ -41,7 +41,9 @@ def test_where_no_destination_takes_anything_the_source_is_not_read_in_vain(
     with Pop3Server(Maildrop(many)) as server:
         report = deleting(rig_of(tmp_path, server, archive_folder)).migrate()
         assert (report.status, report.copied, report.deleted) == (Status.PARTIAL, 0, 0)
-        assert [(problem.kind, problem.destination) for problem in report.problems] == [(Kind.DISK_FULL, "a shelf")]
+        assert [(problem.kind, problem.destination) for problem in report.problems] == [
+            (Kind.DISK_FULL, "a folder in memory")
+        ]
         assert server.counts()["RETR"] < len(many)
         assert server.counts()["DELE"] == 0
         assert server.maildrop.left() == many

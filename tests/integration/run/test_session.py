@@ -14,10 +14,10 @@ from migrator.policy import DeleteAfter, Keep
 from migrator.report import Status
 from migrator.run.plan import Policy
 from tests.mail import letters, message_of
+from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Answers, ChangingUniqueIds
-from tests.unit.memory_destination import MemoryDestination
 
 LETTERS = letters(5)
 DAY = 86_400.0
@@ -172,7 +172,7 @@ def test_a_refused_message_fails_alone_and_is_left(tmp_path: Path) -> None:
         assert (report.status, report.copied, report.failed, report.deleted) == (Status.PARTIAL, 4, 1, 4)
         assert server.maildrop.left() == [LETTERS[1]]
         [problem] = report.problems
-        assert (problem.unique_id, problem.destination) == (b"uid-00000002", "a shelf")
+        assert (problem.unique_id, problem.destination) == (b"uid-00000002", "a folder in memory")
 
 
 def test_a_limit_reaches_over_the_sessions_of_a_run(tmp_path: Path, archive_folder: MemoryDestination) -> None:

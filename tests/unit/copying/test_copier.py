@@ -14,7 +14,7 @@ from migrator.message.body import Message
 from migrator.model import CopyState
 from migrator.policy import WhenCopyIsGone
 from tests.mail import message_of, simple
-from tests.unit.memory_destination import CrashError, MemoryDestination
+from tests.memory_destination import CrashError, MemoryDestination
 
 
 @pytest.fixture

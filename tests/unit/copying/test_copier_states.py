@@ -15,8 +15,8 @@ from migrator.ledger import Ledger
 from migrator.message.body import Body, LinesBody, Message
 from migrator.model import CopyState, ImapLocator, Locator, MboxLocator, Proof, StoredCopy
 from tests.mail import simple
+from tests.memory_destination import CrashError
 from tests.scripted_destination import ScriptedFolder, ScriptedMailbox
-from tests.unit.memory_destination import CrashError
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from migrator.ledger import Ledger
 from migrator.message.spool import OctetBudget
 from migrator.model import MessageNumber, MessageRow
 from tests.mail import simple
-from tests.unit.memory_destination import MemoryDestination
+from tests.memory_destination import MemoryDestination
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from migrator.message.spool import SpoolFile
 from migrator.model import CopyState
 from migrator.pop3.assembly import Collector, small_message
 from tests.mail import simple
+from tests.memory_destination import MemoryDestination
 from tests.rig import mboxrd
-from tests.unit.memory_destination import MemoryDestination
 
 NOW = partial(datetime.now, UTC)
 

@@ -13,7 +13,7 @@ from migrator.ledger import Ledger
 from migrator.model import Digest, ImapLocator, is_same_mailbox_elsewhere, mailbox_identity
 from migrator.run.moved_mailbox import follow_mailbox
 from tests.mail import simple
-from tests.unit.memory_destination import MemoryDestination
+from tests.memory_destination import MemoryDestination
 
 OLD = mailbox_identity("ann@example.org", "Mail.Example.org", "inbox")
 NEW = mailbox_identity("ann@example.org", "127.0.0.1", "INBOX")

@@ -18,8 +18,7 @@ from migrator.destinations.mbox.destination import STEPS, MboxDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device
 from tests.contract.support import NOW, Memory, content_of, names_in, path_of, read, recover, store
-from tests.mail import Pieces, message_of, simple
-from tests.unit.destinations.mbox.test_mboxrd import ODD_MESSAGES
+from tests.mail import ODD_MESSAGES, Pieces, message_of, simple
 
 Open = Callable[..., MboxDestination]
 
