@@ -1,4 +1,4 @@
-"""What stands in a volume that somebody touched, held against the copies that are known to stand there: pure.
+"""What stands in a volume that somebody touched, compared with the copies that are known to stand there: pure.
 
 Nothing that is there is stored again, so whatever is whole is known afterwards, wherever it stands now. But what a
 fault of the disk or a mail reader made of a known message is no new message: it would travel to other destinations.

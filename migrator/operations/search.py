@@ -1,4 +1,4 @@
-"""Find archived messages, in an index that is first brought up to date with the ledger.
+"""Find archived messages, in an index that first follows the ledger.
 
 What stands in the way of that is part of the answer, and the search goes on with what the index has.
 """
