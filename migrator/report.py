@@ -1,6 +1,6 @@
 """What a run has to say for itself: numbers that add up, and every problem by name.
 
-Pure data and its JSON form (docs/contract: `migrate --json`). Rendering for people is in ``migrator.ui.console``.
+Pure data and its JSON form (`migrate --json`). Rendering for people is in ``migrator.ui.console``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ledger's tables, as numbered migrations.
 
-The database repeats the state tables of docs/architecture.md as constraints and triggers: a move that is not legal
+The database repeats the state tables (docs/states.md) as constraints and triggers: a move that is not legal
 fails here even if the program asked for it. A migration, once released, is never edited; a new one is added, and
 ``connection.VERSION`` with it.
 """
@@ -44,13 +44,13 @@ _FIRST_COPY_MOVES = {
     "mismatch": ("mismatch", "verified", "stored"),
 }
 _JUDGEMENTS = ("verified", "unproven", "damaged", "gone")
-_LEGAL_COPY_MOVES = {
+COPY_MOVES = {
     "intended": ("stored", "damaged"),
     "stored": ("stored", *_JUDGEMENTS),
     **dict.fromkeys(_JUDGEMENTS, ("stored", *_JUDGEMENTS)),
     "damaged": ("stored", *_JUDGEMENTS, "intended"),
 }
-_LEGAL_MESSAGE_MOVES = {
+MESSAGE_MOVES = {
     "listed": ("listed", "copied", "quarantined", "vanished"),
     "quarantined": ("quarantined", "listed", "copied", "vanished"),
     "copied": ("copied", "listed", "quarantined", "delete-requested", "vanished"),
@@ -92,7 +92,7 @@ def m001_initial(sql: Connection) -> None:
     for statement in (*TABLES, *INDEXES, *APPEND_ONLY):
         sql.execute(statement)
     sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
-    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+    sql.execute(_moves_trigger("messages", MESSAGE_MOVES))
 
 
 def m002_worker_notes(sql: Connection) -> None:
@@ -127,7 +127,7 @@ def m003_cheaper_rules(sql: Connection) -> None:
     for index in CHEAPER_INDEXES:
         sql.execute(f"create {index}")
     sql.execute(_moves_trigger("copies", _FIRST_COPY_MOVES))
-    sql.execute(_moves_trigger("messages", _LEGAL_MESSAGE_MOVES))
+    sql.execute(_moves_trigger("messages", MESSAGE_MOVES))
 
 
 def m004_evidence(sql: Connection) -> None:
@@ -149,7 +149,7 @@ def m004_evidence(sql: Connection) -> None:
     for statement in EVIDENCE:
         sql.execute(statement)
     _name_files_alike(sql)
-    sql.execute(_moves_trigger("copies", _LEGAL_COPY_MOVES))
+    sql.execute(_moves_trigger("copies", COPY_MOVES))
     _spell_mailboxes_alike(sql)
 
 

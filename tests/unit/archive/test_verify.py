@@ -18,7 +18,8 @@ from migrator.ledger.copies import Judged
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import Office, document, mail, message_of
+from tests.mail import mail, message_of
+from tests.unit.archive.office import Office, document
 
 Harm = Callable[[Path], None]
 
