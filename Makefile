@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bare lint style types imports format docs bench fuzz lock clean
+.PHONY: help setup demo test check bare lint style types imports format docs bench fuzz mutants lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort
@@ -65,6 +65,9 @@ bench: setup ## figures beside other programs, in half an hour: make bench CASES
 
 fuzz: setup ## every parser against hostile bytes, for a long time
 	$(BIN)/python -m tests.fuzz
+
+mutants: setup ## small changes to what decides, each of which a test must notice: make mutants MODULES="run.plan run.fetch"
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 lock: setup ## renews requirements-dev.txt from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --all-extras \

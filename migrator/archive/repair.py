@@ -70,23 +70,51 @@ class Unrepairable:
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Repaired:
     """What a repair did. ``acknowledged`` are volumes about which nothing is left to complain.
 
     ``unproven`` copies are left as they are, and of destinations that are ``unreachable`` nothing was touched.
     """
 
-    mended: list[RepairedCopy] = field(default_factory=list)
-    hopeless: list[Unrepairable] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-    unproven: list[Unproven] = field(default_factory=list)
-    unreachable: list[Unreachable] = field(default_factory=list)
+    mended: tuple[RepairedCopy, ...] = ()
+    hopeless: tuple[Unrepairable, ...] = ()
+    acknowledged: tuple[str, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is damaged any more, as far as can be known."""
         return not self.hopeless and not self.unreachable
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of ``repair``."""
+        return {
+            "repaired": [
+                {"destination": one.destination, "digest": one.digest.hex(), "from": one.origin} for one in self.mended
+            ],
+            "damaged": [
+                {
+                    "accounts": list(one.accounts),
+                    "destination": one.destination,
+                    "digest": one.digest.hex(),
+                    "reason": one.reason,
+                }
+                for one in self.hopeless
+            ],
+            "acknowledged": list(self.acknowledged),
+            "unproven": sum(one.count for one in self.unproven),
+            "errors": [
+                {
+                    "accounts": list(one.accounts),
+                    "destination": one.destination,
+                    "kind": str(one.error.kind),
+                    "message": str(one.error),
+                }
+                for one in self.unreachable
+            ],
+        }
 
 
 class Repair:
@@ -98,7 +126,11 @@ class Repair:
         self._ledger = ledger
         self._storing = storing
         self._fetch = fetch
-        self._done = Repaired()
+        self._mended: list[RepairedCopy] = []
+        self._hopeless: list[Unrepairable] = []
+        self._acknowledged: list[str] = []
+        self._unproven: list[Unproven] = []
+        self._unreachable: list[Unreachable] = []
 
     def make(self, accounts: Sequence[str]) -> Repaired:
         """Mend what is damaged still, and store what a folder lacks; asked again, it finds nothing to do."""
@@ -107,10 +139,16 @@ class Repair:
                 try:
                     self._mend(archive_folder, accounts)
                 except FerryError as error:
-                    self._done.unreachable.append(
+                    self._unreachable.append(
                         Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
                     )
-        return self._done
+        return Repaired(
+            tuple(self._mended),
+            tuple(self._hopeless),
+            tuple(self._acknowledged),
+            tuple(self._unproven),
+            tuple(self._unreachable),
+        )
 
     def _mend(self, archive_folder: ArchiveFolder, accounts: Sequence[str]) -> None:
         unread = self._storing.read_again(archive_folder)
@@ -118,11 +156,11 @@ class Repair:
         try:
             self._fill(job, accounts)
         finally:
-            self._done.hopeless += [
+            self._hopeless += [
                 Unrepairable(archive_folder.accounts, archive_folder.destination.label, digest, reason)
                 for digest, reason in job.hopeless(unread).items()
             ]
-        self._done.unproven += unproven_in(archive_folder)
+        self._unproven += unproven_in(archive_folder)
         self._acknowledge(archive_folder, job.remaining.keys())
 
     def _missed(self, archive_folder: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
@@ -177,7 +215,7 @@ class Repair:
                 continue
             job.remaining.pop(message.digest, None)
             if outcome is CopyResult.COPIED:
-                self._done.mended.append(RepairedCopy(job.archive_folder.destination.label, message.digest, origin))
+                self._mended.append(RepairedCopy(job.archive_folder.destination.label, message.digest, origin))
 
     def _acknowledge(self, archive_folder: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
         """Close the changed volumes in which nothing damaged is known any more, as they stand now."""
@@ -198,7 +236,7 @@ class Repair:
         else:
             with archive_folder.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
                 archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
-        self._done.acknowledged.append(str(folder / name))
+        self._acknowledged.append(str(folder / name))
 
 
 @dataclass(slots=True)

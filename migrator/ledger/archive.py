@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from migrator.destinations import MISSING
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
-from migrator.ledger.copies import IN_DOUBT
+from migrator.ledger.copy_rows import IN_DOUBT
 from migrator.ledger.relearning import Relearning
 from migrator.model import Digest, MessageRow, UniqueId
 

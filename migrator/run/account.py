@@ -18,6 +18,7 @@ from migrator.report import AccountReport, Problem
 from migrator.run.account_lock import account_lock
 from migrator.run.backfill import fill_destinations
 from migrator.run.context import RunContext
+from migrator.run.moved_mailbox import follow_mailbox
 from migrator.run.relogin import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
 from migrator.run.session import Visit
 
@@ -88,6 +89,7 @@ class Rounds:
 
     def _inspect(self, place: int, copier: Copier) -> None:
         try:
+            follow_mailbox(self._context.ledger, copier, {one.destination.identity for one in self._context.copiers})
             troubles = copier.inspect()
         except FerryError as error:
             self._context.unusable[place] = error
@@ -131,7 +133,7 @@ class Rounds:
         """Take in a session that ended early; waits, and says whether to hold another."""
         self._context.remember()
         is_look = self._has_all and not visit.has_listing
-        if is_look and not self._context.habits.shows_part:
+        if is_look and not self._context.profile.shows_part:
             return False  # it was only to see whether there is more
         has_moved = self._note_achieved(visit)
         if visit.suspects_tried and not self._context.suspects.are_left:
@@ -184,7 +186,7 @@ class Rounds:
                 pass
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
-        self._context.habits = self._context.habits.after_another_session(
+        self._context.profile = self._context.profile.after_another_session(
             previous.listed, showed_new=visit.has_found_new
         )
 
@@ -193,7 +195,7 @@ class Rounds:
             return False
         if not self._has_all:
             return True
-        return visit.has_found_new and self._context.habits.wants_another_session(visit.listed, self._logins)
+        return visit.has_found_new and self._context.profile.wants_another_session(visit.listed, self._logins)
 
     def _set_aside_broken(self) -> None:
         set_aside = self._context.suspects.set_aside

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
@@ -18,6 +19,9 @@ from migrator.model import Digest
 from migrator.parse.headers import Headers
 from migrator.search.query import Query
 from migrator.search.sql import condition
+
+SHOWN_ID = 20
+"""Characters of a digest that are shown as a message's id."""
 
 FILE_NAME = "search.sqlite3"
 VERSION = 1
@@ -83,6 +87,26 @@ class Hit:
     subject: str
     octets: int
     problem: str
+
+    @property
+    def shown_id(self) -> str:
+        """What a message is called by in a list; any beginning of its digest that is its own does as well."""
+        return self.digest.hex()[:SHOWN_ID]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the hit's object; its date is RFC 3339 or null."""
+        return {
+            "id": self.shown_id,
+            "account": self.accounts[0] if self.accounts else None,
+            "accounts": list(self.accounts),
+            "date": None if self.date is None else datetime.fromtimestamp(self.date, UTC).isoformat(),
+            "from": self.sender,
+            "to": self.recipients,
+            "subject": self.subject,
+            "octets": self.octets,
+            "digest": self.digest.hex(),
+            "problem": self.problem or None,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ with what its headers say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from migrator.model import Digest
 from migrator.parse.folding import folded
 from migrator.parse.headers import header_words, headers
 from migrator.parse.process import IndexedText, NotParsed, Parser
+from migrator.report import OnProgress, no_progress
 from migrator.search.index import Entry, IndexProgress, SearchIndex
 
 LONGEST_LOOKED_AT = 32 * 1024 * 1024
@@ -35,8 +36,6 @@ _BATCH_OCTETS = 4 * 1024 * 1024
 _SLACK = 3_600.0
 """Sightings are looked at again for so many seconds: a run takes its time before it records."""
 
-OnProgress = Callable[[int], None]
-
 
 @dataclass(slots=True)
 class Followed:
@@ -45,6 +44,10 @@ class Followed:
     added: int = 0
     not_parsed: int = 0
     unread: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of ``reindex``."""
+        return {"indexed": self.added, "not_parsed": self.not_parsed, "unread": sum(self.unread.values())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Follower:
         reader: ArchiveReader,
         parser: Parser,
         *,
-        on_progress: OnProgress = lambda _count: None,
+        on_progress: OnProgress = no_progress,
     ) -> None:
         """Prepare; ``on_progress`` hears after each batch how many messages were taken in."""
         self._index = index
