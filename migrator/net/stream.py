@@ -86,14 +86,14 @@ def wrap_tls(sock: socket.socket, host: str, tls: TlsSettings) -> ssl.SSLSocket:
         wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     except OSError as error:
         sock.close()
-        raise _handshake_error(host, tls, error, None) from error
+        raise handshake_error(host, tls, error, None) from error
     try:
         wrapped.do_handshake()
         check_pin(host, tls, wrapped.getpeercert(binary_form=True))
     except OSError as error:
         seen = _unverified_certificate(wrapped)
         wrapped.close()
-        raise _handshake_error(host, tls, error, seen) from error
+        raise handshake_error(host, tls, error, seen) from error
     except FerryError:
         wrapped.close()
         raise
@@ -208,7 +208,7 @@ class Stream:
         except ssl.SSLError as error:
             self._outgoing += layer.outgoing()  # the alert, so that the server's log tells why
             self._send_quietly()
-            raise _handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
+            raise handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
         self._outgoing += layer.outgoing()
         check_pin(host, tls, layer.certificate)
         self._layer = layer
@@ -310,7 +310,7 @@ class _TlsLayer:
             self.is_closed = True
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLError as error:
+        except ssl.SSLError as error:  # a hang-up too, whatever class this Python has for it
             raise FerryError(Kind.CONNECT, f"the encrypted connection broke: {_plain(error)}") from error
         return b"".join(records)
 
@@ -330,7 +330,8 @@ def _unverified_certificate(tls: ssl.SSLObject | ssl.SSLSocket) -> bytes | None:
         return None
 
 
-def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | None) -> FerryError:
+def handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | None) -> FerryError:
+    """Return what a failed handshake is: ``connect`` and ``timeout`` may pass, ``tls`` is a matter for a person."""
     if isinstance(error, TimeoutError):
         return FerryError(Kind.TIMEOUT, f"{host} did not finish the TLS handshake in time")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -340,13 +341,23 @@ def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | 
             f" expected {expected(host, tls.ca_file)}",
             cure="correct the host name, or set ca_file or fingerprint if this certificate is the right one",
         )
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not is_hang_up(error):
         return FerryError(
             Kind.TLS,
             f"no TLS connection with {host}: {_plain(error)}",
             cure="check port and tls mode (implicit, starttls); TLS 1.2 or newer is needed",
         )
     return FerryError(Kind.CONNECT, f"the connection to {host} broke during the TLS handshake: {_plain(error)}")
+
+
+def is_hang_up(error: OSError) -> bool:
+    """Tell whether the other side ended an encrypted line without a close_notify, or in the handshake.
+
+    Python 3.11.2 with OpenSSL 3 (Debian 12) knows no class for it: there it is an ``SSLError`` with a reason.
+    """
+    if isinstance(error, ssl.SSLEOFError):
+        return True
+    return isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _plain(error: BaseException) -> str:
@@ -357,6 +368,8 @@ def _plain(error: BaseException) -> str:
         return "nothing answers on that port"
     if isinstance(error, ConnectionResetError):
         return "the other side reset it"
+    if isinstance(error, OSError) and is_hang_up(error):
+        return "the other side hung up"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     if isinstance(error, OSError) and error.strerror:
