@@ -25,7 +25,7 @@ from jobs.monitoring.stored_view import folders_of, places_of
 from jobs.schedule.account_state import AccountState, Notes
 from jobs.schedule.circuit_breaker import Circuit
 from jobs.schedule.queue import Lease
-from jobs.schedule.runner import server_name, servers
+from jobs.schedule.runner import hosts_of
 from jobs.schedule.timetable import Timetable
 from jobs.schedule.workers import RunResult
 from migrator.config import Config, Notify, Schedule
@@ -135,7 +135,7 @@ class Monitor:
         picture = alerts.AlertInputs(
             states,
             intervals,
-            {account.name: frozenset(map(server_name, servers(account))) for account in self._config.accounts},
+            {account.name: hosts_of(account) for account in self._config.accounts},
             down,
             self.disks,
             self._damaged(),

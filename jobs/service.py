@@ -119,7 +119,7 @@ class Service:
             verify=self._verify,
             index=self._index,
         )
-        self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, chance=random.random)
+        self.queue = Queue(self.notes, limits=self._limits(), next_round=self._next_round, jitter=random.random)
         self.desk = Monitor(self.config, ledger, self.notes, self.outbox, self.pinger, self.upkeep)
         self.worker = Worker(self.queue, self.runs, self.desk, pulse=self.pulse)
         self.clock = AlarmClock(self.worker.ring)

@@ -84,6 +84,8 @@ class AccountReport:
     would_delete: list[WouldDelete] | None = None
     first_error: FerryError | None = None
     """The error that decided the status, with its retry advice: what a schedule acts on."""
+    login_delay: float | None = None
+    """Seconds that the source announced to lie between two log-ins, 0.0 for none; None: no session was opened."""
 
     @property
     def new(self) -> int:

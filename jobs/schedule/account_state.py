@@ -31,7 +31,8 @@ class AccountState:
     configuration and passwords that were refused, ``""`` while the account is not parked. ``attempts`` counts failed
     runs in a row since ``failing_since``; ``kind``, ``host`` and ``message`` are those of the last problem.
     ``last_worked`` is when a run last reached the end of its list, if with messages that failed: since
-    ``partial_since`` every run has had such messages. ``gap`` is how many seconds its server wants between log-ins.
+    ``partial_since`` every run has had such messages. ``gap`` is how many seconds its server wants between log-ins
+    by its refusals, ``announced`` by what it last said.
     """
 
     configured: str = ""
@@ -47,6 +48,12 @@ class AccountState:
     last_worked: float = 0.0
     partial_since: float = 0.0
     gap: float = 0.0
+    announced: float = 0.0
+
+    @property
+    def least_gap(self) -> float:
+        """How many seconds must lie between two log-ins."""
+        return max(self.gap, self.announced)
 
     @property
     def is_failing(self) -> bool:

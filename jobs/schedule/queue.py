@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from jobs.schedule.account_state import AccountState, Notes
 from jobs.schedule.circuit_breaker import Breakers
-from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, decide
+from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
 from migrator.errors import Kind
 from migrator.report import Status
 
@@ -22,9 +22,6 @@ TOPIC = "schedule"
 
 FIRST_GAP, LONGEST_GAP = 600.0, 3600.0
 """Where a server refuses who comes too soon and does not say what soon is."""
-
-_SAYS_NOTHING_OF_HOSTS = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.INTERNAL})
-"""Failures at home: they may have come before any server was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,9 @@ class ScheduledAccount:
     """
 
     name: str
-    source: str
     hosts: frozenset[str]
     maildrop: str
     configured: str
-
-    def host_of(self, host: str) -> str:
-        """Return ``host`` if it is one of ours, else the source: the usual culprit."""
-        return host if host in self.hosts else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +82,14 @@ class Queue:
         *,
         limits: Concurrency,
         next_round: Callable[[str, float], float],
-        chance: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
         """Remember in ``notes``; ``next_round(name, now)`` tells when the schedule will ring next."""
         self.limits = limits
         self.breakers = Breakers(notes)
         self._notes = notes
         self._next_round = next_round
-        self._chance = chance
+        self._jitter = jitter
         self._entries: dict[str, _Entry] = {}
         self._busy: Counter[str] = Counter()
         self._running = 0
@@ -135,7 +127,7 @@ class Queue:
         fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
         if fresh.is_failing:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
-            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0)
+            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0, announced=0.0)
         self._remember(entry, fresh)
         self.ring(job.name, now)
 
@@ -197,16 +189,14 @@ class Queue:
         ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
         """
         entry = self._leave(turn)
-        state = entry.state
+        state = _informed(entry.state, outcome)
         if outcome.is_interrupted and not outcome.is_failure:
             self._unanswered(turn.job)
             self._wait(entry, now)
-            return Scheduled(outcome.learned_gap)
+            return Scheduled(state.least_gap)
         recovered = self._heard(turn.job, outcome, now)
-        gap = max(state.gap, outcome.learned_gap, _learned_from(outcome, state))
-        state, outcome = replace(state, gap=gap), replace(outcome, learned_gap=gap)
         attempts = state.attempts + 1 if outcome.is_failure else 0
-        decision = decide(outcome, attempts, self._chance())
+        decision = next_attempt(outcome, attempts, self._jitter(), least_gap=state.least_gap)
         self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
         for host in recovered:
             self._host_is_back(host, now)
@@ -229,12 +219,11 @@ class Queue:
     def _heard(self, job: ScheduledAccount, outcome: RunOutcome, now: float) -> list[str]:
         """Tell the circuits what the run heard of each host; returns the hosts that are up again."""
         self._unanswered(job)
+        heard = {outcome.host} & job.hosts if outcome.is_failure else job.hosts
         if outcome.is_outage:
-            self.breakers.failed(job.host_of(outcome.host), now, outcome.message)
+            for host in heard:
+                self.breakers.failed(host, now, outcome.message)
             return []
-        if outcome.is_failure and outcome.kind in _SAYS_NOTHING_OF_HOSTS:
-            return []
-        heard = [job.host_of(outcome.host)] if outcome.is_failure else list(job.hosts)
         return [host for host in heard if self.breakers.answered(host)]
 
     def _unanswered(self, job: ScheduledAccount) -> None:
@@ -287,6 +276,12 @@ class Queue:
         """Return for how many seconds the account that is ready longest has been kept waiting for a free worker."""
         ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e, now) <= now]
         return now - min(ready, default=now)
+
+
+def _informed(state: AccountState, outcome: RunOutcome) -> AccountState:
+    """Return the state with what the run has heard of the gap between two log-ins."""
+    heard = state.announced if outcome.announced_gap is None else min(outcome.announced_gap, LONGEST_OBEYED)
+    return replace(state, gap=max(state.gap, _learned_from(outcome, state)), announced=heard)
 
 
 def _learned_from(outcome: RunOutcome, state: AccountState) -> float:

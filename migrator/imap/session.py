@@ -178,7 +178,16 @@ class ImapSession:
 
     @contextmanager
     def seam(self) -> Iterator[None]:
-        """Turn what imaplib, imapclient and the socket raise into ``FerryError``."""
+        """Turn what imaplib, imapclient and the socket raise into ``FerryError`` that names this server."""
+        try:
+            with self._own_errors():
+                yield
+        except FerryError as error:
+            error.blame(self.settings.endpoint)
+            raise
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
         host = self.settings.host
         try:
             yield

@@ -183,6 +183,7 @@ class BatchUpload:
                 self._take(answer, part)
                 continue
             refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
+            refusal.error.blame(self._mailbox.settings.endpoint)
             if refusal.remedy is Remedy.SPLIT:
                 self._split(part, refusal.error)
             else:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import Endpoint, FerryError, Kind
 from migrator.net.certificates import described, expected
 from migrator.net.tls import TlsSettings
 
@@ -38,12 +38,15 @@ def connect(host: str, port: int, *, timeout: float = CONNECT_TIMEOUT) -> socket
 
     Every address of the host is tried, all of them within that time. Raises ``timeout`` or ``connect``.
     """
+    endpoint = Endpoint(host, port)
     try:
         sock = _connected(host, port, timeout)
     except TimeoutError as error:
-        raise FerryError(Kind.TIMEOUT, f"{host}:{port} did not answer within {timeout:g} seconds") from error
+        words = f"{host}:{port} did not answer within {timeout:g} seconds"
+        raise FerryError(Kind.TIMEOUT, words, endpoint=endpoint) from error
     except (OSError, UnicodeError) as error:
-        raise FerryError(Kind.CONNECT, f"cannot connect to {host}:{port}: {_plain(error)}") from error
+        words = f"cannot connect to {host}:{port}: {_plain(error)}"
+        raise FerryError(Kind.CONNECT, words, endpoint=endpoint) from error
     sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

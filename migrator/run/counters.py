@@ -147,6 +147,10 @@ class RunCounters:
             self._general.append(problem)
             self._first_error = self._first_error or error
 
+    def announced(self, login_delay: float | None) -> None:
+        """Note what a session's server says of the time between two log-ins (RFC 2449, section 6.5)."""
+        self._report.login_delay = login_delay or 0.0
+
     def interrupted(self) -> None:
         """Note that a person or the system ended the run early."""
         self._report.interrupted = True

@@ -76,7 +76,7 @@ class Office:
     _count: int = 0
     _life: int = 0
     _is_on: bool = False
-    _chance: Random = field(default_factory=lambda: Random(5))
+    _jitter: Random = field(default_factory=lambda: Random(5))
     queue: Queue = field(init=False)
 
     def at(self, moment: float, event: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ class Office:
             self.notes,
             limits=self.limits,
             next_round=lambda name, now: now + self.mailboxes[name].every,
-            chance=self._chance.random,
+            jitter=self._jitter.random,
         )
         self.reload()
         for name in self.mailboxes:
@@ -122,9 +122,7 @@ class Office:
 
     def _job(self, name: str) -> ScheduledAccount:
         mailbox = self.mailboxes[name]
-        return ScheduledAccount(
-            name, mailbox.host, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}"
-        )
+        return ScheduledAccount(name, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}")
 
     def _ring_later(self, name: str, life: int) -> None:
         def ring() -> None:

@@ -14,7 +14,7 @@ REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wro
 
 
 def job(name: str, host: str = "a:995", maildrop: str = "", configured: str = "1") -> ScheduledAccount:
-    return ScheduledAccount(name, host, frozenset({host}), maildrop or f"{name} at {host}", configured)
+    return ScheduledAccount(name, frozenset({host}), maildrop or f"{name} at {host}", configured)
 
 
 def queue(*jobs: ScheduledAccount, notes: MemoryNotes | None = None, limits: Concurrency | None = None) -> Queue:
@@ -22,7 +22,7 @@ def queue(*jobs: ScheduledAccount, notes: MemoryNotes | None = None, limits: Con
         notes or MemoryNotes(),
         limits=limits or Concurrency(),
         next_round=lambda _name, now: now + 900.0,
-        chance=lambda: 0.5,
+        jitter=lambda: 0.5,
     )
     made.load(jobs, 0.0)
     return made

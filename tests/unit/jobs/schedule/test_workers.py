@@ -58,12 +58,12 @@ class Listening:
 
 
 def job(name: str) -> ScheduledAccount:
-    return ScheduledAccount(name, "a:995", frozenset({"a:995"}), name, "1")
+    return ScheduledAccount(name, frozenset({"a:995"}), name, "1")
 
 
 @contextmanager
 def worker(running: Running, listening: Listening, *names: str) -> Iterator[Worker]:
-    queue = Queue(MemoryNotes(), limits=Concurrency(2, 2), next_round=lambda _name, now: now + 900, chance=lambda: 0.5)
+    queue = Queue(MemoryNotes(), limits=Concurrency(2, 2), next_round=lambda _name, now: now + 900, jitter=lambda: 0.5)
     made = Worker(queue, running, listening)
     made.load([job(name) for name in names], Concurrency(2, 2))
     made.start()
