@@ -7,7 +7,8 @@ these at the seam where they appear, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -157,6 +158,34 @@ class AwayError(FerryError):
 
 def _arrived(facts: dict[str, Any]) -> FerryError:
     return FerryError(**facts)
+
+
+class DefectError(FerryError):
+    """An exception that no seam has mapped: a defect of ours, which is the ``defect`` itself."""
+
+    def __init__(self, defect: Exception) -> None:
+        words = f"{type(defect).__name__}: {defect}"
+        super().__init__(Kind.INTERNAL, words, cure="please report this")
+        self.defect = defect
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], FerryError], tuple[dict[str, Any]]]:
+        """Travel as a plain error: nobody knows whether the defect itself can."""
+        return _arrived, ({name: value for name, value in vars(self).items() if name != "defect"},)
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Let nothing out but ``FerryError`` and what ends the program; a defect of ours comes out as ``DefectError``.
+
+    The one place that catches everything: around a command, around an account's run, and around what a thread of the
+    worker does with one.
+    """
+    try:
+        yield
+    except FerryError:
+        raise
+    except Exception as error:
+        raise DefectError(error) from error
 
 
 class ConfigError(Exception):

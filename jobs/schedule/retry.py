@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -127,11 +127,10 @@ def outcome_of(report: AccountReport) -> RunOutcome:
     )
 
 
-def crashed(error: BaseException) -> RunOutcome:
-    """Make an outcome of an exception that no seam has mapped: a defect of ours, told by its type only."""
-    if isinstance(error, FerryError):
-        return RunOutcome(
-            Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait, str(error.endpoint or "")
-        )
-    words = f"the run ended with an unexpected {type(error).__name__}"
-    return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)
+def crashed(error: FerryError) -> RunOutcome:
+    """Return the outcome of a run that ended without a report; a defect of ours is told by its type only."""
+    if isinstance(error, DefectError):
+        words = f"the run ended with an unexpected {type(error.defect).__name__}"
+        return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)
+    host = str(error.endpoint or "")
+    return RunOutcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait, host)

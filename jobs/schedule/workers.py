@@ -12,6 +12,7 @@ from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import Decision, RunOutcome, crashed
+from migrator.errors import FerryError, contained
 from migrator.report import AccountReport
 
 LONGEST_NAP = 30.0
@@ -176,8 +177,9 @@ class Worker:
 
     def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:
         try:
-            return self._running.run(name, self._stop)
-        except Exception as error:  # noqa: BLE001  # one account's trouble, even a defect of ours, ends no other's
+            with contained():
+                return self._running.run(name, self._stop)
+        except FerryError as error:  # one account's trouble, even a defect of ours, ends no other's
             return None, crashed(error)
 
     def is_alive(self) -> bool:

@@ -17,7 +17,7 @@ from jobs.schedule.retry import (
     next_attempt,
     outcome_of,
 )
-from migrator.errors import Advice, Endpoint, FerryError, Kind, Scope
+from migrator.errors import Advice, DefectError, Endpoint, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
 NOON = 1.0 - 1e-9
@@ -123,7 +123,7 @@ def test_a_report_tells_the_schedule_what_it_needs() -> None:
 
 
 def test_an_unexpected_exception_is_told_by_its_type_only() -> None:
-    outcome = crashed(KeyError("hunter2"))
+    outcome = crashed(DefectError(KeyError("hunter2")))
     assert outcome.kind is Kind.INTERNAL
     assert outcome.is_failure
     assert "hunter2" not in outcome.message
