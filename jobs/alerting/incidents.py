@@ -15,7 +15,7 @@ from enum import StrEnum
 from jobs.alerting.notification import Notification
 from jobs.schedule.account_state import AccountState, Fact
 from jobs.schedule.circuit_breaker import THRESHOLD, Circuit
-from jobs.schedule.retry import DAY, HOUR
+from migrator.backoff import DAY, HOUR
 from migrator.errors import Kind
 from migrator.ui.text import size, span
 

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from jobs.schedule.account_state import Fact, Notes
+from migrator.backoff import HOST
 
 THRESHOLD = 3
-FIRST_PAUSE = 60.0
-LONGEST_PAUSE = 900.0
 TOPIC = "circuits"
 
 
@@ -58,7 +57,7 @@ class Breakers:
         if circuit.is_probed:
             return float("inf")
         # Further away than any pause is long: somebody has set the clock back.
-        return circuit.open_until if circuit.open_until - now <= LONGEST_PAUSE else 0.0
+        return circuit.open_until if circuit.open_until - now <= HOST.longest else 0.0
 
     def asks(self, host: str) -> None:
         """Note that an account is about to ask this host."""
@@ -84,8 +83,7 @@ class Breakers:
         """Note one more failure that looks like the host's."""
         before = self._circuits.get(host, Circuit(since=now))
         failures = before.failures + 1
-        doublings = min(max(failures - THRESHOLD, 0), 10)
-        pause = min(FIRST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
+        pause = HOST.retry_delay(failures - THRESHOLD + 1)
         circuit = Circuit(failures, now + pause, before.since, message)
         self._circuits[host] = circuit
         self._notes.noted(TOPIC, host, circuit.as_fact())

@@ -15,13 +15,11 @@ from enum import Enum, auto
 from jobs.schedule.account_state import AccountState, Notes
 from jobs.schedule.circuit_breaker import Breakers
 from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
+from migrator.backoff import LOGIN_GAP
 from migrator.errors import Kind
 from migrator.report import Status
 
 TOPIC = "schedule"
-
-FIRST_GAP, LONGEST_GAP = 600.0, 3600.0
-"""Where a server refuses who comes too soon and does not say what soon is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +286,7 @@ def _learned_from(outcome: RunOutcome, state: AccountState) -> float:
     """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
     if outcome.kind is not Kind.LOGIN_DELAY:
         return 0.0
-    asked = outcome.wait if outcome.wait is not None else max(2 * state.gap, FIRST_GAP)
-    return min(asked, LONGEST_GAP)
+    return LOGIN_GAP.beyond(state.gap) if outcome.wait is None else min(outcome.wait, LOGIN_GAP.longest)
 
 
 def _after(state: AccountState, outcome: RunOutcome, attempts: int, now: float) -> AccountState:

@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrator.backoff import ACCOUNT, DAY, spread
 from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
-
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
-FIRST_WAIT = {Advice.NOW: MINUTE, Advice.LATER: 5 * MINUTE, Advice.NEVER: HOUR}
-"""Seconds before the second try. What only a person can mend is still looked at: a renewed certificate, a repair."""
-
-LONGEST_WAIT = {Advice.NOW: HOUR, Advice.LATER: 2 * HOUR, Advice.NEVER: 6 * HOUR}
-"""Back-off doubles up to here, so that an account is never further from its next try than this, whatever happened."""
 
 LONGEST_OBEYED = DAY
 """A server that asks for more patience than this is asked again after it all the same."""
@@ -93,7 +86,7 @@ def next_attempt(outcome: RunOutcome, attempts: int, jitter: float, *, least_gap
     """
     if not outcome.is_failure:
         return Scheduled(least_gap)
-    backed_off = max(_backed_off(outcome.advice, attempts, jitter), least_gap)
+    backed_off = max(spread(ACCOUNT[outcome.advice].retry_delay(attempts), jitter), least_gap)
     if outcome.is_refused:
         # A wrong password does not get better, and servers lock out who insists. A first change is taken up at once.
         return Park(backed_off if attempts > 1 else 0.0)
@@ -101,12 +94,6 @@ def next_attempt(outcome: RunOutcome, attempts: int, jitter: float, *, least_gap
         return Retry(backed_off)
     asked = min(outcome.wait, LONGEST_OBEYED)
     return Retry(asked if outcome.kind is Kind.LOGIN_DELAY else max(asked, backed_off))
-
-
-def _backed_off(advice: Advice, attempts: int, jitter: float) -> float:
-    doublings = min(max(attempts, 1) - 1, 16)
-    full = min(FIRST_WAIT[advice] * 2.0**doublings, LONGEST_WAIT[advice])
-    return full * (2 + jitter) / 3
 
 
 def outcome_of(report: AccountReport) -> RunOutcome:

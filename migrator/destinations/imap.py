@@ -19,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from migrator.backoff import IMAP_SETTLING
 from migrator.destinations import (
     BatchLimits,
     Finding,
@@ -38,7 +39,7 @@ from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacke
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, BatchUpload, UploadOptions
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, BatchUpload, UploadOptions
 from migrator.imap.upload_limits import UploadAllowance, preset_for
 from migrator.message.body import Body, Message
 from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
@@ -237,7 +238,7 @@ class ImapDestination:
         self, intent: Intent, anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
     ) -> Iterator[Finding]:
         left = list(intent.messages)
-        for pause in (0.0, *SETTLING):
+        for pause in (0.0, *IMAP_SETTLING):
             if pause:
                 self._world.sleep(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)

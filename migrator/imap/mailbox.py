@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from migrator.backoff import IMAP_CONNECT
 from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
 from migrator.imap.append import Appender
 from migrator.imap.fetch import Fetcher
@@ -23,8 +24,6 @@ from migrator.imap.wire import Clock
 from migrator.message.body import Body
 
 READ_AT_ONCE = 100
-RECONNECT_PAUSES = (1.0, 4.0)
-"""Seconds before the second and third attempt to connect."""
 PATIENCE = 2
 """How many time-outs in one call are taken for the fault of a message; the next is the server's."""
 _CURE = "look for it in the mailbox's other folders or its trash; nothing is deleted at the source because of it"
@@ -61,7 +60,7 @@ class Mailbox:
         """The connection, made if there is none; a few attempts are made where trying again can help."""
         if self._session is not None and not self._session.is_in_step:
             self.lose()
-        pauses = iter(RECONNECT_PAUSES)
+        pauses = iter(IMAP_CONNECT)
         while self._session is None:
             try:
                 self._session = ImapSession(self.settings, self._password, self._world.clock)

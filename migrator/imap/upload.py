@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from migrator.backoff import IMAP_BUSY, IMAP_SETTLING
 from migrator.errors import FerryError, Kind, Scope
 from migrator.imap.append import Answer, Appender, AppendItem, options_of
 from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
@@ -27,10 +28,6 @@ BATCH_MESSAGES = 100
 BATCH_OCTETS = 4 * 1024 * 1024
 LONGEST_WAIT = 30.0
 """Seconds that are waited out here; who is asked for more gets told, and decides."""
-WAITS = (2.0, 8.0)
-"""Seconds before trying again where the server does not say how long."""
-SETTLING = (1.0, 3.0)
-"""Seconds before looking again for what was sent and is not there: the server may still be working on it."""
 PATIENCE = 2
 """How many time-outs are taken for the fault of a message; the next is the server's."""
 
@@ -86,7 +83,7 @@ class BatchUpload:
         self._claimed: set[int] = set()
         self.stop: FerryError | None = None
         """Why the mailbox takes no more now, if so."""
-        self._waits = iter(WAITS)
+        self._waits = iter(IMAP_BUSY)
         self._silences = self._hangups = 0
         self._has_created = False
 
@@ -289,7 +286,7 @@ class BatchUpload:
     def _look_for(self, places: Sequence[int], *, may_come: bool) -> set[int]:
         """Find copies of the messages at ``places`` and note their UIDs; return the places found."""
         found: set[int] = set()
-        for pause in (0.0, *(SETTLING if may_come else ())):
+        for pause in (0.0, *(IMAP_SETTLING if may_come else ())):
             if pause:
                 self._world.sleep(pause)
             left = [place for place in places if place not in found]

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.backoff import MESSAGE
 from migrator.model import KnownMessage, MessageNumber, MessageRow
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
 from migrator.run.deletion_rule import is_due
-
-_FIRST_PATIENCE = 15 * 60
-_LONGEST_PATIENCE = 24 * 60 * 60
 
 
 class Step(Enum):
@@ -155,19 +153,18 @@ def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
         return Step.SKIP_ACCEPTED
     if policy.max_octets is not None and message.octets > policy.max_octets:
         return Step.SKIP_SIZE
-    if policy.has_patience and message.failed_at is not None and now < message.failed_at + patience(message.attempts):
+    if policy.has_patience and _is_waiting(message, now):
         return Step.WAIT
     return Step.COMPLETE if message.content else Step.RETRIEVE
+
+
+def _is_waiting(message: KnownMessage, now: float) -> bool:
+    return message.failed_at is not None and now < message.failed_at + MESSAGE.retry_delay(message.attempts)
 
 
 def _next_due(message: KnownMessage, policy: Policy, now: float) -> float:
     """Return when a kept message falls due; infinity for one that a person has accepted to stay."""
     return float("inf") if message.is_accepted else policy.next_due(message.copied_at or now)
-
-
-def patience(attempts: int) -> float:
-    """Return how many seconds to leave a message alone that has failed so often: a quarter of an hour to a day."""
-    return float(min(_FIRST_PATIENCE << min(attempts - 1, 10), _LONGEST_PATIENCE))
 
 
 def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> Plan:

@@ -38,7 +38,7 @@ from migrator.destinations.maildir.reading import MessageFiles, found_in, messag
 from migrator.errors import FerryError
 from migrator.files import (
     Device,
-    Patience,
+    LockTimeout,
     Step,
     away_error,
     create_file,
@@ -106,7 +106,7 @@ class MaildirDestination:
         self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
         self._clock = clock
         self._random = random
-        self._patience = Patience(lock_timeout)
+        self._lock_timeout = LockTimeout(lock_timeout)
         self._step = step
         self._device = device or Device()
         self._host = os.uname().nodename.replace("/", "\\057").replace(":", "\\072") or "localhost"
@@ -183,7 +183,7 @@ class MaildirDestination:
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep other runs of this program out; a Maildir itself needs no lock."""
-        return lock_file(self._lock_path, self._patience, self._device, f"the archive {self.folder}")
+        return lock_file(self._lock_path, self._lock_timeout, self._device, f"the archive {self.folder}")
 
     # ---------------------------------------------------------------------------------- begin and store
 

@@ -51,7 +51,7 @@ from migrator.destinations.mbox.volumes import (
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import (
     Device,
-    Patience,
+    LockTimeout,
     Step,
     away_error,
     create_file,
@@ -134,7 +134,7 @@ class MboxDestination:
         self._distrusted = Distrusted(state_dir / "distrusted" / self._key)
         self._clock = clock
         self._volume_limit = volume_limit
-        self._patience = Patience(lock_timeout)
+        self._lock_timeout = LockTimeout(lock_timeout)
         self._step = step
         self._device = device or Device()
         self._known: dict[str, VolumeRecord] = {}
@@ -153,7 +153,7 @@ class MboxDestination:
             self.folder,
             self._state_dir / "torn" / self._key,
             recollection.intents,
-            self._patience,
+            self._lock_timeout,
             self._device,
             self._step,
             self._distrusted,
@@ -188,7 +188,7 @@ class MboxDestination:
     def exclusive(self) -> Iterator[None]:
         """Keep other runs of this program out of the folder; a volume being written is locked against everybody."""
         path = self._state_dir / "locks" / f"mbox-{self._key}.lock"
-        with lock_file(path, self._patience, self._device, f"the archive {self.folder}"):
+        with lock_file(path, self._lock_timeout, self._device, f"the archive {self.folder}"):
             try:
                 yield
             finally:
@@ -250,7 +250,7 @@ class MboxDestination:
             return None
         if name not in self._known or self._known[name].state is not VolumeState.OPEN:
             return None
-        volume = open_locked(self.folder / name, self._patience)
+        volume = open_locked(self.folder / name, self._lock_timeout)
         try:
             target = self._as_target(volume)
         except BaseException:
@@ -318,7 +318,7 @@ class MboxDestination:
                 name = name_of(month, number + 1)
                 continue
             try:
-                lock_volume(handle, self.folder / name, self._patience)
+                lock_volume(handle, self.folder / name, self._lock_timeout)
             except BaseException:
                 os.close(handle)
                 raise

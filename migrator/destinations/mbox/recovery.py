@@ -51,7 +51,7 @@ from migrator.destinations.mbox.volumes import (
 from migrator.errors import FerryError, Kind
 from migrator.files import (
     Device,
-    Patience,
+    LockTimeout,
     Step,
     create_file,
     make_folder,
@@ -121,7 +121,7 @@ class Recovery:
     folder: Path
     torn_folder: Path
     intents: Sequence[Intent]
-    patience: Patience
+    timeout: LockTimeout
     device: Device
     step: Step
     distrusted: Distrusted
@@ -147,7 +147,7 @@ class Recovery:
             yield from self._touched(known)
 
     def _unknown(self, name: str) -> Iterator[Finding]:
-        with opened(self.folder, name, self.patience) as volume:
+        with opened(self.folder, name, self.timeout) as volume:
             if begins_like_mbox(volume.handle) or self._evidence_of(name) is not None:
                 yield from self._appended(volume, VolumeRecord(name, 0, b"", ""))
 
@@ -160,7 +160,7 @@ class Recovery:
         """Tell the state of a volume that nobody has touched, where that is another than the ledger knows."""
         match known.state:
             case VolumeState.CHANGED:  # it was away
-                with opened(self.folder, known.name, self.patience) as volume:
+                with opened(self.folder, known.name, self.timeout) as volume:
                     yield VolumeSeen(replace(known, state=self._state_at_end(volume), changed_stamp=""))
             case VolumeState.OPEN if known.name in self.distrusted:
                 yield VolumeSeen(replace(known, state=VolumeState.CLOSED))
@@ -171,7 +171,7 @@ class Recovery:
         return VolumeState.OPEN if is_open else VolumeState.CLOSED
 
     def _touched(self, known: VolumeRecord) -> Iterator[Finding]:
-        with opened(self.folder, known.name, self.patience) as volume:
+        with opened(self.folder, known.name, self.timeout) as volume:
             if problem := self._problem(volume, known):
                 yield from self._reread(volume, known, problem)
             elif self._has_only_grown(volume, known):

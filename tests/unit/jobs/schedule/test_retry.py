@@ -4,11 +4,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jobs.schedule.retry import (
-    DAY,
-    FIRST_WAIT,
-    HOUR,
-    LONGEST_WAIT,
-    MINUTE,
     Park,
     Retry,
     RunOutcome,
@@ -17,6 +12,7 @@ from jobs.schedule.retry import (
     next_attempt,
     outcome_of,
 )
+from migrator.backoff import ACCOUNT, DAY, HOUR, MINUTE
 from migrator.errors import Advice, DefectError, Endpoint, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
@@ -100,8 +96,8 @@ def test_back_off_spreads_over_the_last_third(advice: Advice) -> None:
     outcome = RunOutcome(Status.FAILED, Kind.PROTOCOL, Scope.SESSION, advice)
     waits = [next_attempt(outcome, 1, jitter / 100) for jitter in range(100)]
     seconds = [wait.after for wait in waits if isinstance(wait, Retry)]
-    assert min(seconds) == pytest.approx(FIRST_WAIT[advice] * 2 / 3)
-    assert max(seconds) < FIRST_WAIT[advice] <= LONGEST_WAIT[advice]
+    assert min(seconds) == pytest.approx(ACCOUNT[advice].first * 2 / 3)
+    assert max(seconds) < ACCOUNT[advice].first <= ACCOUNT[advice].longest
     assert len(set(seconds)) == 100
 
 
