@@ -5,6 +5,7 @@ Pure: no input or output, no clock. Everything else speaks in these terms.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,6 +63,9 @@ class ImapLocator(NamedTuple):
 Locator = MboxLocator | MaildirLocator | ImapLocator
 
 
+_MAILBOX = re.compile(r"imap:(?P<user>.*)@[^@/]*/(?P<folder>.*)", re.DOTALL)
+
+
 def mailbox_name(folder: str) -> str:
     """Return a configured folder in its one spelling: INBOX has no case, and a delimiter at the end means nothing."""
     first, delimiter, rest = folder.rstrip("/").partition("/")
@@ -71,6 +75,12 @@ def mailbox_name(folder: str) -> str:
 def mailbox_identity(username: str, host: str, folder: str) -> str:
     """Return what a mailbox is known by: hosts have no case, and a port is no other mailbox."""
     return f"imap:{username}@{host.lower()}/{mailbox_name(folder)}"
+
+
+def is_same_mailbox_elsewhere(one: str, other: str) -> bool:
+    """Say whether two identities of mailboxes differ in their host and in nothing else."""
+    ours, theirs = _MAILBOX.fullmatch(one), _MAILBOX.fullmatch(other)
+    return bool(ours and theirs and one != other and ours.groups() == theirs.groups())
 
 
 class Proof(StrEnum):

@@ -274,8 +274,8 @@ class Copier:
         """Say whether a copy differs that its server may have altered from the start, without its original at hand."""
         if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
             return False
-        was_never_equal = copy.state in (CopyState.STORED, CopyState.UNPROVEN) or copy.proof is not Proof.EXACT
-        return isinstance(copy.locator, ImapLocator) and was_never_equal
+        was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)
+        return was_never_read or copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
 
     def _compare(self, copy: _ToProve, body: Body) -> tuple[Proof, str]:
         """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""

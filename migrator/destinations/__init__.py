@@ -380,6 +380,14 @@ class Destination(Protocol):
 
 
 @runtime_checkable
+class HasUidValidity(Protocol):
+    """What a mailbox can tell besides: which of all mailboxes that ever had its name it is (RFC 9051, 2.3.1.1)."""
+
+    def uid_validity(self) -> int | None:
+        """Return the folder's UIDVALIDITY, None where it is not there; the server is asked."""
+
+
+@runtime_checkable
 class Relocating(Protocol):
     """What a destination can do besides whose places may lose their meaning: a mailbox whose UIDVALIDITY changes."""
 

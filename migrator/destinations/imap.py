@@ -283,6 +283,11 @@ class ImapDestination:
     def _lost(self, uid: int) -> FerryError:
         return GoneError(f"the copy (once UID {uid}) is no longer in {self.label}, which was made anew")
 
+    def uid_validity(self) -> int | None:
+        """Return the folder's UIDVALIDITY as it is now, None where the folder is not there."""
+        folder = self._folder = self._mailbox.look()
+        return None if folder is None else folder.uid_validity
+
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Say how many of these places the folder does not have any more, by one listing of its UIDs."""
         folder = self._mailbox.look()

@@ -18,6 +18,7 @@ from migrator.report import AccountReport, Problem
 from migrator.run.account_lock import account_lock
 from migrator.run.backfill import fill_destinations
 from migrator.run.context import RunContext
+from migrator.run.moved_mailbox import follow_mailbox
 from migrator.run.relogin import MAX_LOGINS, PAUSE_WHERE_ALIVE, pause_before_retry
 from migrator.run.session import Visit
 
@@ -88,6 +89,7 @@ class Rounds:
 
     def _inspect(self, place: int, copier: Copier) -> None:
         try:
+            follow_mailbox(self._context.ledger, copier, {one.destination.identity for one in self._context.copiers})
             troubles = copier.inspect()
         except FerryError as error:
             self._context.unusable[place] = error

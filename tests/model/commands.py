@@ -26,6 +26,16 @@ def run(world: World, n: int, m: int) -> None:
     world.migrate(pop3, imap, magnitude=m // 7 % 9)
 
 
+@step(2)
+def limited_run(world: World, n: int, m: int) -> None:
+    world.migrate("none", "none", limits=[("--limit", "--max-delete")[n % 2], str(m % 4)])
+
+
+@step(2)
+def dry_run(world: World, _: int, __: int) -> None:
+    world.dry_run()
+
+
 @step(6)
 def killed_run(world: World, n: int, m: int) -> None:
     world.migrate("none", "none", dies_at=1 + (n * 31 + m * 7) % 2500)
