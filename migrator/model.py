@@ -53,6 +53,18 @@ class MaildirLocator(NamedTuple):
     base_name: str
 
 
+_FLAGS = re.compile(r":|[;!]2,")
+"""Where the flags of a Maildir's file begin: after a colon, or after what stands for it where names may have none."""
+
+_FIELDS = re.compile(r"(?:,[A-Za-z]=\d+)+\Z")
+"""What programs append to the unique part: mbsync its ``,U=12``, Dovecot and Courier sizes, ``,S=2187,W=2230``."""
+
+
+def base_name_of(file_name: str) -> str:
+    """Return the unique part of a Maildir's file name: it stays the same whatever a mail program does with the file."""
+    return _FIELDS.sub("", _FLAGS.split(file_name, maxsplit=1)[0])
+
+
 class ImapLocator(NamedTuple):
     """Where a copy stands on an IMAP server; valid only under this UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
 

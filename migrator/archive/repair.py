@@ -16,8 +16,8 @@ from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.copy_records import VolumeState
 from migrator.copying.copier import CopyResult, Outcome
-from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import LockTimeout

@@ -20,8 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from migrator.backoff import IMAP_SETTLING
-from migrator.destinations import (
-    BatchLimits,
+from migrator.copy_records import (
     Finding,
     Found,
     ImapAnchor,
@@ -31,8 +30,8 @@ from migrator.destinations import (
     Lost,
     Recollection,
     Relocated,
-    Stored,
 )
+from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
 from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
-from migrator.destinations import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
+from migrator.copy_records import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
 from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, copy_key_of, message_key, pair
 from migrator.imap.mailbox import MANY, Mailbox
 from migrator.imap.session import Folder

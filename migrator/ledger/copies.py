@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
     Found,

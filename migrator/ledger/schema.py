@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
-from migrator.destinations.maildir.names import base_of
 from migrator.ledger.copies import IN_DOUBT
-from migrator.model import mailbox_identity
+from migrator.model import base_name_of, mailbox_identity
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -147,7 +146,9 @@ def m004_evidence(sql: Connection) -> None:
 def _name_files_alike(sql: Connection) -> None:
     """Know the files of Maildirs by what no mail program appends to their names."""
     named = sql.execute("select id, base_name from copies where base_name like '%,%'").fetchall()
-    sql.executemany("update copies set base_name = ? where id = ?", [(base_of(name), number) for number, name in named])
+    sql.executemany(
+        "update copies set base_name = ? where id = ?", [(base_name_of(name), number) for number, name in named]
+    )
 
 
 def _spell_mailboxes_alike(sql: Connection) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Destination, Found, Stored
+from migrator.copy_records import Found
+from migrator.destinations import Destination, Stored
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import FerryError, Kind

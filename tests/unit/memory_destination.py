@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
+from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, MaildirAnchor, Recollection
+from migrator.destinations import BatchLimits, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.message.body import Body, LinesBody, MemoryBody, Message
 from migrator.message.digest import digest_of, header_block, header_facts

@@ -20,20 +20,19 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     Anchor,
-    BatchLimits,
     Finding,
     Found,
     KnownPlaces,
     MaildirAnchor,
     Recollection,
-    Stored,
     Vanished,
     VolumeRecord,
     VolumeSeen,
     VolumeState,
 )
+from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.maildir.reading import MessageFiles, found_in, message_files
 from migrator.errors import FerryError
 from migrator.files import (

@@ -15,22 +15,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
-    BatchLimits,
     Finding,
     Found,
     KnownPlaces,
     MboxAnchor,
     Recollection,
-    Stored,
     VolumeChanged,
     VolumeRecord,
     VolumeSeen,
     VolumeState,
     VolumeTouched,
 )
+from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.records import Appender, RecordReader
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Finding,
     Found,

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.destinations import VolumeRecord, VolumeState
+from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.files import (
     Device,
     LockTimeout,
