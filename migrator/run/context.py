@@ -17,11 +17,10 @@ from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
-from migrator.policy import DeleteAfter, Keep, has_clock_jumped
+from migrator.policy import DeleteAfter, Keep, Policy, has_clock_jumped
 from migrator.pop3.session import ServerFacts, Session, Source, open_session
 from migrator.report import Problem, Progress, Silent
 from migrator.run.counters import RunCounters
-from migrator.run.plan import Policy
 from migrator.run.relogin import Habits, Portion
 from migrator.run.suspects import Suspects, WithoutTop
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrator.destinations import Destination
+    from migrator.policy import Policy
     from migrator.pop3.session import Source
     from migrator.run.context import AccountJob
-    from migrator.run.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def source_of(account: config.Account) -> Source:
 
 def policy_of(source: config.Source, limits: RunLimits) -> Policy:
     """Return what may happen to an account's mail."""
-    from migrator.run.plan import Policy
+    from migrator.policy import Policy
 
     return Policy(
         leave_on_server=source.leave_on_server,

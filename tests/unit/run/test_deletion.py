@@ -7,9 +7,8 @@ import pytest
 
 from migrator.destinations import Destination
 from migrator.errors import Kind
-from migrator.policy import DeleteWhenVerified, Keep, SourceProof
+from migrator.policy import DeleteWhenVerified, Keep, Policy, SourceProof
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server
 from tests.servers.pop3_faults import (

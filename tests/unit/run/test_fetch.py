@@ -8,9 +8,8 @@ import pytest
 
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Changes, CutShort, DeletesOnRetr, DropInsideRetr, WrongSizes

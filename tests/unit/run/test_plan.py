@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
-from migrator.run.plan import Column, Policy, Step, decide, make_plan
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy
+from migrator.run.plan import Column, Step, decide, make_plan
 
 NOW = 1_000_000.0
 DAY = 86_400.0

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations import Destination
-from migrator.policy import DeleteAfter, Keep
+from migrator.policy import DeleteAfter, Keep, Policy
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import Answers, ChangingUniqueIds
