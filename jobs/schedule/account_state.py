@@ -1,26 +1,10 @@
-"""What the schedule remembers of an account across restarts, and where it is remembered. Pure."""
+"""What the schedule remembers of an account across restarts. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Protocol
 
-Fact = dict[str, object]
-"""Something remembered: a flat JSON object."""
-
-
-class Notes(Protocol):
-    """Facts by topic and name, durable when a method returns; ``migrator.ledger.schedule`` keeps them."""
-
-    def facts(self, topic: str) -> dict[str, Fact]:
-        """Return every fact of a topic, by name."""
-
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
-        """Remember a fact in place of what was known under that name."""
-
-    def forgotten(self, topic: str, name: str) -> None:
-        """Forget a fact; harmless when there is none."""
+from jobs.schedule.state_store import Fact
 
 
 @dataclass(frozen=True, slots=True)

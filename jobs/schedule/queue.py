@@ -1,6 +1,6 @@
 """The ready queue: which account is worked next, and which must wait for what.
 
-Pure: every method is told the time. The alarm clock only calls ``ring``; workers call ``take`` and ``finished``. A
+Pure: every method is told the time. The alarm clock only calls ``wake``; workers call ``take`` and ``finished``. A
 round that comes due while its account still runs is kept as one more round (never dropped, never piled up). Not
 thread-safe: ``jobs.schedule.workers`` holds the lock.
 """
@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from jobs.schedule.account_state import AccountState, Notes
+from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Breakers
 from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
+from jobs.schedule.state_store import StateStore
 from migrator.backoff import LOGIN_GAP
 from migrator.errors import Kind
 from migrator.report import Status
@@ -58,7 +59,7 @@ class _Entry:
     phase: Phase = Phase.RESTING
     since: float = 0.0
     """When it began to wait or to run."""
-    is_rung_again: bool = False
+    is_woken_again: bool = False
     is_removed: bool = False
 
 
@@ -76,16 +77,16 @@ class Queue:
 
     def __init__(
         self,
-        notes: Notes,
+        store: StateStore,
         *,
         limits: Concurrency,
         next_round: Callable[[str, float], float],
         jitter: Callable[[], float],
     ) -> None:
-        """Remember in ``notes``; ``next_round(name, now)`` tells when the schedule will ring next."""
+        """Remember in ``store``; ``next_round(name, now)`` tells when the schedule is due next."""
         self.limits = limits
-        self.breakers = Breakers(notes)
-        self._notes = notes
+        self.breakers = Breakers(store)
+        self._store = store
         self._next_round = next_round
         self._jitter = jitter
         self._entries: dict[str, _Entry] = {}
@@ -97,12 +98,12 @@ class Queue:
 
         What is running goes on; what is remembered of accounts that are no longer there is forgotten.
         """
-        remembered = self._notes.facts(TOPIC)
+        remembered = self._store.get_all(TOPIC)
         wanted = {job.name: job for job in jobs}
         for name in [name for name in self._entries if name not in wanted]:
             self._remove(name)
         for name in remembered.keys() - wanted.keys():
-            self._notes.forgotten(TOPIC, name)
+            self._store.delete(TOPIC, name)
         for name, job in wanted.items():
             known = self._entries.get(name)
             if known is None:
@@ -127,15 +128,15 @@ class Queue:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
             fresh = replace(fresh, parked="", not_before=0.0, gap=0.0, announced=0.0)
         self._remember(entry, fresh)
-        self.ring(job.name, now)
+        self.wake(job.name, now)
 
-    def ring(self, name: str, now: float) -> None:
+    def wake(self, name: str, now: float) -> None:
         """Note that a round of this account is due; an account that is gone is no matter."""
         entry = self._entries.get(name)
         if entry is None:
             return
         if entry.phase is Phase.RUNNING:
-            entry.is_rung_again = True
+            entry.is_woken_again = True
         elif entry.phase is Phase.RESTING:
             self._wait(entry, now)
 
@@ -144,7 +145,7 @@ class Queue:
         for entry in self._entries.values():
             if entry.state.is_parked:
                 entry.state = replace(entry.state, not_before=now)
-                self.ring(entry.job.name, now)
+                self.wake(entry.job.name, now)
 
     def _wait(self, entry: _Entry, now: float) -> None:
         entry.phase, entry.since = Phase.WAITING, now
@@ -181,18 +182,18 @@ class Queue:
             return float("inf")
         return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
 
-    def finished(self, turn: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
+    def finished(self, lease: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
         """Note how a run ended and decide on the next; durable on return.
 
         ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
         """
-        entry = self._leave(turn)
+        entry = self._leave(lease)
         state = _informed(entry.state, outcome)
         if outcome.is_interrupted and not outcome.is_failure:
-            self._unanswered(turn.job)
+            self._unanswered(lease.job)
             self._wait(entry, now)
             return Scheduled(state.least_gap)
-        recovered = self._heard(turn.job, outcome, now)
+        recovered = self._heard(lease.job, outcome, now)
         attempts = state.attempts + 1 if outcome.is_failure else 0
         decision = next_attempt(outcome, attempts, self._jitter(), least_gap=state.least_gap)
         self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
@@ -200,17 +201,17 @@ class Queue:
             self._host_is_back(host, now)
         return decision
 
-    def still_parked(self, turn: Lease) -> None:
-        """Note that nothing has changed since the passwords were refused: the account rests until it is rung for."""
-        entry = self._leave(turn)
-        self._unanswered(turn.job)
+    def still_parked(self, lease: Lease) -> None:
+        """Note that nothing has changed since the passwords were refused: the account rests until it is woken."""
+        entry = self._leave(lease)
+        self._unanswered(lease.job)
         entry.phase = Phase.RESTING
 
-    def _leave(self, turn: Lease) -> _Entry:
-        entry = self._entries[turn.job.name]
+    def _leave(self, lease: Lease) -> _Entry:
+        entry = self._entries[lease.job.name]
         if entry.is_removed:
-            del self._entries[turn.job.name]
-        self._busy.subtract([*turn.job.hosts, turn.job.maildrop])
+            del self._entries[lease.job.name]
+        self._busy.subtract([*lease.job.hosts, lease.job.maildrop])
         self._running -= 1
         return entry
 
@@ -229,7 +230,7 @@ class Queue:
             self.breakers.unanswered(host)
 
     def _settle(self, entry: _Entry, state: AccountState, decision: Decision, now: float, fingerprint: str) -> None:
-        rung, entry.is_rung_again = entry.is_rung_again, False
+        rung, entry.is_woken_again = entry.is_woken_again, False
         round_at = self._next_round(entry.job.name, now)
         entry.phase = Phase.RESTING
         match decision:
@@ -255,7 +256,7 @@ class Queue:
     def _remember(self, entry: _Entry, state: AccountState) -> None:
         if state != entry.state:
             entry.state = state
-            self._notes.noted(TOPIC, entry.job.name, state.as_fact())
+            self._store.put(TOPIC, entry.job.name, state.as_fact())
 
     @property
     def running(self) -> int:

@@ -12,7 +12,7 @@ from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
 LONGEST_OBEYED = DAY
-"""A server that asks for more patience than this is asked again after it all the same."""
+"""A server that asks for a longer wait than this is asked again after it all the same."""
 
 _OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
 

@@ -27,15 +27,15 @@ Run = Callable[[config.Account, threading.Event], AccountReport]
 class Beating:
     """Progress of runs as a pulse: the watchdog is fed by work that gets somewhere."""
 
-    pulse: Liveness
+    liveness: Liveness
 
     def planned(self, account: str, messages: int, octets: int) -> None:  # noqa: ARG002  # a Progress
         """Note that the account got somewhere."""
-        self.pulse.beat(account)
+        self.liveness.beat(account)
 
     def advanced(self, account: str, messages: int, octets: int) -> None:  # noqa: ARG002  # a Progress
         """Note that the account got somewhere."""
-        self.pulse.beat(account)
+        self.liveness.beat(account)
 
 
 class Runs:
@@ -46,13 +46,13 @@ class Runs:
         configuration: config.Config,
         ledger: Ledger,
         fingerprints: Fingerprints,
-        pulse: Liveness,
+        liveness: Liveness,
         run: Run | None = None,
     ) -> None:
         """Run by ``run``, by default the real thing; each run has a ledger connection of its own."""
         self._ledger = ledger
         self._fingerprints = fingerprints
-        self._pulse = pulse
+        self._liveness = liveness
         self._child_copiers = ChildCopierPool()
         self._run = run or self._run_recorded
         self.config = configuration
@@ -65,11 +65,11 @@ class Runs:
 
     def _run_recorded(self, account: config.Account, stop: threading.Event) -> AccountReport:
         def step(_name: str) -> None:
-            self._pulse.beat(account.name)
+            self._liveness.beat(account.name)
 
         effects = Effects(
             stop=stop,
-            progress=Beating(self._pulse),
+            progress=Beating(self._liveness),
             step=step,
             copier_for=self._child_copiers.lent,
             octets_at_once=SHARED_RUN_BUDGET_OCTETS,

@@ -50,7 +50,7 @@ def run(arguments: Namespace, screen: Console) -> int:
 
 
 def _write(path: Path, config: Config, ledger: Ledger) -> list[str]:
-    from jobs.redaction import without_passwords
+    from migrator.config.redaction import without_passwords
 
     left_out: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".mailferry-", dir=path.parent) as folder:

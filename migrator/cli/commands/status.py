@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from jobs.alerting.incidents import Disk
+    from jobs.disk_usage import Disk
     from jobs.monitoring.snapshot import AccountView
     from migrator.config import Account, Config, Schedule
     from migrator.ledger import Ledger

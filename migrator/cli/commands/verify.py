@@ -65,7 +65,7 @@ def _verdict(
         verdict = Check(reader, ledger.archive, clock=time.time, on_progress=_teller(screen)).make(selection)
         if selection == Selection(selection.accounts) and is_all_known:
             left_out = {name for one in verdict.unreachable for name in one.accounts}
-            ledger.notes.verified_in_full(set(selection.accounts) - left_out, time.time())
+            ledger.state_store.verified_in_full(set(selection.accounts) - left_out, time.time())
         return verdict, is_all_known
 
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from jobs.schedule.circuit_breaker import THRESHOLD, Breakers
 from migrator.backoff import HOST as PAUSES
-from tests.unit.jobs.office import MemoryNotes
+from tests.unit.jobs.office import MemoryStateStore
 
 HOST = "pop.example.org:995"
 
 
-def failed(times: int, notes: MemoryNotes | None = None) -> Breakers:
-    breakers = Breakers(notes or MemoryNotes())
+def failed(times: int, store: MemoryStateStore | None = None) -> Breakers:
+    breakers = Breakers(store or MemoryStateStore())
     for number in range(times):
         breakers.failed(HOST, 1000.0 + number, "cannot connect")
     return breakers
@@ -52,9 +52,9 @@ def test_pauses_double_up_to_a_bound() -> None:
 
 
 def test_it_is_remembered_across_restarts_but_the_one_who_asked_is_not() -> None:
-    notes = MemoryNotes()
-    failed(THRESHOLD, notes).asks(HOST)
-    again = Breakers(notes)
+    store = MemoryStateStore()
+    failed(THRESHOLD, store).asks(HOST)
+    again = Breakers(store)
     assert again.opens_at(HOST, 1000.0) == 1000.0 + THRESHOLD - 1 + PAUSES.first
 
 
@@ -63,8 +63,8 @@ def test_a_clock_that_was_set_back_opens_it() -> None:
 
 
 def test_hosts_that_nobody_needs_are_forgotten() -> None:
-    notes = MemoryNotes()
-    breakers = failed(THRESHOLD, notes)
+    store = MemoryStateStore()
+    breakers = failed(THRESHOLD, store)
     breakers.keep(frozenset({"other"}))
     assert not breakers.down()
-    assert notes.facts("circuits") == {}
+    assert store.get_all("circuits") == {}

@@ -22,7 +22,7 @@ from tests.servers.imap import Answers, ImapFault, ImapServer
 from tests.servers.mailboxes import Mailboxes
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults import LoginDelay
-from tests.unit.jobs.office import MemoryNotes
+from tests.unit.jobs.office import MemoryStateStore
 
 MAIL = [b"Message-ID: <%d@example.org>\r\n\r\nletter %d\r\n" % (n, n) for n in range(1, 4)]
 BUSY = b"NO [UNAVAILABLE] come back later"
@@ -92,7 +92,7 @@ def test_the_right_circuit_opens_and_the_other_servers_stay_in_use(tmp_path: Pat
         ImapServer(Mailboxes(), faults=[Answers("LOGIN", words=BUSY), Answers("AUTHENTICATE", words=BUSY)]) as ill,
         runs(tmp_path, source, [well, ill]) as made,
     ):
-        queue = Queue(MemoryNotes(), limits=Concurrency(), next_round=lambda _, now: now, jitter=lambda: 0.0)
+        queue = Queue(MemoryStateStore(), limits=Concurrency(), next_round=lambda _, now: now, jitter=lambda: 0.0)
         queue.load(made.jobs(), 0.0)
         for now in (0.0, 10_000.0, 20_000.0):
             lease = queue.take(now)
@@ -117,11 +117,11 @@ def test_an_announced_login_delay_reaches_the_schedule(tmp_path: Path) -> None:
     ):
         outcome = made.run("ann", threading.Event())[1]
         assert (outcome.status, outcome.announced_gap) == (Status.OK, 3600.0)
-        queue = Queue(MemoryNotes(), limits=Concurrency(), next_round=lambda _, now: now + 900, jitter=lambda: 0.0)
+        queue = Queue(MemoryStateStore(), limits=Concurrency(), next_round=lambda _, now: now + 900, jitter=lambda: 0.0)
         queue.load(made.jobs(), 0.0)
         lease = queue.take(0.0)
         assert lease is not None
         assert queue.finished(lease, outcome, 100.0) == Scheduled(3600.0)
-        queue.ring("ann", 1000.0)
+        queue.wake("ann", 1000.0)
         assert queue.take(3699.0) is None
         assert queue.take(3700.0) is not None
