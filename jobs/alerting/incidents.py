@@ -31,7 +31,7 @@ _ONLY_WHEN_LONG = frozenset({Kind.LOCKED, Kind.LOGIN_DELAY, Kind.IN_USE})
 """Somebody else is at the maildrop, or asks us to wait: nothing is wrong until it lasts."""
 
 
-class Severity(StrEnum):
+class Urgency(StrEnum):
     """How soon a person should look."""
 
     URGENT = "urgent"
@@ -43,7 +43,7 @@ class Incident:
     """Something that a person should know; ``key`` tells it from others and stays the same while it lasts."""
 
     key: str
-    severity: Severity
+    urgency: Urgency
     title: str
     text: str
     cure: str = ""
@@ -160,54 +160,52 @@ def _is_silent(state: AccountState, interval: float, now: float, rules: AlertRul
 def _parked(name: str, state: AccountState) -> Incident:
     cure = "change the password where the configuration takes it from; the worker then tries again by itself"
     title = f"{name}: the password was refused"
-    return Incident(f"account:{name}:parked", Severity.URGENT, title, state.message, cure)
+    return Incident(f"account:{name}:parked", Urgency.URGENT, title, state.message, cure)
 
 
 def _failing(name: str, state: AccountState) -> Incident:
-    severity = Severity.URGENT if state.kind in _AT_ONCE else Severity.WARNING
+    urgency = Urgency.URGENT if state.kind in _AT_ONCE else Urgency.WARNING
     tries = "once" if state.attempts == 1 else f"{state.attempts} times in a row"
     text = f"Its run failed {tries}, since {when(state.failing_since)}: {state.message}"
-    return Incident(f"account:{name}:failing", severity, f"{name}: mail is not being archived", text)
+    return Incident(f"account:{name}:failing", urgency, f"{name}: mail is not being archived", text)
 
 
 def _silent(name: str, state: AccountState) -> Incident:
     last = f"the last was at {when(state.last_worked)}" if state.last_worked else "there has been none yet"
     reason = f" Last problem: {state.message}" if state.message else ""
     text = f"No run has come to its end for a long time; {last}.{reason}"
-    return Incident(f"account:{name}:silent", Severity.WARNING, f"{name}: silent for too long", text)
+    return Incident(f"account:{name}:silent", Urgency.WARNING, f"{name}: silent for too long", text)
 
 
 def _partial(name: str, state: AccountState) -> Incident:
     text = f"Every run since {when(state.partial_since)} has left messages behind: {state.message}"
     cure = "mailferry status names each of them"
     title = f"{name}: some messages cannot be archived"
-    return Incident(f"account:{name}:partial", Severity.WARNING, title, text, cure)
+    return Incident(f"account:{name}:partial", Urgency.WARNING, title, text, cure)
 
 
 def _host_incident(host: str, accounts: int, circuit: Circuit) -> Incident:
     text = f"It has not been working since {when(circuit.since)}; {accounts} accounts wait for it. {circuit.message}"
-    return Incident(f"host:{host}", Severity.WARNING, f"{host} is in trouble", text.rstrip())
+    return Incident(f"host:{host}", Urgency.WARNING, f"{host} is in trouble", text.rstrip())
 
 
 def _disk_incident(disk: Disk) -> Incident:
     text = f"Free are {size(disk.free)} of {size(disk.total)}; wanted are at least {size(disk.minimum)}."
     title = f"the disk of {disk.path} is nearly full"
-    return Incident(
-        f"disk:{disk.path}", Severity.URGENT, title, text, "make room, or move the archive to a larger disk"
-    )
+    return Incident(f"disk:{disk.path}", Urgency.URGENT, title, text, "make room, or move the archive to a larger disk")
 
 
 def _damage_incident(place: str, count: int) -> Incident:
     copies = "1 stored copy differs" if count == 1 else f"{count} stored copies differ"
     text = f"{copies} from what was retrieved, or cannot be read. No message is deleted on the strength of it."
     cure = "look at the storage it is on; mailferry verify names each, mailferry repair fetches them again"
-    return Incident(f"damage:{place}", Severity.URGENT, f"the archive {place} is damaged", text, cure)
+    return Incident(f"damage:{place}", Urgency.URGENT, f"the archive {place} is damaged", text, cure)
 
 
 def _config_incident(problem: str) -> Incident:
     title = "the changed configuration is invalid"
     text = f"The worker goes on with the one it has. {problem}"
-    return Incident("configuration", Severity.WARNING, title, text, "correct the file; it is read again by itself")
+    return Incident("configuration", Urgency.WARNING, title, text, "correct the file; it is read again by itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +257,7 @@ def incident_changes(
 
 def notification_of(changes: IncidentChanges, now: float) -> Notification:
     """Write one message of all that is new: what has begun, most urgent first, then what is over."""
-    opened = sorted(changes.opened, key=lambda incident: incident.severity is not Severity.URGENT)
+    opened = sorted(changes.opened, key=lambda incident: incident.urgency is not Urgency.URGENT)
     titles = [incident.title for incident in opened] + [f"over: {incident.title}" for incident in changes.recovered]
     more = f" (and {len(titles) - 1} more)" if len(titles) > 1 else ""
     blocks = ["\n".join(filter(None, (one.title, one.text, one.cure and f"What to do: {one.cure}."))) for one in opened]

@@ -84,9 +84,9 @@ class ImapDestination:
         allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
         owner = f"{settings.username}@{settings.host.lower()}"
-        self._purse = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
-        self._world = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
-        self._mailbox = Mailbox(settings, password, self._world)
+        self._allowance = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
+        self._effects = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
+        self._mailbox = Mailbox(settings, password, self._effects)
         self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
         self._folder: Folder | None = None
         """The folder as it was seen since this destination last stored anything."""
@@ -165,7 +165,7 @@ class ImapDestination:
         if self._flags is None:
             self._flags = self._kept(folder.kept_flags)
         self._anchor = ImapAnchor(folder.uid_validity, folder.uid_next)
-        self._world.step("imap.anchored")
+        self._effects.step("imap.anchored")
         return self._anchor
 
     def _created(self) -> Folder:
@@ -199,7 +199,7 @@ class ImapDestination:
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        rules = UploadOptions(
+        options = UploadOptions(
             self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create
         )
         delivery = BatchUpload(
@@ -207,14 +207,14 @@ class ImapDestination:
             messages,
             uid_validity=anchor.uid_validity,
             uid_next=anchor.uid_next,
-            rules=rules,
-            purse=self._purse,
-            world=self._world,
+            options=options,
+            allowance=self._allowance,
+            effects=self._effects,
         )
         outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
         self._anchor, self._folder, self._stop = None, None, delivery.stop
         self._note_stored([outcome for outcome in outcomes if isinstance(outcome, ImapLocator)])
-        self._world.step("imap.stored")
+        self._effects.step("imap.stored")
         return Stored(outcomes)
 
     def _note_stored(self, places: Sequence[ImapLocator]) -> None:
@@ -239,7 +239,7 @@ class ImapDestination:
         left = list(intent.messages)
         for pause in (0.0, *IMAP_SETTLING):
             if pause:
-                self._world.sleep(pause)  # the server may still be working on what was sent just before the crash
+                self._effects.sleep(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)
             yield from found
             digests = {one.digest for one in found}
@@ -306,8 +306,8 @@ class ImapDestination:
         }
         if self._mailbox.exists:
             offers |= session.status(self._mailbox.folder)
-        if session.abilities.append_limit is not None:
-            offers["append_limit"] = session.abilities.append_limit
+        if session.upload_capabilities.append_limit is not None:
+            offers["append_limit"] = session.upload_capabilities.append_limit
         quota = session.quota(self._mailbox.folder)
         if quota is not None:
             offers["quota_used"], offers["quota_limit"] = quota

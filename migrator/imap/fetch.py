@@ -71,7 +71,7 @@ class Shown:
     body: Body | None
 
 
-class Fetcher:
+class BodyFetcher:
     """Reads from the folder that is selected on ``wire``."""
 
     def __init__(self, wire: Wire, spool: Path | None, *, secrets: tuple[bytes, ...] = ()) -> None:

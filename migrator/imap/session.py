@@ -71,7 +71,7 @@ class ImapSession:
         except BaseException:
             self.abandon()
             raise
-        self.abilities = UploadCapabilities.of(self.capabilities)
+        self.upload_capabilities = UploadCapabilities.of(self.capabilities)
 
     def _open(self, clock: Clock) -> None:
         settings = self.settings

@@ -66,17 +66,17 @@ class BatchUpload:
         *,
         uid_validity: int,
         uid_next: int,
-        rules: UploadOptions,
-        purse: UploadAllowance,
-        world: MailboxEffects,
+        options: UploadOptions,
+        allowance: UploadAllowance,
+        effects: MailboxEffects,
     ) -> None:
         self._mailbox = mailbox
         self._messages = messages
         self._uid_validity = uid_validity
         self._uid_next = uid_next
-        self._rules = rules
-        self._purse = purse
-        self._world = world
+        self._options = options
+        self._allowance = allowance
+        self._effects = effects
         self._outcomes: dict[int, ImapLocator | FerryError] = {}
         self._groups: deque[_Group] = deque()
         self._unlocated: list[int] = []
@@ -100,7 +100,7 @@ class BatchUpload:
 
     def _acceptable(self, room: int | None) -> Iterable[int]:
         """Tell apart what is known to be refused before a byte of it is sent."""
-        limit = self._mailbox.session.abilities.append_limit
+        limit = self._mailbox.session.upload_capabilities.append_limit
         for place, message in enumerate(self._messages):
             if not message.octets:  # and a literal of no octets calls MULTIAPPEND off (RFC 3502, section 6.3.11)
                 error = FerryError(Kind.REFUSED, "an empty message cannot be stored by IMAP")
@@ -115,7 +115,7 @@ class BatchUpload:
             self._outcomes[place] = error
 
     def _grouped(self, places: Iterable[int]) -> Iterable[_Group]:
-        limits = (self._mailbox.session.abilities.message_limit, self._rules.burst, BATCH_MESSAGES)
+        limits = (self._mailbox.session.upload_capabilities.message_limit, self._options.burst, BATCH_MESSAGES)
         most = min(limit for limit in limits if limit)
         group: list[int] = []
         octets = 0
@@ -131,14 +131,14 @@ class BatchUpload:
     def _deliver(self, group: _Group) -> None:
         if not self._is_allowed(group):
             return
-        letters = [self._letter(self._messages[place]) for place in group.places]
+        items = [self._item(self._messages[place]) for place in group.places]
         session, appender = self._mailbox.session, self._mailbox.appender()
         lost: FerryError | None = None
         try:
             with session.seam():
-                appender.send(letters)
+                appender.send(items)
         except FerryError as error:
-            self._mailbox.lose()
+            self._mailbox.drop_connection()
             if error.scope is not Scope.SESSION:
                 raise
             lost = error
@@ -150,7 +150,7 @@ class BatchUpload:
 
     def _is_allowed(self, group: _Group) -> bool:
         octets = sum(self._messages[place].octets for place in group.places)
-        wait = self._purse.wait(octets, len(group.places))
+        wait = self._allowance.wait(octets, len(group.places))
         if wait > LONGEST_WAIT:
             self.stop = FerryError(
                 Kind.TEMPORARY,
@@ -160,13 +160,13 @@ class BatchUpload:
             )
             return False
         if wait:
-            self._world.sleep(wait)
-        self._purse.spend(octets, len(group.places))
+            self._effects.sleep(wait)
+        self._allowance.spend(octets, len(group.places))
         return True
 
-    def _letter(self, message: Message) -> AppendItem:
-        moment = arrival_of(header_of(message.body), self._rules.now())
-        return AppendItem(message.body, options_of(self._rules.flags, internal_date(moment)))
+    def _item(self, message: Message) -> AppendItem:
+        moment = arrival_of(header_of(message.body), self._options.now())
+        return AppendItem(message.body, options_of(self._options.flags, internal_date(moment)))
 
     # What the server answered.
 
@@ -216,7 +216,7 @@ class BatchUpload:
             self.stop = error
 
     def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
-        if remedy is Remedy.CREATE and not self._rules.may_create:
+        if remedy is Remedy.CREATE and not self._options.may_create:
             self.stop = self._mailbox.missing()
             return
         if remedy is Remedy.CREATE and not self._has_created:
@@ -241,7 +241,7 @@ class BatchUpload:
         seconds = error.wait if error.wait is not None else pause
         if pause is None or seconds is None or seconds > LONGEST_WAIT:
             return False
-        self._world.sleep(seconds)
+        self._effects.sleep(seconds)
         return True
 
     # What to do when there was no answer.
@@ -251,7 +251,7 @@ class BatchUpload:
         if lost.wait is not None:
             self._pause(lost)
         found = self._look_for(rest.places, may_come=appender.was_sent)
-        self._world.step("imap.resolved")
+        self._effects.step("imap.resolved")
         missing = tuple(place for place in rest.places if place not in found)
         if not missing:
             return
@@ -272,7 +272,7 @@ class BatchUpload:
         """Leave the server alone for as long as its BYE asked."""
         if lost.wait is None or lost.wait > LONGEST_WAIT:
             raise lost
-        self._world.sleep(lost.wait)
+        self._effects.sleep(lost.wait)
 
     def _give_up(self, place: int, lost: FerryError) -> None:
         self._hangups += 1
@@ -288,7 +288,7 @@ class BatchUpload:
         found: set[int] = set()
         for pause in (0.0, *(IMAP_SETTLING if may_come else ())):
             if pause:
-                self._world.sleep(pause)
+                self._effects.sleep(pause)
             left = [place for place in places if place not in found]
             found |= self._found(left)
             if len(found) == len(places):
@@ -304,7 +304,9 @@ class BatchUpload:
             self._uid_validity, self._uid_next = folder.uid_validity, 1
         candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]
         wanted = [self._wanted(self._messages[place]) for place in places]
-        pairs, _ = self._mailbox.find(folder.uid_validity, candidates, wanted, is_rebuilding=self._rules.is_rebuilding)
+        pairs, _ = self._mailbox.find(
+            folder.uid_validity, candidates, wanted, is_rebuilding=self._options.is_rebuilding
+        )
         for index, uid in pairs.items():
             self._note(places[index], ImapLocator(folder.uid_validity, uid))
         return {places[index] for index in pairs}

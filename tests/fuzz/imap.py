@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from migrator.errors import FerryError
-from migrator.imap.fetch import Fetcher
+from migrator.imap.fetch import BodyFetcher
 from migrator.imap.refusals import judge_append, judge_command, judge_farewell, judge_fetch, judge_login
 from migrator.imap.replies import (
     expand_uid_set,
@@ -98,7 +98,7 @@ def _fetched(pieces: Iterator[bytes]) -> object:
 
     wire = Scripted("host", 143, lambda: cast("socket.socket", Line(all_pieces())), timeout=1.0, clock=lambda: 0.0)
     try:
-        found = Fetcher(wire, None, secrets=(SECRET,)).bodies([1, 2, 3])
+        found = BodyFetcher(wire, None, secrets=(SECRET,)).bodies([1, 2, 3])
     except (FerryError, OSError, imaplib.IMAP4.error) as error:
         return type(error)
     return {uid: b"".join(body.chunks()) for uid, body in found.items()}

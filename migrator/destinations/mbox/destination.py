@@ -31,7 +31,7 @@ from migrator.copy_records import (
 )
 from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.mbox import mboxrd
-from migrator.destinations.mbox.records import Appender, RecordReader
+from migrator.destinations.mbox.records import RecordAppender, RecordReader
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
@@ -328,7 +328,7 @@ class MboxDestination:
     ) -> tuple[Locator, ...]:
         start = volume.end
         date = mboxrd.timestamp(self._clock())
-        appender = Appender(volume, self._device, self._step)
+        appender = RecordAppender(volume, self._device, self._step)
         try:
             for message in messages:
                 appender.add(message, frames.get(message.digest) or _frame(message, date))

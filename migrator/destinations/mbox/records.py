@@ -24,7 +24,7 @@ from migrator.model import Locator, MboxLocator
 from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
 
 
-class Appender:
+class RecordAppender:
     """Appends a batch to one volume. Nothing is durable before the volume's fsync.
 
     ``locators`` says where the messages added so far stand, or will once ``flush`` has returned.

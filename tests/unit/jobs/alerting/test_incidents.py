@@ -9,7 +9,7 @@ from jobs.alerting.incidents import (
     AlertInputs,
     AlertRules,
     OpenIncident,
-    Severity,
+    Urgency,
     incident_changes,
     incidents,
     notification_of,
@@ -94,7 +94,7 @@ def test_disks_archives_and_configurations_are_told_too() -> None:
     inputs = AlertInputs({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
     found = incidents(replace(inputs, config_problem="unknown key"), [], now=NOW, rules=AlertRules())
     assert set(found) == {"disk:/archive", "damage:mbox:/archive", "configuration"}
-    assert found["damage:mbox:/archive"].severity is Severity.URGENT
+    assert found["damage:mbox:/archive"].urgency is Urgency.URGENT
 
 
 def test_an_incident_is_told_once_and_its_end_once() -> None:
