@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,6 @@ from pathlib import Path
 from migrator.copy_records import (
     Anchor,
     Finding,
-    Found,
     KnownPlaces,
     MaildirAnchor,
     Recollection,
@@ -33,17 +32,15 @@ from migrator.copy_records import (
     VolumeState,
 )
 from migrator.destinations import BatchLimits, Stored
+from migrator.destinations.local import LocalArchive, LocalEffects
 from migrator.destinations.maildir.reading import MessageFiles, found_in, message_files
 from migrator.errors import FerryError
 from migrator.files import (
     Device,
-    LockTimeout,
     Step,
     away_error,
     create_file,
     folder_facts,
-    key_of,
-    lock_file,
     make_folder,
     no_step,
     storage_error,
@@ -52,7 +49,7 @@ from migrator.files import (
 )
 from migrator.message.body import Body, Message
 from migrator.message.line_ends import lines_of, pieces_of_lines
-from migrator.model import Locator, MaildirLocator, Proof
+from migrator.model import Locator, MaildirLocator
 from migrator.policy import WhenCopyIsGone
 from migrator.read_back import IO_CHUNK_OCTETS
 
@@ -74,16 +71,14 @@ _ASK_AT_ONCE = 2_000
 _TELL_EVERY = 5_000
 
 
-class MaildirDestination:
-    """A Maildir. One object serves one run and is not shared between threads.
+class MaildirDestination(LocalArchive):
+    """A Maildir.
 
     ``clock`` tells the time of archiving; ``random`` makes names that nobody else makes; ``step`` is told each of
     ``STEPS``.
     """
 
     kind = "maildir"
-    setting_place = ""
-    required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
     def __init__(
@@ -98,16 +93,9 @@ class MaildirDestination:
         device: Device | None = None,
         when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP,
     ) -> None:
-        self.folder = Path(os.path.realpath(path))
-        self.identity = f"maildir:{self.folder}"
-        self.label = f"maildir {path}"
+        super().__init__(path, state_dir, lock_timeout, LocalEffects(clock, step, device or Device()))
         self.when_copy_is_gone = when_copy_is_gone
-        self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
-        self._clock = clock
         self._random = random
-        self._lock_timeout = LockTimeout(lock_timeout)
-        self._step = step
-        self._device = device or Device()
         self._host = os.uname().nodename.replace("/", "\\057").replace(":", "\\072") or "localhost"
         self._files = MessageFiles(self.folder)
         self._record: VolumeRecord | None = None
@@ -180,16 +168,7 @@ class MaildirDestination:
             return ""
         return f"{new.st_ino}:{new.st_mtime_ns}/{cur.st_ino}:{cur.st_mtime_ns}"
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Keep other runs of this program out; a Maildir itself needs no lock."""
-        return lock_file(self._lock_path, self._lock_timeout, self._device, f"the archive {self.folder}")
-
     # ---------------------------------------------------------------------------------- begin and store
-
-    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
-        del messages, known
-        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:  # noqa: ARG002 - the contract's signature
         """Choose what the names of the next batch begin with; nothing is written yet."""
@@ -211,15 +190,10 @@ class MaildirDestination:
             self.begin(messages)
         names = [f"{self._prefix}{number}.{self._host}" for number in range(len(messages))]
         self._prefix = ""
-        try:
+        with self._undone_on_error(lambda: self._discard(names), f"delivering to the Maildir {self.folder}"):
             is_as_known = self._is_as_known()
             self._make_folders()
             self._deliver(messages, names)
-        except BaseException as error:
-            self._discard(names)
-            if isinstance(error, OSError):
-                raise storage_error(error, f"delivering to the Maildir {self.folder}") from error
-            raise
         return Stored(tuple(MaildirLocator(name) for name in names), self._remembered() if is_as_known else ())
 
     def _is_as_known(self) -> bool:

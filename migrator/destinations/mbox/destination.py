@@ -19,8 +19,6 @@ from migrator.copy_records import (
     MISSING,
     Anchor,
     Finding,
-    Found,
-    KnownPlaces,
     MboxAnchor,
     Recollection,
     VolumeChanged,
@@ -30,6 +28,7 @@ from migrator.copy_records import (
     VolumeTouched,
 )
 from migrator.destinations import BatchLimits, Stored
+from migrator.destinations.local import LocalArchive, LocalEffects
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.records import RecordAppender, RecordReader
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of
@@ -50,13 +49,10 @@ from migrator.destinations.mbox.volumes import (
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import (
     Device,
-    LockTimeout,
     Step,
     away_error,
     create_file,
     folder_facts,
-    key_of,
-    lock_file,
     lock_volume,
     make_folder,
     no_step,
@@ -66,8 +62,7 @@ from migrator.files import (
 )
 from migrator.message.body import Body, Message
 from migrator.message.line_ends import beginning_of
-from migrator.model import Digest, Locator, Proof
-from migrator.policy import WhenCopyIsGone
+from migrator.model import Digest, Locator
 
 STEPS = (
     "mbox.folder-created",
@@ -101,17 +96,14 @@ class _Target:
         return self.volume.end if self.volume else 0
 
 
-class MboxDestination:
-    """An archive folder of mboxrd volumes. One object serves one run and is not shared between threads.
+class MboxDestination(LocalArchive):
+    """An archive folder of mboxrd volumes.
 
     ``clock`` tells the time of archiving; ``step`` is told each of ``STEPS``. Accounts that share the folder share its
     volumes, as long as each recovers before it stores: what the ledger knows then is what stands there.
     """
 
     kind = "mbox"
-    when_copy_is_gone = WhenCopyIsGone.KEEP
-    setting_place = ""
-    required_proof = Proof.EXACT
     limits = BatchLimits(messages=2_000, octets=32 << 20)
 
     def __init__(
@@ -125,17 +117,9 @@ class MboxDestination:
         step: Step = no_step,
         device: Device | None = None,
     ) -> None:
-        self.folder = Path(os.path.realpath(path))
-        self.identity = f"mbox:{self.folder}"
-        self.label = f"mbox {path}"
-        self._key = key_of(self.identity)
-        self._state_dir = state_dir
+        super().__init__(path, state_dir, lock_timeout, LocalEffects(clock, step, device or Device()))
         self._distrusted = Distrusted(state_dir / "distrusted" / self._key)
-        self._clock = clock
         self._volume_limit = volume_limit
-        self._lock_timeout = LockTimeout(lock_timeout)
-        self._step = step
-        self._device = device or Device()
         self._known: dict[str, VolumeRecord] = {}
         self._target: _Target | None = None
 
@@ -186,8 +170,7 @@ class MboxDestination:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other runs of this program out of the folder; a volume being written is locked against everybody."""
-        path = self._state_dir / "locks" / f"mbox-{self._key}.lock"
-        with lock_file(path, self._lock_timeout, self._device, f"the archive {self.folder}"):
+        with super().exclusive():
             try:
                 yield
             finally:
@@ -204,11 +187,6 @@ class MboxDestination:
         self._let_go()
 
     # -------------------------------------------------------------------------------------------- begin
-
-    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
-        del messages, known
-        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Choose the volume, lock it, and say where it ends now; a volume still to be created begins at 0."""
@@ -329,15 +307,12 @@ class MboxDestination:
         start = volume.end
         date = mboxrd.timestamp(self._clock())
         appender = RecordAppender(volume, self._device, self._step)
-        try:
+        with self._undone_on_error(
+            lambda: self._undo(volume, start), f"writing to the volume {self.folder / volume.name}"
+        ):
             for message in messages:
                 appender.add(message, frames.get(message.digest) or _frame(message, date))
             appender.flush()
-        except BaseException as error:
-            self._undo(volume, start)
-            if isinstance(error, OSError):
-                raise storage_error(error, f"writing to the volume {self.folder / volume.name}") from error
-            raise
         self._refuse_company(volume)
         self._step("mbox.appended")
         return tuple(appender.locators)
