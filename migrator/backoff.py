@@ -24,7 +24,7 @@ class Doubling:
     longest: float
 
     def retry_delay(self, attempts: int) -> float:
-        """Return how long to wait after so many failures in a row."""
+        """Return how long to wait after that many failures in a row."""
         return min(self.first * 2.0 ** min(max(attempts, 1) - 1, 30), self.longest)
 
     def beyond(self, delay: float) -> float:

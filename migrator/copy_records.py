@@ -118,7 +118,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class VolumeSeen:
-    """A volume is right up to ``record.end``; whatever was ``Found`` in it up to there has been told before."""
+    """A volume is right up to ``record.end``; whatever was ``Found`` in it up to there has been yielded before."""
 
     record: VolumeRecord
 
@@ -127,8 +127,8 @@ class VolumeSeen:
 class VolumeTouched:
     """Somebody touched a volume, so it was read from its beginning.
 
-    Every whole record in it has been told as ``Found`` just before, known or not. ``record`` describes it as it is,
-    for the case that every copy known in it was told at its place, and nothing else is the ``problem`` with it.
+    Every whole record in it has been yielded as ``Found`` just before, known or not. ``record`` describes it as it is,
+    for the case that every copy known in it was found at its place, and nothing else is the ``problem`` with it.
     """
 
     record: VolumeRecord

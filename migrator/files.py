@@ -224,7 +224,7 @@ def locked_error(what: str, timeout: LockTimeout) -> FerryError:
 def _lock_both_ways(handle: int) -> bool:
     if not _range_lock(handle):
         return False
-    # Over a network both calls end in one lock table there, and the second would wait for the first for ever.
+    # Over a network both calls end in one lock table there, and the second would wait for the first without end.
     if _file_system_of(handle) in _ONE_KIND_OF_LOCK or _flock(handle):
         return True
     _range_unlock(handle)
@@ -269,7 +269,7 @@ def _whole_file(kind: int) -> bytes:
 
 
 def _is_without_locks(error: OSError) -> bool:
-    """Go on unlocked where a file system has no locks: our own lock file still keeps our own writers apart."""
+    """Go on unlocked where a file system has no locks: our own lock file still keeps out our other writers."""
     if error.errno in _NO_LOCKS_HERE:
         return True
     raise storage_error(error, "locking") from error

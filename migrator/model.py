@@ -108,7 +108,7 @@ class CopyState(StrEnum):
     """The life of one copy (content x destination).
 
     UNPROVEN, DAMAGED and GONE are judgements on what was read back, and each may become any other when it is read
-    again. Only a DAMAGED copy is stored anew, by ``mailferry repair``; the others wait for a person or a setting.
+    again. Only a DAMAGED copy is stored again, by ``mailferry repair``; the others wait for a person or a setting.
     """
 
     INTENDED = "intended"
@@ -148,7 +148,7 @@ class KnownMessage(NamedTuple):
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
     a verified copy at every destination of the account (or one that was, and that the configuration lets go);
     ``is_kept`` that this is so but for copies that a person took out, for which the source keeps the message.
-    ``failure`` is the kind of its last problem, or ``""``, after so many ``attempts``. Times are seconds since the
+    ``failure`` is the kind of its last problem, or ``""``, after that many ``attempts``. Times are seconds since the
     epoch.
     """
 

@@ -46,7 +46,7 @@ _CLOCK_SLACK = 3_600.0
 
 
 def has_clock_jumped(last_run_at: float | None, now: float, age: timedelta) -> bool:
-    """Say whether the time since the last run is none by which the age of a message may be told.
+    """Say whether the time since the last run is none by which the age of a message may be measured.
 
     It runs backwards, or is longer than the age itself: then all that is kept would fall due at once.
     """
@@ -57,7 +57,7 @@ class WhenCopyIsGone(StrEnum):
     """What holds of a proven copy that a person took out of a destination."""
 
     KEEP = "keep"
-    """The source keeps its message, which counts as dealt with; it is told once."""
+    """The source keeps its message, which counts as dealt with; it is reported once."""
     RESTORE = "restore"
     """It is stored again."""
     ACCEPT = "accept"
@@ -88,7 +88,7 @@ class Policy:
     has_patience: bool = False
 
     def after(self, handled: int) -> Policy:
-        """Return what is left of the limit when so many new messages are dealt with."""
+        """Return what is left of the limit when that many new messages are dealt with."""
         return self if self.limit is None else replace(self, limit=max(0, self.limit - handled))
 
     @property

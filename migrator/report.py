@@ -124,7 +124,7 @@ def shown_unique_id(unique_id: bytes) -> str:
 
 
 class Progress(Protocol):
-    """Who wants to be told while a run goes on. Called from the run's own thread, about once a batch."""
+    """What follows a run while it goes on. Called from the run's own thread, about once a batch."""
 
     def planned(self, account: str, messages: int, octets: int) -> None:
         """So much is to be retrieved; said once for each session."""
@@ -134,7 +134,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Nobody wants to be told."""
+    """Nobody follows the run."""
 
     def planned(self, account: str, messages: int, octets: int) -> None:
         """Say nothing."""

@@ -50,7 +50,7 @@ class BatchLimits:
 class Destination(Protocol):
     """An archive folder or a mailbox. One object serves one run and is not shared between threads.
 
-    ``identity`` names the same place for ever (an absolute path, or user, host, port and folder); two accounts that
+    ``identity`` names the same place for good (an absolute path, or user, host, port and folder); two accounts that
     write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
     ``limits`` is what one call of ``store`` should get. ``when_copy_is_gone`` says what a copy that a person took out
     counts for. Every method raises ``FerryError``.
@@ -72,7 +72,7 @@ class Destination(Protocol):
 
         Called under ``exclusive``, once, before anything else. When the iterator is exhausted every intent is
         resolved: what was not ``Found`` is not there. Raises ``AwayError`` where nothing at all of what is remembered
-        is there, and tells nothing then. A volume in state CHANGED is judged anew as soon as it looks otherwise.
+        is there, and yields nothing then. A volume in state CHANGED is judged again as soon as it looks otherwise.
         """
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -91,7 +91,7 @@ class Destination(Protocol):
         """Return what ``recover`` needs to recognise this message should the reply be lost; often nothing."""
 
     def store(self, messages: Sequence[Message]) -> Stored:
-        """Store each message once, durably, beginning at the anchor just told. Called under ``exclusive``."""
+        """Store each message once, durably, beginning at the anchor just returned. Called under ``exclusive``."""
 
     def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
         """Yield what stands at each locator, in order; a body must be consumed before the next is asked for.
@@ -125,7 +125,7 @@ class Relocating(Protocol):
         """Tell the present places of copies whose known places have no meaning any more; mostly there are none.
 
         Called before anything else is read or stored. What a group says has been found is to be noted before the next
-        is asked for. When the iterator is exhausted, each of ``known.moved`` was told. A destination that is not there
-        as a whole, although copies are known in it, is the error ``archive``, unless ``when_copy_is_gone`` says that it
-        may be made anew.
+        is asked for. When the iterator is exhausted, each of ``known.moved`` was yielded. A destination that is not
+        there as a whole, although copies are known in it, is the error ``archive``, unless ``when_copy_is_gone``
+        says that it may be made again.
         """

@@ -2,7 +2,7 @@
 
 What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
 for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
-on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``copy_key`` is what it
+on and knows an altered copy again; when the folder was made again, it looks everywhere in it. ``copy_key`` is what it
 needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
 APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
 copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
@@ -220,7 +220,7 @@ class ImapDestination:
     def _note_stored(self, places: Sequence[ImapLocator]) -> None:
         self._finder.stored(places)
         if any(place.uid_validity != self._placed_under for place in places):
-            self._placed_under = None  # it was made anew meanwhile: copies are to be looked for again
+            self._placed_under = None  # it was made again meanwhile: copies are to be looked for again
 
     @property
     def _is_rebuilding(self) -> bool:

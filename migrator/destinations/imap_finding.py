@@ -172,7 +172,7 @@ class _Search:
 
 
 def pair_altered(moved: Sequence[Moved], portraits: dict[int, Portrait]) -> dict[int, int]:
-    """Pair copies that their server had altered (by their places in ``moved``) with UIDs; no original is at hand.
+    """Pair copies that their server had altered (by their places in ``moved``) with UIDs, without any original.
 
     An equal header digest counts first, then an equal Message-ID; either only where just one copy and just one
     candidate have it, for nothing else tells them apart.

@@ -50,7 +50,7 @@ class LocalArchive:
         return lock_file(path, self._lock_timeout, self._device, f"the archive {self.folder}")
 
     def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
+        """Find nothing: ``recover`` has found all that stands here."""
         del messages, known
         return iter(())
 

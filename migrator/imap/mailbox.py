@@ -1,6 +1,6 @@
 """One folder of one user, over as many connections as it takes: look, read, and find copies again.
 
-The connection is made when it is first needed, and anew when it broke. Whatever only reads is repeated then; a group
+The connection is made when it is first needed, and again when it broke. Whatever only reads is repeated then; a group
 of messages at which the line breaks is halved until the one that the server cannot show stands alone.
 """
 
@@ -28,7 +28,7 @@ PATIENCE = 2
 """How many time-outs in one call are taken for the fault of a message; the next is the server's."""
 _CURE = "look for it in the mailbox's other folders or its trash; nothing is deleted at the source because of it"
 MANY = 200
-"""From so many candidates on, their Message-IDs are compared before their bodies are read."""
+"""From this many candidates on, their Message-IDs are compared before their bodies are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Mailbox:
         while group := list(islice(pending, READ_AT_ONCE)):
             found = self._read(uid_validity, group)
             missing = [uid for uid in group if uid not in found]
-            if missing:  # the session may not have been told of them yet: look again before saying that they are gone
+            if missing:  # the session may not know them yet: look again before saying that they are gone
                 self._seen = None
                 found |= self._read(uid_validity, missing)
             yield {uid: found.get(uid) or self._gone(uid) for uid in group}
@@ -298,8 +298,8 @@ class Mailbox:
         if self._seen is None:
             self._look()  # reading may have broken the line
         with session.seam():
-            told = self._body_fetcher().headers(uids, b"MESSAGE-ID")
-        return [uid for uid in uids if told.get(uid, b"").partition(b":")[2].strip() in known]
+            headers = self._body_fetcher().headers(uids, b"MESSAGE-ID")
+        return [uid for uid in uids if headers.get(uid, b"").partition(b":")[2].strip() in known]
 
 
 class _Trouble:

@@ -18,7 +18,7 @@ from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-
 
 from migrator.errors import FerryError, Kind, Scope, printable
 from migrator.imap.capabilities import UploadCapabilities
-from migrator.imap.refusals import judge_command, judge_farewell, judge_login
+from migrator.imap.refusals import judge_bye, judge_command, judge_login
 from migrator.imap.replies import UID_LIMIT, ReplyStatus
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
@@ -208,9 +208,9 @@ class ImapSession:
             raise
 
     def _broken(self, error: Exception) -> FerryError:
-        host, farewell = self.settings.host, self._line.farewell if self._line is not None else None
-        if farewell is not None:
-            return judge_farewell(farewell.words, host, secrets=self.secrets)
+        host, bye = self.settings.host, self._line.bye if self._line is not None else None
+        if bye is not None:
+            return judge_bye(bye.words, host, secrets=self.secrets)
         words = str(error).encode("utf-8", "replace") if isinstance(error, imaplib.IMAP4.abort) else b""
         return FerryError(
             Kind.CONNECT, f"the connection to {host} broke", server_words=printable(words, secrets=self.secrets)

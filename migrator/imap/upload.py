@@ -27,7 +27,7 @@ from migrator.model import ImapLocator
 BATCH_MESSAGES = 100
 BATCH_OCTETS = 4 * 1024 * 1024
 LONGEST_WAIT = 30.0
-"""Seconds that are waited out here; who is asked for more gets told, and decides."""
+"""Seconds that are waited out here; a longer wait is an error, and the caller decides."""
 PATIENCE = 2
 """How many time-outs are taken for the fault of a message; the next is the server's."""
 
@@ -191,17 +191,17 @@ class BatchUpload:
 
     def _take(self, answer: Answer, part: _Group) -> None:
         """Note where copies stand, if the server says so and it can be."""
-        told = parse_append_uid(answer.reply, count=len(part.places))
+        append_uid = parse_append_uid(answer.reply, count=len(part.places))
         if (
-            told is None
-            or told.uid_validity != self._uid_validity
-            or min(told.uids) < self._uid_next
-            or not self._claimed.isdisjoint(told.uids)
+            append_uid is None
+            or append_uid.uid_validity != self._uid_validity
+            or min(append_uid.uids) < self._uid_next
+            or not self._claimed.isdisjoint(append_uid.uids)
         ):
             self._unlocated.extend(part.places)
             return
-        for place, uid in zip(part.places, told.uids, strict=True):
-            self._note(place, ImapLocator(told.uid_validity, uid))
+        for place, uid in zip(part.places, append_uid.uids, strict=True):
+            self._note(place, ImapLocator(append_uid.uid_validity, uid))
 
     def _note(self, place: int, locator: ImapLocator) -> None:
         self._outcomes[place] = locator
@@ -299,7 +299,7 @@ class BatchUpload:
         folder = self._mailbox.look()
         if folder is None:
             return set()
-        if folder.uid_validity != self._uid_validity:  # made anew: what was meant may stand anywhere in it
+        if folder.uid_validity != self._uid_validity:  # made again: what was meant may stand anywhere in it
             self._claimed.clear()
             self._uid_validity, self._uid_next = folder.uid_validity, 1
         candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]

@@ -221,7 +221,7 @@ class Stream:
         """Close the connection; what is still queued is dropped. Never raises."""
         self._outgoing.clear()
         if self._layer:
-            self._outgoing += self._layer.farewell()
+            self._outgoing += self._layer.close_notify()
             self._send_quietly()
         self._sock.close()
 
@@ -244,7 +244,7 @@ class Stream:
         del self._outgoing[:sent]
 
     def _send_quietly(self) -> None:
-        with contextlib.suppress(OSError):  # a farewell that cannot be said changes nothing
+        with contextlib.suppress(OSError):  # a close_notify that cannot be sent changes nothing
             self._sock.send(self._outgoing)
 
     def _arrived(self) -> bytes | None:
@@ -317,8 +317,8 @@ class _TlsLayer:
             raise FerryError(Kind.CONNECT, f"the encrypted connection broke: {_plain(error)}") from error
         return b"".join(records)
 
-    def farewell(self) -> bytes:
-        with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's farewell is not waited for
+    def close_notify(self) -> bytes:
+        with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's is not waited for
             self.tls.unwrap()
         return self._outgoing.read()
 

@@ -5,10 +5,10 @@ the names durable. A message is known by the unique part of its file name, so th
 and flag it. Every name of a batch begins with the anchor's prefix: that is how recovery finds what a crash left.
 Subfolders (``.Name``) are not used.
 
-Whatever stands there under a name that the ledger does not know is told, be it mail of others, or our own of which an
+Whatever stands there under a name that the ledger does not know is found, be it mail of others, or our own of which an
 older or another ledger has never heard. The folder as a whole is remembered as one ``VolumeRecord`` of the name
 ``maildir`` with the stamp of the folders ``new`` and ``cur``. While that is the same, nothing is listed. When it
-differs, the names are held against the ledger's; what it knows and nobody finds has vanished.
+differs, the names are compared with the ledger's; what it knows and nobody finds has vanished.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _TELL_EVERY = 5_000
 class MaildirDestination(LocalArchive):
     """A Maildir.
 
-    ``clock`` tells the time of archiving; ``random`` makes names that nobody else makes; ``step`` is told each of
+    ``clock`` tells the time of archiving; ``random`` makes names that nobody else makes; ``step`` hears each of
     ``STEPS``.
     """
 
@@ -123,7 +123,7 @@ class MaildirDestination(LocalArchive):
         self._sweep(prefixes)
         for name in ("new", "cur"):
             sync_folder(self.folder / name, self._device)  # a killed process may not have come to it
-        yield from self._told(recollection.known)
+        yield from self._unknown_files(recollection.known)
         self._record = _record(stamp)
         yield VolumeSeen(self._record)
 
@@ -131,20 +131,20 @@ class MaildirDestination(LocalArchive):
         if known := recollection.known.copies_known():
             raise away_error(f"the Maildir {self.folder}", known)
 
-    def _told(self, known: KnownPlaces) -> Iterator[Finding]:
-        """Tell the files that the ledger does not know, and in between, how far a long look has come."""
+    def _unknown_files(self, known: KnownPlaces) -> Iterator[Finding]:
+        """Yield the files that the ledger does not know, and in between, how far a long look has come."""
         files = message_files(self.folder)
         names = list(files)
-        told = 0
+        count = 0
         for start in range(0, len(names), _ASK_AT_ONCE):
             for name in known.unknown_names(names[start : start + _ASK_AT_ONCE]):
                 found = found_in(files[name], self._device)
                 if found is None:
                     continue  # moved or deleted since it was listed
                 yield found
-                told += 1
-                if told % _TELL_EVERY == 0:
-                    yield VolumeSeen(_record(""))  # no stamp: not everything has been told yet
+                count += 1
+                if count % _TELL_EVERY == 0:
+                    yield VolumeSeen(_record(""))  # no stamp: not everything has been yielded yet
         if missing := [name for name in known.base_names() if name not in files]:
             there = message_files(self.folder)  # a reader may have renamed them while they were listed
             if vanished := tuple(name for name in missing if name not in there):

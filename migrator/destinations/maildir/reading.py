@@ -30,7 +30,7 @@ def message_files(folder: Path) -> dict[str, Path]:
 
 
 def _is_message(entry: os.DirEntry[str]) -> bool:
-    """Leave out hidden files, folders, and names that are no text and so cannot be told to the ledger."""
+    """Leave out hidden files, folders, and names that are no text and so cannot be kept in the ledger."""
     return not entry.name.startswith(".") and entry.name.isprintable() and entry.is_file(follow_symlinks=False)
 
 
@@ -67,7 +67,7 @@ class MessageFiles:
                 os.close(handle)
 
     def _opened(self, base: str, listings: Iterator[Callable[[], None]]) -> int | None:
-        """Open a message's file where it usually is, or else where a listing, made anew if need be, has it."""
+        """Open a message's file where it usually is, or else where a listing, a new one if need be, has it."""
         for place in _USUAL_PLACES:
             if (handle := _open(self._folder / place.format(base))) is not None:
                 return handle

@@ -99,7 +99,7 @@ class _Target:
 class MboxDestination(LocalArchive):
     """An archive folder of mboxrd volumes.
 
-    ``clock`` tells the time of archiving; ``step`` is told each of ``STEPS``. Accounts that share the folder share its
+    ``clock`` tells the time of archiving; ``step`` hears each of ``STEPS``. Accounts that share the folder share its
     volumes, as long as each recovers before it stores: what the ledger knows then is what stands there.
     """
 
@@ -129,7 +129,7 @@ class MboxDestination(LocalArchive):
         """Tell what is in the folder beyond what is remembered, and cut a torn tail that an intent explains.
 
         May be asked again, with a newer recollection. A volume that was touched is not written to before then. Where
-        none of the remembered volumes is there, nothing is told and ``AwayError`` raised.
+        none of the remembered volumes is there, nothing is yielded and ``AwayError`` raised.
         """
         self._refuse_if_away(recollection)
         recovery = Recovery(

@@ -117,7 +117,7 @@ class RecordReader:
         return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
 
     def _small(self, handle: int, run: Sequence[MboxLocator]) -> Iterator[Body | FerryError]:
-        """Read records that stand side by side at once, and cut them apart."""
+        """Read records that stand side by side at once, and cut them."""
         start, end = run[0].offset, run[-1].offset + run[-1].length
         try:
             data = read_range(handle, start, end - start)

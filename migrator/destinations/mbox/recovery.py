@@ -1,10 +1,10 @@
 """What happened to an mbox folder since the ledger last looked: a crash, another writer, or damage.
 
 A volume whose stamp is the remembered one is not even opened. One that grew is read from its remembered end on, after
-an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are told as
-``Found``. One that was touched in any other way is read from its beginning, and all its records are told: what stands
-there is known then, wherever it stands. A volume that is not right, or not there, is looked at again as soon as its
-stamp is another one.
+an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are yielded as
+``Found``. One that was touched in any other way is read from its beginning, and all its records are yielded: what
+stands there is known then, wherever it stands. A volume that is not right, or not there, is looked at again as soon
+as its stamp is another one.
 
 Bytes are cut in one case only: a record is not whole, and an open intent explains it and all that follows, which is to
 say that its From_ line is one that we were about to write, from that place on, that nothing in it looks like another
@@ -207,9 +207,9 @@ class Recovery:
     def _appended(self, volume: OpenVolume, known: VolumeRecord) -> Iterator[Finding]:
         """Tell the records from the known end on, and then the volume's new end."""
         evidence = self._evidence_of(volume.name)
-        for told, finding in enumerate(self._records(volume, known, known.end, evidence), 1):
+        for count, finding in enumerate(self._records(volume, known, known.end, evidence), 1):
             yield finding
-            if told % _TELL_EVERY == 0 and isinstance(finding, Found) and isinstance(finding.locator, MboxLocator):
+            if count % _TELL_EVERY == 0 and isinstance(finding, Found) and isinstance(finding.locator, MboxLocator):
                 # No stamp: this is on the way, and must not look finished should the process die here.
                 end = finding.locator.offset + finding.locator.length
                 yield VolumeSeen(replace(volume.record(end=end, state=known.state), stamp=""))

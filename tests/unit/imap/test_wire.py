@@ -223,9 +223,9 @@ def test_an_endless_line_is_refused(fed: Fed) -> None:
         wire.next_line()
 
 
-def test_the_farewell_is_remembered(fed: Fed) -> None:
+def test_the_bye_is_remembered(fed: Fed) -> None:
     wire = fed(b"* BYE [UNAVAILABLE] going down\r\n")
     with pytest.raises(imaplib.IMAP4.abort):
         wire.next_status()
-    assert wire.farewell is not None
-    assert wire.farewell.words == b"[UNAVAILABLE] going down"
+    assert wire.bye is not None
+    assert wire.bye.words == b"[UNAVAILABLE] going down"
