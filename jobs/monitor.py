@@ -79,7 +79,7 @@ class Monitor:
 
     def _count(self, names: Sequence[str]) -> None:
         for name in names:
-            with suppress(FerryError):  # the ledger's trouble is told by what must write to it
+            with suppress(FerryError):  # what must write to the ledger reports its trouble
                 numbers = self._ledger.history.numbers(name)
                 with self._lock:
                     self._numbers[name] = numbers

@@ -167,7 +167,7 @@ class Service:
             self.reload()
 
     def reload(self) -> None:
-        """Read the configuration again and work by it; an invalid one is told, and the old one stays in force."""
+        """Read the configuration again and work by it; an invalid one is reported, and the old one stays in force."""
         self._supervisor.reloading()
         try:
             self._take_over(self._options.load())

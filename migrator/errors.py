@@ -1,6 +1,6 @@
 """Everything that can go wrong, by name.
 
-One exception type carries what a report, a retry policy and a person need: a stable ``kind`` (the contract's list),
+One exception type has what a report, a retry policy and a person need: a stable ``kind`` (the contract's list),
 the scope of the damage, the retry advice, the words of the server and the cure. Foreign exceptions are turned into
 these at the seam where they appear, and nowhere else.
 """

@@ -20,14 +20,14 @@ from jobs.schedule.state_store import StateStore
 
 
 class Alerts:
-    """The incidents that a person has been told of, and the outbox for what is new."""
+    """The incidents that a person has heard of, and the outbox for what is new."""
 
     def __init__(self, store: StateStore, outbox: Outbox) -> None:
         self._store = store
         self._outbox = outbox
 
     def tell(self, inputs: AlertInputs, rules: AlertRules, now: float) -> IncidentChanges:
-        """Compare what is wrong with what was told, and tell the difference; durable on return."""
+        """Compare what is wrong with what a person knows, and tell the difference; durable on return."""
         before = {key: OpenIncident.from_fact(fact) for key, fact in self._store.get_all(TOPIC).items()}
         still_open = [key for key, incident in before.items() if not incident.over_at]
         changes = incident_changes(incidents(inputs, still_open, now=now, rules=rules), before, now)

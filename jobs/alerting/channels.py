@@ -64,7 +64,7 @@ class SmtpChannel:
                 server.send_message(self._mail(notification))
                 server.quit()
         except smtplib.SMTPResponseException as error:
-            # The cause is left out: a server may echo the password, and the exception would carry it.
+            # The cause is left out: a server may echo the password, and the exception would show it.
             is_login = isinstance(error, smtplib.SMTPAuthenticationError)
             kind, what = (Kind.AUTH, "password") if is_login else (Kind.REFUSED, "mail")
             raise FerryError(kind, f"{self.name} refused the {what}", server_words=_words(error, password)) from None

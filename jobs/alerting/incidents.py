@@ -1,7 +1,8 @@
-"""What a person is told, and when: incidents from the state of the accounts, changes from incidents.
+"""What a person hears, and when: incidents from the state of the accounts, changes from incidents.
 
-Pure. An incident is told once when it opens and once when it is over. Accounts that fail because of one host are one
-incident. A problem that comes and goes is told at most every ``QUIET`` seconds. No text here holds anything of a mail.
+Pure. An incident is reported once when it opens and once when it is over. Accounts that fail because of one host are
+one incident. A problem that comes and goes is reported at most every ``QUIET`` seconds. No text here holds anything of
+a mail.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from migrator.ui.text import size, span
 TOPIC = "incidents"
 QUIET = 6 * HOUR
 CROWD = 3
-"""From so many accounts on, trouble with one host is told as the host's."""
+"""From this many accounts on, trouble with one host is reported as the host's."""
 
 _AT_ONCE = frozenset({Kind.ARCHIVE, Kind.DISK_FULL, Kind.MISMATCH, Kind.INTERNAL})
 _ONLY_WHEN_LONG = frozenset({Kind.LOCKED, Kind.LOGIN_DELAY, Kind.IN_USE})
@@ -66,7 +67,7 @@ _OF_THE_WORK = ("parked", "failing", "silent", "partial")
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """An incident as it is remembered. ``told_at`` is 0.0 while nobody has been told of it."""
+    """An incident as it is remembered. ``told_at`` is 0.0 while nobody has heard of it."""
 
     title: str
     opened_at: float
@@ -223,7 +224,7 @@ class IncidentChanges:
 
     @property
     def is_anything_wrong(self) -> bool:
-        """Whether a person has been told of something that is not over."""
+        """Whether a person has heard of something that is not over."""
         return any(incident.told_at and not incident.over_at for incident in self.remembered.values())
 
 

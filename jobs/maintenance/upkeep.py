@@ -127,7 +127,7 @@ class Upkeep(BackgroundThread):
         return REST_SECONDS
 
     def index_once(self) -> None:
-        """Index what is new; a failure is told and tried again with the next news."""
+        """Index what is new; a failure is logged, and tried again with the next news."""
         try:
             self._index()
         except FerryError as error:

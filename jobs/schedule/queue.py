@@ -1,6 +1,6 @@
 """The ready queue: which account is worked next, and which must wait for what.
 
-Pure: every method is told the time. The alarm clock only calls ``wake``; workers call ``take`` and ``finished``. A
+Pure: every method is given the time. The alarm clock only calls ``wake``; workers call ``take`` and ``finished``. A
 round that comes due while its account still runs is kept as one more round (never dropped, never piled up). Not
 thread-safe: ``jobs.schedule.workers`` holds the lock.
 """

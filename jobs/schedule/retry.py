@@ -98,9 +98,9 @@ def next_attempt(outcome: RunOutcome, attempts: int, jitter: float, *, least_gap
 
 def outcome_of(report: AccountReport) -> RunOutcome:
     """Read from a report what the schedule needs."""
-    error = report.first_error
+    error, login_delay = report.for_schedule.error, report.for_schedule.login_delay
     if error is None:
-        return RunOutcome(report.status, announced_gap=report.login_delay, is_interrupted=report.interrupted)
+        return RunOutcome(report.status, announced_gap=login_delay, is_interrupted=report.interrupted)
     return RunOutcome(
         report.status,
         error.kind,
@@ -109,13 +109,13 @@ def outcome_of(report: AccountReport) -> RunOutcome:
         str(error),
         error.wait,
         str(error.endpoint or ""),
-        report.login_delay,
+        login_delay,
         report.interrupted,
     )
 
 
 def crashed(error: FerryError) -> RunOutcome:
-    """Return the outcome of a run that ended without a report; a defect of ours is told by its type only."""
+    """Return the outcome of a run that ended without a report; a defect of ours is named by its type only."""
     if isinstance(error, DefectError):
         words = f"the run ended with an unexpected {type(error.defect).__name__}"
         return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)

@@ -40,7 +40,7 @@ class RunResult:
 
 
 class Listener(Protocol):
-    """Who is told what the worker does; called from its threads, one at a time for one account."""
+    """What hears of the runs; called from its threads, one at a time for one account."""
 
     def began(self, lease: Lease) -> None:
         """Hear that a run begins."""

@@ -132,7 +132,7 @@ class ImapSession:
         return is_encrypted or settings.allow_plaintext or is_loopback(settings.host)
 
     def _login_command(self, credentials: sasl.Credentials) -> None:
-        """Log in by the command LOGIN: imaplib's own cannot carry what is not ASCII."""
+        """Log in by the command LOGIN: imaplib's own cannot send what is not ASCII."""
         wire = self.wire
         tag = wire.new_tag()
         wire.put(tag + b" LOGIN")

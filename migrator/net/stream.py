@@ -28,7 +28,7 @@ CONNECT_TIMEOUT = 20.0
 """Seconds that a connection attempt may take, name resolution aside."""
 
 RECEIVE_SIZE = 256 * 1024
-_RECORD_SIZE = 16 * 1024  # the most that one TLS record carries
+_RECORD_SIZE = 16 * 1024  # the most that one TLS record holds
 
 Clock = Callable[[], float]
 

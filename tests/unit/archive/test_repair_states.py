@@ -23,8 +23,8 @@ from migrator.ledger.copies import Judged
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import mail, message_of
-from tests.unit.memory_destination import MemoryDestination
+from tests.mail import mail, message_of
+from tests.memory_destination import MemoryDestination
 
 CONTENTS = [mail(f"number {number}", "some text \rwith a bare CR", Message_ID=f"<{number}@x>") for number in range(4)]
 STANDS = {

@@ -19,7 +19,7 @@ from migrator.imap.fetch import BodyFetcher
 from migrator.imap.find_copies import Glance, message_key
 from migrator.imap.wire import LONGEST_LINE, Wire
 from migrator.message.body import MemoryBody
-from tests.contract.support import Pieces
+from tests.mail import Pieces
 from tests.unit.imap.scripted import Script, serving
 
 OPTIONS = options_of([], b'" 1-Jan-2026 00:00:00 +0000"')

@@ -12,7 +12,7 @@ from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.connection import VERSION
 from migrator.ledger.schema import m001_initial, migrate
 from tests.faults import fill_disk, small_disk
-from tests.unit.memory_destination import simple
+from tests.mail import simple
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from migrator.model import (
     UniqueId,
 )
 from migrator.policy import WhenCopyIsGone
-from tests.unit.memory_destination import simple
+from tests.mail import simple
 
 Lines = Sequence[tuple[bytes, int]]
 """A listing: unique-ids and octets, in the order of the message numbers."""

@@ -14,7 +14,7 @@ from jobs.schedule.retry import (
 )
 from migrator.backoff import ACCOUNT, DAY, HOUR, MINUTE
 from migrator.errors import Advice, DefectError, Endpoint, FerryError, Kind, Scope
-from migrator.report import AccountReport, Status
+from migrator.report import AccountReport, ForSchedule, Status
 
 NOON = 1.0 - 1e-9
 
@@ -109,7 +109,7 @@ def test_only_trouble_of_the_line_is_an_outage_of_the_host() -> None:
 def test_a_report_tells_the_schedule_what_it_needs() -> None:
     error = FerryError(Kind.TEMPORARY, "busy", server_words="try later", wait=120.0)
     report = AccountReport(
-        "alice", Status.FAILED, first_error=error.blame(Endpoint("Pop.example.org", 995)), login_delay=900.0
+        "alice", Status.FAILED, for_schedule=ForSchedule(error.blame(Endpoint("Pop.example.org", 995)), 900.0)
     )
     outcome = outcome_of(report)
     assert (outcome.host, outcome.announced_gap) == ("pop.example.org:995", 900.0)
