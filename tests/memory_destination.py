@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Lock
 
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
+from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, MaildirAnchor, Recollection
+from migrator.destinations import BatchLimits, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import to_lf

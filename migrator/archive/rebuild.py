@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.archive.reader import ArchiveFolder
-from migrator.destinations import (
+from migrator.copy_records import (
     Found,
     Recollection,
     VolumeChanged,

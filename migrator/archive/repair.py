@@ -16,11 +16,11 @@ from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.copy_records import VolumeState
 from migrator.copying.copier import CopyResult, Outcome
-from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
-from migrator.files import Patience
+from migrator.files import LockTimeout
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.ledger.archive import ArchiveLedger
@@ -234,7 +234,7 @@ class Repair:
                 return
             self._ledger.forget_volume(archive_folder.copies.destination_id, name)
         else:
-            with archive_folder.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
+            with archive_folder.destination.exclusive(), opened(folder, name, LockTimeout(_LOCK_PATIENCE)) as volume:
                 archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
         self._acknowledged.append(str(folder / name))
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.copy_records import Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
-from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.destinations import Destination
 from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.ledger.volume_comparison import KnownRecord, compared

@@ -6,7 +6,8 @@ content, once, before anything is read or stored. It may be cut short anywhere a
 
 from __future__ import annotations
 
-from migrator.destinations import Destination, Lost, Relocated, Relocating
+from migrator.copy_records import Lost, Relocated
+from migrator.destinations import Destination, Relocating
 from migrator.errors import FerryError, Kind
 from migrator.ledger.copies import CopiesLedger
 from migrator.policy import WhenCopyIsGone

@@ -47,7 +47,7 @@ class Wire(imaplib.IMAP4):
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._tags = 0
-        self.farewell: StatusReply | None = None
+        self.bye: StatusReply | None = None
         """The server's BYE, once it has said so."""
         self.is_in_step = True
         """Whether every command was answered to its end: else nothing more can be asked over this connection."""
@@ -147,7 +147,7 @@ class Wire(imaplib.IMAP4):
     def next_status(self) -> StatusReply | None:
         """Return the next tagged reply, or None for a continuation request; whatever is untagged is passed over.
 
-        A BYE is remembered as the ``farewell``: the end of the stream follows it.
+        A BYE is remembered as ``bye``: the end of the stream follows it.
         """
         while True:
             line = self.next_line()
@@ -166,7 +166,7 @@ class Wire(imaplib.IMAP4):
         if reply is None or reply.tag != b"*":
             return reply
         if reply.verdict is ReplyStatus.BYE:
-            self.farewell = reply
+            self.bye = reply
         return None
 
     def skip_literals(self, line: bytes) -> None:

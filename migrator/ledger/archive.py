@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from migrator.destinations import MISSING
+from migrator.copy_records import MISSING
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.copy_rows import IN_DOUBT

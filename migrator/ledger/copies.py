@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
     Found,

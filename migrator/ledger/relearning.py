@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from migrator.destinations import Found, VolumeRecord
+from migrator.copy_records import Found, VolumeRecord
 from migrator.ledger.connection import Connection
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 

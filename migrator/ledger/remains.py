@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 
 _IS_STANDING = "coalesce(k.volume_id, k.base_name, k.uid) is not null"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.model import CopyState, Digest, HeaderDigest, Locator, MboxLocator
 
 _Sign = tuple[str, bytes] | tuple[str, int, int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from migrator.destinations import VolumeRecord, VolumeState
+from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.ledger.copy_rows import COPY, stored_copy
 from migrator.ledger.places import PlacesLedger
 from migrator.ledger.volume_comparison import KnownRecord

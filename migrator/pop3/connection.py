@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from migrator.errors import FerryError, Kind, printable
+from migrator.errors import Endpoint, FerryError, Kind, printable
 from migrator.net.stream import Clock
 from migrator.pop3.protocol import (
     NEED_DATA,
@@ -32,8 +32,16 @@ class Conversation:
     After any ``FerryError`` of scope session the conversation is over: nothing more may be said, least of all QUIT.
     """
 
-    def __init__(self, stream: ByteStream, *, timeout: float, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        *,
+        timeout: float,
+        clock: Clock = time.monotonic,
+        endpoint: Endpoint | None = None,
+    ) -> None:
         self.stream = stream
+        self.endpoint = endpoint
         self.protocol = Protocol()
         self._timeout = timeout
         self._clock = clock

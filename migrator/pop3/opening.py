@@ -72,6 +72,10 @@ class _Opening:
                 self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
                 return Opened(capabilities, self._profile, self._line)
             return Opened(self._capabilities(), self._profile, self._line)
+        except FerryError as error:
+            self._line.hang_up()
+            error.blame(self._source.endpoint)
+            raise
         except BaseException:
             self._line.hang_up()
             raise

@@ -309,6 +309,7 @@ class Session:
             if error.kind in LINE_ENDING or self._line.protocol.in_flight:
                 self._learn(error)
                 self.abandon()
+            error.blame(self._line.endpoint)
             raise
         except BaseException:
             self.abandon()

@@ -125,7 +125,10 @@ class Rounds:
         if self._idle < MAX_LOGINS:
             return True
         self._context.counters.problem(
-            self._fault or FerryError(Kind.TEMPORARY, "three sessions in a row brought nothing")
+            self._fault
+            or FerryError(
+                Kind.TEMPORARY, "three sessions in a row brought nothing", endpoint=self._context.job.source.endpoint
+            )
         )
         return False
 
@@ -217,4 +220,5 @@ def _rest_follows(error: FerryError) -> FerryError:
         scope=error.scope,
         advice=error.advice,
         wait=error.wait,
+        endpoint=error.endpoint,
     )

@@ -17,13 +17,12 @@ from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
-from migrator.policy import DeleteAfter, Keep, has_clock_jumped
+from migrator.policy import DeleteAfter, Keep, Policy, has_clock_jumped
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session, open_session
 from migrator.pop3.source import Source
 from migrator.report import Problem, Progress, Silent
 from migrator.run.counters import RunCounters
-from migrator.run.plan import Policy
 from migrator.run.relogin import Portion
 from migrator.run.suspects import Suspects, WithoutTop
 

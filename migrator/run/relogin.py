@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from migrator.backoff import SESSION, SESSION_AT_ONCE
 from migrator.errors import Advice, FerryError, Kind
 
 MAX_LOGINS = 3
@@ -17,25 +18,13 @@ PAUSE_WHERE_ALIVE = 0.2
 
 LONGEST_LOGIN_DELAY = 60.0
 
-_PAUSES: dict[Kind, tuple[float, ...]] = {
-    Kind.CONNECT: (1.0, 2.0),
-    Kind.TIMEOUT: (0.5, 1.0),
-    Kind.SHORT: (0.2, 1.0),
-    # A server may hold the lock of a session that was cut off for some time (RFC 2449, section 8.1.2).
-    Kind.IN_USE: (2.0, 6.0),
-    Kind.TEMPORARY: (2.0, 6.0),
-    Kind.LOGIN_DELAY: (15.0, 45.0),
-}
-
-_AT_ONCE = (0.2, 1.0)
-
 
 def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float | None:
     """Return how many seconds to wait before logging in again; None: give up.
 
     ``faults`` counts sessions in a row that achieved nothing, ``elapsed`` is the time since something was achieved.
     """
-    pauses = _PAUSES.get(error.kind, _AT_ONCE if error.advice is Advice.NOW else None)
+    pauses = SESSION.get(error.kind, SESSION_AT_ONCE if error.advice is Advice.NOW else None)
     if pauses is None or faults >= MAX_LOGINS or elapsed > PATIENCE_SECONDS.get(error.kind, float("inf")):
         return None
     if error.kind is Kind.LOGIN_DELAY and error.wait is not None:

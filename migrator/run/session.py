@@ -70,6 +70,7 @@ class Visit:
             raise
         finally:
             self._context.profile = session.profile
+            self._counters.announced(session.capabilities.login_delay)
             self.carried, self.shown, self.marked = session.carried, session.shown, session.marked
 
     def look(self) -> None:

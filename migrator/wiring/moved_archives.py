@@ -84,7 +84,7 @@ def has_moved(old: KnownDestination, identity: str, copies: CopiesLedger) -> boo
 
 def _has_mbox_moved(old: Path, new: Path, copies: CopiesLedger) -> bool:
     """Compare the ends of all volumes, as far as they are known."""
-    from migrator.destinations import MISSING
+    from migrator.copy_records import MISSING
     from migrator.destinations.mbox.volumes import holds_all_of, regular_file
 
     records = [one for one in copies.recollection().volumes if one.end and one.changed_stamp != MISSING]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from jobs.alerting.incidents import Disk
+    from jobs.disk_usage import Disk
     from migrator.config import Account, Config
     from migrator.ledger.history import RunRecord
 

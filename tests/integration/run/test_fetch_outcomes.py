@@ -14,11 +14,10 @@ from migrator.destinations import Destination, Stored
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Message
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import AccountReport, Status
 from migrator.run.account import run_account
 from migrator.run.context import Effects, RunContext
-from migrator.run.plan import Policy
 from tests.mail import message_of
 from tests.rig import Rig, deleting
 from tests.scripted_destination import ScriptedFolder

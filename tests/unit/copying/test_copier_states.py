@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from migrator.copy_records import Finding, Found, Recollection, Relocated, VolumeRecord, VolumeTouched
 from migrator.copying.copier import Copier, CopyResult
-from migrator.destinations import BatchLimits, Finding, Found, Recollection, Relocated, VolumeRecord, VolumeTouched
+from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Body, LinesBody, Message

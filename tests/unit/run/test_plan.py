@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
-from migrator.run.plan import Column, Policy, Step, decide, make_plan, patience
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy
+from migrator.run.plan import Column, Step, decide, make_plan
 
 NOW = 1_000_000.0
 DAY = 86_400.0
@@ -111,13 +111,6 @@ def test_only_delete_when_verified_deletes_at_once() -> None:
     assert [policy.deletes_at_once for policy in (KEEP, AT_ONCE, AFTER_A_DAY)] == [False, True, False]
     assert Policy(DeleteAfter(timedelta(0))).deletes_at_once
     assert not Policy(DeleteAfter(timedelta(seconds=1))).deletes_at_once
-
-
-def test_patience_grows_from_a_quarter_of_an_hour_to_a_day() -> None:
-    spans = [patience(attempts) for attempts in range(1, 12)]
-    assert spans == sorted(spans)
-    assert (spans[0], spans[-1]) == (15 * 60, DAY)
-    assert patience(10_000) == DAY
 
 
 def test_what_waits_is_known_by_name() -> None:
