@@ -13,6 +13,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "copying.copier": (
         "unit/copying/test_copier",
         "unit/copying/test_copier_states",
+        "unit/copying/test_touched_volumes",
         "unit/copying/test_touched_archives",
     ),
     "run.rematch": ("integration/run/test_rematch", "integration/run/test_rematch_moved"),
@@ -20,6 +21,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "run.fetch": (
         "integration/run/test_fetch",
         "integration/run/test_fetch_outcomes",
+        "integration/run/test_fetch_batches",
         "integration/run/test_session",
         "integration/run/test_account",
     ),
