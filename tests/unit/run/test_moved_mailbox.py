@@ -12,7 +12,8 @@ from migrator.destinations import Found
 from migrator.ledger import Ledger
 from migrator.model import Digest, ImapLocator, is_same_mailbox_elsewhere, mailbox_identity
 from migrator.run.moved_mailbox import follow_mailbox
-from tests.unit.memory_destination import MemoryDestination, simple
+from tests.mail import simple
+from tests.memory_destination import MemoryDestination
 
 OLD = mailbox_identity("ann@example.org", "Mail.Example.org", "inbox")
 NEW = mailbox_identity("ann@example.org", "127.0.0.1", "INBOX")
