@@ -1,27 +1,33 @@
 """Looks for everything that is or will go wrong: a list of checks, each finding with its cure.
 
-A check only looks. It is handed the facts (``DoctorInputs``) and yields findings; the worst come first.
+A check only looks. It is handed the facts (``DoctorInputs``) and yields findings; the worst come first. ``examine`` is
+the use case: facts of the machine and of the ledger, with what the worker left.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
 from jobs.alerting.incidents import Disk, when
-from jobs.monitoring.health import Health, HealthVerdict
+from jobs.monitoring.health import Health, HealthVerdict, read
 from jobs.monitoring.snapshot import AccountView
+from jobs.monitoring.stored_view import disks_of, views_of
 from migrator.config import Config, Notify
+from migrator.errors import FerryError
+from migrator.ledger import Ledger
+from migrator.operations.doctor import EndpointCheck, file_system_of, ledger_facts, machine_facts
 from migrator.ui.text import plural, size, span
+from migrator.wiring.ledger import existing_ledger
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"}
 )
-IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 SOON_FULL = 30 * 86400.0
 BUILT_AFTER = 1_735_689_600.0
 """2025: a clock that shows an earlier time was never set."""
@@ -51,18 +57,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointCheck:
-    """One end of an account as it answered: what it offers, or why it did not answer."""
-
-    account: str
-    label: str
-    facts: Mapping[str, object] = field(default_factory=dict)
-    problem: str = ""
-    cure: str = ""
-    is_source: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class DoctorInputs:
     """All that the checks look at. ``newest_run`` is when the last run began by the ledger, 0.0 for never."""
 
@@ -80,6 +74,36 @@ class DoctorInputs:
 
 
 Check = Callable[[DoctorInputs], Iterator[Finding]]
+
+
+def examine(config: Config, now: float) -> list[Finding]:
+    """Look at everything and return what was found, the worst first; changes nothing."""
+    machine = machine_facts(config)
+    bare = DoctorInputs(
+        config, now, ends=machine.ends, mounts=machine.mounts, read_from_memory=machine.read_from_memory
+    )
+    try:
+        ledger = existing_ledger(config)
+    except FerryError as error:
+        return findings(replace(bare, ledger_problems=[str(error)]))
+    if ledger is None:
+        return findings(bare)
+    with closing(ledger):
+        return findings(_with_ledger(bare, ledger))
+
+
+def _with_ledger(bare: DoctorInputs, ledger: Ledger) -> DoctorInputs:
+    config, known = bare.config, ledger_facts(bare.config, ledger)
+    views = views_of(config, ledger)
+    return replace(
+        bare,
+        accounts=views,
+        disks=disks_of(config, ledger),
+        ledger_problems=known.problems,
+        newest_run=known.newest_run,
+        # A person who only ever migrates by hand does not hear that no worker runs.
+        health=read(config.state_dir, bare.now) if any(view.state.first_seen for view in views) else None,
+    )
 
 
 def findings(patient: DoctorInputs) -> list[Finding]:
@@ -132,18 +156,6 @@ def _file_system(patient: DoctorInputs) -> Iterator[Finding]:
     if kind in NETWORK_FILE_SYSTEMS:
         what = f"lies on a network file system ({kind}), where SQLite's locks cannot be trusted"
         yield Finding(Severity.BROKEN, "state_dir", what, "move state_dir to a local disk; the archive may stay")
-
-
-def file_system_of(folder: Path, mounts: str) -> str:
-    """Return the type of the file system of a folder, by the text of /proc/self/mounts; ``""`` if it does not say."""
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        words = line.split()
-        if len(words) >= 3:
-            point = words[1].replace("\\040", " ")
-            if Path(point) in (folder, *folder.parents) and len(point) >= len(best):
-                best, kind = point, words[2]
-    return kind
 
 
 def _read_back(patient: DoctorInputs) -> Iterator[Finding]:

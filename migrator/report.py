@@ -1,10 +1,11 @@
 """What a run has to say for itself: numbers that add up, and every problem by name.
 
-Pure data and its JSON form (docs/contract: `migrate --json`). Rendering for people is in ``migrator.ui.console``.
+Pure data and its JSON form (`migrate --json`). Rendering for people is in ``migrator.ui.console``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -119,6 +120,14 @@ class AccountReport:
 def shown_unique_id(unique_id: bytes) -> str:
     """Write a unique-id as ASCII: every byte that is not printable ASCII becomes ``\\xNN``."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in unique_id)
+
+
+OnProgress = Callable[[int], None]
+"""Hears now and then how many messages, or copies, are done with so far."""
+
+
+def no_progress(_done: int) -> None:
+    """Listen to no progress."""
 
 
 class Progress(Protocol):

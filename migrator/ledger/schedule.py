@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from migrator.ledger.connection import Connection
-from migrator.ledger.copies import IN_DOUBT
+from migrator.ledger.copy_rows import IN_DOUBT
 
 VERIFICATION = "verification"
 """The topic of what is known of full verifications of the archive."""

@@ -14,7 +14,8 @@ from migrator.pop3.auth import log_in, mechanism_for
 from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import Reply, Verb
 from migrator.pop3.replies import Capabilities, Stage, parse_capabilities, refusal
-from migrator.pop3.source import ServerFacts, Source
+from migrator.pop3.server_profile import ServerProfile
+from migrator.pop3.source import Source
 from migrator.pop3.transport import OpenStream
 
 CAPA_TIMEOUT = 15.0
@@ -25,18 +26,18 @@ class Opened(NamedTuple):
     """A conversation with a server that let us in; a CAPA may be under way on it."""
 
     capabilities: Capabilities
-    facts: ServerFacts
+    profile: ServerProfile
     line: Conversation
 
 
 def open_line(
-    source: Source, password: Callable[[], str | bytes], facts: ServerFacts, *, clock: Clock, connect: OpenStream
+    source: Source, password: Callable[[], str | bytes], profile: ServerProfile, *, clock: Clock, connect: OpenStream
 ) -> Opened:
     """Go through all steps; a server that hangs or drops the line at CAPA is tried once more without."""
     try:
-        return _Opening(source, facts, clock, connect).opened(password)
+        return _Opening(source, profile, clock, connect).opened(password)
     except _CapaFailedError:
-        learned = replace(facts, no_capa=True)
+        learned = replace(profile, no_capa=True)
     return _Opening(source, learned, clock, connect).opened(password)
 
 
@@ -52,9 +53,9 @@ class _CapaFailedError(Exception):
 class _Opening:
     """What it takes to open one session, step by step."""
 
-    def __init__(self, source: Source, facts: ServerFacts, clock: Clock, connect: OpenStream) -> None:
+    def __init__(self, source: Source, profile: ServerProfile, clock: Clock, connect: OpenStream) -> None:
         self._source = source
-        self._facts = facts
+        self._profile = profile
         stream = connect(source.host, source.port, timeout=source.timeout, clock=clock)
         self._line = Conversation(stream, timeout=source.timeout, clock=clock)
 
@@ -67,10 +68,10 @@ class _Opening:
                 self._start_tls(capabilities)
                 capabilities = self._capabilities()
             self._log_in(password, greeting, capabilities)
-            if capabilities.pipelining and not self._facts.lock_step:
+            if capabilities.pipelining and not self._profile.lock_step:
                 self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
-                return Opened(capabilities, self._facts, self._line)
-            return Opened(self._capabilities(), self._facts, self._line)
+                return Opened(capabilities, self._profile, self._line)
+            return Opened(self._capabilities(), self._profile, self._line)
         except BaseException:
             self._line.hang_up()
             raise
@@ -84,7 +85,7 @@ class _Opening:
         return reply.text
 
     def _capabilities(self) -> Capabilities:
-        if self._facts.no_capa:
+        if self._profile.no_capa:
             return Capabilities()
         try:
             reply = self._line.ask(Verb.CAPA, timeout=min(CAPA_TIMEOUT, self._source.timeout))

@@ -5,30 +5,31 @@ octets are not those announced stops the sending until what is in flight has com
 along as a barrier: behind the first message, then at distances that double up to a few hundred. Only a barrier whose
 numbers fit yields ``InStep``: what came after the last one must not be stored. So a line that always breaks keeps half
 of what it carried, or more. A server without pipelining gets the same, one command at a time.
+
+What is in flight stands in ``migrator.pop3.window``, who is blamed when it breaks in ``migrator.pop3.failure``.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from typing import Final
 
 from migrator.errors import FerryError, Kind, Scope
 from migrator.message.body import Message
 from migrator.model import MessageNumber
 from migrator.pop3.assembly import Collector, Spool, small_message
 from migrator.pop3.connection import Conversation
+from migrator.pop3.failure import Break, blamed_retrieval
 from migrator.pop3.listing import stat_of
 from migrator.pop3.protocol import (
     NEED_DATA,
     BodyBegins,
     BodyEnds,
     BodyPart,
-    BrokenAtError,
     Challenge,
     Event,
     NeedData,
-    OutOfStepError,
     Reply,
     Verb,
     out_of_step,
@@ -46,30 +47,20 @@ from migrator.pop3.retrieved import (
     Standing,
     ToRetrieve,
 )
+from migrator.pop3.window import WINDOW_COMMANDS, Unsaid, Window
 
 __all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "ToRetrieve"]
 
-WINDOW_COMMANDS = 4000
-"""RETRs in flight: fewer cost up to three times the wall time at 100 ms (docs/performance.md)."""
-
-WINDOW_OCTETS = 32 * 1024 * 1024
-BARRIER_MESSAGES = 256
-BARRIER_OCTETS = 4 * 1024 * 1024
-LOCK_STEP_BARRIER_MESSAGES = 16
-"""A server that is asked one command at a time may have lost step before: little is to be taken back then."""
-SIZES_DIFFER_FROM = 3
+SIZES_DIFFER_FROM: Final = 3
 """So many messages of other sizes than announced, and it is the server's way, not a message cut short."""
 
-_SLACK = 1024 * 1024
-_LEAST_BOUND = 4 * 1024 * 1024
+_SLACK: Final = 1024 * 1024
+_LEAST_BOUND: Final = 4 * 1024 * 1024
 
 
 def reply_bound(announced: int) -> int:
     """Return how many octets one message may have: servers announce other sizes than they send, within reason."""
     return max(2 * announced + _SLACK, _LEAST_BOUND)
-
-
-_NO_END = "the server cannot give this message whole: look at it there by other means"
 
 
 class _Pace(Enum):
@@ -81,11 +72,44 @@ class _Pace(Enum):
     LOCK_STEP = auto()
 
 
+class _Arrivals:
+    """What has come so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.refused = 0
+        self.differing = 0
+        """Messages with other octets than announced, on a server that is not known for it."""
+        self.first_differing: MessageNumber | None = None
+        """The first of those since the last barrier that fitted."""
+        self.last: MessageNumber | None = None
+
+
+class _LongReply:
+    """A message that comes in pieces."""
+
+    def __init__(self, text: bytes, open_spool: Callable[[], Spool]) -> None:
+        self.status_text = text
+        self._collector = Collector(open_spool)
+
+    def add(self, piece: bytes, announced: int) -> None:
+        """Take a piece. Raises ``protocol`` where there is no end to them."""
+        self._collector.add(piece)
+        if self._collector.received > reply_bound(announced):
+            raise FerryError(
+                Kind.PROTOCOL,
+                f"announced as {announced} octets, but more than {self._collector.received} came without an end",
+            )
+
+    def whole(self) -> tuple[Message, int, bytes]:
+        """Return the message, its octets as they came, and the first few of them."""
+        return self._collector.message(), self._collector.received, self._collector.beginning
+
+
 class Retrieval:
     """One run over the messages wanted; iterate once.
 
-    To stop early, let ``wanted`` end: what is in flight still comes. ``has_learned_sizes_differ`` turns True when
-    octets differed often and the session was in step all the same.
+    To stop early, let ``wanted`` end: what is in flight still comes.
     """
 
     def __init__(
@@ -96,39 +120,26 @@ class Retrieval:
         open_spool: Callable[[], Spool],
         standing: Standing,
     ) -> None:
-        self.has_learned_sizes_differ = standing.sizes_differ
         self.in_step = 0
         """How many messages came before the last barrier that fitted, refused ones included."""
         self.is_confirmed = False
         """Whether the last thing said was a barrier, and it fitted."""
+        self.has_learned_sizes_differ = standing.sizes_differ
+        """Whether octets differed often and the session was in step all the same."""
         self._line = line
-        self._wanted = wanted
+        self._unsaid = Unsaid(wanted)
         self._budget = budget
         self._open_spool = open_spool
         self._standing = standing
-        self._usual_pace = _Pace.FLOWING if standing.is_pipelined else _Pace.LOCK_STEP
+        self._window = Window(is_pipelined=standing.is_pipelined)
         self._pace = _Pace.FIRST_ALONE if standing.is_pipelined else _Pace.LOCK_STEP
-        self._barrier_after = 1
-        self._barrier_at_most = BARRIER_MESSAGES if standing.is_pipelined else LOCK_STEP_BARRIER_MESSAGES
-        self._held: ToRetrieve | None = None
-        self._is_exhausted = False
-        self._flying: deque[ToRetrieve] = deque()
-        self._flying_octets = 0
-        self._unconfirmed = 0
-        self._unconfirmed_octets = 0
-        self._collector: Collector | None = None
-        self._landings = 0
-        self._refusals = 0
-        self._differing = 0
-        self._suspect: MessageNumber | None = None
-        self._last: MessageNumber | None = None
-        self._begun_text = b""
-        self._has_flown = False
+        self._arrivals = _Arrivals()
+        self._long_reply: _LongReply | None = None
 
     @property
     def has_seen_other_sizes(self) -> bool:
         """Whether a message had other octets than announced."""
-        return self._differing > 0
+        return self._arrivals.differing > 0
 
     def __iter__(self) -> Iterator[RetrieveEvent]:
         """Yield what happens, in order. Raises ``BrokenAtError`` where the session ended over one message."""
@@ -137,7 +148,7 @@ class Retrieval:
             while True:
                 self._say_more()
                 if not protocol.in_flight:
-                    if self._held is None and self._is_exhausted:
+                    if self._unsaid.is_over:
                         return
                     yield BLOCKED
                     continue
@@ -147,21 +158,13 @@ class Retrieval:
                         yield told
                     event = protocol.next_event()
         except FerryError as error:
-            blamed = self._blamed(error)
+            blamed = blamed_retrieval(error, self._broken_off())
             if self._is_first_beyond_doubt(error):
                 self.in_step = 1
                 yield IN_STEP
             if blamed is error:
                 raise
             raise blamed from error
-
-    def _is_first_beyond_doubt(self, error: FerryError) -> bool:
-        """Say whether the line ended right behind the first message, which needs no barrier.
-
-        Its RETR was alone on the line, and all that was said before had been answered.
-        """
-        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not self._is_begun()
-        return is_cut and (self._landings, self.in_step, self._differing) == (1, 0, 0) and not self._refusals
 
     # --- saying ---
 
@@ -170,7 +173,7 @@ class Retrieval:
         if not in_flight:
             self._line.expect_silence()
         if self._pace is _Pace.FLOWING:
-            self._has_flown = True
+            self._window.has_flown = True
             while in_flight < WINDOW_COMMANDS and self._say_one():
                 in_flight += 1
         elif in_flight:
@@ -182,35 +185,28 @@ class Retrieval:
 
     def _say_one(self) -> bool:
         """Say the next RETR, or the barrier that is due; False if there is nothing to say now."""
-        if self._unconfirmed >= self._barrier_after or self._unconfirmed_octets >= BARRIER_OCTETS:
+        window = self._window
+        if window.is_barrier_due:
             return self._say_barrier()
-        wanted = self._held or next(self._wanted, None)
-        self._held = wanted
-        if wanted is None:
-            self._is_exhausted = True
-        elif self._flying_octets and self._flying_octets + wanted.octets > WINDOW_OCTETS:
-            return False
-        elif self._budget.take(wanted.octets):
-            self._say_retr(wanted)
-            return True
+        wanted = self._unsaid.peek()
+        if wanted is not None:
+            if not window.has_room_for(wanted.octets):
+                return False
+            if self._budget.take(wanted.octets):
+                self._say_retr(wanted)
+                return True
         # Nothing more can be said: what came may be stored only behind a barrier.
-        return self._say_barrier() if self._unconfirmed else False
+        return self._say_barrier() if window.unconfirmed else False
 
     def _say_retr(self, wanted: ToRetrieve) -> None:
-        self._held = None
+        self._unsaid.take()
         self.is_confirmed = False
-        self._flying.append(wanted)
-        self._flying_octets += wanted.octets
-        self._unconfirmed += 1
-        self._unconfirmed_octets += wanted.octets
+        self._window.add(wanted)
         self._standing.asked(wanted.number)
         self._line.send(Verb.RETR, wanted.number)
 
     def _say_barrier(self) -> bool:
-        if self._unconfirmed >= self._barrier_after:
-            self._barrier_after = min(2 * self._barrier_after, self._barrier_at_most)
-        self._unconfirmed = 0
-        self._unconfirmed_octets = 0
+        self._window.barrier_said()
         self._line.send(Verb.STAT)
         return True
 
@@ -225,43 +221,47 @@ class Retrieval:
             case Reply():
                 return self._confirmed(event)
             case BodyBegins():
-                self._collector = Collector(self._open_spool)
-                self._begun_text = event.text
+                self._long_reply = _LongReply(event.text, self._open_spool)
             case BodyPart():
-                self._collect(event.content)
+                self._reply_under_way().add(event.content, self._window.next.octets)
             case BodyEnds():
-                return self._collected()
+                reply, self._long_reply = self._reply_under_way(), None
+                return self._retrieved(*reply.whole())
             case Challenge():
                 raise out_of_step("a SASL challenge out of place", event.text)
         return None
+
+    def _reply_under_way(self) -> _LongReply:
+        assert self._long_reply is not None  # noqa: S101 - BodyBegins came first: the protocol's tests hold it to that
+        return self._long_reply
 
     def _retrieved(self, message: Message, wire_octets: int, beginning: bytes) -> Retrieved:
         wanted = self._landed()
         told = Retrieved(wanted.number, message, wanted.octets, wire_octets)
         if told.is_as_announced:
             return told
+        arrivals = self._arrivals
         if beginning.upper().startswith((b"+OK", b"-ERR")):
             # A stray status line before the true one: no count would ever show it.
-            self._suspect = wanted.number
+            arrivals.first_differing = wanted.number
             raise out_of_step("a message that begins with a status line", beginning)
         if not self.has_learned_sizes_differ:
-            self._differing += 1
-            self._suspect = self._suspect or wanted.number
+            arrivals.differing += 1
+            arrivals.first_differing = arrivals.first_differing or wanted.number
             self._pace = _Pace.DRAINING
         return told
 
     def _landed(self) -> ToRetrieve:
-        wanted = self._flying.popleft()
-        self._flying_octets -= wanted.octets
-        self._last = wanted.number
-        self._landings += 1
+        wanted = self._window.landed()
+        self._arrivals.last = wanted.number
+        self._arrivals.count += 1
         if self._pace is _Pace.FIRST_ALONE:
             self._pace = _Pace.FLOWING
         return wanted
 
     def _refused(self, reply: Reply) -> RetrieveRefused:
         number = self._landed().number
-        self._refusals += 1
+        self._arrivals.refused += 1
         error = refusal(Stage.MESSAGE, reply.text, secrets=self._line.protocol.secrets, about=f"RETR {number}")
         if error.scope is not Scope.MESSAGE:
             raise error
@@ -269,86 +269,52 @@ class Retrieval:
 
     def _confirmed(self, reply: Reply) -> InStep:
         stat = stat_of(reply, self._line)
+        arrivals = self._arrivals
         if not (self._is_expected(stat) or self._standing.is_moving(stat)):
-            self._last = None  # nothing points at it
+            arrivals.last = None  # nothing points at it
             raise out_of_step("STAT's numbers do not fit", reply.text, self._line.protocol.secrets)
-        self.in_step = self._landings
-        self.is_confirmed = not self._line.protocol.in_flight and not self._unconfirmed
+        self.in_step = arrivals.count
+        self.is_confirmed = not self._line.protocol.in_flight and not self._window.unconfirmed
         if self._pace is _Pace.DRAINING and self.is_confirmed:
-            self.has_learned_sizes_differ = self._differing >= SIZES_DIFFER_FROM
-            self._suspect = None
-            self._pace = self._usual_pace
+            self.has_learned_sizes_differ = arrivals.differing >= SIZES_DIFFER_FROM
+            arrivals.first_differing = None
+            self._pace = _Pace.FLOWING if self._standing.is_pipelined else _Pace.LOCK_STEP
         return IN_STEP
 
     def _is_expected(self, stat: Stat) -> bool:
-        return self._standing.is_expected(stat, have_sizes_fitted=not self._differing)
-
-    def _collect(self, piece: bytes) -> None:
-        collector, wanted = self._collector, self._flying[0]
-        assert collector is not None  # noqa: S101 - BodyBegins came first: the protocol's tests hold it to that
-        collector.add(piece)
-        if collector.received > reply_bound(wanted.octets):
-            raise FerryError(
-                Kind.PROTOCOL,
-                f"announced as {wanted.octets} octets, but more than {collector.received} came without an end",
-            )
-
-    def _collected(self) -> Retrieved:
-        collector = self._collector
-        assert collector is not None  # noqa: S101 - as above
-        self._collector = None
-        return self._retrieved(collector.message(), collector.received, collector.beginning)
+        return self._standing.is_expected(stat, have_sizes_fitted=not self._arrivals.differing)
 
     # --- when it breaks ---
 
-    def _blamed(self, error: FerryError) -> FerryError:
-        """Return the error that names the message at fault, where one is."""
-        due = self._line.protocol.due
-        if error.kind not in {Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL}:
-            return error
-        if isinstance(error, OutOfStepError) or due is None:
-            return self._blamed_for_step(error)
-        verb, number = due
-        if verb is not Verb.RETR or (self._suspect and not self._is_begun()):
-            # Octets differed, and now the next reply does not come: this is how a missing or early end looks.
-            return self._blamed_for_step(error) if self._suspect else error
-        return self._blamed_for_silence(MessageNumber(number), error)
-
-    def _blamed_for_step(self, error: FerryError) -> FerryError:
-        verb, number = self._line.protocol.due or (Verb.STAT, 0)
-        # What differed in octets; else what should come now; else, with nothing due, what came last.
-        culprit = self._suspect or (MessageNumber(number) if verb is Verb.RETR else self._last)
-        if culprit is not None and self._is_one_by_one():
-            return self._broken_at(culprit, error)
-        return error if isinstance(error, OutOfStepError) else out_of_step(error.message, b"")
-
-    def _blamed_for_silence(self, number: MessageNumber, error: FerryError) -> FerryError:
-        protocol = self._line.protocol
-        if not self._is_begun():
-            if self._line.has_pipelined and not self._line.has_proven_pipelining:
-                return error  # more likely the server lost the commands that were sent ahead
-            return self._broken_at(number, error, has_begun=False)
+    def _broken_off(self) -> Break:
+        line, arrivals = self._line, self._arrivals
         stat = parse_stat(self._text_under_way())
-        if stat and self._is_expected(stat) and not self._is_one_by_one():
-            return out_of_step("a reply is missing", b"")
-        if error.kind is Kind.TIMEOUT and protocol.ends_in_dot:
-            error = FerryError(
-                Kind.SHORT, "it ends in a dot with no line end before it, and then the server is silent", cure=_NO_END
-            )
-        return self._broken_at(number, error)
+        return Break(
+            due=line.protocol.due,
+            has_begun=self._is_begun(),
+            reads_as_stat=stat is not None and self._is_expected(stat),
+            ends_in_dot=line.protocol.ends_in_dot,
+            differing=arrivals.first_differing,
+            last=arrivals.last,
+            is_one_by_one=not (self._standing.is_pipelined and self._window.has_flown),
+            is_pipelining_unproven=line.has_pipelined and not line.has_proven_pipelining,
+            has_any_in_step=bool(self.in_step) or not self._standing.is_first,
+        )
 
-    def _broken_at(self, number: MessageNumber, error: FerryError, *, has_begun: bool = True) -> BrokenAtError:
-        is_first = self._standing.is_first and not self.in_step and number == (self._last or number)
-        return BrokenAtError(Verb.RETR, number, error, is_first=is_first, has_begun=has_begun)
+    def _is_first_beyond_doubt(self, error: FerryError) -> bool:
+        """Say whether the line ended right behind the first message, which needs no barrier.
 
-    def _is_one_by_one(self) -> bool:
-        return self._usual_pace is _Pace.LOCK_STEP or not self._has_flown
+        Its RETR was alone on the line, and all that was said before had been answered.
+        """
+        is_cut = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not self._is_begun()
+        arrivals = self._arrivals
+        return is_cut and (arrivals.count, self.in_step, arrivals.differing, arrivals.refused) == (1, 0, 0, 0)
 
     def _is_begun(self) -> bool:
-        return self._collector is not None or self._line.protocol.is_reply_begun
+        return self._long_reply is not None or self._line.protocol.is_reply_begun
 
     def _text_under_way(self) -> bytes:
-        if self._collector is not None:
-            return self._begun_text
+        if self._long_reply is not None:
+            return self._long_reply.status_text
         status = parse_status(self._line.protocol.leftover.partition(b"\n")[0])
         return status.text if status else b""

@@ -2,7 +2,7 @@
 
 Only QUIT makes deletions real (RFC 1939, section 6), so whatever looks doubtful ends the session without it. What is
 learned of a server (that it cannot be pipelined, has no CAPA, announces other sizes than it sends) is offered back as
-``facts`` for the next session.
+``profile`` for the next session.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from migrator.net.stream import Clock, open_stream
 from migrator.pop3.asking import WholeBodyError, header_of, replies, shows_body
 from migrator.pop3.assembly import Spool
 from migrator.pop3.connection import Conversation
+from migrator.pop3.expected import ExpectedStat
+from migrator.pop3.failure import blamed_command, has_lost_step
 from migrator.pop3.listing import LISTING, Listing, Marked, stat_of, take_list, take_listing
 from migrator.pop3.opening import capabilities_of, open_line
-from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Reply, Verb, out_of_step
+from migrator.pop3.protocol import LINE_ENDING, Reply, Verb, out_of_step
 from migrator.pop3.replies import Capabilities, Stage, Stat, parse_stat, refusal
-from migrator.pop3.retrieve import WINDOW_COMMANDS, Retrieval
+from migrator.pop3.retrieve import Retrieval
 from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, ToRetrieve
-from migrator.pop3.source import NOTHING_KNOWN, ServerFacts, Source
+from migrator.pop3.server_profile import NOTHING_KNOWN, ServerProfile
+from migrator.pop3.source import Source
 from migrator.pop3.transport import OpenStream
+from migrator.pop3.window import WINDOW_COMMANDS
 
-__all__ = ["NOTHING_KNOWN", "ServerFacts", "Session", "Source", "open_session"]
+__all__ = ["Session", "Source", "open_session"]
 
 _FIRST_BLOCK = 256
 
@@ -45,7 +49,7 @@ class Session:
 
     capabilities: Capabilities
     """What the server announced last; once the session has said something, after the log-in."""
-    facts: ServerFacts
+    profile: ServerProfile
     _line: Conversation
     without_top: Container[MessageNumber] = ()
     """Messages whose headers are not asked for: the line broke over them before."""
@@ -53,24 +57,21 @@ class Session:
     """How many messages came in step so far, or were refused."""
     shown: int = 0
     """How many headers were asked for so far, and came in step."""
-    _start: Stat | None = None
+    _expected: ExpectedStat = field(default_factory=ExpectedStat)
     _listing: Listing | None = None
     _asked: bytearray = field(default_factory=bytearray)  # by number: whether RETR or TOP was said
-    _sizes_differed: bool = False
-    _deleted: set[MessageNumber] = field(default_factory=set)
-    _has_marked: bool = False
     _is_confirmed: bool = False
     """Whether STAT's numbers fitted what was said before, and nothing was said since."""
 
     @property
     def is_pipelined(self) -> bool:
         """Whether commands are sent ahead in this session."""
-        return self.capabilities.pipelining and not self.facts.lock_step and not self.retrieving_deletes
+        return self.capabilities.pipelining and not self.profile.lock_step and not self.retrieving_deletes
 
     @property
     def marked(self) -> int:
         """How many messages are marked for deletion."""
-        return len(self._deleted)
+        return len(self._expected.deleted)
 
     @property
     def retrieving_deletes(self) -> bool:
@@ -81,8 +82,9 @@ class Session:
         """Ask how much the maildrop shows; deleted messages do not count."""
         with self._talking():
             stat = stat_of(self._line.ask(Verb.STAT), self._line)
-        self._start = self._start or (stat if not self._deleted else None)
-        self._is_confirmed = self._is_expected(stat) and (not self._deleted or stat.count in self._counts_to_be())
+        self._expected.begins_with(stat)
+        listed = self._listing.count if self._listing and self.marked else None  # counting a listing is work
+        self._is_confirmed = self._is_expected(stat) and self._expected.fits_deletions(stat, listed)
         return stat
 
     def listing(self, spool_dir: Path | None = None) -> Listing:
@@ -90,7 +92,7 @@ class Session:
         is_asked = self.is_pipelined
         with self._talking(ahead=LISTING if is_asked else ()):
             listing = take_listing(self._line, is_asked=is_asked, spool_dir=spool_dir)
-        self._start = self._start or listing.stat
+        self._expected.begins_with(listing.stat)
         self._listing = listing
         return listing
 
@@ -105,7 +107,7 @@ class Session:
             self._is_moving,
             self._note_asked,
             self.is_pipelined,
-            self.facts.sizes_differ,
+            self.profile.sizes_differ,
             is_first,
         )
         retrieval = Retrieval(self._line, wanted, budget, spool, standing)
@@ -114,10 +116,10 @@ class Session:
                 yield from retrieval
         finally:
             self.carried += retrieval.in_step
-            self._sizes_differed |= retrieval.has_seen_other_sizes
+            self._expected.have_sizes_differed |= retrieval.has_seen_other_sizes
         self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
-            self.facts = replace(self.facts, sizes_differ=True)
+            self.profile = replace(self.profile, sizes_differ=True)
 
     def top(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, HeaderFacts | FerryError]]:
         """Yield what the header of each message says (TOP n 0), in order; only what is known to be in step.
@@ -131,7 +133,7 @@ class Session:
         size = _FIRST_BLOCK
         while block := list(islice(remaining, size)):
             asked = [number for number in block if number not in self.without_top]
-            if self.facts.no_top:
+            if self.profile.no_top:
                 raise FerryError(Kind.REFUSED, "the server's TOP gives whole messages", scope=Scope.SESSION)
             answers = self._headers(asked)
             if "TOP" not in self.capabilities and all(isinstance(answer, FerryError) for answer in answers.values()):
@@ -149,12 +151,13 @@ class Session:
                 for reply in replies(self._line, Verb.TOP, numbers, b"0", window=self._window):
                     answers[MessageNumber(reply.number)] = header_of(reply) if reply.is_ok else self._refused(reply)
                     if shows_body(reply):
-                        self.facts = replace(self.facts, no_top=True)
+                        self.profile = replace(self.profile, no_top=True)
             self.check_step()
         except FerryError as error:
             if isinstance(error, WholeBodyError):
-                self.facts = replace(self.facts, no_top=True)
-            raise self._blamed(error, Verb.TOP, numbers[-1:], is_first=not self.shown + len(answers)) from error
+                self.profile = replace(self.profile, no_top=True)
+            due, is_first = self._line.protocol.due, not self.shown + len(answers)
+            raise blamed_command(error, Verb.TOP, due, numbers[-1:], is_first=is_first) from error
         return answers
 
     def delete(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, FerryError | None]]:
@@ -167,27 +170,17 @@ class Session:
             self.abandon()
             raise FerryError(Kind.INTERNAL, f"message {unread[0]} was to be deleted without having been read")
         self._know_start()
-        self._has_marked = True
+        self._expected.has_marked = True
         try:
             with self._talking():
                 for reply in replies(self._line, Verb.DELE, numbers, b"", window=self._window):
                     number = MessageNumber(reply.number)
                     if reply.is_ok:
-                        self._deleted.add(number)
+                        self._expected.deleted.add(number)
                     yield number, None if reply.is_ok else self._refused(reply)
         except FerryError as error:
-            raise self._blamed(error, Verb.DELE, (), is_first=not self._deleted) from error
-
-    def _blamed(
-        self, error: FerryError, verb: Verb, otherwise: Sequence[MessageNumber], *, is_first: bool
-    ) -> FerryError:
-        """Return the error that names the message whose reply was due, where one was."""
-        if error.kind not in LINE_ENDING:
-            return error
-        due_verb, number = self._line.protocol.due or (verb, 0)
-        number = number if due_verb is verb else 0
-        culprit = MessageNumber(number) if number else next(iter(otherwise), None)
-        return BrokenAtError(verb, culprit, error, is_first=is_first) if culprit else error
+            is_first = not self._expected.deleted
+            raise blamed_command(error, Verb.DELE, self._line.protocol.due, is_first=is_first) from error
 
     def shows_marked(self) -> Marked:
         """Ask what the maildrop shows behind the last DELE: STAT, and where that does not fit, LIST.
@@ -209,7 +202,7 @@ class Session:
         if self._listing is None:
             raise out_of_step(mismatch, b"")
         now = take_list(self._line, stat, None)
-        shown = self._listing.shows(now, self._deleted)
+        shown = self._listing.shows(now, self._expected.deleted)
         now.close()
         if shown is Marked.SHOWN and stat.count < self._listing.count:
             raise out_of_step(mismatch, b"")
@@ -238,14 +231,14 @@ class Session:
             reply = self._line.ask(Verb.RSET)
             if not reply.is_ok:
                 raise refusal(Stage.MAILDROP, reply.text, secrets=self._line.protocol.secrets, about="RSET")
-        self._deleted.clear()
+        self._expected.deleted.clear()
 
     def quit(self) -> str:
         """Make deletions real, once the step is proven behind the last of them, and return the server's words.
 
         Any error means that nothing is known of the deletions: the next listing tells.
         """
-        if (self._has_marked or self.retrieving_deletes) and not self._is_confirmed:
+        if (self._expected.has_marked or self.retrieving_deletes) and not self._is_confirmed:
             self.shows_marked()
         with self._talking():
             reply = self._line.ask(Verb.QUIT)
@@ -259,24 +252,12 @@ class Session:
         self._line.hang_up()
 
     def _know_start(self) -> None:
-        if self._start is None:
+        if self._expected.start is None:
             self.stat()
         self._is_confirmed = False
 
     def _is_expected(self, stat: Stat, *, have_sizes_fitted: bool = True) -> bool:
-        """Whether STAT's numbers are those of a session in step.
-
-        Mail that arrives may be counted at once. Octets count as long as all messages had those announced, and nothing
-        was deleted.
-        """
-        start = self._start
-        if start is None or stat.count < start.count - len(self._deleted):
-            return False
-        if self._deleted or self._sizes_differed or self.facts.sizes_differ or not have_sizes_fitted:
-            return True
-        if self.facts.stat_moves:
-            return True
-        return stat.octets == start.octets if stat.count == start.count else stat.octets >= start.octets
+        return self._expected.fits(stat, self.profile, have_sizes_fitted=have_sizes_fitted)
 
     def _is_moving(self, stat: Stat) -> bool:
         """Find out whether the session is in step though STAT's octets do not fit, and remember a server whose do move.
@@ -284,21 +265,14 @@ class Session:
         A NOOP tells: were STAT's reply another one's, the true one would come now. That servers lose step which are
         asked ahead was, then, not seen yet.
         """
-        start = self._start
-        if self._line.protocol.in_flight or start is None or stat.count < start.count - len(self._deleted):
+        if self._line.protocol.in_flight or not self._expected.has_enough(stat):
             return False
         reply = self._line.ask(Verb.NOOP)
         self._line.expect_silence()
         if parse_stat(reply.text) is not None:
             return False
-        self.facts = replace(self.facts, stat_moves=True, lock_step=False)
+        self.profile = replace(self.profile, stat_moves=True, lock_step=False)
         return True
-
-    def _counts_to_be(self) -> set[int]:
-        """Return how many messages there should be behind the deletions of this session, by STAT and by LIST."""
-        at_first = [self._start.count] if self._start else []
-        listed = [self._listing.count] if self._listing else []
-        return {count - self.marked for count in at_first + listed}
 
     @property
     def _window(self) -> int:
@@ -341,13 +315,14 @@ class Session:
             raise
 
     def _learn(self, error: FerryError) -> None:
-        """Remember a server that loses step, or answers none of the first commands sent ahead."""
+        """Remember a server that loses step."""
         line = self._line
-        is_mute = error.kind in {Kind.CONNECT, Kind.TIMEOUT} and not line.protocol.is_reply_begun
-        is_oddity = isinstance(error, OutOfStepError) or (is_mute and not line.has_proven_pipelining)
-        is_at_dele = self._has_marked and self.carried > 0  # what was sent ahead before came as it should
-        if line.has_pipelined and is_oddity and not is_at_dele:
-            self.facts = replace(self.facts, lock_step=True)
+        is_at_dele = self._expected.has_marked and self.carried > 0  # what was sent ahead before came as it should
+        if not line.has_pipelined or is_at_dele:
+            return
+        has_begun, is_proven = line.protocol.is_reply_begun, line.has_proven_pipelining
+        if has_lost_step(error, has_begun=has_begun, is_pipelining_proven=is_proven):
+            self.profile = replace(self.profile, lock_step=True)
 
 
 def _not_asked(number: MessageNumber) -> FerryError:
@@ -357,7 +332,7 @@ def _not_asked(number: MessageNumber) -> FerryError:
 def open_session(
     source: Source,
     password: Callable[[], str | bytes],
-    facts: ServerFacts = NOTHING_KNOWN,
+    profile: ServerProfile = NOTHING_KNOWN,
     *,
     clock: Clock = time.monotonic,
     connect: OpenStream = open_stream,
@@ -367,4 +342,4 @@ def open_session(
     Where commands may be sent ahead, the second reply is heard together with that to the first command of the session.
     A server that hangs or drops the line at CAPA is tried once more without; if that works it is remembered.
     """
-    return Session(*open_line(source, password, facts, clock=clock, connect=connect))
+    return Session(*open_line(source, password, profile, clock=clock, connect=connect))

@@ -133,7 +133,7 @@ class Rounds:
         """Take in a session that ended early; waits, and says whether to hold another."""
         self._context.remember()
         is_look = self._has_all and not visit.has_listing
-        if is_look and not self._context.habits.shows_part:
+        if is_look and not self._context.profile.shows_part:
             return False  # it was only to see whether there is more
         has_moved = self._note_achieved(visit)
         if visit.suspects_tried and not self._context.suspects.are_left:
@@ -186,7 +186,7 @@ class Rounds:
                 pass
 
     def _learn_view(self, previous: Visit, visit: Visit) -> None:
-        self._context.habits = self._context.habits.after_another_session(
+        self._context.profile = self._context.profile.after_another_session(
             previous.listed, showed_new=visit.has_found_new
         )
 
@@ -195,7 +195,7 @@ class Rounds:
             return False
         if not self._has_all:
             return True
-        return visit.has_found_new and self._context.habits.wants_another_session(visit.listed, self._logins)
+        return visit.has_found_new and self._context.profile.wants_another_session(visit.listed, self._logins)
 
     def _set_aside_broken(self) -> None:
         set_aside = self._context.suspects.set_aside

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +18,13 @@ from migrator.ledger import Ledger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
 from migrator.policy import DeleteAfter, Keep, has_clock_jumped
-from migrator.pop3.session import ServerFacts, Session, Source, open_session
+from migrator.pop3.server_profile import ServerProfile
+from migrator.pop3.session import Session, open_session
+from migrator.pop3.source import Source
 from migrator.report import Problem, Progress, Silent
 from migrator.run.counters import RunCounters
 from migrator.run.plan import Policy
-from migrator.run.relogin import Habits, Portion
+from migrator.run.relogin import Portion
 from migrator.run.suspects import Suspects, WithoutTop
 
 
@@ -50,7 +52,7 @@ class Effects:
     """Return what copies so many messages to this destination: in this process, or through a child."""
     octets_at_once: int = SINGLE_RUN_BUDGET_OCTETS
     """What a run may hold in memory, on its way or waiting to be stored."""
-    open_session: Callable[[Source, Callable[[], str], ServerFacts], Session] = open_session
+    open_session: Callable[[Source, Callable[[], str], ServerProfile], Session] = open_session
 
 
 class RunContext:
@@ -70,9 +72,7 @@ class RunContext:
             for place in job.destinations
         ]
         self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.copiers}
-        learned = ledger.server_facts(job.source.host, job.source.port)
-        self.facts = ServerFacts(**learned.get("session", {}))
-        self.habits = Habits(**learned.get("habits", {}))
+        self.profile = ServerProfile.from_stored(ledger.server_facts(job.source.host, job.source.port))
         self._handled = RowSet()
         self.unusable: dict[int, FerryError] = {}
         """Destinations that cannot be worked in this run, by place."""
@@ -131,8 +131,8 @@ class RunContext:
         """Keep what was learned of the server, and take over what other runs have learned since this one began."""
         source = self.job.source
         known = self.ledger.server_facts(source.host, source.port)
-        self.habits = self.habits.with_those_seen_by(Habits(**known.get("habits", {})))
-        learned: dict[str, dict[str, object]] = {"session": asdict(self.facts), "habits": asdict(self.habits)}
+        self.profile = self.profile.joined_with(ServerProfile.from_stored(known))
+        learned = self.profile.to_stored()
         if learned != known:
             self.ledger.server_learned(source.host, source.port, learned)
 

@@ -163,11 +163,11 @@ class Fetcher:
             self._arrived.append(fetched)
 
     def _learn_sizes(self, *, fitting: int = 0, differing: int = 0) -> None:
-        self._context.habits = self._context.habits.after_sizes(fitting=fitting, differing=differing)
+        self._session.profile = self._session.profile.after_sizes(fitting=fitting, differing=differing)
 
     def _is_cut_short(self, event: Retrieved) -> bool:
         """Say whether octets are missing on a server that is not known to announce other sizes than it sends."""
-        return event.wire_octets < event.announced and not self._context.habits.announces_any_size
+        return event.wire_octets < event.announced and not self._session.profile.announces_any_size
 
     def _short(self, event: Retrieved, *, is_same: bool) -> FerryError:
         reads = "both times" if is_same else "and other bytes than the first time"

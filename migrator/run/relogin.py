@@ -78,62 +78,9 @@ class Portion:
 
     def after_full_session(self) -> Portion:
         """Return the portion after a session that took all of it and came to its QUIT."""
-        if not self.is_limited:
-            return self
         if self.good + 1 < self.patience:
             return replace(self, good=self.good + 1)
         return Portion(min(2 * self.most, _UNLIMITED), patience=self.patience)
 
 
 _MOST_PATIENCE = 64
-
-SIZE_TRUST_BOUND = 20
-
-LONGEST_PART = 5_000
-"""A longer listing is taken to be the whole maildrop: Gmail shows some 250 messages at a time, and nobody thousands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What runs have learned of a server.
-
-    Gmail, for one, lists a few hundred messages and more of them once these are gone: it ``shows_part``.
-    ``complete_up_to`` is the longest listing after which a second session showed nothing new. ``size_trust`` rises with
-    every message that came with the octets announced and falls with every other one, within bounds.
-    """
-
-    shows_part: bool = False
-    complete_up_to: int = 0
-    size_trust: int = 0
-
-    def after_sizes(self, *, fitting: int, differing: int) -> Habits:
-        """Return what is known after so many more messages."""
-        if fitting and self.size_trust == SIZE_TRUST_BOUND:
-            return self  # the usual case, once a message
-        trust = self.size_trust + fitting - differing
-        return replace(self, size_trust=max(-SIZE_TRUST_BOUND, min(trust, SIZE_TRUST_BOUND)))
-
-    @property
-    def announces_any_size(self) -> bool:
-        """Whether too few octets mean nothing here; until two messages more have differed than fitted, they do."""
-        return self.size_trust <= -2
-
-    def wants_another_session(self, listed: int, logins: int) -> bool:
-        """Say whether more may show up after a session that listed so many and brought some of them home."""
-        if self.shows_part:
-            return True
-        return logins < MAX_LOGINS and 2 * self.complete_up_to < listed <= LONGEST_PART
-
-    def after_another_session(self, listed_before: int, *, showed_new: bool) -> Habits:
-        """Return what is known after looking again."""
-        if showed_new:
-            return replace(self, shows_part=True)
-        return replace(self, complete_up_to=max(self.complete_up_to, listed_before))
-
-    def with_those_seen_by(self, others: Habits) -> Habits:
-        """Return what is known together with what other runs found out about the same server meanwhile."""
-        return replace(
-            self,
-            shows_part=self.shows_part or others.shows_part,
-            complete_up_to=max(self.complete_up_to, others.complete_up_to),
-        )

@@ -69,7 +69,7 @@ class Visit:
             session.abandon()
             raise
         finally:
-            self._context.facts = session.facts
+            self._context.profile = session.profile
             self.carried, self.shown, self.marked = session.carried, session.shown, session.marked
 
     def look(self) -> None:
@@ -86,7 +86,7 @@ class Visit:
 
     def _open(self) -> Session:
         job = self._context.job
-        session = self._context.effects.open_session(job.source, job.password, self._context.facts)
+        session = self._context.effects.open_session(job.source, job.password, self._context.profile)
         self._context.effects.step("source.open")
         session.without_top = self._context.without_top
         return session

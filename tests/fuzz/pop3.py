@@ -31,7 +31,7 @@ from migrator.pop3.replies import (
     whole_body,
 )
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
-from migrator.pop3.session import ServerFacts
+from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.transport import Saying
 from tests.fuzz.draw import Draw, said_well
 from tests.unit.pop3 import scripted
@@ -197,7 +197,7 @@ def session(data: bytes) -> None:
     sayings: dict[str, list[Saying]] = {place: [part] for place, part in parts.items()}
     server = scripted.Maildrop(MESSAGES, before=parts) if is_added else scripted.Maildrop(MESSAGES, says=sayings)
     try:
-        opened = scripted.opened(server, ServerFacts(), slice_size=slice_size)
+        opened = scripted.opened(server, ServerProfile(), slice_size=slice_size)
         listing_ = opened.session.listing()
         seen = list(listing_)
         listing_.close()

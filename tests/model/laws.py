@@ -103,6 +103,8 @@ class Laws:
     def __init__(self, world: World) -> None:
         self._world = world
         self.memory = Memory()
+        self.taken_meanwhile: set[tuple[str, bytes]] = set()
+        """What a person took out of which place while the command ran."""
 
     def look(self) -> Look:
         """See what stands everywhere."""
@@ -166,7 +168,7 @@ class Laws:
         known = {same(one) for one in self._world.post.sent} | self.memory.foreign
         for name, held in before.parts.items():
             lost = sum(held, Counter()) - sum(after.parts[name], Counter())
-            if gone := [one for one in lost if one in known]:
+            if gone := [one for one in lost if one in known and (name, one) not in self.taken_meanwhile]:
                 raise BrokenLawError("kept", f"{_words(gone)} went out of {name}")
 
     def _once(self, before: Look, after: Look) -> None:
@@ -193,6 +195,8 @@ class Laws:
             if removal.content in self.memory.accepted:
                 continue
             for place in self._world.configured:
+                if (place.name, same(removal.content)) in self.taken_meanwhile:
+                    continue
                 is_accepted = self._world.settings.gone == "accept" and same(removal.content) in place.taken
                 looked_so = self._looked_the_same(removal, place)
                 if not self._stands(place, removal.content) and not is_accepted and not looked_so:
@@ -244,8 +248,11 @@ class Laws:
             )
 
     def is_unknown(self, place: Place) -> None:
-        """Note that a place has another name now, so that nobody can know what a person took out of it before."""
+        """Note that a place has another name now: nobody can know what it holds, nor what was taken out of it before."""
         self.memory.known_in.pop(place.name, None)
+        self.memory.gone_whole.discard(place.name)
+        if isinstance(place, ImapPlace):
+            self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
 
     def is_deleted(self, place: Place) -> None:
         """Note that somebody deletes a whole place, which no run may pass over in silence if it knew of mail there."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from random import Random
 
 from tests.model.laws import Laws, Run
-from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place
+from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place, same, short
 from tests.model.source import FAULTS, Post, UniqueIds, Watch
 from tests.model.stage import Order, Played, Stage
 from tests.servers.imap import (
     Answers as ImapAnswers,
     DropInside,
     DropUnanswered as ImapDropUnanswered,
+    ImapCommand,
     ImapFault,
     ImapServer,
 )
@@ -33,6 +34,24 @@ IMAP_FAULTS: dict[str, Callable[[int], Sequence[ImapFault]]] = {
     "APPEND refused": lambda n: [ImapAnswers("APPEND", times=1 + n % 3, words=b"NO [OVERQUOTA] full")],
     "FETCH unanswered": lambda n: [ImapDropUnanswered("UID FETCH", times=1, skip=n % 3)],
 }
+
+
+MEANWHILE = ("renewed meanwhile", "taken meanwhile")
+
+
+@dataclass
+class Meanwhile(ImapFault):
+    """Somebody does something to a mailbox when the server has heard so many commands of a run."""
+
+    commands: int
+    act: Callable[[], None]
+
+    def instead(self, command: ImapCommand) -> bytes | None:
+        del command
+        self.commands -= 1
+        if not self.commands:
+            self.act()
+        return None
 
 
 @dataclass
@@ -175,7 +194,7 @@ class World:
         """Run once, with faults at the ends and perhaps a violent end."""
         self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, *self.always, self.watch)
         for server in self._imap:
-            server.faults = tuple(IMAP_FAULTS[imap](magnitude))
+            server.faults = tuple(self._imap_faults(imap, magnitude))
         words = [f"source: {pop3} ({magnitude})"] * (pop3 != "none") + [f"imap: {imap} ({magnitude})"] * (
             imap != "none"
         )
@@ -189,10 +208,26 @@ class World:
             server.faults = ()
         return played
 
+    def _imap_faults(self, name: str, magnitude: int) -> Sequence[ImapFault]:
+        if name not in MEANWHILE:
+            return IMAP_FAULTS[name](magnitude)
+        places = [place for place in self.configured if isinstance(place, ImapPlace)]
+        if not places:
+            return []
+        place = places[magnitude % len(places)]
+
+        def take() -> None:
+            if (content := place.take_one(self.chance)) is not None:
+                self.laws.taken_meanwhile.add((place.name, same(content)))
+                self.say(f"person: takes {short(content)} out of {place.name} during the run")
+
+        return [Meanwhile(8 + 3 * magnitude, place.renew if name == "renewed meanwhile" else take)]
+
     def command(self, arguments: list[str], *, dies_at: int = 0, note: str = "", run: Run | None = None) -> Played:
         """Play a command line and hold the world to its laws."""
         self._write_configuration()
         self.watch.seen.clear()
+        self.laws.taken_meanwhile.clear()
         before = self.laws.look()
         played = self._stage.play(Order(arguments, str(self.folder), self.now, dies_at))
         self.now += 60.0

@@ -19,7 +19,7 @@ import pytest
 from scramp import ScramClient
 
 from tests.servers.certificates import Certificate
-from tests.servers.line_client import LineClient
+from tests.servers.line_client import TORN, LineClient
 from tests.servers.maildrop import canonical
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.process import answers
@@ -315,7 +315,7 @@ def test_stops_while_clients_are_connected_by_tls() -> None:
         client.start_tls(server.authority.client_context())
         client.reply()
         server.stop()
-        with pytest.raises(ssl.SSLEOFError):  # torn, without a close_notify
+        with pytest.raises(ssl.SSLError, match=TORN):
             client.rest()
 
 

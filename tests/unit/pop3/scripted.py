@@ -13,7 +13,8 @@ from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.net.stream import Clock
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
-from migrator.pop3.session import ServerFacts, Session, Source, open_session
+from migrator.pop3.server_profile import ServerProfile
+from migrator.pop3.session import Session, Source, open_session
 from migrator.pop3.transport import OpenStream, Saying, ScriptedStream
 
 CAPA = ("TOP", "UIDL", "USER", "PIPELINING", "RESP-CODES")
@@ -161,7 +162,7 @@ def connecting(
 
 def opened(
     script: Callable[[bytes], Iterable[Saying]],
-    facts: ServerFacts | None = None,
+    profile: ServerProfile | None = None,
     *,
     slice_size: int = 1 << 20,
     greeting: bytes = b"+OK ready\r\n",
@@ -172,7 +173,7 @@ def opened(
     session = open_session(
         source(**changes),
         lambda: PASSWORD,
-        facts or ServerFacts(),
+        profile or ServerProfile(),
         clock=lambda: 0.0,
         connect=connecting(script, streams, slice_size=slice_size, greeting=greeting),
     )

@@ -8,10 +8,10 @@ from migrator.message.body import PiecedBody
 from migrator.message.digest import digest_of
 from migrator.pop3.assembly import MEMORY_LIMIT
 from migrator.pop3.retrieve import Retrieved
-from migrator.pop3.session import ServerFacts
+from migrator.pop3.server_profile import ServerProfile
 from tests.unit.pop3.scripted import Maildrop, MemorySpool, Room, contents, opened, retrieving, sample, wanted
 
-LOCK_STEP = ServerFacts(lock_step=True)
+LOCK_STEP = ServerProfile(lock_step=True)
 MANY = [sample(number, 300 + number % 70) for number in range(1, 21)]
 
 ODD = [
@@ -30,9 +30,9 @@ ODD = [
 
 
 @pytest.mark.parametrize("slice_size", [4096, 65_537, 1 << 22])
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_odd_messages_are_exact(slice_size: int, facts: ServerFacts) -> None:
-    one = opened(Maildrop(ODD), facts, slice_size=slice_size)
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+def test_odd_messages_are_exact(slice_size: int, profile: ServerProfile) -> None:
+    one = opened(Maildrop(ODD), profile, slice_size=slice_size)
     told = list(retrieving(one, ODD))
     assert contents(told) == ODD
     messages = [event.message for event in told if isinstance(event, Retrieved)]

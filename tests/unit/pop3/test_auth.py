@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from migrator.errors import Advice, FerryError, Kind
-from migrator.pop3.session import ServerFacts, open_session
+from migrator.pop3.server_profile import ServerProfile
+from migrator.pop3.session import open_session
 from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
 from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, connecting, opened, refused, sample, source
 
@@ -58,7 +59,7 @@ def test_a_password_cannot_smuggle_a_command(character: str) -> None:
         open_session(
             source(),
             lambda: f"x{character}DELE 1",
-            ServerFacts(),
+            ServerProfile(),
             clock=lambda: 0.0,
             connect=connecting(Maildrop(MAIL), streams),
         )
@@ -76,7 +77,7 @@ def test_no_password_crosses_an_open_line_to_elsewhere() -> None:
 def test_a_password_that_is_not_utf_8_is_sent_as_it_is() -> None:
     streams: list[ScriptedStream] = []
     open_session(
-        source(), lambda: "p\udcff", ServerFacts(), clock=lambda: 0.0, connect=connecting(Maildrop(MAIL), streams)
+        source(), lambda: "p\udcff", ServerProfile(), clock=lambda: 0.0, connect=connecting(Maildrop(MAIL), streams)
     )
     assert b"PASS p\xff\r\n" in streams[0].heard
 
@@ -108,7 +109,7 @@ def test_apop_sends_the_hash_of_rfc_1939() -> None:
     open_session(
         source(username="mrose", host="pop.example.org"),
         lambda: b"tanstaaf",
-        ServerFacts(),
+        ServerProfile(),
         clock=lambda: 0.0,
         connect=connecting(drop, streams, greeting=greeting),
     )
@@ -159,7 +160,7 @@ def test_xoauth2_takes_two_steps_with_a_large_token_and_tells_the_reason_of_a_re
         open_session(
             source(auth="xoauth2"),
             lambda: token,
-            ServerFacts(),
+            ServerProfile(),
             clock=lambda: 0.0,
             connect=connecting(
                 sasl_drop("XOAUTH2", [b"+ \r\n", b"+ " + reason + b"\r\n"], b"-ERR [AUTH] refused\r\n", heard), streams

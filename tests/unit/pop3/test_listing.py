@@ -13,7 +13,7 @@ from migrator.pop3.columns import MAX_LINE, OddLines, Text
 from migrator.pop3.listing import Listing, Marked, entries_allowed
 from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.replies import Stat
-from migrator.pop3.session import ServerFacts
+from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.transport import Saying
 from tests.unit.pop3.scripted import CAPA, Maildrop, opened, sample
 
@@ -32,10 +32,10 @@ def entries(listing: Listing) -> list[tuple[int, bytes, int]]:
     return [(message.number, message.unique_id, message.octets) for message in listing]
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), ServerFacts(lock_step=True)])
+@pytest.mark.parametrize("profile", [ServerProfile(), ServerProfile(lock_step=True)])
 @pytest.mark.parametrize("slice_size", [3, 1 << 20])
-def test_a_listing_joins_list_and_uidl(facts: ServerFacts, slice_size: int) -> None:
-    one = opened(Maildrop(MAIL), facts, slice_size=slice_size)
+def test_a_listing_joins_list_and_uidl(profile: ServerProfile, slice_size: int) -> None:
+    one = opened(Maildrop(MAIL), profile, slice_size=slice_size)
     listing = one.session.listing()
     assert list(listing) == [
         ListedMessage(MessageNumber(number), UniqueId(b"uid-%d" % number), len(message))

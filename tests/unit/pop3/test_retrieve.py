@@ -9,8 +9,6 @@ from migrator.errors import FerryError, Kind, Scope
 from migrator.pop3.assembly import MEMORY_LIMIT
 from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.retrieve import (
-    BARRIER_MESSAGES,
-    LOCK_STEP_BARRIER_MESSAGES,
     Blocked,
     InStep,
     Retrieved,
@@ -18,8 +16,9 @@ from migrator.pop3.retrieve import (
     RetrieveRefused,
     reply_bound,
 )
-from migrator.pop3.session import ServerFacts
+from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.transport import HANG_UP, Saying, ScriptedStream
+from migrator.pop3.window import BARRIER_MESSAGES, LOCK_STEP_BARRIER_MESSAGES
 from tests.unit.pop3.scripted import (
     CAPA,
     Maildrop,
@@ -33,7 +32,7 @@ from tests.unit.pop3.scripted import (
     wanted,
 )
 
-LOCK_STEP = ServerFacts(lock_step=True)
+LOCK_STEP = ServerProfile(lock_step=True)
 NO_PIPELINING = tuple(name for name in CAPA if name != "PIPELINING")
 
 
@@ -47,23 +46,23 @@ def until_broken(events: Iterator[RetrieveEvent]) -> tuple[list[RetrieveEvent], 
 MANY = [sample(number, 300 + number % 70) for number in range(1, 701)]
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
 @pytest.mark.parametrize("slice_size", [7, 1000, 1 << 20])
-def test_every_message_comes_whole_and_in_step(facts: ServerFacts, slice_size: int) -> None:
-    one = opened(Maildrop(MANY), facts, slice_size=slice_size)
+def test_every_message_comes_whole_and_in_step(profile: ServerProfile, slice_size: int) -> None:
+    one = opened(Maildrop(MANY), profile, slice_size=slice_size)
     told = list(retrieving(one, MANY))
     assert contents(told) == MANY
     assert isinstance(told[-1], InStep)
-    assert one.session.facts == facts
+    assert one.session.profile == profile
 
 
 @pytest.mark.parametrize(
-    ("facts", "at_most"), [(ServerFacts(), BARRIER_MESSAGES), (LOCK_STEP, LOCK_STEP_BARRIER_MESSAGES)]
+    ("profile", "at_most"), [(ServerProfile(), BARRIER_MESSAGES), (LOCK_STEP, LOCK_STEP_BARRIER_MESSAGES)]
 )
 def test_barriers_stand_behind_the_first_message_and_then_twice_as_far_each_time(
-    facts: ServerFacts, at_most: int
+    profile: ServerProfile, at_most: int
 ) -> None:
-    one = opened(Maildrop(MANY), facts)
+    one = opened(Maildrop(MANY), profile)
     list(retrieving(one, MANY))
     said = [line for line in one.heard if line.startswith((b"RETR", b"STAT"))]
     assert said[:6] == [b"STAT\r\n", b"RETR 1\r\n", b"STAT\r\n", b"RETR 2\r\n", b"RETR 3\r\n", b"STAT\r\n"]
@@ -79,10 +78,10 @@ def test_the_first_retr_goes_alone() -> None:
     assert [line for line in one.heard if line.startswith(b"RETR")] == [b"RETR 1\r\n"]
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
 @pytest.mark.parametrize("number", [1, 2, 3, 10, 50, 257, 699])
-def test_a_line_that_carries_so_many_messages_keeps_half_of_them_or_more(number: int, facts: ServerFacts) -> None:
-    one = opened(Maildrop(MANY, says={f"RETR {number + 1}": [HANG_UP]}), facts)
+def test_a_line_that_carries_so_many_messages_keeps_half_of_them_or_more(number: int, profile: ServerProfile) -> None:
+    one = opened(Maildrop(MANY, says={f"RETR {number + 1}": [HANG_UP]}), profile)
     one.session.listing()
     told, error = until_broken(retrieving(one, MANY))
     kept = contents(told)
@@ -93,13 +92,13 @@ def test_a_line_that_carries_so_many_messages_keeps_half_of_them_or_more(number:
     assert (error.verb, error.number, error.is_first, error.has_begun) == (Verb.RETR, number + 1, False, False)
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
 @pytest.mark.parametrize("ending", [b"", HANG_UP])
 def test_a_first_message_that_came_whole_needs_no_barrier_if_the_line_ends_there(
-    facts: ServerFacts, ending: Saying
+    profile: ServerProfile, ending: Saying
 ) -> None:
     whole = b"+OK\r\n" + stuffed(MANY[0])
-    one = opened(Maildrop(MANY, says={"RETR 1": [whole, ending]}), facts)
+    one = opened(Maildrop(MANY, says={"RETR 1": [whole, ending]}), profile)
     one.session.stat()
     one.streams[0].script = Maildrop(MANY, says={"RETR 1": [whole, ending], "STAT": [b""], "RETR": [b""]})
     told, _ = until_broken(retrieving(one, MANY))
@@ -116,9 +115,9 @@ def test_a_first_message_in_doubt_is_not_kept_where_the_line_ends(wrong: bytes) 
     assert one.session.carried == 0
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_a_session_that_begins_with_a_message_that_breaks_it_says_so(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MANY, says={"RETR 1": [b"+OK\r\nSubject: x\r\n", HANG_UP]}), facts)
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+def test_a_session_that_begins_with_a_message_that_breaks_it_says_so(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MANY, says={"RETR 1": [b"+OK\r\nSubject: x\r\n", HANG_UP]}), profile)
     _, error = until_broken(retrieving(one, MANY))
     assert isinstance(error, BrokenAtError)
     assert (error.number, error.is_first, error.has_begun) == (1, True, True)
@@ -139,9 +138,9 @@ class Growing:
             yield from Maildrop(MANY[:20])(line)
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_mail_that_stat_counts_at_once_does_not_look_like_a_lost_step(facts: ServerFacts) -> None:
-    one = opened(Growing(100), facts)
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+def test_mail_that_stat_counts_at_once_does_not_look_like_a_lost_step(profile: ServerProfile) -> None:
+    one = opened(Growing(100), profile)
     assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
 
 
@@ -171,9 +170,9 @@ class Moving:
 def test_octets_that_move_in_stat_are_told_from_a_lost_step_by_a_noop_and_remembered(noop: bytes) -> None:
     one = opened(Moving(noop), LOCK_STEP)
     assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
-    assert one.session.facts == ServerFacts(stat_moves=True)
+    assert one.session.profile == ServerProfile(stat_moves=True)
     assert one.heard.count(b"NOOP\r\n") == 1
-    ahead = opened(Moving(), one.session.facts)
+    ahead = opened(Moving(), one.session.profile)
     assert contents(list(retrieving(ahead, MANY[:20]))) == MANY[:20]
     assert b"NOOP\r\n" not in ahead.heard
 
@@ -184,7 +183,7 @@ def test_octets_that_do_not_fit_and_a_reply_too_many_are_a_lost_step(noop: bytes
     told, error = until_broken(retrieving(one, MANY[:20]))
     assert error.kind is Kind.PROTOCOL
     assert contents(told) == []
-    assert not one.session.facts.stat_moves
+    assert not one.session.profile.stat_moves
 
 
 def test_octets_that_stat_corrects_once_messages_were_read_do_not_look_like_a_lost_step() -> None:
@@ -210,11 +209,11 @@ def test_nothing_is_sent_ahead_to_a_server_that_does_not_offer_pipelining() -> N
     assert seen == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_a_refused_message_does_not_stop_the_others(facts: ServerFacts) -> None:
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+def test_a_refused_message_does_not_stop_the_others(profile: ServerProfile) -> None:
     messages = MANY[:10]
     one = opened(
-        Maildrop(messages, says={"RETR 1": [b"-ERR not now\r\n"], "RETR 4": [b"-ERR [SYS/TEMP] x\r\n"]}), facts
+        Maildrop(messages, says={"RETR 1": [b"-ERR not now\r\n"], "RETR 4": [b"-ERR [SYS/TEMP] x\r\n"]}), profile
     )
     told = list(retrieving(one, messages))
     refused = [event for event in told if isinstance(event, RetrieveRefused)]
@@ -235,7 +234,7 @@ def test_sizes_that_differ_are_learned_when_the_session_stays_in_step() -> None:
     one = opened(Maildrop(messages, sizes=sizes))
     told = list(retrieving(one, messages, sizes))
     assert contents(told) == messages
-    assert one.session.facts == ServerFacts(sizes_differ=True)
+    assert one.session.profile == ServerProfile(sizes_differ=True)
 
 
 def test_one_message_of_another_size_says_nothing_of_the_server() -> None:
@@ -243,13 +242,13 @@ def test_one_message_of_another_size_says_nothing_of_the_server() -> None:
     sizes = {7: 1000}
     one = opened(Maildrop(messages, sizes=sizes))
     assert contents(list(retrieving(one, messages, sizes))) == messages
-    assert one.session.facts == ServerFacts()
+    assert one.session.profile == ServerProfile()
 
 
 def test_a_server_known_for_other_sizes_is_not_slowed_down() -> None:
     messages = MANY[:100]
     sizes = dict.fromkeys(range(1, 101), 100)
-    one = opened(Maildrop(messages, sizes=sizes), ServerFacts(sizes_differ=True))
+    one = opened(Maildrop(messages, sizes=sizes), ServerProfile(sizes_differ=True))
     list(retrieving(one, messages, sizes))
     assert one.heard.count(b"STAT\r\n") == 8  # at the start, at the end, and behind 1, 3, 7, 15, 31, 63
 
@@ -259,7 +258,7 @@ def test_a_message_without_a_final_line_end_fits_what_was_announced() -> None:
     one = opened(Maildrop([message], sizes={1: len(message) - 2}))
     told = list(retrieving(one, [message], {1: len(message) - 2}))
     assert contents(told) == [message]
-    assert not one.session.facts.sizes_differ
+    assert not one.session.profile.sizes_differ
 
 
 AT = 400
@@ -269,11 +268,11 @@ STRAY = [b"what?\r\n", b"+OK\r\n", b"-ERR\r\n", b".\r\n", b"\r\n", b"+OK 700 100
 
 @pytest.mark.parametrize("stray", STRAY)
 @pytest.mark.parametrize("where", ["before", "after"])
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP, ServerFacts(sizes_differ=True)])
-def test_nothing_behind_a_stray_line_is_called_in_step(stray: bytes, where: str, facts: ServerFacts) -> None:
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP, ServerProfile(sizes_differ=True)])
+def test_nothing_behind_a_stray_line_is_called_in_step(stray: bytes, where: str, profile: ServerProfile) -> None:
     lines = {f"RETR {AT}": stray}
     drop = Maildrop(MANY, before=lines) if where == "before" else Maildrop(MANY, after=lines)
-    one = opened(drop, facts)
+    one = opened(drop, profile)
     told, error = until_broken(retrieving(one, MANY))
     assert error.kind is Kind.PROTOCOL
     assert one.is_closed
@@ -283,19 +282,19 @@ def test_nothing_behind_a_stray_line_is_called_in_step(stray: bytes, where: str,
     assert len(safe) < AT
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), ServerFacts(sizes_differ=True)])
+@pytest.mark.parametrize("profile", [ServerProfile(), ServerProfile(sizes_differ=True)])
 @pytest.mark.parametrize("is_missing", [True, False])
 def test_a_doubled_or_missing_reply_stores_nothing_wrong_and_ends_pipelining(
-    facts: ServerFacts, is_missing: bool
+    profile: ServerProfile, is_missing: bool
 ) -> None:
     drop = Maildrop(MANY, says={f"RETR {AT}": [b""]}) if is_missing else Maildrop(MANY, before=DOUBLED)
-    one = opened(drop, facts)
+    one = opened(drop, profile)
     told, error = until_broken(retrieving(one, MANY))
     assert isinstance(error, OutOfStepError)
     safe = contents(told)
     assert safe == MANY[: len(safe)]
     assert len(safe) < AT
-    assert one.session.facts.lock_step
+    assert one.session.profile.lock_step
     assert one.is_closed
 
 
@@ -306,25 +305,25 @@ def test_a_message_that_really_begins_like_a_status_line_is_taken_if_its_octets_
 
 def test_a_large_message_with_a_status_line_too_many_is_out_of_step() -> None:
     message = sample(1, MEMORY_LIMIT * 2)
-    one = opened(Maildrop([message], before={"RETR 1": b"+OK\r\n"}), ServerFacts(sizes_differ=True), slice_size=9000)
+    one = opened(Maildrop([message], before={"RETR 1": b"+OK\r\n"}), ServerProfile(sizes_differ=True), slice_size=9000)
     _, error = until_broken(retrieving(one, [message]))
     assert isinstance(error, BrokenAtError)
     assert (error.number, error.kind) == (1, Kind.PROTOCOL)
 
 
-@pytest.mark.parametrize("facts", [ServerFacts(), ServerFacts(sizes_differ=True)])
+@pytest.mark.parametrize("profile", [ServerProfile(), ServerProfile(sizes_differ=True)])
 @pytest.mark.parametrize("is_missing", [True, False])
-def test_equal_messages_do_not_hide_a_doubled_or_missing_reply(facts: ServerFacts, is_missing: bool) -> None:
+def test_equal_messages_do_not_hide_a_doubled_or_missing_reply(profile: ServerProfile, is_missing: bool) -> None:
     messages = [sample(1)] * 300
     again = b"+OK\r\n" + stuffed(messages[0])
     drop = (
         Maildrop(messages, says={"RETR 200": [b""]}) if is_missing else Maildrop(messages, before={"RETR 200": again})
     )
-    one = opened(drop, facts)
+    one = opened(drop, profile)
     told, error = until_broken(retrieving(one, messages))
     assert isinstance(error, OutOfStepError)
     assert len(contents(told)) < 200
-    assert one.session.facts.lock_step
+    assert one.session.profile.lock_step
 
 
 def test_in_lock_step_a_doubled_reply_is_seen_at_once() -> None:
@@ -354,7 +353,7 @@ def test_a_message_that_is_not_dot_stuffed_is_named_in_lock_step() -> None:
     ahead = opened(Maildrop(messages, says=says))
     _, error = until_broken(retrieving(ahead, messages))
     assert isinstance(error, OutOfStepError)
-    assert ahead.session.facts.lock_step
+    assert ahead.session.profile.lock_step
 
 
 def test_stat_that_does_not_fit_at_the_barrier_is_out_of_step() -> None:
@@ -367,15 +366,15 @@ def test_stat_that_does_not_fit_at_the_barrier_is_out_of_step() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 300])
-@pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
-def test_a_drop_inside_a_message_names_it(number: int, facts: ServerFacts) -> None:
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+def test_a_drop_inside_a_message_names_it(number: int, profile: ServerProfile) -> None:
     cut = stuffed(MANY[number - 1])[:50]
-    one = opened(Maildrop(MANY, says={f"RETR {number}": [b"+OK\r\n" + cut, HANG_UP]}), facts)
+    one = opened(Maildrop(MANY, says={f"RETR {number}": [b"+OK\r\n" + cut, HANG_UP]}), profile)
     told, error = until_broken(retrieving(one, MANY))
     assert isinstance(error, BrokenAtError)
     assert (error.number, error.kind, error.has_begun) == (number, Kind.CONNECT, True)
     assert contents(told) == MANY[: len(contents(told))]
-    assert not one.session.facts.lock_step or facts.lock_step
+    assert not one.session.profile.lock_step or profile.lock_step
 
 
 def test_silence_inside_a_message_names_it_and_is_a_timeout() -> None:
@@ -409,7 +408,7 @@ def test_a_server_that_loses_commands_sent_ahead_is_not_sent_ahead_again() -> No
     _, error = until_broken(retrieving(one, MANY[:20]))
     assert error.kind is Kind.TIMEOUT
     assert not isinstance(error, BrokenAtError)
-    assert one.session.facts.lock_step
+    assert one.session.profile.lock_step
 
 
 def test_a_message_grows_only_in_proportion_to_what_was_announced() -> None:
@@ -452,7 +451,7 @@ def test_commands_in_flight_are_bounded_by_octets() -> None:
     octets = 10 * 1024 * 1024
     messages = [sample(number) for number in range(1, 11)]
     sizes = dict.fromkeys(range(1, 11), octets)
-    one = opened(Maildrop(messages, sizes=sizes), ServerFacts(sizes_differ=True))
+    one = opened(Maildrop(messages, sizes=sizes), ServerProfile(sizes_differ=True))
     most = 0
     for event in retrieving(one, messages, sizes):
         if isinstance(event, Retrieved):

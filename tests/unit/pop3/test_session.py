@@ -11,13 +11,14 @@ from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.connection import Conversation
 from migrator.pop3.listing import Marked
 from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
-from migrator.pop3.session import ServerFacts, Session
+from migrator.pop3.server_profile import ServerProfile
+from migrator.pop3.session import Session
 from migrator.pop3.transport import HANG_UP, Saying
 from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, MemorySpool, Opened, Room, opened, refused, sample
 
 MAIL = [sample(number) for number in range(1, 21)]
-LOCK_STEP = ServerFacts(lock_step=True)
-FACTS = pytest.mark.parametrize("facts", [ServerFacts(), LOCK_STEP])
+LOCK_STEP = ServerProfile(lock_step=True)
+PROFILES = pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
 
 
 # --- opening ---
@@ -27,7 +28,7 @@ def test_capabilities_are_asked_before_and_after_the_login() -> None:
     one = opened(Maildrop(MAIL))
     assert one.heard == [b"CAPA\r\n", b"USER alice\r\n", b"PASS pass-word-1\r\n", b"CAPA\r\n"]
     assert one.session.capabilities.pipelining
-    assert one.session.facts == ServerFacts()
+    assert one.session.profile == ServerProfile()
 
 
 def test_the_second_capa_and_the_listing_take_one_round_trip() -> None:
@@ -51,8 +52,10 @@ def test_the_second_capa_and_the_listing_take_one_round_trip() -> None:
 
 @pytest.mark.parametrize("before", [CAPA, CAPA[:2]])
 @pytest.mark.parametrize("after", [[*CAPA, "EXPIRE 0"], CAPA, CAPA[:2]])
-@FACTS
-def test_what_capa_says_after_the_login_counts(before: Sequence[str], after: Sequence[str], facts: ServerFacts) -> None:
+@PROFILES
+def test_what_capa_says_after_the_login_counts(
+    before: Sequence[str], after: Sequence[str], profile: ServerProfile
+) -> None:
     drop = Maildrop(MAIL, capa=before)
 
     def telling_more(line: bytes) -> Iterator[Saying]:
@@ -60,10 +63,10 @@ def test_what_capa_says_after_the_login_counts(before: Sequence[str], after: Seq
             drop.capa = after
         return drop(line)
 
-    session = opened(telling_more, facts).session
+    session = opened(telling_more, profile).session
     assert session.listing().count == 20
     assert session.retrieving_deletes is ("EXPIRE 0" in after)
-    assert session.is_pipelined is (after == CAPA and not facts.lock_step)
+    assert session.is_pipelined is (after == CAPA and not profile.lock_step)
 
 
 @pytest.mark.parametrize("answer", [[b""], [HANG_UP]])
@@ -72,7 +75,7 @@ def test_a_server_that_cannot_bear_capa_is_tried_again_without_and_remembered(an
     assert len(one.streams) == 2
     assert one.streams[0].is_closed
     assert one.heard == [b"USER alice\r\n", b"PASS pass-word-1\r\n"]
-    assert one.session.facts == ServerFacts(no_capa=True)
+    assert one.session.profile == ServerProfile(no_capa=True)
     assert not one.session.is_pipelined
 
 
@@ -93,8 +96,8 @@ def test_a_server_that_cannot_bear_capa_behind_the_login_is_known_after_one_sess
         first.session.listing()
     assert first.is_closed
     is_logged_in = False
-    second = opened(script, first.session.facts)
-    assert second.session.facts.no_capa
+    second = opened(script, first.session.profile)
+    assert second.session.profile.no_capa
     assert second.session.listing().count == 20
 
 
@@ -103,7 +106,7 @@ def test_a_server_without_capa_is_served_in_lock_step() -> None:
     assert len(one.streams) == 1
     assert not one.session.capabilities.is_known
     assert not one.session.is_pipelined
-    assert one.session.facts == ServerFacts()
+    assert one.session.profile == ServerProfile()
 
 
 def test_endless_capabilities_end_the_session() -> None:
@@ -175,9 +178,9 @@ def falling_silent(drop: Maildrop, at: bytes) -> Callable[[bytes], Iterator[Sayi
     return script
 
 
-@FACTS
-def test_what_was_not_asked_for_in_this_session_is_not_deleted_and_nothing_else_either(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_what_was_not_asked_for_in_this_session_is_not_deleted_and_nothing_else_either(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     one.session.listing()
     read(one, 1)
     list(
@@ -191,9 +194,9 @@ def test_what_was_not_asked_for_in_this_session_is_not_deleted_and_nothing_else_
     assert b"QUIT\r\n" not in one.heard
 
 
-@FACTS
-def test_what_was_retrieved_or_shown_by_top_may_be_deleted(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_what_was_retrieved_or_shown_by_top_may_be_deleted(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     listing = one.session.listing()
     read(one, 1)
     rest = [message for message in listing if message.number > 1]
@@ -202,13 +205,13 @@ def test_what_was_retrieved_or_shown_by_top_may_be_deleted(facts: ServerFacts) -
     assert one.session.quit() == "fine"
 
 
-@FACTS
+@PROFILES
 @pytest.mark.parametrize("answer", [b"\r\n", b"250 fine\r\n", b"", HANG_UP])
 @pytest.mark.parametrize(("number", "is_first"), [(1, True), (2, False)])
 def test_a_dele_that_breaks_the_session_names_its_message(
-    answer: Saying, number: int, is_first: bool, facts: ServerFacts
+    answer: Saying, number: int, is_first: bool, profile: ServerProfile
 ) -> None:
-    one = opened(falling_silent(Maildrop(MAIL, says={f"DELE {number}": [answer]}), b"DELE %d" % number), facts)
+    one = opened(falling_silent(Maildrop(MAIL, says={f"DELE {number}": [answer]}), b"DELE %d" % number), profile)
     one.session.listing()
     read(one, 1, 2, 3)
     with pytest.raises(BrokenAtError) as caught:
@@ -232,11 +235,11 @@ class MarkedStay(Maildrop):
             yield from super().__call__(line)
 
 
-@FACTS
-def test_where_stat_counts_what_is_marked_list_tells_that_it_goes(facts: ServerFacts) -> None:
+@PROFILES
+def test_where_stat_counts_what_is_marked_list_tells_that_it_goes(profile: ServerProfile) -> None:
     drop = MarkedStay(MAIL)
     drop.lists = False
-    one = opened(drop, facts)
+    one = opened(drop, profile)
     one.session.listing()
     read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
@@ -245,9 +248,9 @@ def test_where_stat_counts_what_is_marked_list_tells_that_it_goes(facts: ServerF
     assert one.heard[-3:] == [b"STAT\r\n", b"LIST\r\n", b"QUIT\r\n"]
 
 
-@FACTS
-def test_where_stat_and_list_show_all_that_is_marked_only_quit_can_tell(facts: ServerFacts) -> None:
-    one = opened(MarkedStay(MAIL), facts)
+@PROFILES
+def test_where_stat_and_list_show_all_that_is_marked_only_quit_can_tell(profile: ServerProfile) -> None:
+    one = opened(MarkedStay(MAIL), profile)
     one.session.listing()
     read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
@@ -278,9 +281,9 @@ def test_a_message_that_vanished_behind_deletions_is_no_reason_to_quit() -> None
     assert one.is_closed
 
 
-@FACTS
-def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_delete_counts_only_after_quit_and_a_fitting_stat(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     assert one.session.stat().count == 20
     read(one, 1, 2, 99)
     assert list(one.session.delete(one.numbers(1, 2, 99))) == [
@@ -293,9 +296,9 @@ def test_delete_counts_only_after_quit_and_a_fitting_stat(facts: ServerFacts) ->
     assert one.is_closed
 
 
-@FACTS
-def test_one_fitting_stat_behind_the_last_dele_is_enough(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_one_fitting_stat_behind_the_last_dele_is_enough(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     one.session.listing()
     read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
@@ -304,9 +307,9 @@ def test_one_fitting_stat_behind_the_last_dele_is_enough(facts: ServerFacts) -> 
     assert one.heard[-3:] == [b"DELE 2\r\n", b"STAT\r\n", b"QUIT\r\n"]
 
 
-@FACTS
-def test_a_stat_before_the_last_dele_does_not_spare_that_behind_it(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_a_stat_before_the_last_dele_does_not_spare_that_behind_it(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     read(one, 1, 2)
     list(one.session.delete(one.numbers(1)))
     one.session.stat()
@@ -327,12 +330,12 @@ def test_quit_needs_no_proof_unless_it_deletes(capa: Sequence[str], end: list[by
 
 
 @pytest.mark.parametrize("window", [1, 3, 100])
-@FACTS
+@PROFILES
 def test_deletions_are_answered_in_order_however_many_are_in_flight(
-    window: int, facts: ServerFacts, monkeypatch: pytest.MonkeyPatch
+    window: int, profile: ServerProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("migrator.pop3.session.WINDOW_COMMANDS", window)
-    one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), facts)
+    one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), profile)
     numbers = one.numbers(*range(20, 0, -1))
     read(one, *numbers)
     told = list(one.session.delete(numbers))
@@ -351,9 +354,9 @@ class _Refusal:
         return 0
 
 
-@FACTS
-def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL, says={"DELE 2": [b"+OK but not really\r\n"]}), facts)
+@PROFILES
+def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL, says={"DELE 2": [b"+OK but not really\r\n"]}), profile)
     one.session.listing()
     read(one, 1, 2, 3)
     list(one.session.delete(one.numbers(1, 2, 3)))
@@ -366,9 +369,9 @@ def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(facts: ServerFact
 @pytest.mark.parametrize("verb", ["NOOP", "RSET", "DELE 2", "STAT", "LIST", "UIDL", "TOP 2 0", "QUIT"])
 @pytest.mark.parametrize("how", ["before", "after", "missing", "garbage"])
 @pytest.mark.parametrize("line", [b"what is this?\r\n", b"+OK\r\n", b"+OK 20 6000\r\n"])
-@FACTS
+@PROFILES
 def test_a_stray_doubled_or_missing_reply_to_any_command_never_leads_to_quit(
-    verb: str, how: str, line: bytes, facts: ServerFacts
+    verb: str, how: str, line: bytes, profile: ServerProfile
 ) -> None:
     stray = {verb: line}
     one = opened(
@@ -378,7 +381,7 @@ def test_a_stray_doubled_or_missing_reply_to_any_command_never_leads_to_quit(
             "missing": Maildrop(MAIL, says={verb: [b""]}),
             "garbage": Maildrop(MAIL, says={verb: [b"250 fine\r\n"]}),
         }[how],
-        facts,
+        profile,
     )
     if verb == "QUIT" and (how == "after" or (how == "before" and line.startswith(b"+OK"))):
         one.session.quit()  # it has been answered
@@ -440,7 +443,7 @@ def test_a_server_that_answers_only_the_first_of_what_is_sent_ahead_is_remembere
     one = opened(Maildrop(MAIL, says={"LIST": [b""], "UIDL": [b""]}))
     with pytest.raises(FerryError):
         one.session.listing()
-    assert one.session.facts == LOCK_STEP
+    assert one.session.profile == LOCK_STEP
 
 
 def test_a_line_that_breaks_inside_a_listing_says_nothing_of_pipelining() -> None:
@@ -448,15 +451,15 @@ def test_a_line_that_breaks_inside_a_listing_says_nothing_of_pipelining() -> Non
     with pytest.raises(FerryError) as caught:
         one.session.listing()
     assert caught.value.kind is Kind.CONNECT
-    assert one.session.facts == ServerFacts()
+    assert one.session.profile == ServerProfile()
 
 
 # --- TOP ---
 
 
-@FACTS
-def test_top_tells_of_each_header_what_retr_would(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL), facts)
+@PROFILES
+def test_top_tells_of_each_header_what_retr_would(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL), profile)
     shown = list(one.session.top(one.numbers(3, 99, 1)))
     assert shown[0] == (3, header_facts(header_block(MAIL[2])))
     assert _Refusal() == shown[1][1]
@@ -469,7 +472,7 @@ def test_top_yields_nothing_that_is_not_known_to_be_in_step() -> None:
     told = one.session.top(one.numbers(1, 2, 3, 4))
     with pytest.raises(FerryError):
         next(told)
-    assert one.session.facts.lock_step
+    assert one.session.profile.lock_step
 
 
 def test_top_of_many_yields_nothing_behind_the_last_fitting_stat(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,14 +496,14 @@ def test_a_server_without_top_says_so_and_the_session_goes_on() -> None:
 WHOLE = b"+OK\r\nSubject: x\r\n\r\n" + b"y" * 10_000_000 + b"\r\n.\r\n"
 
 
-@FACTS
-def test_top_that_gives_a_whole_message_is_left_at_the_blank_line_and_not_asked_again(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL, says={"TOP 2 0": [WHOLE]}), facts, slice_size=60_000)
+@PROFILES
+def test_top_that_gives_a_whole_message_is_left_at_the_blank_line_and_not_asked_again(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL, says={"TOP 2 0": [WHOLE]}), profile, slice_size=60_000)
     with pytest.raises(BrokenAtError, match="whole message") as caught:
         list(one.session.top(one.numbers(1, 2, 3)))
     assert (caught.value.verb, caught.value.number, caught.value.is_first) == (Verb.TOP, 2, False)
-    assert one.session.facts.no_top
-    again = opened(Maildrop(MAIL), one.session.facts)
+    assert one.session.profile.no_top
+    again = opened(Maildrop(MAIL), one.session.profile)
     with pytest.raises(FerryError, match="gives whole messages") as refused_:
         list(again.session.top(again.numbers(1)))
     assert refused_.value.kind is Kind.REFUSED
@@ -511,13 +514,13 @@ def test_a_small_message_in_full_by_top_is_read_and_the_server_remembered() -> N
     small = b"+OK\r\nSubject: x\r\n\r\n" + b"y\r\n" * 3000 + b".\r\n"
     one = opened(Maildrop(MAIL, says={"TOP": [small]}))
     assert list(one.session.top(one.numbers(1))) == [(1, header_facts(b"Subject: x\r\n"))]
-    assert one.session.facts.no_top
+    assert one.session.profile.no_top
 
 
 def test_a_line_of_the_body_by_top_is_no_reason_not_to_ask_it() -> None:
     one = opened(Maildrop(MAIL, says={"TOP": [b"+OK\r\nSubject: x\r\n\r\nDear all,\r\n.\r\n"]}))
     assert list(one.session.top(one.numbers(1))) == [(1, header_facts(b"Subject: x\r\n"))]
-    assert one.session.facts == ServerFacts()
+    assert one.session.profile == ServerProfile()
 
 
 def test_a_header_without_an_end_is_laid_to_its_message() -> None:
@@ -525,25 +528,25 @@ def test_a_header_without_an_end_is_laid_to_its_message() -> None:
     with pytest.raises(BrokenAtError, match="endless") as caught:
         list(endless.session.top(endless.numbers(1)))
     assert (caught.value.number, caught.value.is_first) == (1, True)
-    assert not endless.session.facts.no_top
+    assert not endless.session.profile.no_top
 
 
-@FACTS
+@PROFILES
 @pytest.mark.parametrize("answer", [b"250 what?\r\n", b"+OK\r\nSubject: x", b"", HANG_UP])
-def test_a_top_that_breaks_the_session_names_its_message(answer: Saying, facts: ServerFacts) -> None:
-    one = opened(falling_silent(Maildrop(MAIL, says={"TOP 3 0": [answer]}), b"TOP 3 0"), facts)
+def test_a_top_that_breaks_the_session_names_its_message(answer: Saying, profile: ServerProfile) -> None:
+    one = opened(falling_silent(Maildrop(MAIL, says={"TOP 3 0": [answer]}), b"TOP 3 0"), profile)
     with pytest.raises(BrokenAtError) as caught:
         list(one.session.top(one.numbers(2, 3, 4)))
     assert (caught.value.verb, caught.value.number, caught.value.is_first) == (Verb.TOP, 3, False)
     assert one.is_closed
 
 
-@FACTS
-def test_a_message_whose_top_broke_the_line_is_not_asked_for_its_header_again(facts: ServerFacts) -> None:
-    one = opened(Maildrop(MAIL, says={"TOP 3 0": [HANG_UP]}), facts)
+@PROFILES
+def test_a_message_whose_top_broke_the_line_is_not_asked_for_its_header_again(profile: ServerProfile) -> None:
+    one = opened(Maildrop(MAIL, says={"TOP 3 0": [HANG_UP]}), profile)
     one.session.without_top = set(one.numbers(3))
     shown = dict(one.session.top(one.numbers(2, 3, 4)))
-    assert [number for number, facts_ in shown.items() if isinstance(facts_, FerryError)] == [3]
+    assert [number for number, facts in shown.items() if isinstance(facts, FerryError)] == [3]
     assert one.session.quit() == "fine"
 
 

@@ -4,10 +4,8 @@ import pytest
 
 from migrator.errors import Advice, FerryError, Kind
 from migrator.run.relogin import (
-    LONGEST_PART,
     MAX_LOGINS,
-    SIZE_TRUST_BOUND,
-    Habits,
+    PATIENCE_SECONDS,
     Portion,
     beginning,
     pause_before_retry,
@@ -36,6 +34,12 @@ def test_the_third_fault_is_the_last(kind: Kind) -> None:
     assert pauses[-1] is None
     assert all(pause is not None and pause > 0 for pause in pauses[:-1])
     assert pauses[:-1] == sorted(pause for pause in pauses[:-1] if pause is not None)
+
+
+def test_patience_ends_only_after_its_last_second() -> None:
+    error = FerryError(Kind.CONNECT, "no")
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT]) is not None
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT] + 1) is None
 
 
 def test_a_dead_server_ends_an_account_within_90_seconds() -> None:
@@ -71,52 +75,6 @@ def test_an_error_may_say_of_itself_that_now_is_the_time() -> None:
     assert pause_before_retry(error, 1, 0.0) is not None
 
 
-def test_a_server_is_believed_to_announce_any_size_only_after_two_more_that_differ() -> None:
-    habits = Habits()
-    assert not habits.announces_any_size
-    assert not habits.after_sizes(fitting=0, differing=1).announces_any_size
-    assert habits.after_sizes(fitting=0, differing=2).announces_any_size
-    assert not habits.after_sizes(fitting=5, differing=6).announces_any_size
-
-
-def test_trust_in_sizes_is_bound_so_that_it_can_be_lost_and_won_again() -> None:
-    trusted = Habits().after_sizes(fitting=10_000, differing=0)
-    assert trusted.size_trust == SIZE_TRUST_BOUND
-    assert trusted.after_sizes(fitting=1, differing=0) is trusted
-    lost = trusted.after_sizes(fitting=0, differing=10_000)
-    assert lost.announces_any_size
-    assert not lost.after_sizes(fitting=SIZE_TRUST_BOUND, differing=0).announces_any_size
-
-
-def test_a_listing_of_known_length_is_not_looked_at_twice() -> None:
-    fresh = Habits()
-    assert fresh.wants_another_session(10, 1)
-    looked = fresh.after_another_session(10, showed_new=False)
-    assert not looked.wants_another_session(10, 1)
-    assert not looked.wants_another_session(20, 1)
-    assert looked.wants_another_session(21, 1)
-    assert looked.after_another_session(5, showed_new=False).complete_up_to == 10
-
-
-def test_a_listing_longer_than_any_part_is_the_whole() -> None:
-    assert Habits().wants_another_session(LONGEST_PART, 1)
-    assert not Habits().wants_another_session(LONGEST_PART + 1, 1)
-    assert Habits(shows_part=True).wants_another_session(LONGEST_PART + 1, 1)
-
-
-def test_a_server_that_shows_parts_is_looked_at_until_nothing_new_shows() -> None:
-    partial = Habits().after_another_session(10, showed_new=True)
-    assert partial.shows_part
-    assert partial.wants_another_session(10, logins=99)
-
-
-def test_what_runs_side_by_side_find_out_adds_up() -> None:
-    mine = Habits(complete_up_to=30, size_trust=5)
-    seen = mine.with_those_seen_by(Habits(shows_part=True, complete_up_to=20, size_trust=-9))
-    assert seen == Habits(shows_part=True, complete_up_to=30, size_trust=5)
-    assert mine.with_those_seen_by(Habits(complete_up_to=40)).complete_up_to == 40
-
-
 @pytest.mark.parametrize(("idle", "place"), [(0, 0), (1, 5), (2, 9), (3, 9)])
 def test_sessions_after_one_that_achieved_nothing_begin_elsewhere(idle: int, place: int) -> None:
     assert beginning(idle, 10) == place
@@ -139,6 +97,11 @@ def test_a_portion_grows_again_and_each_time_that_was_too_much_more_slowly() -> 
         lengths.append(portion.most)
         portion = portion.after_full_session()
     assert lengths == [10, 10, 20, 20]
+    portion = portion.shortened(10)
+    for _ in range(3):
+        assert (portion.most, portion.patience) == (10, 4)
+        portion = portion.after_full_session()
+    assert (portion.most, portion.after_full_session().most) == (10, 20)
     for _ in range(20):
         portion = portion.shortened(10)
     assert portion.patience == 64
