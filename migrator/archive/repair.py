@@ -175,7 +175,7 @@ class Repair:
         )
         others = self._reader.only(one for one in self._reader.all if one is not job.archive_folder)
         wanted = dict.fromkeys([*job.remaining, *self._lacking(job.archive_folder, accounts)])
-        for batch in _batches(_from_shelves(others, wanted)):
+        for batch in _batches(_good_copies(others, wanted)):
             self._store(job, batch, "another destination")
         for account in job.archive_folder.accounts:
             for batch in _batches(self._from_source(account, job)):
@@ -278,7 +278,7 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _from_shelves(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
+def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
     """Yield what good copies there are; a body is good until the next is asked for."""
     for digest, body in reader.read(digests):
         if isinstance(body, FerryError):

@@ -1,6 +1,6 @@
 """What the ledger knows of contents, of whatever account and in whatever place: the view of search, export and verify.
 
-Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by another
+Whose a message is follows from what maildrops showed; a message that came otherwise (imported, appended by another
 program, or found by ``rebuild-ledger``) was seen by nobody.
 """
 

@@ -1,9 +1,9 @@
 """Correct what the ledger knows of an archive folder by all that was found in it: what was known is never forgotten.
 
-What is found is gathered in a temporary table first, and the ledger changes in one transaction at the end: whoever is
-killed on the way has changed nothing, and asks again. In that transaction each known copy is confirmed where it stood,
-or placed where it stands now, or it is said what became of it; the rest of what was found is adopted, but for what is
-plainly left of a damaged record.
+What is found is gathered in a temporary table first, and the ledger changes in one transaction at the end: one that is
+killed on the way has changed nothing, and is asked again. In that transaction each known copy is confirmed where it
+stood, or placed where it stands now, or it is said what became of it; the rest of what was found is adopted, but for
+what is plainly left of a damaged record.
 """
 
 from __future__ import annotations

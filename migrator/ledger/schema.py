@@ -73,7 +73,7 @@ def create(sql: Connection) -> None:
 
 
 def migrate(sql: Connection) -> None:
-    """Bring a ledger of an earlier release up to date."""
+    """Apply what a ledger of an earlier release lacks."""
     from sqlite_utils import Database  # takes a fifth of the program's start, and most ledgers never need it
     from sqlite_utils.migrations import Migrations
 

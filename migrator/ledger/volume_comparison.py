@@ -16,7 +16,7 @@ _Sign = tuple[str, bytes] | tuple[str, int, int]
 
 
 class KnownRecord(NamedTuple):
-    """A copy that the ledger knows in a volume, and what its record can be told by when its content is another one."""
+    """A copy that the ledger knows in a volume, and how its record is recognised when its content is another one."""
 
     copy_id: int
     digest: Digest

@@ -8,7 +8,8 @@ import pytest
 
 from migrator.ledger import Ledger
 from migrator.wiring.ledger import open_ledger
-from tests.unit.archive.office import Office, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office
 
 CONTENTS = [
     mail("lunch", "bread and butter", Date="Mon, 15 Jan 2024 12:00:00 +0000", Message_ID="<1@example.org>"),

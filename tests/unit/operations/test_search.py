@@ -10,7 +10,8 @@ from migrator.ledger import Ledger
 from migrator.operations.reindex import reindex
 from migrator.operations.search import IndexState, Matches, find_digests, parse_query, search
 from migrator.search.update import exclusively
-from tests.unit.archive.office import Office, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office
 
 
 def test_hits_are_the_newest_of_all_that_was_found(office: Office, ledger: Ledger) -> None:
