@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 400
 MOST_ATTRIBUTES = 12
 
-LONG_MODULES = {}
+LONG_MODULES: dict[str, int] = {}
 
 LARGE_CLASSES = {
     "migrator/destinations/imap.py ImapDestination": 20,
