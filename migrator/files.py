@@ -160,7 +160,7 @@ def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = True) -> I
 
     Without ``is_durable`` it may be gone after a power cut, and costs no fsync. Raises ``OSError``.
     """
-    # The thread's number keeps two writers apart: the second would begin the first one's file anew.
+    # The thread's number keeps two writers apart: the second would begin the first one's file again.
     fresh = path.with_name(f".{path.name}.{threading.get_native_id()}.new")
     fresh.unlink(missing_ok=True)
     try:
@@ -283,7 +283,7 @@ def locked_error(what: str, patience: Patience) -> FerryError:
 def _lock_both_ways(handle: int) -> bool:
     if not _range_lock(handle):
         return False
-    # Over a network both calls end in one lock table there, and the second would wait for the first for ever.
+    # Over a network both calls end in one lock table there, and the second would wait for the first without end.
     if _file_system_of(handle) in _ONE_KIND_OF_LOCK or _flock(handle):
         return True
     _range_unlock(handle)

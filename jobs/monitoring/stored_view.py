@@ -19,7 +19,7 @@ from jobs.schedule.queue import TOPIC
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
-from migrator.operations.status import NextRun, ScheduledAccount
+from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import destination_of
 
 
@@ -40,15 +40,15 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
     ]
 
 
-def scheduled_accounts(config: Config, ledger: Ledger, accounts: Sequence[Account]) -> dict[str, ScheduledAccount]:
+def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) -> dict[str, WorkerView]:
     """Return what ``status`` says of these accounts beyond their numbers."""
     states = {name: AccountState.from_fact(fact) for name, fact in ledger.notes.facts(TOPIC).items()}
     verified = completed(ledger.notes)
     damaged, places = ledger.notes.mismatches(), places_of(config)
-    found: dict[str, ScheduledAccount] = {}
+    found: dict[str, WorkerView] = {}
     for name in (account.name for account in accounts):
         state = states.get(name, AccountState())
-        found[name] = ScheduledAccount(
+        found[name] = WorkerView(
             is_known=state.first_seen > 0,
             is_parked=state.is_parked,
             message=state.message,

@@ -173,7 +173,7 @@ class CopiesLedger(VolumesLedger):
         return self._some_copies("k.state = 'stored'")
 
     def stored_in_vain(self, digests: Sequence[Digest]) -> set[Digest]:
-        """Return those of these contents whose copies were stored anew before, and have not been proven since."""
+        """Return those of these contents whose copies were stored again before, and have not been proven since."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 f"select c.digest from {THE_CONTENTS} join copies k on k.content_id = c.id and k.destination_id = ?"

@@ -231,7 +231,7 @@ class MaildropLedger(ListingLedger):
 
         Its problem, if any, is over. ``copied_at``, from which "N days" counts, stays where the message already had
         this content, or a row of it that has vanished did, whose place it takes: servers that give new unique-ids in
-        each session would start the count anew, and make the ledger grow.
+        each session would start the count again, and make the ledger grow.
         """
         with self._connection.transaction() as sql:
             sql.execute(

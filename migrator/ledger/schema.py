@@ -73,7 +73,7 @@ def create(sql: Connection) -> None:
 
 
 def migrate(sql: Connection) -> None:
-    """Bring a ledger of an earlier release up to date."""
+    """Apply what a ledger of an earlier release lacks."""
     from sqlite_utils import Database  # takes a fifth of the program's start, and most ledgers never need it
     from sqlite_utils.migrations import Migrations
 
@@ -114,7 +114,7 @@ def m003_cheaper_rules(sql: Connection) -> None:
     SQLite makes a table in memory for an ``in (...)`` of a constraint, for each row that it checks. And until a message
     has been retrieved nothing is known of its content: it need not stand in the index by content.
     """
-    tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made anew
+    tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made again
     for table in tables:
         sql.execute(f"create temp table kept_{table} as select * from {table}")
     sql.execute("delete from problems")

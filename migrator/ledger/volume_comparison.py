@@ -1,4 +1,4 @@
-"""What stands in a volume that somebody touched, held against the copies that are known to stand there: pure.
+"""What stands in a volume that somebody touched, compared with the copies that are known to stand there: pure.
 
 Nothing that is there is stored again, so whatever is whole is known afterwards, wherever it stands now. But what a
 fault of the disk or a mail reader made of a known message is no new message: it would travel to other destinations.
@@ -16,7 +16,7 @@ _Sign = tuple[str, bytes] | tuple[str, int, int]
 
 
 class KnownRecord(NamedTuple):
-    """A copy that the ledger knows in a volume, and what its record can be told by when its content is another one."""
+    """A copy that the ledger knows in a volume, and how its record is recognised when its content is another one."""
 
     copy_id: int
     digest: Digest

@@ -33,7 +33,7 @@ class VolumesLedger(PlacesLedger):
             return [stored_copy(row) for row in rows]
 
     def records_in(self, volume: str) -> list[KnownRecord]:
-        """Return the copies that are known to stand in a volume with what their contents can be told by."""
+        """Return the copies that are known to stand in a volume with what their contents are recognised by."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"

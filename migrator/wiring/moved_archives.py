@@ -1,4 +1,4 @@
-"""Archives that were moved: recognised by what stands in them, so that nothing has to be told to this program.
+"""Archives that were moved: recognised by what stands in them, so that nobody has to say so.
 
 A folder of which the ledger knows nothing is the new place of another one if that is configured nowhere any more, is
 not where it was, and what is known to stand in it stands here.

@@ -10,7 +10,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "run.counters": ("unit/run/test_counters",),
     "copying.judging": ("unit/copying/test_judging",),
     "copying.relocating": ("unit/copying/test_relocating",),
-    "copying.copier": ("unit/copying/test_copier", "unit/copying/test_copier_states"),
+    "copying.copier": (
+        "unit/copying/test_copier",
+        "unit/copying/test_copier_states",
+        "unit/copying/test_touched_archives",
+    ),
     "run.rematch": ("integration/run/test_rematch", "integration/run/test_rematch_moved"),
     "run.backfill": ("integration/run/test_backfill", "integration/run/test_backfill_sources"),
     "run.fetch": (
@@ -19,7 +23,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "integration/run/test_session",
         "integration/run/test_account",
     ),
-    "run.deletion": ("integration/run/test_deletion", "integration/run/test_deletion_evidence"),
+    "run.deletion": (
+        "integration/run/test_deletion",
+        "integration/run/test_deletion_evidence",
+        "integration/run/test_session",
+    ),
     "run.session": (
         "integration/run/test_session",
         "integration/run/test_session_rules",
@@ -36,7 +44,6 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 WIDER = (
     *dict.fromkeys(test for tests in TESTS.values() for test in tests),
-    "unit/copying/test_touched_archives",
     "unit/archive/test_repair",
     "unit/archive/test_repair_states",
     "unit/archive/test_verify",

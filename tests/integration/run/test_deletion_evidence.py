@@ -20,6 +20,7 @@ from tests.servers.pop3_faults import (
     AtMessages,
     DropBefore,
     ExclusiveAccess,
+    InSessions,
     OnlyFirst,
     QuitRefused,
 )
@@ -71,12 +72,16 @@ def test_what_headers_prove_is_verified_again_and_not_retrieved(tmp_path: Path, 
 
 
 def test_proof_by_headers_goes_on_where_a_server_shows_parts(tmp_path: Path, folder: ScriptedFolder) -> None:
-    maildrop = Maildrop(LETTERS)
-    with by_headers(maildrop) as server:
-        rig = kept(tmp_path, server, folder)
-    with by_headers(maildrop, OnlyFirst(2)) as server:
-        rig.server = server
-        assert (rig.migrate().deleted, maildrop.left()) == (5, [])
+    view = OnlyFirst(2)
+    with by_headers(Maildrop(LETTERS), view) as server:
+        rig = deleting(rig_of(tmp_path, server, folder))
+        assert rig.migrate().deleted == 5  # and it is known now that this server shows parts
+        for letter in LETTERS:
+            server.maildrop.add(letter)
+        view.count, rig.policy = 5, Policy()
+        assert rig.migrate().duplicates == 5
+        view.count, rig.policy = 2, BY_HEADERS
+        assert (rig.migrate().deleted, server.maildrop.left()) == (5, [])
 
 
 def test_what_was_only_recognised_is_retrieved_before_it_is_deleted(tmp_path: Path, folder: ScriptedFolder) -> None:
@@ -98,13 +103,10 @@ def test_what_was_only_recognised_is_retrieved_before_it_is_deleted(tmp_path: Pa
 
 
 def test_a_line_that_breaks_over_headers_is_no_refusal(tmp_path: Path, folder: ScriptedFolder) -> None:
-    maildrop = Maildrop(LETTERS)
-    with by_headers(maildrop) as server:
-        rig = kept(tmp_path, server, folder)
-    with by_headers(maildrop, DropBefore("TOP")) as server:
-        rig.server = server
-        report = rig.migrate()
-        assert (report.status, report.problems, report.deleted, server.counts()["TOP"]) == (Status.OK, [], 5, 2)
+    with by_headers(Maildrop(LETTERS), InSessions(DropBefore("TOP"), first=3)) as server:
+        report = kept(tmp_path, server, folder).migrate()
+        assert (report.status, report.problems, report.deleted) == (Status.OK, [], 5)
+        assert (server.counts()["TOP"], server.counts()["RETR"]) == (2, 10)
 
 
 def test_headers_prove_nothing_while_a_copy_is_damaged(tmp_path: Path, folder: ScriptedFolder) -> None:

@@ -14,6 +14,7 @@ from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Body, LinesBody, Message
 from migrator.model import CopyState, ImapLocator, Locator, MboxLocator, Proof, StoredCopy
+from migrator.policy import WhenCopyIsGone
 from tests.mail import simple
 from tests.memory_destination import CrashError
 from tests.scripted_destination import ScriptedFolder, ScriptedMailbox
@@ -57,6 +58,55 @@ def die_at(step: str) -> Callable[[str], None]:
 
 
 ONE, TWO, THREE = (simple(number) for number in (1, 2, 3))
+
+
+def test_what_is_there_is_neither_looked_for_nor_counted_nor_stored(ledger: Ledger, folder: ScriptedFolder) -> None:
+    for batch in ([ONE, TWO], [TWO, THREE], [ONE], []):
+        copier(ledger, folder).copy(batch)
+    assert folder.calls == ["store 2", "read 2", "store 1", "read 2", "read 1"]
+    assert folder.looked_for == [[ONE.digest, TWO.digest], [THREE.digest]]
+    assert (folder.recoveries, folder.counted) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("when", "calls", "counted"),
+    [
+        (WhenCopyIsGone.KEEP, ["read 1", "read 1"], 1),
+        (WhenCopyIsGone.ACCEPT, ["read 1", "read 1"], 0),
+        (WhenCopyIsGone.RESTORE, ["read 1", "store 1", "read 1", "read 1"], 0),
+    ],
+)
+def test_what_is_gone_is_stored_once_where_that_is_wished_and_alarms_once(
+    ledger: Ledger, folder: ScriptedFolder, when: WhenCopyIsGone, calls: list[str], counted: int
+) -> None:
+    copier(ledger, folder).copy([ONE])
+    folder.stored.clear()
+    folder.when_copy_is_gone = when
+    folder.calls.clear()
+    for _ in range(2):
+        copier(ledger, folder).copy([ONE])
+    assert (folder.calls, folder.counted) == (calls, counted)
+
+
+def test_only_what_is_gone_is_asked_for_again(ledger: Ledger, folder: ScriptedFolder) -> None:
+    copier(ledger, folder).copy([ONE, TWO])
+    folder.stored["copy-0"] = b"damage"
+    folder.when_copy_is_gone = WhenCopyIsGone.RESTORE
+    folder.calls.clear()
+    assert kind_of(copier(ledger, folder).copy([ONE, TWO])[0]) is Kind.MISMATCH
+    assert folder.calls == ["read 2"]
+
+
+def test_a_copy_that_was_taken_out_is_said_to_be_gone_and_another_error_is_said_as_it_is(
+    ledger: Ledger, folder: ScriptedFolder
+) -> None:
+    copier(ledger, folder).copy([ONE, TWO])
+    folder.stored["copy-0"] = b"damage"
+    folder.stored.pop("copy-1")
+    folder.when_copy_is_gone = WhenCopyIsGone.ACCEPT
+    verdicts = copier(ledger, folder).verify_again([ONE.digest, TWO.digest])
+    assert kind_of(verdicts[ONE.digest]) is Kind.MISMATCH
+    assert verdicts[TWO.digest] is None
 
 
 def test_a_part_is_full_only_beyond_its_limit(ledger: Ledger, folder: ScriptedFolder) -> None:
