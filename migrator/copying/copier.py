@@ -50,16 +50,26 @@ class _ToProve(NamedTuple):
     locator: Locator
     state: CopyState
     proof: Proof
+    was_proven: bool
     original: Message | None
+
+    @property
+    def was_never_shown(self) -> bool:
+        """Whether only the destination's word says that this copy ever stood there."""
+        return self.state is CopyState.STORED and not self.was_proven
 
 
 def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[_ToProve]:
     """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
     return [
-        _ToProve(copy.copy_id, copy.digest, copy.locator, copy.state, copy.proof, wanted.get(copy.digest))
-        for copy in copies
-        if copy.locator is not None
+        _ToProve(c.copy_id, c.digest, c.locator, c.state, c.proof, _was_proven(c), wanted.get(c.digest))
+        for c in copies
+        if c.locator is not None
     ]
+
+
+def _was_proven(copy: StoredCopy) -> bool:
+    return copy.verified_at is not None
 
 
 class Copier:
@@ -123,15 +133,18 @@ class Copier:
         """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
         fresh, present = self._store_missing(part, outcomes)
         proven = self._prove([*_known(present, wanted), *fresh])
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.DUPLICATE) for copy in present}
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.COPIED) for copy in fresh}
+        outcomes |= {copy.digest: self._present_outcome(copy, proven.get(copy.digest)) for copy in present}
+        outcomes |= {copy.digest: proven.get(copy.digest) or CopyResult.COPIED for copy in fresh}
         return [wanted[digest] for digest, error in proven.items() if isinstance(error, GoneError)]
 
-    def _outcome(self, error: FerryError | None, proven: CopyResult) -> Outcome:
+    def _present_outcome(self, copy: StoredCopy, error: FerryError | None) -> Outcome:
         if isinstance(error, GoneError) and self.destination.when_copy_is_gone is not WhenCopyIsGone.RESTORE:
-            is_accepted = self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT
-            return CopyResult.DUPLICATE if is_accepted else CopyResult.TAKEN_OUT
-        return error or proven
+            return CopyResult.DUPLICATE if self._is_accepted(copy) else CopyResult.TAKEN_OUT
+        return error or CopyResult.DUPLICATE
+
+    def _is_accepted(self, copy: StoredCopy) -> bool:
+        """Say whether a copy that is gone counts as one that is there: only what was proven may be missing."""
+        return self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT and _was_proven(copy)
 
     def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the stored copies of these contents again; None means it is there and equal, or accepted as gone.
@@ -143,18 +156,14 @@ class Copier:
         found = self.copies.find(digests)
         proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
-        return {digest: self._reproven(proven.get(digest, absent)) for digest in digests}
+        return {digest: self._reproven(found.get(digest), proven.get(digest, absent)) for digest in digests}
 
-    def _reproven(self, error: FerryError | None) -> FerryError | None:
+    def _reproven(self, copy: StoredCopy | None, error: FerryError | None) -> FerryError | None:
         if not isinstance(error, GoneError):
             return error
-        match self.destination.when_copy_is_gone:
-            case WhenCopyIsGone.ACCEPT:
-                return None
-            case WhenCopyIsGone.RESTORE:
-                return FerryError(Kind.UNPROVEN, "the copy is gone and is to be stored again")
-            case WhenCopyIsGone.KEEP:
-                return error
+        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
+            return FerryError(Kind.UNPROVEN, "the copy is gone and is to be stored again")
+        return None if copy is not None and self._is_accepted(copy) else error
 
     def stored_body(self, digest: Digest) -> Body | None:
         """Return what stands here for this content now, None where nothing can be read."""
@@ -210,7 +219,17 @@ class Copier:
                 if isinstance(outcome, FerryError):
                     outcomes[digest] = outcome
                 else:
-                    made.append(_ToProve(numbers[digest], digest, outcome, CopyState.STORED, Proof.NONE, message))
+                    made.append(
+                        _ToProve(
+                            numbers[digest],
+                            digest,
+                            outcome,
+                            CopyState.STORED,
+                            Proof.NONE,
+                            was_proven=False,
+                            original=message,
+                        )
+                    )
             self.copies.stored([(copy.copy_id, copy.locator) for copy in made], stored.volumes)
             self._step("copies.stored")
         return made, list(present.values())
@@ -241,8 +260,15 @@ class Copier:
         """Read copies back, judge each, record the verdicts."""
         verdicts: dict[Digest, FerryError | None] = {}
         judged: list[Judged] = []
+        never_there: list[int] = []
         bodies = self.destination.read([copy.locator for copy in copies])
         for copy, body in zip(copies, bodies, strict=True):
+            if isinstance(body, GoneError) and copy.was_never_shown:
+                never_there.append(copy.copy_id)
+                verdicts[copy.digest] = FerryError(
+                    Kind.MISMATCH, f"{self.destination.label} did not keep what it stored"
+                )
+                continue
             read = body if isinstance(body, FerryError) else self._compare(copy, body)
             if self._needs_original(copy, read):
                 verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
@@ -256,6 +282,7 @@ class Copier:
             self._refuse_if_emptied()
         if judged:
             self.copies.judged(judged, self._clock())
+        self.copies.never_there(never_there)
         self._step("copies.judged")
         return verdicts
 

@@ -164,6 +164,12 @@ class CopiesLedger(VolumesLedger):
                 if not is_proven:
                     sql.execute("update maildrops set settled_key = null")
 
+    def never_there(self, copy_ids: Sequence[int]) -> None:
+        """Forget copies that were said to be stored and that nothing ever showed, so that they are stored again."""
+        if copy_ids:
+            with self._connection.transaction() as sql:
+                sql.execute("delete from copies where id in (select value from json_each(?))", (json.dumps(copy_ids),))
+
     def proven_places(self) -> list[Locator]:
         """Return where all copies stand that were proven and not found otherwise since."""
         return [copy.locator for copy in self._some_copies("k.state = 'verified'") if copy.locator is not None]
