@@ -1,11 +1,7 @@
-"""Prints docs/server-behaviour.md from the table of scenarios.
-
-python -m tests.scenarios.matrix > docs/server-behaviour.md
-"""
+"""The page docs/server-behaviour.md, from the tables of scenarios."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 
 from tests.scenarios import imap, pop3
@@ -17,7 +13,7 @@ Each row is a test that CI runs (`tests/scenarios`): a POP3 server that misbehav
 "delete once verified". After each, every message stands byte for byte in the archive or is still on the server, none is stored
 twice, and a later run against the same maildrop on a server in good health completes the job.
 
-This page is made from the tests; to change it, change `tests/scenarios/pop3.py` or `tests/scenarios/imap.py`.
+This page is printed from the tests (`make docs`); to change it, change `tests/scenarios/pop3.py` or `tests/scenarios/imap.py`.
 
 | the server … | mailferry … | status | reported as |
 | --- | --- | --- | --- |
@@ -46,7 +42,3 @@ def _rows(scenarios: Mapping[str, pop3.Scenario] | Mapping[str, imap.ImapScenari
 def _row(scenario: pop3.Scenario | imap.ImapScenario) -> str:
     kinds = ", ".join(f"`{kind}`" for kind in sorted(scenario.kinds)) or "—"
     return f"| {scenario.does} | {scenario.we} | {scenario.status} | {kinds} |\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())
