@@ -17,7 +17,7 @@ from migrator.copying.offload import BatchCopier
 from migrator.errors import FerryError
 from migrator.message.body import Message
 from migrator.message.spool import OctetBudget
-from migrator.model import MessageNumber, MessageRow
+from migrator.model import Digest, MessageNumber, MessageRow
 
 _Answer = TypeVar("_Answer")
 
@@ -72,7 +72,7 @@ class FanOut:
         """
         self._copiers = copiers
         self._batch_copiers = batch_copiers or copiers
-        self._budget = budget
+        self.budget = budget
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in copiers]
         self._waiting: list[deque[_Batch]] = [deque() for _ in copiers]
         self._under_way: deque[tuple[Sequence[Fetched], list[Future[Sequence[Outcome]]]]] = deque()
@@ -112,7 +112,7 @@ class FanOut:
             fetched_batch, futures = self._under_way.popleft()
             columns = [future.result() for future in futures]
             for fetched in fetched_batch:
-                self._budget.give_back(fetched.charged)
+                self.budget.give_back(fetched.charged)
             yield [
                 CopyOutcomes(fetched, tuple(column[place] for column in columns))
                 for place, fetched in enumerate(fetched_batch)
@@ -121,6 +121,14 @@ class FanOut:
     def ask(self, place: int, question: Callable[[Copier], _Answer]) -> _Answer:
         """Ask a carrier something in its own thread, behind what it has to deliver, and wait for the answer."""
         return self._threads[place].submit(question, self._copiers[place]).result()
+
+    def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+        """Read the copies of these contents at every destination again; the first error stands."""
+        verdicts: dict[Digest, FerryError | None] = dict.fromkeys(digests)
+        for place in range(len(self._copiers)):
+            answer = self.ask(place, lambda copier: copier.verify_again(digests))
+            verdicts = {digest: verdicts[digest] or answer[digest] for digest in digests}
+        return verdicts
 
     def wait(self, seconds: float) -> None:
         """Wait until the oldest batch is done, at most so long."""

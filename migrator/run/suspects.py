@@ -94,5 +94,15 @@ class WithoutTop:
         """Take all: a session that asked for headers broke over its first message, and may have had no room for it."""
         self._is_every_one = True
 
+    def learn(self, error: FerryError, shown: int, carried: int) -> None:
+        """Take what ended a session, which had ``shown`` some headers and ``carried`` some messages by then."""
+        match error:
+            case BrokenAtError(verb=Verb.TOP, number=number):
+                self.add(number)
+            case BrokenAtError(verb=Verb.RETR) if shown and not carried:
+                self.add_all()
+            case _:
+                pass
+
     def __contains__(self, number: object) -> bool:
         return self._is_every_one or number in self._numbers
