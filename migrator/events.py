@@ -1,7 +1,7 @@
 """One event per step: a constant name, values as fields, on stderr, for people or as JSON lines.
 
 ``event`` says it, ``set_up`` decides who hears it. No event holds a mail's body, a password or a token; the names are
-listed in docs/operations.md and do not change.
+listed in docs/events.md and do not change.
 """
 
 from __future__ import annotations

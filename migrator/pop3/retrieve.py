@@ -156,7 +156,7 @@ class Retrieval:
                 while event is not NEED_DATA:
                     if (told := self._understand(event)) is not None:
                         yield told
-                    event = protocol.next_event()
+                    event = self._line.event_at_hand()
         except FerryError as error:
             blamed = blamed_retrieval(error, self._broken_off())
             if self._is_first_beyond_doubt(error):
