@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint style types imports format bench fuzz lock clean
+.PHONY: help setup demo test check bare lint style types imports format docs bench fuzz mutants lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort
@@ -28,9 +28,15 @@ $(STAMP): requirements-dev.txt pyproject.toml
 demo: setup ## migrates a few hundred sample messages into ./demo/archive, and shows what happened
 	$(BIN)/mailferry demo --dir demo
 
-test: setup ## everything; what the machine cannot run is named
+test: setup ## everything; what the machine cannot run is named. Less with TESTS="tests/unit -k mbox"
 	tests/prepare
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=15 $(TESTS)
+
+check: ## what CI runs: lint, then every test, none left out
+	@.ci/run
+
+bare: ## both commands of the README on a Debian 12 with nothing else on it; takes root and debootstrap
+	tests/bare
 
 lint: style types imports ## style, types, and who may import whom
 
@@ -48,6 +54,9 @@ format: setup ## lays the code out
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: setup ## prints the pages of docs/ that are made from the code
+	$(BIN)/python -m tests.pages
+
 # Beside it: python -m benchmarks.search (200,000 messages), python -m benchmarks.many_accounts (docs/performance.md).
 bench: setup ## figures beside other programs, in half an hour: make bench CASES="small office" DELAYS="0 20"
 	benchmarks/prepare
@@ -56,6 +65,9 @@ bench: setup ## figures beside other programs, in half an hour: make bench CASES
 
 fuzz: setup ## every parser against hostile bytes, for a long time
 	$(BIN)/python -m tests.fuzz
+
+mutants: setup ## small changes to what decides, each of which a test must notice: make mutants MODULES="run.plan run.fetch"
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 lock: setup ## renews requirements-dev.txt from pyproject.toml
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --all-extras \

@@ -2,8 +2,9 @@
 
 It decides *when* an account is worked; whether a message is copied or deleted is decided in ``migrator`` alone.
 
-Reading order: ``policy`` and ``breaker`` (what an outcome means for the next run), ``queue`` (who is worked next),
-``alerts`` (what a person is told): all four pure, with the time passed in. Then ``worker`` (the threads), ``clock``
-(APScheduler, which only rings), ``service`` (the process), and beside them the quiet threads ``upkeep``, ``outbox``
-and ``pings``. ``doctor`` looks for trouble.
+Reading order: ``schedule.retry`` and ``schedule.circuit_breaker`` (what an outcome means for the next run),
+``schedule.queue`` (who is worked next), ``alerting.incidents`` (what a person hears): all four pure, with the time
+passed in. Then ``schedule.workers`` (the threads), ``schedule.timetable`` (APScheduler, which only wakes), ``assembly``
+(everything wired together), ``service`` (the process), and the threads beside the runs: ``maintenance.upkeep``,
+``alerting.outbox``, ``alerting.heartbeat``. ``doctor`` looks for trouble.
 """

@@ -1,8 +1,8 @@
 """Files that survive a power cut, are private whatever the umask, and are locked against other writers.
 
-Owns what mbox and maildir share at the file system: creation of folders and files, fsync of them and of the folders
-that name them, kernel locks with a bounded wait, and the words for what can go wrong there. Refuses to know anything
-about mail.
+Owns what everything that writes files shares: creation of folders and files, fsync of them and of the folders that
+name them, files that stand under their name whole or not at all, kernel locks with a bounded wait, and the words for
+what can go wrong there. Refuses to know anything about mail.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import fcntl
 import os
 import stat
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
+from migrator.backoff import LOCK
 from migrator.errors import Advice, AwayError, FerryError, Kind
 from migrator.read_back import IO_CHUNK_OCTETS
 
@@ -47,8 +50,11 @@ class Device:
     write_size: int = IO_CHUNK_OCTETS
 
 
+_SYSTEM = Device()
+
+
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LockTimeout:
     """How long to wait for somebody else's lock, in seconds."""
 
     seconds: float = 30.0
@@ -56,14 +62,14 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def until(self, attempt: Callable[[], bool]) -> bool:
-        """Repeat an attempt until it succeeds; False when patience ends first."""
+        """Repeat an attempt until it succeeds; False when time is up first."""
         deadline = self.clock() + self.seconds
-        pause = 0.001
+        attempts = 0
         while not attempt():
             if self.clock() >= deadline:
                 return False
-            self.sleep(pause)
-            pause = min(pause * 2, 0.05)
+            attempts += 1
+            self.sleep(LOCK.retry_delay(attempts))
         return True
 
 
@@ -114,7 +120,7 @@ def key_of(identity: str) -> str:
 # ------------------------------------------------------------------------------------ folders and files
 
 
-def sync_folder(folder: Path, device: Device) -> None:
+def sync_folder(folder: Path, device: Device = _SYSTEM) -> None:
     """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -123,7 +129,7 @@ def sync_folder(folder: Path, device: Device) -> None:
         os.close(handle)
 
 
-def make_folder(folder: Path, device: Device) -> bool:
+def make_folder(folder: Path, device: Device = _SYSTEM) -> bool:
     """Create a folder (0700) with its parents, durably; False if it was there already."""
     if folder.is_dir():
         return False
@@ -147,6 +153,61 @@ def create_file(path: Path) -> int:
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     os.fchmod(handle, 0o600)
     return handle
+
+
+@contextmanager
+def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = True) -> Iterator[IO[bytes]]:
+    """Give a file to write, which then takes the place of ``path``: there stands all of it, or what stood there before.
+
+    Without ``is_durable`` it may be gone after a power cut, and costs no fsync. Raises ``OSError``.
+    """
+    # The thread's number keeps two writers apart: the second would begin the first one's file again.
+    fresh = path.with_name(f".{path.name}.{threading.get_native_id()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "w+b") as file:
+            os.fchmod(handle, mode)  # whatever the umask
+            yield file
+            file.flush()
+            if is_durable:
+                os.fsync(handle)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    if is_durable:
+        sync_folder(path.parent)
+
+
+def publish(whole: Path, path: Path, *, is_durable: bool = True) -> None:
+    """Give a file that is whole its name; raises ``FileExistsError`` where something else has that name already.
+
+    With ``is_durable`` its content is on the disk before it gets the name, and the name on return.
+    """
+    if is_durable:
+        sync_file(whole)
+    try:
+        os.link(whole, path, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: then at least look first
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        whole.rename(path)
+    else:
+        whole.unlink()
+    if is_durable:
+        sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Have what was written to a file, by whatever handle, on the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def folder_facts(folder: Path) -> dict[str, object]:
@@ -185,7 +246,7 @@ def is_regular_file(status: os.stat_result) -> bool:
 
 
 @contextmanager
-def lock_file(path: Path, patience: Patience, device: Device, holder: str) -> Iterator[None]:
+def lock_file(path: Path, timeout: LockTimeout, device: Device, holder: str) -> Iterator[None]:
     """Hold a lock named by a file in our own state folder; it dies with the process, and the file stays."""
     try:
         make_folder(path.parent, device)
@@ -195,27 +256,27 @@ def lock_file(path: Path, patience: Patience, device: Device, holder: str) -> It
     try:
         with suppress(PermissionError):  # made by another user, whose business its rights are
             os.fchmod(handle, 0o600)
-        if not patience.until(lambda: _flock(handle)):
-            raise locked_error(holder, patience)
+        if not timeout.until(lambda: _flock(handle)):
+            raise locked_error(holder, timeout)
         yield
     finally:
         os.close(handle)
 
 
-def lock_volume(handle: int, path: Path, patience: Patience) -> None:
+def lock_volume(handle: int, path: Path, timeout: LockTimeout) -> None:
     """Lock an open file against everybody who honours flock or fcntl locks; closing the handle lets go.
 
     Raises ``locked`` when somebody holds it for longer than we wait.
     """
-    if not patience.until(lambda: _lock_both_ways(handle)):
-        raise locked_error(str(path), patience)
+    if not timeout.until(lambda: _lock_both_ways(handle)):
+        raise locked_error(str(path), timeout)
 
 
-def locked_error(what: str, patience: Patience) -> FerryError:
+def locked_error(what: str, timeout: LockTimeout) -> FerryError:
     """Say that somebody else has held a lock for too long."""
     return FerryError(
         Kind.LOCKED,
-        f"another program holds {what} (waited {patience.seconds:g} seconds)",
+        f"another program holds {what} (waited {timeout.seconds:g} seconds)",
         cure="let it finish or close it; the next run tries again",
     )
 
@@ -223,7 +284,7 @@ def locked_error(what: str, patience: Patience) -> FerryError:
 def _lock_both_ways(handle: int) -> bool:
     if not _range_lock(handle):
         return False
-    # Over a network both calls end in one lock table there, and the second would wait for the first for ever.
+    # Over a network both calls end in one lock table there, and the second would wait for the first without end.
     if _file_system_of(handle) in _ONE_KIND_OF_LOCK or _flock(handle):
         return True
     _range_unlock(handle)
@@ -268,7 +329,7 @@ def _whole_file(kind: int) -> bytes:
 
 
 def _is_without_locks(error: OSError) -> bool:
-    """Go on unlocked where a file system has no locks: our own lock file still keeps our own writers apart."""
+    """Go on unlocked where a file system has no locks: our own lock file still keeps out our other writers."""
     if error.errno in _NO_LOCKS_HERE:
         return True
     raise storage_error(error, "locking") from error

@@ -5,6 +5,7 @@ Pure: no input or output, no clock. Everything else speaks in these terms.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,6 +53,18 @@ class MaildirLocator(NamedTuple):
     base_name: str
 
 
+_FLAGS = re.compile(r":|[;!]2,")
+"""Where the flags of a Maildir's file begin: after a colon, or after what stands for it where names may have none."""
+
+_FIELDS = re.compile(r"(?:,[A-Za-z]=\d+)+\Z")
+"""What programs append to the unique part: mbsync its ``,U=12``, Dovecot and Courier sizes, ``,S=2187,W=2230``."""
+
+
+def base_name_of(file_name: str) -> str:
+    """Return the unique part of a Maildir's file name: it stays the same whatever a mail program does with the file."""
+    return _FIELDS.sub("", _FLAGS.split(file_name, maxsplit=1)[0])
+
+
 class ImapLocator(NamedTuple):
     """Where a copy stands on an IMAP server; valid only under this UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
 
@@ -60,6 +73,9 @@ class ImapLocator(NamedTuple):
 
 
 Locator = MboxLocator | MaildirLocator | ImapLocator
+
+
+_MAILBOX = re.compile(r"imap:(?P<user>.*)@[^@/]*/(?P<folder>.*)", re.DOTALL)
 
 
 def mailbox_name(folder: str) -> str:
@@ -71,6 +87,12 @@ def mailbox_name(folder: str) -> str:
 def mailbox_identity(username: str, host: str, folder: str) -> str:
     """Return what a mailbox is known by: hosts have no case, and a port is no other mailbox."""
     return f"imap:{username}@{host.lower()}/{mailbox_name(folder)}"
+
+
+def is_same_mailbox_elsewhere(one: str, other: str) -> bool:
+    """Say whether two identities of mailboxes differ in their host and in nothing else."""
+    ours, theirs = _MAILBOX.fullmatch(one), _MAILBOX.fullmatch(other)
+    return bool(ours and theirs and one != other and ours.groups() == theirs.groups())
 
 
 class Proof(StrEnum):
@@ -86,7 +108,7 @@ class CopyState(StrEnum):
     """The life of one copy (content x destination).
 
     UNPROVEN, DAMAGED and GONE are judgements on what was read back, and each may become any other when it is read
-    again. Only a DAMAGED copy is stored anew, by ``mailferry repair``; the others wait for a person or a setting.
+    again. Only a DAMAGED copy is stored again, by ``mailferry repair``; the others wait for a person or a setting.
     """
 
     INTENDED = "intended"
@@ -126,7 +148,7 @@ class KnownMessage(NamedTuple):
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
     a verified copy at every destination of the account (or one that was, and that the configuration lets go);
     ``is_kept`` that this is so but for copies that a person took out, for which the source keeps the message.
-    ``failure`` is the kind of its last problem, or ``""``, after so many ``attempts``. Times are seconds since the
+    ``failure`` is the kind of its last problem, or ``""``, after that many ``attempts``. Times are seconds since the
     epoch.
     """
 

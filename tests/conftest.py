@@ -20,6 +20,9 @@ from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.pop3_rule import unpunished
 
+pytest.register_assert_rewrite("tests.contract.suite")
+pytest_plugins = ["tests.command_line"]
+
 StartDovecot = Callable[..., Dovecot]
 
 # A slow machine makes no test fail, and what must not leave anything out must not depend on chance either.

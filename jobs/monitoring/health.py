@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobs.alerting.incidents import when
 from jobs.monitoring.snapshot import Snapshot
+from migrator.files import replace_file
 
 FILE_NAME = "worker.json"
 STALE_SECONDS = 60.0
@@ -59,11 +60,8 @@ def health_of(snapshot: Snapshot) -> Health:
 def write(health: Health, state_dir: Path, now: float) -> None:
     """Leave the verdict in a file of the state folder, replaced at once, for ``mailferry healthcheck``."""
     document = {**health.as_json(), "at": now, "pid": os.getpid()}
-    fresh = state_dir / f"{FILE_NAME}.new"
-    handle = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(document, file)
-    fresh.replace(state_dir / FILE_NAME)
+    with replace_file(state_dir / FILE_NAME, is_durable=False) as file:
+        file.write(json.dumps(document).encode())
 
 
 def forget(state_dir: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from jobs.monitoring.snapshot import AccountView, Snapshot
 from jobs.schedule.account_state import AccountState
+from migrator.files import replace_file
 from migrator.report import AccountReport, Status
 
 if TYPE_CHECKING:
@@ -115,10 +116,8 @@ def _disks(snapshot: Snapshot) -> Iterator[Metric]:
 
 def write_textfile(path: Path, reports: Sequence[AccountReport], now: float) -> None:
     """Write the reports of a one-shot run for the node exporter's textfile collector, replaced at once."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(_text(_of_reports(reports, now)))
-    fresh.chmod(0o644)
-    fresh.replace(path)
+    with replace_file(path, mode=0o644, is_durable=False) as file:
+        file.write(_text(_of_reports(reports, now)))
 
 
 def _of_reports(reports: Sequence[AccountReport], now: float) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Keyed hashes of what an account was told to log in with, so that a parked one notices a change.
+"""Keyed hashes of what an account logs in with, so that a parked one notices a change.
 
 The key stays in the state folder (0600), never in the ledger: neither the ledger nor a backup of it can be used to
 guess a password. Nothing here can be turned back into a configuration or a password.
@@ -7,7 +7,6 @@ guess a password. Nothing here can be turned back into a configuration or a pass
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from migrator.config import Account, Config
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError
+from migrator.files import replace_file
 
 KEY_FILE = "parking.key"
 
@@ -25,19 +25,15 @@ class Fingerprints:
     """Hashes under one key."""
 
     def __init__(self, key: bytes) -> None:
-        """Hash under this key."""
         self._key = key
 
     @classmethod
     def of_state_dir(cls, state_dir: Path) -> Fingerprints:
         """Use the key of a state folder, made if there is none; losing it only makes parked accounts try once more."""
         path = state_dir / KEY_FILE
-        try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return cls(path.read_bytes())
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        if not path.exists():
+            with replace_file(path) as file:  # one worker at a time, by its lock: nobody else makes a key
+                file.write(secrets.token_bytes(32))
         return cls(path.read_bytes())
 
     def configured(self, account: Account, config: Config) -> str:

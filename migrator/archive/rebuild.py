@@ -1,14 +1,13 @@
-"""Builds anew what the archive files alone can tell: the search index, and the ledger's knowledge of copies."""
+"""Learn from the archive files alone what the ledger knows of copies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from migrator.archive.reader import ArchiveFolder
-from migrator.destinations import (
+from migrator.copy_records import (
     Found,
     Recollection,
     VolumeChanged,
@@ -20,7 +19,7 @@ from migrator.destinations import (
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.relearning import Missed
-from migrator.search.index import SearchIndex, remove
+from migrator.report import OnProgress, no_progress
 
 _CHUNK = 10_000
 _AS_KNOWN = {
@@ -28,14 +27,6 @@ _AS_KNOWN = {
     VolumeState.CLOSED: VolumeState.CLOSED,
     VolumeState.CHANGED: VolumeState.CLOSED,
 }
-
-OnProgress = Callable[[int], None]
-
-
-def emptied_index(state_dir: Path) -> SearchIndex:
-    """Return a new, empty index in place of the old one; called under the lock of the index."""
-    remove(state_dir)
-    return SearchIndex.open(state_dir)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +42,20 @@ class Relearned:
     missed: tuple[Missed, ...] = ()
     foreign: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, object]:
+        """Return the destination's object."""
+        return {
+            "destination": self.destination,
+            "messages": self.messages,
+            "missing": [{"volume": one.volume, "messages": one.messages} for one in self.missed],
+            "foreign": list(self.foreign),
+        }
+
 
 def relearn(
-    archive_folder: ArchiveFolder, ledger: ArchiveLedger, *, on_progress: OnProgress = lambda _count: None
+    archive_folder: ArchiveFolder, ledger: ArchiveLedger, *, on_progress: OnProgress = no_progress
 ) -> Relearned:
-    """Look through a folder from its beginning, and bring what the ledger knows of its copies in line; forget nothing.
+    """Look through a folder from its beginning, and correct what the ledger knows of its copies; forget nothing.
 
     Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
     has changed, and it is simply asked again.

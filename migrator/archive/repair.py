@@ -1,9 +1,9 @@
-"""Mends damaged copies: the message comes from another destination, else from its source, and is stored anew.
+"""Repair damaged copies: the message comes from another destination, else from its source, and is stored again.
 
 Everything that is damaged is read again first: what was away and is back is good again, and is not stored. Only what is
 damaged then, or what somebody took out of a folder, is stored; a copy that its server altered is not, for it would be
 altered again. The damaged bytes stay where they are, for a person to look at, and the ledger knows the damaged copy
-until the new one stands. A volume from which everything that was damaged has been stored anew is closed: it is read,
+until the new one stands. A volume from which everything that was damaged has been stored again is closed: it is read,
 but no longer complained about. How a message is read, stored and proven is handed in (``migrator.copying.copier``).
 """
 
@@ -16,11 +16,11 @@ from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.copy_records import VolumeState
 from migrator.copying.copier import CopyResult, Outcome
-from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
-from migrator.files import Patience
+from migrator.files import LockTimeout
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.ledger.archive import ArchiveLedger
@@ -32,7 +32,7 @@ class Storing(Protocol):
     """How copies are read again and stored, all with proof; one destination at a time, raising what concerns it all."""
 
     def read_again(self, archive_folder: ArchiveFolder) -> dict[Digest, FerryError]:
-        """Bring the ledger in line with a destination; returns what cannot be read just now of what is to be mended.
+        """Correct what the ledger knows of a destination; returns what cannot be read just now of what is to be mended.
 
         What is as it should be again is no longer DAMAGED when this returns.
         """
@@ -53,7 +53,7 @@ _NO_COPY = "no other destination holds a good copy"
 
 @dataclass(frozen=True, slots=True)
 class RepairedCopy:
-    """One copy that was stored anew, and from where."""
+    """One copy that was stored again, and from where."""
 
     destination: str
     digest: Digest
@@ -70,23 +70,51 @@ class Unrepairable:
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Repaired:
     """What a repair did. ``acknowledged`` are volumes about which nothing is left to complain.
 
     ``unproven`` copies are left as they are, and of destinations that are ``unreachable`` nothing was touched.
     """
 
-    mended: list[RepairedCopy] = field(default_factory=list)
-    hopeless: list[Unrepairable] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-    unproven: list[Unproven] = field(default_factory=list)
-    unreachable: list[Unreachable] = field(default_factory=list)
+    mended: tuple[RepairedCopy, ...] = ()
+    hopeless: tuple[Unrepairable, ...] = ()
+    acknowledged: tuple[str, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is damaged any more, as far as can be known."""
         return not self.hopeless and not self.unreachable
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of ``repair``."""
+        return {
+            "repaired": [
+                {"destination": one.destination, "digest": one.digest.hex(), "from": one.origin} for one in self.mended
+            ],
+            "damaged": [
+                {
+                    "accounts": list(one.accounts),
+                    "destination": one.destination,
+                    "digest": one.digest.hex(),
+                    "reason": one.reason,
+                }
+                for one in self.hopeless
+            ],
+            "acknowledged": list(self.acknowledged),
+            "unproven": sum(one.count for one in self.unproven),
+            "errors": [
+                {
+                    "accounts": list(one.accounts),
+                    "destination": one.destination,
+                    "kind": str(one.error.kind),
+                    "message": str(one.error),
+                }
+                for one in self.unreachable
+            ],
+        }
 
 
 class Repair:
@@ -98,7 +126,11 @@ class Repair:
         self._ledger = ledger
         self._storing = storing
         self._fetch = fetch
-        self._done = Repaired()
+        self._mended: list[RepairedCopy] = []
+        self._hopeless: list[Unrepairable] = []
+        self._acknowledged: list[str] = []
+        self._unproven: list[Unproven] = []
+        self._unreachable: list[Unreachable] = []
 
     def make(self, accounts: Sequence[str]) -> Repaired:
         """Mend what is damaged still, and store what a folder lacks; asked again, it finds nothing to do."""
@@ -107,10 +139,16 @@ class Repair:
                 try:
                     self._mend(archive_folder, accounts)
                 except FerryError as error:
-                    self._done.unreachable.append(
+                    self._unreachable.append(
                         Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
                     )
-        return self._done
+        return Repaired(
+            tuple(self._mended),
+            tuple(self._hopeless),
+            tuple(self._acknowledged),
+            tuple(self._unproven),
+            tuple(self._unreachable),
+        )
 
     def _mend(self, archive_folder: ArchiveFolder, accounts: Sequence[str]) -> None:
         unread = self._storing.read_again(archive_folder)
@@ -118,11 +156,11 @@ class Repair:
         try:
             self._fill(job, accounts)
         finally:
-            self._done.hopeless += [
+            self._hopeless += [
                 Unrepairable(archive_folder.accounts, archive_folder.destination.label, digest, reason)
                 for digest, reason in job.hopeless(unread).items()
             ]
-        self._done.unproven += unproven_in(archive_folder)
+        self._unproven += unproven_in(archive_folder)
         self._acknowledge(archive_folder, job.remaining.keys())
 
     def _missed(self, archive_folder: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
@@ -137,7 +175,7 @@ class Repair:
         )
         others = self._reader.only(one for one in self._reader.all if one is not job.archive_folder)
         wanted = dict.fromkeys([*job.remaining, *self._lacking(job.archive_folder, accounts)])
-        for batch in _batches(_from_shelves(others, wanted)):
+        for batch in _batches(_good_copies(others, wanted)):
             self._store(job, batch, "another destination")
         for account in job.archive_folder.accounts:
             for batch in _batches(self._from_source(account, job)):
@@ -170,14 +208,14 @@ class Repair:
             job.remaining |= dict.fromkeys(unique_ids.keys() & job.remaining.keys(), cannot_be_asked)
 
     def _store(self, job: _Job, messages: Sequence[Message], origin: str) -> None:
-        """Store contents that are at hand."""
+        """Store messages and note what became of each."""
         for message, outcome in zip(messages, self._storing.copy(job.archive_folder, messages), strict=True):
             if isinstance(outcome, FerryError) and outcome.kind is not Kind.UNPROVEN:
                 job.remaining[message.digest] = f"it could not be stored: {outcome}"
                 continue
             job.remaining.pop(message.digest, None)
             if outcome is CopyResult.COPIED:
-                self._done.mended.append(RepairedCopy(job.archive_folder.destination.label, message.digest, origin))
+                self._mended.append(RepairedCopy(job.archive_folder.destination.label, message.digest, origin))
 
     def _acknowledge(self, archive_folder: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
         """Close the changed volumes in which nothing damaged is known any more, as they stand now."""
@@ -196,9 +234,9 @@ class Repair:
                 return
             self._ledger.forget_volume(archive_folder.copies.destination_id, name)
         else:
-            with archive_folder.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
+            with archive_folder.destination.exclusive(), opened(folder, name, LockTimeout(_LOCK_PATIENCE)) as volume:
                 archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
-        self._done.acknowledged.append(str(folder / name))
+        self._acknowledged.append(str(folder / name))
 
 
 @dataclass(slots=True)
@@ -240,7 +278,7 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _from_shelves(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
+def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
     """Yield what good copies there are; a body is good until the next is asked for."""
     for digest, body in reader.read(digests):
         if isinstance(body, FerryError):

@@ -1,4 +1,4 @@
-"""Brings archived messages into other mailboxes: by account or month, each once, with proof; it can be cut short.
+"""Copy archived messages into other mailboxes: by account or month, each once, with proof; it can be cut short.
 
 What was restored is known to the ledger by digest and folder, so that asking again goes on where it was. How a message
 is stored and proven is handed in (``migrator.copying.copier``).
@@ -19,6 +19,7 @@ from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import Digest
+from migrator.report import OnProgress, no_progress
 
 UNDATED = "undated"
 
@@ -31,20 +32,31 @@ class Grouping(StrEnum):
     MONTH = "month"
 
 
-CopyBatch = Callable[[str, Sequence[Message]], list[Outcome]]
-"""Brings a batch into the folder of this name (``""``: the one named by the target itself), durable and proven."""
-
-OnProgress = Callable[[int], None]
+CopyToFolder = Callable[[str, Sequence[Message]], Sequence[Outcome]]
+"""Copies a batch into the folder of this name (``""``: the one named by the target itself), durable and proven."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore did. ``stored + present + len(failed)`` is what was asked for."""
 
-    stored: int = 0
-    present: int = 0
-    octets: int = 0
-    failed: list[tuple[Digest, FerryError]] = field(default_factory=list)
+    stored: int
+    present: int
+    octets: int
+    failed: tuple[tuple[Digest, FerryError], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of the restore."""
+        return {
+            "restored": self.stored,
+            "present": self.present,
+            "failed": len(self.failed),
+            "bytes": self.octets,
+            "errors": [
+                {"digest": digest.hex(), "kind": str(error.kind), "message": str(error)}
+                for digest, error in self.failed
+            ],
+        }
 
 
 @dataclass(slots=True)
@@ -59,24 +71,27 @@ class Restorer:
     def __init__(
         self,
         reader: ArchiveReader,
-        copy_batch: CopyBatch,
+        copy: CopyToFolder,
         grouping: Grouping,
         *,
-        on_progress: OnProgress = lambda _count: None,
+        on_progress: OnProgress = no_progress,
     ) -> None:
-        """Read from ``reader``, store by ``copy_batch``; ``on_progress`` hears after each batch how many are done."""
+        """Read from ``reader``, store by ``copy``; ``on_progress`` hears after each batch how many are done."""
         self._reader = reader
-        self._copy_batch = copy_batch
+        self._copy = copy
         self._grouping = grouping
         self._on_progress = on_progress
-        self._done = Restored()
+        self._stored = 0
+        self._present = 0
+        self._octets = 0
+        self._failed: list[tuple[Digest, FerryError]] = []
         self._pending: dict[str, _Pending] = {}
 
     def restore(self, account: str, digests: Iterable[Digest]) -> None:
-        """Bring these messages of an account, as ``done`` tells; what cannot be read or stored is named there."""
+        """Copy these messages of an account; ``done`` names what could not be read or stored."""
         for digest, body in self._reader.read(digests):
             if isinstance(body, FerryError):
-                self._done.failed.append((digest, body))
+                self._failed.append((digest, body))
             else:
                 self._add(account, digest, body)
         self._flush_all()
@@ -84,13 +99,13 @@ class Restorer:
     @property
     def done(self) -> Restored:
         """What was done so far."""
-        return self._done
+        return Restored(self._stored, self._present, self._octets, tuple(self._failed))
 
     def _add(self, account: str, digest: Digest, body: Body) -> None:
         message = message_of(body)
         if message.digest != digest:
             error = FerryError(Kind.MISMATCH, "the stored copy changed while it was read", cure="see mailferry verify")
-            self._done.failed.append((digest, error))
+            self._failed.append((digest, error))
             return
         folder = self._folder(account, body)
         pending = self._pending.setdefault(folder, _Pending())
@@ -118,14 +133,14 @@ class Restorer:
 
     def _flush(self, folder: str) -> None:
         pending = self._pending.pop(folder)
-        outcomes = self._copy_batch(folder, pending.messages)
+        outcomes = self._copy(folder, pending.messages)
         for message, outcome in zip(pending.messages, outcomes, strict=True):
             match outcome:
                 case CopyResult.COPIED:
-                    self._done.stored += 1
-                    self._done.octets += message.octets
+                    self._stored += 1
+                    self._octets += message.octets
                 case CopyResult.DUPLICATE | CopyResult.TAKEN_OUT:
-                    self._done.present += 1
+                    self._present += 1
                 case FerryError():
-                    self._done.failed.append((message.digest, outcome))
-        self._on_progress(self._done.stored + self._done.present)
+                    self._failed.append((message.digest, outcome))
+        self._on_progress(self._stored + self._present)

@@ -1,4 +1,4 @@
-"""Reads stored copies again, as they are on the disk or the server now, and holds them against the ledger.
+"""Read stored copies again, as they are on the disk or the server now, and compare them with what the ledger knows.
 
 Nothing is repaired here. What differs is recorded, so that no later run deletes its source on the strength of it; a
 copy that reads well again is VERIFIED again. What its server altered is no damage. A volume that is missing or was cut
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
@@ -28,7 +28,7 @@ from migrator.report import shown_unique_id
 
 _CHUNK = 500
 
-OnProgress = Callable[[int, int], None]
+OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
 
 
@@ -61,13 +61,13 @@ class Damage:
         }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
 
     ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
     ones are gone, which a setting or a person has accepted. ``present`` of the ok ones could only be seen to be there:
-    that is so for copies that a server altered, which once were proven, and of whose original no copy is at hand.
+    that is so for copies that a server altered, which once were proven, and of whose original there is no copy to read.
     """
 
     checked: int = 0
@@ -76,9 +76,9 @@ class Verification:
     unproven: int = 0
     accepted: int = 0
     present: int = 0
-    altered: list[Unproven] = field(default_factory=list)
-    damaged: list[Damage] = field(default_factory=list)
-    unreachable: list[Unreachable] = field(default_factory=list)
+    altered: tuple[Unproven, ...] = ()
+    damaged: tuple[Damage, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
 
     @property
     def harmed(self) -> int:
@@ -89,6 +89,38 @@ class Verification:
     def is_ok(self) -> bool:
         """Whether every copy that was to be checked was read, and none is damaged."""
         return not self.damaged and not self.unreachable
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of ``verify``."""
+        return {
+            "checked": self.checked,
+            "ok": self.ok,
+            "damaged": [damage.as_json() for damage in self.damaged],
+            "bytes": self.octets,
+            "unproven": self.unproven,
+            "accepted": self.accepted,
+            "present": self.present,
+            "errors": [
+                {
+                    "account": account,
+                    "destination": one.destination,
+                    "kind": str(one.error.kind),
+                    "message": str(one.error),
+                }
+                for one in self.unreachable
+                for account in one.accounts
+            ],
+        }
+
+
+@dataclass(slots=True)
+class _Counts:
+    checked: int = 0
+    ok: int = 0
+    octets: int = 0
+    unproven: int = 0
+    accepted: int = 0
+    present: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +151,7 @@ class Check:
         *,
         clock: Callable[[], float],
         chance: random.Random | None = None,
-        on_progress: OnProgress = lambda _copies, _octets: None,
+        on_progress: OnRead = lambda _copies, _octets: None,
     ) -> None:
         """Prepare. ``chance`` picks a sample."""
         self._reader = reader
@@ -127,10 +159,13 @@ class Check:
         self._clock = clock
         self._chance = chance or random.Random()
         self._on_progress = on_progress
-        self._verdict = Verification()
+        self._counts = _Counts()
+        self._altered: list[Unproven] = []
+        self._damaged: list[Damage] = []
+        self._unreachable: list[Unreachable] = []
 
     def make(self, selection: Selection) -> Verification:
-        """Read the selected copies of every shelf; what was found is recorded in the ledger when this returns."""
+        """Read the selected copies of every destination; what was found is recorded in the ledger when this returns."""
         since = None if selection.since is None else self._digests_since(selection.since)
         for archive_folder in self._reader.all:
             if selection.accounts and not set(selection.accounts) & set(archive_folder.accounts):
@@ -138,11 +173,14 @@ class Check:
             try:
                 self._check(archive_folder, selection, since)
             except FerryError as error:
-                self._verdict.unreachable.append(
-                    Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
-                )
-            self._verdict.altered += unproven_in(archive_folder)
-        return self._verdict
+                self._unreachable.append(Unreachable(archive_folder.accounts, archive_folder.destination.label, error))
+            self._altered += unproven_in(archive_folder)
+        return Verification(
+            **asdict(self._counts),
+            altered=tuple(self._altered),
+            damaged=tuple(self._damaged),
+            unreachable=tuple(self._unreachable),
+        )
 
     def _digests_since(self, moment: float) -> set[Digest]:
         sightings, _ = self._ledger.sightings_since(moment)
@@ -155,7 +193,7 @@ class Check:
             chosen = self._chosen(chunk, archive_folder, selection, since)
             if chosen:
                 self._check_chunk(archive_folder, chosen, selection)
-                self._on_progress(self._verdict.checked, self._verdict.octets)
+                self._on_progress(self._counts.checked, self._counts.octets)
 
     def _chosen(
         self,
@@ -185,20 +223,20 @@ class Check:
         for copy, verdict in judged:
             if isinstance(verdict, FerryError):
                 unshown = Unreachable(archive_folder.accounts, archive_folder.destination.label, verdict)
-                self._verdict.unreachable += [] if unshown in self._verdict.unreachable else [unshown]
+                self._unreachable += [] if unshown in self._unreachable else [unshown]
                 continue
-            self._verdict.checked += 1
-            self._verdict.octets += copy.octets
+            self._counts.checked += 1
+            self._counts.octets += copy.octets
             match verdict:
                 case None | Judged(state=CopyState.VERIFIED):
-                    self._verdict.ok += 1
+                    self._counts.ok += 1
                 case Judged(state=CopyState.UNPROVEN):
-                    self._verdict.unproven += 1
+                    self._counts.unproven += 1
                 case Judged(state=CopyState.GONE) if copy.digest in accepted:
-                    self._verdict.accepted += 1
+                    self._counts.accepted += 1
                 case Judged():
                     damaged[copy.digest] = copy, verdict
-        self._verdict.damaged += self._named(archive_folder, damaged, selection)
+        self._damaged += self._named(archive_folder, damaged, selection)
 
     def _accepted(self, archive_folder: ArchiveFolder, gone: Sequence[Digest]) -> set[Digest]:
         """Return those of the contents taken out of a destination whose absence a setting or a person has accepted."""
@@ -237,7 +275,7 @@ class Check:
     def _compared_with_original(
         self, archive_folder: ArchiveFolder, copy: StoredCopy, body: Body
     ) -> tuple[Proof, str] | None:
-        """Hold a copy that its server had altered from the start against the original, where that is at hand.
+        """Compare a copy that its server had altered from the start with the original, where a folder has that.
 
         None means that it is there as it was proven once.
         """
@@ -252,7 +290,7 @@ class Check:
             return Proof.NONE, "another message stands in its place"
         if copy.state is CopyState.UNPROVEN:  # as it was; a setting may accept that by now
             return copy.proof, copy.reason
-        self._verdict.present += 1
+        self._counts.present += 1
         return None
 
     def _named(

@@ -1,6 +1,7 @@
-"""The configuration as types: one frozen model per table of the file; docs/configuration is the same in prose.
+"""The configuration as types: one frozen model per table of the file.
 
-A table is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``. ``Account``
+Each key says in its ``description`` what it means: docs/configuration.md is printed from these (``make docs``). A table
+is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``. ``Account``
 and ``Config`` are what was read: put together from tables that have been checked, they check nothing themselves.
 What only the scheduled worker reads is in ``worker``, what tables are made of in ``table``.
 """
@@ -22,6 +23,7 @@ from migrator.config import values
 from migrator.config.problems import Place, nearest
 from migrator.config.secrets import Secret
 from migrator.config.table import (
+    FIRST_RELEASE,
     Duration,
     ExistingFile,
     Fingerprint,
@@ -32,9 +34,10 @@ from migrator.config.table import (
     SecretValue,
     Table,
     Text,
+    Written,
 )
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, Endpoint
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
@@ -62,16 +65,28 @@ def _by_tls(implicit: int, otherwise: int) -> Callable[[dict[str, object]], int]
 class Server(Table):
     """One end of a connection: what POP3 sources and IMAP destinations have in common."""
 
-    host: Host
-    tls: TlsMode = TlsMode.IMPLICIT
-    port: Port
-    username: Text
-    password: SecretValue
-    auth: Auth = Auth.AUTO
-    allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = False
-    ca_file: ExistingFile | None = None
-    fingerprint: Fingerprint | None = None
-    timeout: Duration = timedelta(seconds=45)
+    host: Host = Field(description="the server: a name or an address, without port or scheme")
+    tls: TlsMode = Field(TlsMode.IMPLICIT, description="how the line is encrypted; for `none` see `allow_plaintext`")
+    port: Port = Field(description="the server's port")
+    username: Text = Field(description="the name to log in with")
+    password: SecretValue = Field(description="see “Passwords”; for `xoauth2` and `oauthbearer` an access token")
+    auth: Auth = Field(
+        Auth.AUTO,
+        description="how to log in; `auto` takes the strongest that the server offers, where that is refused the next",
+    )
+    allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = Field(
+        False,  # noqa: FBT003  # a default stands first
+        description="an unencrypted line to anything but this machine needs `true`",
+    )
+    ca_file: ExistingFile | None = Field(None, description="trust this certification authority only (a PEM file)")
+    fingerprint: Fingerprint | None = Field(
+        None,
+        description="trust this certificate only, whatever its chain and name; with `ca_file`, both hold",
+    )
+    timeout: Duration = Field(
+        timedelta(seconds=45),
+        description="how long silence, or no progress, is borne; connecting has at most 20 seconds",
+    )
 
     @field_validator("allow_plaintext")
     @classmethod
@@ -85,6 +100,11 @@ class Server(Table):
         return allowed
 
     @property
+    def endpoint(self) -> Endpoint:
+        """The server."""
+        return Endpoint(self.host, self.port)
+
+    @property
     def tls_settings(self) -> TlsSettings:
         """How a connection to this server is encrypted and whom it trusts."""
         return TlsSettings(self.tls, self.ca_file, self.fingerprint)
@@ -93,39 +113,67 @@ class Server(Table):
 class Source(Server):
     """A POP3 maildrop and what may happen to its mail."""
 
-    port: Port = Field(default_factory=_by_tls(995, 110))
-    leave_on_server: Annotated[LeaveOnServer, PlainValidator(values.leave_on_server)] = Keep()
-    proof_before_delete: SourceProof = SourceProof.CONTENT
-    max_message_size: Octets | None = None
+    port: Port = Field(default_factory=_by_tls(995, 110), description="the server's port")
+    leave_on_server: Annotated[
+        LeaveOnServer, PlainValidator(values.leave_on_server), Written("`true`, `false` or duration")
+    ] = Field(
+        Keep(),
+        description="`true`: delete nothing; `false`: delete once every copy is verified; "
+        '`"30 days"`: delete when that was so long ago',
+    )
+    proof_before_delete: SourceProof = Field(
+        SourceProof.CONTENT,
+        description="what proves that the source still holds what an earlier session copied: "
+        "`content` (RETR again), `headers` (octets and TOP)",
+    )
+    max_message_size: Octets | None = Field(None, description="larger messages are left at the source and reported")
+
+
+_WHEN_GONE = (
+    "a proven copy that a person moved or expunged: `keep` (its message stays at the source), "
+    "`restore` (store it again), `accept` (it counts as stored)"
+)
 
 
 class MboxDestination(Table):
     """A folder of append-only mboxrd volumes."""
 
-    type: Literal["mbox"]
-    path: Folder
-    volume_size: Octets = 2 * 10**9
+    type: Literal["mbox"] = Field(description="the kind of destination")
+    path: Folder = Field(
+        description="the folder; accounts may share one, which then stores equal messages of theirs once"
+    )
+    volume_size: Octets = Field(2 * 10**9, description="a volume that has grown to this is closed, and a new one begun")
 
 
 class MaildirDestination(Table):
     """A Maildir."""
 
-    type: Literal["maildir"]
-    path: Folder
-    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
+    type: Literal["maildir"] = Field(description="the kind of destination")
+    path: Folder = Field(description="the Maildir; accounts may share one, as with mbox")
+    when_copy_is_gone: WhenCopyIsGone = Field(WhenCopyIsGone.KEEP, description=_WHEN_GONE)
 
 
 class ImapDestination(Server):
-    """A mailbox on an IMAP server; it knows where its table stands, for cures that are a setting."""
+    """A mailbox on an IMAP server.
 
-    type: Literal["imap"]
-    port: Port = Field(default_factory=_by_tls(993, 143))
-    folder: Text = "INBOX"
-    proof: Literal[Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC] = Proof.EXACT
-    flags: tuple[Text, ...] = ()
-    keywords: tuple[Text, ...] = ()
-    seen: Annotated[bool, Field(strict=True)] = False
-    when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
+    It knows where its table stands, for cures that are a setting.
+    """
+
+    type: Literal["imap"] = Field(description="the kind of destination")
+    port: Port = Field(default_factory=_by_tls(993, 143), description="the server's port")
+    folder: Text = Field("INBOX", description="the mailbox, with `/` between levels; created if it is missing")
+    proof: Literal[Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC] = Field(
+        Proof.EXACT,
+        description="how well a copy must be proven; the grades below `exact` are for servers that change what they "
+        "store ([providers](providers.md))",
+    )
+    flags: tuple[Text, ...] = Field((), description="system flags that each message arrives with")
+    keywords: tuple[Text, ...] = Field((), description="keywords that each message arrives with")
+    seen: Annotated[bool, Field(strict=True)] = Field(
+        False,  # noqa: FBT003  # a default stands first
+        description="whether messages arrive as read",
+    )
+    when_copy_is_gone: WhenCopyIsGone = Field(WhenCopyIsGone.KEEP, description=_WHEN_GONE)
     _place: Place | None = PrivateAttr(default=None)
 
     def written_at(self, place: Place) -> Self:
@@ -144,6 +192,36 @@ DESTINATIONS: dict[str, type[Destination]] = {
     "mbox": MboxDestination,
     "maildir": MaildirDestination,
     "imap": ImapDestination,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that stands in no model: how it is written, what holds without it, what it means, since which release."""
+
+    written: str
+    default: str
+    meaning: str
+    since: str = FIRST_RELEASE
+
+
+TOP_KEYS = {
+    "state_dir": Key("path", '`"state"`', "the ledger, locks and whatever else must be remembered; on a local disk"),
+    "defaults": Key("table", "", "`[defaults.source]` and `[defaults.imap]`: any key of these, for all accounts"),
+    "schedule": Key("table", "", "when `mailferry run` works the accounts"),
+    "verify": Key("table", "", "how often `mailferry run` reads the archive again"),
+    "limits": Key("table", "", "how much `mailferry run` does at one time"),
+    "metrics": Key("table", "", "what monitoring may ask"),
+    "notify": Key("table", "", "who hears of what goes wrong"),
+    "pings": Key("table", "", "dead-man switches"),
+    "accounts": Key("tables", "", "the accounts, `[[accounts]]` each"),
+    "accounts_file": Key("path", "", "more accounts, from a sheet (see below)"),
+}
+ACCOUNT_KEYS = {
+    "name": Key("text", "needed", "unique; letters, digits and `. _ - @`. An account is known by it"),
+    "source": Key("table", "needed", "`[accounts.source]`: the maildrop"),
+    "destinations": Key("tables", "needed", "`[[accounts.destinations]]` each: where a copy of every message goes"),
+    "schedule": Key("table", "", "`[accounts.schedule]`: instead of the common `[schedule]`"),
 }
 
 

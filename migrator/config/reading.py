@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from migrator.config import passwords, values
 from migrator.config.model import (
+    ACCOUNT_KEYS,
     DESTINATIONS,
+    TOP_KEYS,
     Account,
     Config,
     Destination,
@@ -34,20 +36,7 @@ from migrator.model import mailbox_identity
 AnyTable = TypeVar("AnyTable", bound=Table)
 Raw = Mapping[str, object]
 
-_TOP = (
-    "state_dir",
-    "defaults",
-    "schedule",
-    "verify",
-    "limits",
-    "metrics",
-    "notify",
-    "pings",
-    "accounts",
-    "accounts_file",
-)
 _DEFAULTS: dict[str, type[Server]] = {"source": Source, "imap": ImapDestination}
-_ACCOUNT = ("name", "source", "destinations", "schedule")
 _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type": "imap"}
 """What makes a table of defaults complete, so that each of its values can be judged by itself."""
 
@@ -91,7 +80,7 @@ class Reading:
 
     def config(self) -> Config:
         """Return the configuration, or raise ``ConfigError`` with everything that is wrong with it."""
-        self._unknown(self.document, _TOP, self.top)
+        self._unknown(self.document, tuple(TOP_KEYS), self.top)
         defaults = self._defaults()
         schedule = self._optional("schedule", Schedule) or Schedule()
         verify = self._optional("verify", VerifySchedule) or VerifySchedule()
@@ -127,7 +116,7 @@ class Reading:
     def _table(
         self, model: type[AnyTable], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
     ) -> AnyTable | None:
-        """Validate one table; problems of the keys in ``judged`` have been told where they stand."""
+        """Validate one table; problems of the keys in ``judged`` have been reported where they stand."""
         try:
             return model.model_validate(raw, context=self.context)
         except ValidationError as error:
@@ -223,7 +212,7 @@ class Reading:
     def _account(self, raw: Raw, place: Place, defaults: Mapping[str, Raw]) -> Account | None:
         name = self._name(raw, place)
         place = replace(place, account=name)
-        self._unknown(raw, _ACCOUNT, place)
+        self._unknown(raw, tuple(ACCOUNT_KEYS), place)
         source = self._with_defaults(
             Source, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
         )

@@ -61,15 +61,26 @@ def context_of(info: ValidationInfo) -> Context:
     return info.context
 
 
+FIRST_RELEASE = "0.1.0"
+"""Since when a key is understood that does not say otherwise, as ``json_schema_extra={"since": "0.2.0"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a kind of value is called in docs/configuration.md, which says how it is written."""
+
+    name: str
+
+
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Text = Annotated[str, BeforeValidator(values.one_line)]
-Host = Annotated[str, BeforeValidator(values.host)]
-Fingerprint = Annotated[str, BeforeValidator(values.fingerprint)]
-Duration = Annotated[timedelta, PlainValidator(values.positive_duration)]
-Octets = Annotated[int, PlainValidator(values.size)]
-Folder = Annotated[Path, PlainValidator(_absolute)]
-ExistingFile = Annotated[Path, PlainValidator(_existing_file)]
-SecretValue = Annotated[Secret, PlainValidator(_password)]
+Host = Annotated[str, BeforeValidator(values.host), Written("host")]
+Fingerprint = Annotated[str, BeforeValidator(values.fingerprint), Written("fingerprint")]
+Duration = Annotated[timedelta, PlainValidator(values.positive_duration), Written("duration")]
+Octets = Annotated[int, PlainValidator(values.size), Written("size")]
+Folder = Annotated[Path, PlainValidator(_absolute), Written("path")]
+ExistingFile = Annotated[Path, PlainValidator(_existing_file), Written("path")]
+SecretValue = Annotated[Secret, PlainValidator(_password), Written("password")]
 
 
 class Table(BaseModel):

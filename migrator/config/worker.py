@@ -21,6 +21,7 @@ from migrator.config.table import (
     SecretValue,
     Table,
     Text,
+    Written,
     context_of,
 )
 from migrator.net.tls import TlsMode, TlsSettings
@@ -44,10 +45,12 @@ class Schedule(Table):
     ``timezone`` is for ``cron`` (the machine's own, by default). ``jitter`` delays each round by up to so much.
     """
 
-    cron: str | None = None
-    every: Annotated[Duration | None, Field(validate_default=True)] = None
-    timezone: str | None = None
-    jitter: Duration | None = None
+    cron: str | None = Field(None, description="a cron line of five fields, in place of `every`")
+    every: Annotated[Duration | None, Field(validate_default=True)] = Field(
+        None, description="from round to round; the first is at start, and accounts are spread over the interval"
+    )
+    timezone: str | None = Field(None, description="for `cron`, such as `Europe/Berlin`; the machine's own by default")
+    jitter: Duration | None = Field(None, description="each round may come so much later")
 
     @field_validator("cron")
     @classmethod
@@ -77,21 +80,23 @@ class Schedule(Table):
 class VerifySchedule(Table):
     """How often ``mailferry run`` reads the whole archive again."""
 
-    every: Duration = timedelta(days=30)
+    every: Duration = Field(timedelta(days=30), description="the whole archive is read again in this time, in slices")
 
 
 class LimitsTable(Table):
     """How many accounts ``mailferry run`` works at one time: in all, and with any one host."""
 
-    accounts: Annotated[int, Field(strict=True, ge=1, le=100)] = 4
-    per_host: Annotated[int, Field(strict=True, ge=1, le=100)] = 4
+    accounts: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(4, description="accounts worked at one time")
+    per_host: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(4, description="of these, with any one server")
 
 
 class Metrics(Table):
     """Where ``mailferry run`` answers Prometheus (an address and a port), and the textfile of one-shot runs."""
 
-    listen: Text | None = None
-    textfile: Folder | None = None
+    listen: Text | None = Field(
+        None, description="the address and port of `/metrics` and `/healthz`, such as `127.0.0.1:9300`"
+    )
+    textfile: Folder | None = Field(None, description="the file that `mailferry migrate` writes its numbers to")
 
     @field_validator("listen")
     @classmethod
@@ -112,15 +117,17 @@ def _smtp_port(table: dict[str, object]) -> int:
 class Smtp(Table):
     """Through which server notifications are mailed, and to whom."""
 
-    host: Host
-    tls: TlsMode = TlsMode.STARTTLS
-    port: Port = Field(default_factory=_smtp_port)
-    username: Text | None = None
-    password: SecretValue | None = None
-    ca_file: ExistingFile | None = None
-    fingerprint: Annotated[str | None, PlainValidator(values.fingerprint)] = None
-    sender: Text
-    to: Annotated[tuple[Text, ...], Field(min_length=1)]
+    host: Host = Field(description="the mail server")
+    tls: TlsMode = Field(TlsMode.STARTTLS, description="how the line is encrypted")
+    port: Port = Field(default_factory=_smtp_port, description="the server's port")
+    username: Text | None = Field(None, description="the name to log in with; without one, nobody logs in")
+    password: SecretValue | None = Field(None, description="see “Passwords”")
+    ca_file: ExistingFile | None = Field(None, description="trust this certification authority only (a PEM file)")
+    fingerprint: Annotated[str | None, PlainValidator(values.fingerprint), Written("fingerprint")] = Field(
+        None, description="trust this certificate only"
+    )
+    sender: Text = Field(description="the address in From")
+    to: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(description="the addresses that are written to")
 
     @property
     def tls_settings(self) -> TlsSettings:
@@ -140,12 +147,16 @@ def _urls(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
 class Notify(Table):
     """Whom ``mailferry run`` tells, and of what. An Apprise URL is a secret, written as passwords are."""
 
-    apprise: Annotated[tuple[Secret, ...], PlainValidator(_urls)] = ()
-    smtp: Smtp | None = None
-    after_failures: Annotated[int, Field(strict=True, ge=1)] = 2
-    silence: Duration = timedelta(hours=24)
-    disk_free: Octets = 10**9
-    digest: str = "0 7 * * mon"
+    apprise: Annotated[tuple[Secret, ...], PlainValidator(_urls), Written("list of passwords")] = Field(
+        (), description="URLs of services that Apprise knows, each a secret; needs `mailferry[apprise]`"
+    )
+    smtp: Smtp | None = Field(None, description="`[notify.smtp]`: by mail")
+    after_failures: Annotated[int, Field(strict=True, ge=1)] = Field(
+        2, description="failed runs in a row before anybody hears of them"
+    )
+    silence: Duration = Field(timedelta(hours=24), description="no run came to its end for so long, and for two rounds")
+    disk_free: Octets = Field(10**9, description="less free room than this is nearly full")
+    digest: str = Field("0 7 * * mon", description="when the weekly digest is sent: a cron line, or `never`")
 
     @field_validator("digest")
     @classmethod
@@ -176,7 +187,12 @@ def _ping_urls(written: object) -> dict[str, Secret]:
 class Pings(Table):
     """Dead-man switches in the manner of healthchecks: one for the whole worker, and one for any account."""
 
-    url: Annotated[Secret | None, PlainValidator(lambda written: None if written is None else _ping_url(written))] = (
-        None
+    url: Annotated[
+        Secret | None,
+        PlainValidator(lambda written: None if written is None else _ping_url(written)),
+        Written("URL"),
+    ] = Field(None, description="the worker's: every 5 minutes, `/fail` while something is wrong")
+    accounts: Annotated[dict[str, Secret], PlainValidator(_ping_urls), Written("table of URLs")] = Field(
+        default_factory=dict,
+        description='`{ alice = "https://…" }`: `/start`, success and `/fail` of each run, with its run id',
     )
-    accounts: Annotated[dict[str, Secret], PlainValidator(_ping_urls)] = Field(default_factory=dict)

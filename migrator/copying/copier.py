@@ -11,9 +11,10 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.copy_records import Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
-from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.destinations import Destination
 from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.ledger.volume_comparison import KnownRecord, compared
@@ -43,7 +44,7 @@ _CHANGED_CURE = (
 
 
 class _ToProve(NamedTuple):
-    """A copy to be read back, with the message it should equal; ``original`` is None where it is not at hand."""
+    """A copy to be read back, with the message it should equal; ``original`` is None where it is not there."""
 
     copy_id: int
     digest: Digest
@@ -63,7 +64,7 @@ def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> li
 
 
 class Copier:
-    """Brings messages to one destination, for one account's run, in one thread at a time."""
+    """Copies messages to one destination, for one account's run, in one thread at a time."""
 
     def __init__(
         self,
@@ -74,9 +75,9 @@ class Copier:
         step: Callable[[str], None] = lambda _name: None,
         replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+        """Copy to ``destination``, of which ``copies`` is the ledger's knowledge.
 
-        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored again once it was read again.
         """
         self.destination = destination
         self.copies = copies
@@ -89,7 +90,7 @@ class Copier:
 
         What happened there since this program last looked is adopted, and what was never read back is read now; so is
         what was damaged, for it may have been brought back. A mailbox is not bothered for this, unless an upload was
-        cut short: it is opened when there is something to bring.
+        cut short: it is opened when there is something to copy.
         """
         if self.destination.kind == "imap" and not self._has_unfinished():
             return []
@@ -271,11 +272,11 @@ class Copier:
         return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
     def _needs_original(self, copy: _ToProve, read: tuple[Proof, str] | FerryError) -> bool:
-        """Say whether a copy differs that its server may have altered from the start, without its original at hand."""
+        """Say whether a copy differs that its server may have altered from the start, without its original."""
         if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
             return False
-        was_never_equal = copy.state in (CopyState.STORED, CopyState.UNPROVEN) or copy.proof is not Proof.EXACT
-        return isinstance(copy.locator, ImapLocator) and was_never_equal
+        was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)
+        return was_never_read or copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
 
     def _compare(self, copy: _ToProve, body: Body) -> tuple[Proof, str]:
         """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from migrator.files import replace_file
+
 DAY = 86_400.0
 MB = 1_000_000
 
@@ -43,7 +45,7 @@ class Allowances:
     octets: tuple[Allowance, ...] = ()
     messages: tuple[Allowance, ...] = ()
     rebuilds_messages: bool = False
-    """Whether the provider is known to build messages anew from parts (Exchange), which changes their bytes."""
+    """Whether the provider is known to rebuild messages from parts (Exchange), which changes their bytes."""
 
     @property
     def burst(self) -> int | None:
@@ -125,7 +127,5 @@ class UploadAllowance:
     def _remember(self, full_at: dict[str, float]) -> None:
         with suppress(OSError):  # a full disk must not stop an upload that the provider allows
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(full_at))
-            fresh.chmod(0o600)
-            fresh.replace(self._path)
+            with replace_file(self._path, is_durable=False) as file:
+                file.write(json.dumps(full_at).encode())

@@ -41,7 +41,6 @@ class Wire(imaplib.IMAP4):
     receive_size = RECEIVE_SIZE
 
     def __init__(self, host: str, port: int, dial: Callable[[], socket], *, timeout: float, clock: Clock) -> None:
-        self._dial = dial
         self._timeout = timeout
         self._clock = clock
         self._arrived = b""
@@ -49,21 +48,21 @@ class Wire(imaplib.IMAP4):
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._tags = 0
-        self.farewell: StatusReply | None = None
+        self.bye: StatusReply | None = None
         """The server's BYE, once it has said so."""
         self.is_in_step = True
         """Whether every command was answered to its end: else nothing more can be asked over this connection."""
         trace = transcript(f"{host}:{port}")
         self.trace = ImapTranscript(trace) if trace else None
+        self.sock = dial()
         super().__init__(host, port)
 
     # What imaplib calls.
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
-        """Connect; called by imaplib once, from its constructor."""
+        """Take the connection; called by imaplib once, from its constructor."""
         del timeout  # ``dial`` knows its own
         self.host, self.port = host, port
-        self.sock = self._dial()
         self.sock.settimeout(self._timeout)
 
     def read(self, size: int) -> bytes:
@@ -157,7 +156,7 @@ class Wire(imaplib.IMAP4):
     def next_status(self) -> StatusReply | None:
         """Return the next tagged reply, or None for a continuation request; whatever is untagged is passed over.
 
-        A BYE is remembered as the ``farewell``: the end of the stream follows it.
+        A BYE is remembered as ``bye``: the end of the stream follows it.
         """
         while True:
             line = self.next_line()
@@ -176,7 +175,7 @@ class Wire(imaplib.IMAP4):
         if reply is None or reply.tag != b"*":
             return reply
         if reply.verdict is ReplyStatus.BYE:
-            self.farewell = reply
+            self.bye = reply
         return None
 
     def skip_literals(self, line: bytes) -> None:

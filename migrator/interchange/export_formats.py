@@ -18,8 +18,8 @@ from typing import IO, Protocol
 
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import FerryError, Kind
+from migrator.files import make_folder, publish, sync_folder
 from migrator.interchange.mail_files import records_of
-from migrator.interchange.placing import give_name, make_folder, sync_folder
 from migrator.message.body import Body
 from migrator.message.line_ends import pieces_to_lf, to_crlf
 from migrator.model import Digest
@@ -119,7 +119,7 @@ class FilesFolder:
                 file.write(piece)
         if self._shape is _MAILDIR and (written := date_of(body)) is not None:
             os.utime(temporary, (written, written))  # what mail readers and IMAP servers take for the time of arrival
-        give_name(temporary, final)
+        _publish(temporary, final, is_durable=False)  # an export syncs everything at its end
         self._sums[final] = stored.hexdigest()
 
     def _name(self, digest: Digest) -> str:
@@ -213,11 +213,8 @@ class MboxFile:
     def finish(self) -> Sums:
         """Make the file durable and give it its name."""
         if not self._is_named:
-            file = self._opened()
-            file.flush()
-            os.fsync(file.fileno())
-            give_name(self._partial, self._path)
-            sync_folder(self._path.parent)
+            self._opened().flush()
+            _publish(self._partial, self._path)
         return {self._path: sum_of(self._path)}
 
     def close(self) -> None:
@@ -227,7 +224,7 @@ class MboxFile:
 
 
 class EmlZip:
-    """One zip with a file for each message, and the manifest in it. It is begun anew when it was cut short."""
+    """One zip with a file for each message, and the manifest in it. It is begun again when it was cut short."""
 
     def __init__(self, path: Path) -> None:
         """Write ``path``."""
@@ -284,8 +281,7 @@ class EmlZip:
             archive.writestr("SHA256SUMS", manifest)
             archive.close()
             self._end_file()
-            give_name(self._partial, self._path)
-            sync_folder(self._path.parent)
+            _publish(self._partial, self._path)
         return {self._path: sum_of(self._path)}
 
     def close(self) -> None:
@@ -297,10 +293,15 @@ class EmlZip:
 
     def _end_file(self) -> None:
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
+
+
+def _publish(whole: Path, path: Path, *, is_durable: bool = True) -> None:
+    try:
+        publish(whole, path, is_durable=is_durable)
+    except FileExistsError as error:
+        raise FerryError(Kind.REFUSED, f"{path} exists, and is not overwritten") from error
 
 
 def checked(digest: Digest, body: Body, *, undo: Path | None = None) -> Iterator[bytes]:

@@ -1,28 +1,27 @@
 """Writes archived messages out, in forms that other programs read, with a manifest that ``sha256sum -c`` accepts.
 
 Nothing that exists is ever overwritten. An export that was cut short goes on where it was when it is asked for again:
-what stands there already is proven by its digest, not believed. The writers of the forms are in ``migrator.archive.
-forms``; where a form has a file for many messages, that file gets its name when it is whole.
+what stands there already is proven by its digest, not believed. The writers of the forms are in ``migrator.
+interchange.export_formats``; where a form has a file for many messages, that file gets its name when it is whole.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from migrator.archive.reader import ArchiveReader, belonging
 from migrator.errors import FerryError, Kind
+from migrator.files import replace_file
 from migrator.interchange.export_formats import EmlFolder, EmlZip, MaildirFolder, MboxFile, Writer
-from migrator.interchange.placing import new_file, sync_folder
 from migrator.ledger.archive import ArchiveLedger
 from migrator.model import Digest
+from migrator.report import OnProgress, no_progress
 
 MANIFEST = "SHA256SUMS"
-
-OnProgress = Callable[[int], None]
 
 
 class Form(StrEnum):
@@ -33,14 +32,27 @@ class Form(StrEnum):
     EML = "eml"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Exported:
     """What an export did. ``written + present + len(failed)`` is what was asked for."""
 
-    written: int = 0
-    present: int = 0
-    failed: list[tuple[str, Digest, FerryError]] = field(default_factory=list)
-    manifest: Path | None = None
+    written: int
+    present: int
+    failed: tuple[tuple[str, Digest, FerryError], ...]
+    manifest: Path | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the document of the export."""
+        return {
+            "written": self.written,
+            "present": self.present,
+            "failed": len(self.failed),
+            "manifest": None if self.manifest is None else str(self.manifest),
+            "errors": [
+                {"account": account, "digest": digest.hex(), "kind": str(error.kind), "message": str(error)}
+                for account, digest, error in self.failed
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +116,14 @@ def _writer(path: Path, form: Form, file_name: str, *, is_only: bool) -> Writer:
 
 
 def export(
-    path: Path, planned: Iterable[Part], reader: ArchiveReader, *, on_progress: OnProgress = lambda _count: None
+    path: Path, planned: Iterable[Part], reader: ArchiveReader, *, on_progress: OnProgress = no_progress
 ) -> Exported:
     """Write every part, then the manifest; all of it is durable when this returns.
 
     A message that cannot be read or written is named and passed over. What concerns a writer as a whole is raised.
     """
-    done = Exported()
+    done = _Done()
+    manifest: Path | None = None
     sums: dict[Path, str] = {}
     for part in planned:
         try:
@@ -122,11 +135,18 @@ def export(
             part.writer.close()
     if sums:
         os.sync()  # one call for thousands of small files; what it misses, the next export finds by its digest
-        done.manifest = _write_manifest(path, sums)
-    return done
+        manifest = _write_manifest(path, sums)
+    return Exported(done.written, done.present, tuple(done.failed), manifest)
 
 
-def _write(part: Part, reader: ArchiveReader, done: Exported, on_progress: OnProgress) -> None:
+@dataclass(slots=True)
+class _Done:
+    written: int = 0
+    present: int = 0
+    failed: list[tuple[str, Digest, FerryError]] = field(default_factory=list)
+
+
+def _write(part: Part, reader: ArchiveReader, done: _Done, on_progress: OnProgress) -> None:
     missing: list[Digest] = []
     for digest in part.digests:
         try:
@@ -154,7 +174,7 @@ def _disk_error(error: OSError) -> FerryError:
 
 
 def _write_manifest(path: Path, sums: dict[Path, str]) -> Path:
-    """Write the manifest anew, with what an earlier export into the same folder put into it."""
+    """Replace the manifest, with what an earlier export into the same folder put into it."""
     is_folder = path.is_dir()
     root = path if is_folder else path.parent
     manifest = path / MANIFEST if is_folder else path.with_name(f"{path.name}.sha256")
@@ -163,9 +183,6 @@ def _write_manifest(path: Path, sums: dict[Path, str]) -> Path:
         known = (line.split("  ", 1) for line in manifest.read_text("utf-8").splitlines() if "  " in line)
         lines = {name: digest for digest, name in known if (root / name).exists()} | lines
     content = "".join(f"{digest}  {name}\n" for name, digest in sorted(lines.items()))
-    temporary = manifest.with_name(f".{manifest.name}.{os.getpid()}")
-    with new_file(temporary) as file:
+    with replace_file(manifest) as file:
         file.write(content.encode("utf-8"))
-    temporary.replace(manifest)
-    sync_folder(root)
     return manifest

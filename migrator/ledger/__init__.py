@@ -1,7 +1,7 @@
 """The ledger: one SQLite database in which everything stands that must survive the program.
 
 Every SQL statement of mailferry is in this package. Its public methods say facts (``copies stored``, ``listing
-noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/architecture
+noted``), each is one transaction, and when it returns the fact is durable (``schema`` has the tables, docs/states.md
 the states); inside ``together`` several are one. Times are seconds since the epoch, given by the caller.
 """
 
@@ -34,7 +34,7 @@ class Ledger:
         self._is_dry = is_dry
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
-        self.notes = StateStore(connection)
+        self.state_store = StateStore(connection)
         self.moves = Moves(connection)
         self._idle: list[Ledger] = []
 

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind, Scope
+from migrator.files import sync_file, sync_folder
 
 VERSION = 4
 """``PRAGMA user_version`` after the newest migration; a database that has it is opened without a look at them."""
@@ -93,8 +94,7 @@ class Connection:
             sql.backup(copy)
             # A copy that nobody else has open needs no log beside it.
             copy.execute("pragma journal_mode = delete")
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
 
     def rest(self) -> None:
         """Give back the memory of the page cache."""
@@ -118,7 +118,7 @@ def _open(path: Path, write_lock: threading.RLock) -> sqlite3.Connection:
         with write_lock:
             sql.execute("pragma journal_mode = wal")
             _migrate(sql, path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     return sql
 
 
@@ -171,12 +171,10 @@ def _migrate(sql: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def is_damage(error: FerryError) -> bool:
+    """Say whether the file is no database any more; a full disk, a lock or a newer program is another matter."""
+    cause = error.__cause__
+    return isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.OperationalError)
 
 
 def _mapped(error: sqlite3.Error, path: Path) -> FerryError:

@@ -1,4 +1,4 @@
-"""What the ledger knows of a destination: its volumes, the copies in it, and what was about to be stored.
+"""What the ledger knows of a destination: the copies in it, and what was about to be stored.
 
 A copy is content x destination; there is at most one row for it, whatever happens. Every method is one transaction.
 """
@@ -9,59 +9,36 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
     Found,
-    ImapAnchor,
     Intended,
     Intent,
-    MaildirAnchor,
-    MboxAnchor,
     Recollection,
     VolumeRecord,
-    VolumeState,
 )
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
-from migrator.ledger.places import PlacesLedger
+from migrator.ledger.copy_rows import (
+    COPIES_OF_THE_CONTENTS,
+    COPY,
+    IN_DOUBT,
+    PLACE_COLUMNS,
+    anchor_of,
+    place_of,
+    stored_copy,
+)
 from migrator.ledger.remains import note_relocated, note_replaced, without_remains
-from migrator.ledger.volume_comparison import Compared, KnownRecord
+from migrator.ledger.volume_comparison import Compared
+from migrator.ledger.volumes import VolumesLedger
 from migrator.message.body import Message
-from migrator.model import CopyState, Digest, ImapLocator, Locator, MaildirLocator, MboxLocator, Proof, StoredCopy
+from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof, StoredCopy
 
 _CHUNK = 2_000
-
-IN_DOUBT = "(state = 'unproven' or state = 'damaged' or state = 'gone')"
-"""What an index has: a query that says it word for word goes through few rows."""
-
-_COPY_COLUMNS = (
-    "k.id, c.digest, c.octets, k.state, v.name, k.offset, k.length, k.frame_crc, k.base_name,"
-    " k.uid_validity, k.uid, k.proof, k.reason, k.verified_at"
-)
-_COPY = (
-    f"select {_COPY_COLUMNS} from copies k join contents c on c.id = k.content_id"
-    " left join volumes v on v.id = k.volume_id"
-)
-_COPIES_OF_THE_CONTENTS = (
-    f"select {_COPY_COLUMNS} from {THE_CONTENTS} cross join copies k on k.content_id = c.id"
-    " left join volumes v on v.id = k.volume_id where k.destination_id = ? and k.state != 'intended'"
-)
-
-_PLACE: dict[type[Locator], tuple[str, ...]] = {
-    MboxLocator: ("volume_id", "offset", "length", "frame_crc"),
-    MaildirLocator: ("base_name",),
-    ImapLocator: ("uid_validity", "uid"),
-}
-"""The columns that say where a copy stands; those of other kinds are null."""
-
-_ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
-    anchor.__name__: anchor for anchor in (MboxAnchor, MaildirAnchor, ImapAnchor)
-}
 
 
 class Judged(NamedTuple):
@@ -73,7 +50,7 @@ class Judged(NamedTuple):
     reason: str = ""
 
 
-class CopiesLedger(PlacesLedger):
+class CopiesLedger(VolumesLedger):
     """One destination, shared by every account that writes there."""
 
     @property
@@ -86,15 +63,6 @@ class CopiesLedger(PlacesLedger):
         with self._connection.reading() as sql:
             return Recollection(tuple(self._volumes(sql)), tuple(self._intents(sql)), self)
 
-    def _volumes(self, sql: sqlite3.Connection) -> Iterator[VolumeRecord]:
-        rows = sql.execute(
-            "select name, end_offset, tail_digest, stamp, state, changed_stamp from volumes where destination_id = ?"
-            " order by name",
-            (self.destination_id,),
-        )
-        for name, end, tail, stamp, state, changed_stamp in rows:
-            yield VolumeRecord(name, end, tail, stamp, VolumeState(state), changed_stamp)
-
     def _intents(self, sql: sqlite3.Connection) -> Iterator[Intent]:
         rows = sql.execute(
             "select id, anchor from intents where destination_id = ? order by id", (self.destination_id,)
@@ -105,21 +73,13 @@ class CopiesLedger(PlacesLedger):
                 " join contents c on c.id = k.content_id where k.intent_id = ? and k.state = 'intended' order by k.id",
                 (intent_id,),
             )
-            yield Intent(_anchor(anchor), tuple(Intended(*row) for row in messages))
-
-    def changed_volumes(self) -> list[tuple[str, str]]:
-        """Return the volumes that are not as they were known, each with what is wrong."""
-        with self._connection.reading() as sql:
-            return sql.execute(
-                "select name, problem from volumes where destination_id = ? and state = 'changed' order by name",
-                (self.destination_id,),
-            ).fetchall()
+            yield Intent(anchor_of(anchor), tuple(Intended(*row) for row in messages))
 
     def find(self, digests: Sequence[Digest]) -> dict[Digest, StoredCopy]:
         """Return the copies that are known of these contents; INTENDED ones cannot be trusted and are left out."""
         with self._connection.reading() as sql:
-            rows = sql.execute(_COPIES_OF_THE_CONTENTS, (*places(digests), self.destination_id))
-            return {copy.digest: copy for copy in map(_stored_copy, rows)}
+            rows = sql.execute(COPIES_OF_THE_CONTENTS, (*places(digests), self.destination_id))
+            return {copy.digest: copy for copy in map(stored_copy, rows)}
 
     def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> dict[Digest, int]:
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
@@ -181,12 +141,12 @@ class CopiesLedger(PlacesLedger):
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
             note_replaced(sql, [copy_id for copy_id, _ in copies])
-            for kind, columns in _PLACE.items():
+            for kind, columns in PLACE_COLUMNS.items():
                 place = ", ".join(f"{column} = ?" for column in columns)
                 sql.executemany(
                     f"update copies set {place}, intent_id = null, recognition = null, state = 'stored',"
                     " proof = 'none', reason = '', verified_at = null where id = ?",
-                    [(*_place(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
+                    [(*place_of(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
                 )
             self._drop_intents(sql)
 
@@ -213,7 +173,7 @@ class CopiesLedger(PlacesLedger):
         return self._some_copies("k.state = 'stored'")
 
     def stored_in_vain(self, digests: Sequence[Digest]) -> set[Digest]:
-        """Return those of these contents whose copies were stored anew before, and have not been proven since."""
+        """Return those of these contents whose copies were stored again before, and have not been proven since."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 f"select c.digest from {THE_CONTENTS} join copies k on k.content_id = c.id and k.destination_id = ?"
@@ -230,10 +190,10 @@ class CopiesLedger(PlacesLedger):
     def _some_copies(self, condition: str) -> list[StoredCopy]:
         with self._connection.reading() as sql:
             rows = sql.execute(
-                f"{_COPY} where k.destination_id = ? and {condition} order by v.name, k.offset, k.id",
+                f"{COPY} where k.destination_id = ? and {condition} order by v.name, k.offset, k.id",
                 (self.destination_id,),
             )
-            return [_stored_copy(row) for row in rows]
+            return [stored_copy(row) for row in rows]
 
     def found(self, copies: Iterable[Found], volumes: Iterable[VolumeRecord]) -> None:
         """Adopt whole messages that stand in the destination (STORED: still to be proven), and the volumes' ends.
@@ -250,7 +210,7 @@ class CopiesLedger(PlacesLedger):
                 chunk = without_remains(sql, self.destination_id, chunk)
                 note_relocated(sql, self.destination_id, chunk)
                 note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
-                for kind, columns in _PLACE.items():
+                for kind, columns in PLACE_COLUMNS.items():
                     sql.executemany(
                         f"insert into copies (destination_id, content_id, state, {', '.join(columns)})"
                         f" select ?, id, 'stored', {', '.join('?' * len(columns))} from contents"
@@ -260,7 +220,7 @@ class CopiesLedger(PlacesLedger):
                         " or copies.uid_validity != excluded.uid_validity or exists (select 1 from volumes"
                         f" where id = copies.volume_id and changed_stamp = '{MISSING}')",
                         [
-                            (self.destination_id, *_place(f.locator, volume_ids), f.digest)
+                            (self.destination_id, *place_of(f.locator, volume_ids), f.digest)
                             for f in chunk
                             if isinstance(f.locator, kind)
                         ],
@@ -282,29 +242,6 @@ class CopiesLedger(PlacesLedger):
             f"update copies set intent_id = null, recognition = null where intent_id in {mine}", (self.destination_id,)
         )
         sql.execute("delete from intents where destination_id = ?", (self.destination_id,))
-
-    def volume_changed(self, record: VolumeRecord, problem: str) -> None:
-        """Note that a volume is not as it was known; it is not written to until it is right again or was repaired.
-
-        What was known of it while it was right stays known; ``record.changed_stamp`` is kept beside it.
-        """
-        with self._connection.transaction() as sql:
-            sql.execute(
-                "insert into volumes"
-                " (destination_id, name, end_offset, tail_digest, stamp, state, problem, changed_stamp)"
-                " values (?, ?, ?, ?, ?, 'changed', ?, ?) on conflict (destination_id, name) do update set"
-                " state = 'changed', problem = excluded.problem, changed_stamp = excluded.changed_stamp",
-                (
-                    self.destination_id,
-                    record.name,
-                    record.end,
-                    record.tail_digest,
-                    record.stamp,
-                    problem,
-                    record.changed_stamp,
-                ),
-            )
-            sql.execute("update maildrops set settled_key = null")
 
     def volume_accepted(self, record: VolumeRecord, found: Iterable[Found] = ()) -> None:
         """Note that a volume is right as it stands now, with what was found in it."""
@@ -350,20 +287,6 @@ class CopiesLedger(PlacesLedger):
             f"k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')} and v.state is not 'changed'"
         )
 
-    def records_in(self, volume: str) -> list[KnownRecord]:
-        """Return the copies that are known to stand in a volume with what their contents can be told by."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"
-                " from volumes v join copies k on k.volume_id = v.id join contents c on c.id = k.content_id"
-                " where v.destination_id = ? and v.name = ? order by k.offset",
-                (self.destination_id, volume),
-            )
-            return [
-                KnownRecord(copy_id, digest, header_digest, message_id, CopyState(state), MboxLocator(*place))
-                for copy_id, digest, header_digest, message_id, state, *place in rows
-            ]
-
     def volume_reread(self, record: VolumeRecord, compared: Compared, problem: str) -> None:
         """Note what a volume holds that is not as it was known: CHANGED, with every copy where it stands now.
 
@@ -387,17 +310,8 @@ class CopiesLedger(PlacesLedger):
         sql.executemany(
             "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, state = 'stored'"
             " where destination_id = ? and content_id = (select id from contents where digest = ?)",
-            [(*_place(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
+            [(*place_of(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
         )
-
-    def copies_in(self, volume: str) -> list[StoredCopy]:
-        """Return the copies that are known to stand in a volume, in their order."""
-        with self._connection.reading() as sql:
-            rows = sql.execute(
-                _COPY + " where k.destination_id = ? and v.name = ? and k.state != 'intended' order by k.offset",
-                (self.destination_id, volume),
-            )
-            return [_stored_copy(row) for row in rows]
 
     def all_copies(self) -> Iterator[StoredCopy]:
         """Yield every copy in the destination, in the order in which they stand there; memory stays flat."""
@@ -405,29 +319,15 @@ class CopiesLedger(PlacesLedger):
         while True:
             with self._connection.reading() as sql:
                 rows = sql.execute(
-                    _COPY + " where k.destination_id = ? and k.state != 'intended'"
+                    COPY + " where k.destination_id = ? and k.state != 'intended'"
                     " and (coalesce(v.name, ''), coalesce(k.offset, 0), k.id) > (?, ?, ?)"
                     " order by coalesce(v.name, ''), coalesce(k.offset, 0), k.id limit ?",
                     (self.destination_id, *last, 50_000),
                 ).fetchall()
             if not rows:
                 return
-            yield from (_stored_copy(row) for row in rows)
+            yield from (stored_copy(row) for row in rows)
             last = (rows[-1][4] or "", rows[-1][5] or 0, rows[-1][0])
-
-    def _note_volumes(self, sql: sqlite3.Connection, volumes: Iterable[VolumeRecord]) -> None:
-        sql.executemany(
-            "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
-            " values (?, ?, ?, ?, ?, ?)"
-            " on conflict (destination_id, name) do update set end_offset = excluded.end_offset,"
-            " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = '',"
-            " changed_stamp = ''",
-            [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],
-        )
-
-    def _volume_ids(self, sql: sqlite3.Connection) -> dict[str, int]:
-        rows = sql.execute("select name, id from volumes where destination_id = ?", (self.destination_id,))
-        return dict(rows.fetchall())
 
 
 def _by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], list[int]]:
@@ -442,42 +342,3 @@ def reaches(proof: Proof, required: Proof) -> bool:
     """Say whether a proof is at least as good as the one required."""
     order = (Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC, Proof.NONE)
     return proof is not Proof.NONE and order.index(proof) <= order.index(required)
-
-
-def _anchor(text: str) -> Anchor:
-    fields = json.loads(text)
-    return _ANCHORS[fields.pop("type")](**fields)
-
-
-def _place(locator: Locator, volume_ids: dict[str, int]) -> tuple[int | str, ...]:
-    match locator:
-        case MboxLocator(volume, offset, length, frame_crc):
-            return (volume_ids[volume], offset, length, frame_crc)
-        case MaildirLocator(base_name):
-            return (base_name,)
-        case ImapLocator(uid_validity, uid):
-            return (uid_validity, uid)
-
-
-def _stored_copy(row: tuple[Any, ...]) -> StoredCopy:
-    copy_id, digest, octets, state, volume, offset, length, crc, base_name, validity, uid, proof, reason, verified = row
-    return StoredCopy(
-        copy_id=copy_id,
-        digest=digest,
-        octets=octets,
-        state=CopyState(state),
-        locator=_locator(volume, offset, length, crc, base_name, validity, uid),
-        proof=Proof(proof),
-        reason=reason,
-        verified_at=None if verified is None else datetime.fromtimestamp(verified, UTC),
-    )
-
-
-def _locator(
-    volume: str | None, offset: int, length: int, crc: int, base_name: str | None, validity: int, uid: int | None
-) -> Locator | None:
-    if volume is not None:
-        return MboxLocator(volume, offset, length, crc)
-    if base_name is not None:
-        return MaildirLocator(base_name)
-    return ImapLocator(validity, uid) if uid is not None else None

@@ -1,4 +1,4 @@
-"""What happened: runs, deletions (append-only), and the messages that could not be brought home."""
+"""What happened: runs, deletions (append-only), and the messages that could not be copied."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from migrator.errors import Kind
 from migrator.ledger.connection import Connection
 from migrator.model import Digest, MessageRow, UniqueId
-from migrator.report import AccountReport, Problem, Status
+from migrator.report import AccountReport, Problem, Status, shown_unique_id
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run as it was remembered. ``ended_at`` is None while it runs, and for ever if it was killed."""
+    """One run as it was remembered. ``ended_at`` is None while it runs, and stays so if it was killed."""
 
     account: str
     started_at: float
@@ -40,6 +41,23 @@ class SetAside:
     last_at: float
     is_accepted: bool
     digest: Digest | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the message's object; times are RFC 3339."""
+        return {
+            "number": self.row,
+            "account": self.account,
+            "uidl": shown_unique_id(self.unique_id),
+            "octets": self.octets,
+            "digest": self.digest.hex() if self.digest else None,
+            "destination": self.destination,
+            "kind": str(self.kind),
+            "message": self.text,
+            "attempts": self.attempts,
+            "first": datetime.fromtimestamp(self.first_at, UTC).isoformat(timespec="seconds"),
+            "last": datetime.fromtimestamp(self.last_at, UTC).isoformat(timespec="seconds"),
+            "accepted": self.is_accepted,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from migrator.destinations import Lost, Moved, Relocated, Stranger
+from migrator.copy_records import Lost, Moved, Relocated, Stranger
 from migrator.ledger.connection import Connection
 from migrator.model import CopyState, ImapLocator, Proof
 
@@ -121,6 +121,12 @@ class PlacesLedger:
         with self._connection.reading() as sql:
             known = "select 1 from copies where destination_id = ? and state != 'gone' and state != 'intended' limit 1"
             return sql.execute(known, (self.destination_id,)).fetchone() is not None
+
+    def stand_under(self, uid_validity: int) -> bool:
+        """Say whether copies are known to stand under this UIDVALIDITY."""
+        with self._connection.reading() as sql:
+            known = "select 1 from copies where destination_id = ? and uid_validity = ? limit 1"
+            return sql.execute(known, (self.destination_id, uid_validity)).fetchone() is not None
 
     def moved(self, uid_validity: int) -> Iterator[Moved]:
         """Yield the copies, but for those that are GONE, whose place is of another UIDVALIDITY than this."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from migrator.errors import FerryError, Kind, printable
+from migrator.errors import Endpoint, FerryError, Kind, printable
 from migrator.net.stream import Clock
 from migrator.net.tls import TlsSettings
 from migrator.net.trace import MASK, transcript
@@ -36,14 +36,22 @@ class Conversation:
     After any ``FerryError`` of scope session the conversation is over: nothing more may be said, least of all QUIT.
     """
 
-    def __init__(self, stream: ByteStream, *, timeout: float, clock: Clock = time.monotonic, peer: str = "") -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        *,
+        timeout: float,
+        clock: Clock = time.monotonic,
+        endpoint: Endpoint | None = None,
+    ) -> None:
         self.stream = stream
+        self.endpoint = endpoint
         self.protocol = Protocol()
-        self.event_at_hand: Callable[[], Event | NeedData] = self.protocol.next_event
+        self.pending_event: Callable[[], Event | NeedData] = self.protocol.next_event
         """Return the next event of what has arrived, without waiting. Raises ``protocol``."""
-        self._trace = transcript(peer)
+        self._trace = transcript(str(endpoint))
         if self._trace:
-            self.event_at_hand = hearing(self.protocol, self._trace)
+            self.pending_event = hearing(self.protocol, self._trace)
         self._timeout = timeout
         self._clock = clock
         self._proven_at = 0
@@ -76,7 +84,7 @@ class Conversation:
 
     def next_event(self, timeout: float | None = None) -> Event:
         """Wait for the next event. Raises ``timeout``, ``connect`` or ``protocol``."""
-        while (event := self.event_at_hand()) is NEED_DATA:
+        while (event := self.pending_event()) is NEED_DATA:
             self._receive(timeout)
         return event
 

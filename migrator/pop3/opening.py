@@ -57,8 +57,7 @@ class _Opening:
         self._source = source
         self._profile = profile
         stream = connect(source.host, source.port, timeout=source.timeout, clock=clock)
-        peer = f"{source.host}:{source.port}"
-        self._line = Conversation(stream, timeout=source.timeout, clock=clock, peer=peer)
+        self._line = Conversation(stream, timeout=source.timeout, clock=clock, endpoint=source.endpoint)
 
     def opened(self, password: Callable[[], str | bytes]) -> Opened:
         """Go through all steps; on any failure the line is closed."""
@@ -73,6 +72,10 @@ class _Opening:
                 self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
                 return Opened(capabilities, self._profile, self._line)
             return Opened(self._capabilities(), self._profile, self._line)
+        except FerryError as error:
+            self._line.hang_up()
+            error.blame(self._source.endpoint)
+            raise
         except BaseException:
             self._line.hang_up()
             raise

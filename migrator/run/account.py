@@ -19,6 +19,7 @@ from migrator.run.account_lock import account_lock
 from migrator.run.backfill import fill_destinations
 from migrator.run.clock import look_at_the_clock
 from migrator.run.context import RunContext
+from migrator.run.moved_mailbox import follow_mailbox
 from migrator.run.relogin import MAX_LOGINS, End, History, LogIn, next_step
 from migrator.run.session import hold_session, look
 
@@ -35,7 +36,7 @@ def run_account(context: RunContext, *, is_dry: bool = False) -> AccountReport:
             _look(context)
             return context.counters.report(time.monotonic() - began)
         with _working(context):
-            history = History(began)
+            history = History(began, context.job.source.endpoint)
             step = next_step(history, context.server.profile, can_copy=context.targets.any_usable)
             while isinstance(step, LogIn) and not context.effects.stop.wait(step.pause):
                 result = hold_session(context, step)
@@ -83,6 +84,7 @@ def _working(context: RunContext) -> Iterator[None]:
 
 def _inspect(context: RunContext, place: int, copier: Copier) -> None:
     try:
+        follow_mailbox(context.ledger, copier, {one.destination.identity for one in context.targets.copiers})
         troubles = copier.inspect()
     except FerryError as error:
         context.targets.unusable[place] = error

@@ -76,7 +76,7 @@ def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome
 
 
 def _sources(context: RunContext, target: Copier) -> list[tuple[int, Copier]]:
-    """Return the destinations, by place, that may give what another lacks: those at hand before those far away."""
+    """Return the destinations, by place, that may give what another lacks: folders before mailboxes."""
     usable = [
         (at, one)
         for at, one in enumerate(context.targets.copiers)

@@ -17,13 +17,12 @@ from migrator.ledger import Ledger
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
-from migrator.policy import Keep
+from migrator.policy import Keep, Policy
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session, open_session
 from migrator.pop3.source import Source
 from migrator.report import Problem, Progress, Silent
 from migrator.run.counters import RunCounters
-from migrator.run.plan import Policy
 from migrator.run.suspects import Suspects, WithoutTop
 
 
@@ -155,11 +154,11 @@ class RunContext:
         self.without_top = WithoutTop()
         """Messages whose headers are not asked for in this run."""
         self.is_clock_trusted = True
-        """Whether the age of a message can be told in this run."""
+        """Whether the age of a message is known in this run."""
 
     @property
     def policy(self) -> Policy:
-        """What the owner wants of this run: nothing is wanted by its age where that cannot be told."""
+        """What the owner wants of this run: nothing goes by its age where that is not known."""
         policy = self.job.policy
         return policy if self.is_clock_trusted else replace(policy, leave_on_server=Keep())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from migrator.errors import FerryError, Kind
 from migrator.message.spool import RowSet
@@ -45,7 +46,6 @@ class RunCounters:
         self._not_deleted: dict[MessageRow, Problem] = {}
         self._general: list[Problem] = []
         self._filled: set[Digest] = set()
-        self._first_error: FerryError | None = None
 
     @property
     def name(self) -> str:
@@ -151,7 +151,12 @@ class RunCounters:
         problem = Problem.of(error, destination=destination)
         if problem not in self._general:
             self._general.append(problem)
-            self._first_error = self._first_error or error
+            known = self._report.for_schedule
+            self._report.for_schedule = replace(known, error=known.error or error)
+
+    def announced(self, login_delay: float | None) -> None:
+        """Note what a session's server says of the time between two log-ins."""
+        self._report.for_schedule = replace(self._report.for_schedule, login_delay=login_delay or 0.0)
 
     def interrupted(self) -> None:
         """Note that a person or the system ended the run early."""
@@ -169,7 +174,6 @@ class RunCounters:
         report.remaining = report.listed - done
         report.seconds = seconds
         report.would_delete = self.would_delete
-        report.first_error = self._first_error
         report.problems = [
             *self._general,
             *(problem for problem in self._rows.failed.values() if problem is not None),

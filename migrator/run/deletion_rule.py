@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
 
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
+from migrator.policy import DeleteAfter, LeaveOnServer, SourceProof, is_due
 
 
 class ReadBy(Enum):
@@ -103,18 +103,5 @@ def _is_read(evidence: Evidence, proof: SourceProof) -> bool:
             return proof is SourceProof.HEADERS and evidence.was_retrieved_before
         case ReadBy.NOTHING:
             return False
-        case _ as never:
-            assert_never(never)
-
-
-def is_due(leave_on_server: LeaveOnServer, proven_at: float, now: float) -> bool:
-    """Say whether a message proven at ``proven_at`` is to be deleted at its source by ``now``."""
-    match leave_on_server:
-        case Keep():
-            return False
-        case DeleteWhenVerified():
-            return True
-        case DeleteAfter(age):
-            return proven_at + age.total_seconds() <= now
         case _ as never:
             assert_never(never)

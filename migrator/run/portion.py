@@ -21,7 +21,7 @@ def beginning(idle: int, count: int) -> int:
 class Portion:
     """How many messages a session takes at most before it comes to its QUIT, also on a line that breaks early.
 
-    It is made shorter by what a session carried before it broke, and twice as long after ``patience`` sessions of that
+    It is made shorter by what came in a session before it broke, and twice as long after ``patience`` sessions of that
     length; each time that proves too long, patience doubles.
     """
 
@@ -41,8 +41,6 @@ class Portion:
 
     def after_full_session(self) -> Portion:
         """Return the portion after a session that took all of it and came to its QUIT."""
-        if not self.is_limited:
-            return self
         if self.good + 1 < self.patience:
             return replace(self, good=self.good + 1)
         return Portion(min(2 * self.most, _UNLIMITED), patience=self.patience)

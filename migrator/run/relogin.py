@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, NamedTuple, assert_never
 
-from migrator.errors import Advice, FerryError, Kind
+from migrator.backoff import SESSION, SESSION_AT_ONCE
+from migrator.errors import Advice, Endpoint, FerryError, Kind
 from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.server_profile import ServerProfile
 from migrator.run.portion import Portion
@@ -24,18 +25,6 @@ PAUSE_WHERE_ALIVE: Final = 0.2
 """Seconds before logging in again where a session achieved something, or broke over one message: the server is well."""
 
 LONGEST_LOGIN_DELAY: Final = 60.0
-
-_PAUSES: Final[dict[Kind, tuple[float, ...]]] = {
-    Kind.CONNECT: (1.0, 2.0),
-    Kind.TIMEOUT: (0.5, 1.0),
-    Kind.SHORT: (0.2, 1.0),
-    # A server may hold the lock of a session that was cut off for some time (RFC 2449, section 8.1.2).
-    Kind.IN_USE: (2.0, 6.0),
-    Kind.TEMPORARY: (2.0, 6.0),
-    Kind.LOGIN_DELAY: (15.0, 45.0),
-}
-
-_AT_ONCE: Final = (0.2, 1.0)
 
 
 class Ended(Enum):
@@ -62,7 +51,7 @@ class Reach:
     ``is_deleting``: all that was to be retrieved had come, and DELEs were under way.
     """
 
-    carried: int = 0
+    retrieved: int = 0
     shown: int = 0
     marked: int = 0
     is_deleting: bool = False
@@ -118,12 +107,13 @@ class History:
 
     progressed_at: float
     """When the run began, or a session last achieved something."""
+    source: Endpoint | None = None
     last: SessionResult | None = None
     logins: int = 0
     idle: int = 0
     """Sessions in a row that achieved nothing."""
     breaks: int = 0
-    """Sessions that were cut off while they carried messages."""
+    """Sessions that were cut off while messages came."""
     most_listed: int = 0
     totals: Totals = field(default_factory=Totals)
     achieved: int = 0
@@ -169,20 +159,20 @@ def _after_broken(history: History, result: SessionResult, fault: FerryError) ->
     is_look = history.is_complete and result.listed is None
     broken = replace(history, fault=fault, is_complete=is_look)
     reach = result.reach
-    carried = max(reach.carried, reach.shown)
-    is_cut = fault.kind in {Kind.CONNECT, Kind.TIMEOUT} and carried > 0
+    came = max(reach.retrieved, reach.shown)
+    is_cut = fault.kind in {Kind.CONNECT, Kind.TIMEOUT} and came > 0
     if not (is_cut or reach.marked):
         return broken
     if not history.breaks:  # the first time it may have been chance
         return replace(broken, breaks=1)
-    length = reach.marked or carried
+    length = reach.marked or came
     portion = history.portion.shortened(length // 2 if reach.is_deleting else length)
     return replace(broken, breaks=history.breaks + 1, portion=portion)
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Log in, after so many seconds, and take this portion; ``idle`` sessions in a row have achieved nothing."""
+    """Log in, after a pause in seconds, and take this portion; ``idle`` sessions in a row have achieved nothing."""
 
     pause: float = 0.0
     idle: int = 0
@@ -191,7 +181,7 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run is at its end; ``problem`` is what a person is to be told of it."""
+    """The run is at its end; ``problem`` is what there is to report of it."""
 
     problem: FerryError | None = None
 
@@ -222,7 +212,8 @@ def _after_quit(history: History, result: SessionResult, profile: ServerProfile)
         return End()
     if history.idle < MAX_LOGINS:
         return LogIn(0.0, history.idle, history.portion)
-    return End(history.fault or FerryError(Kind.TEMPORARY, "three sessions in a row brought nothing"))
+    message = "three sessions in a row brought nothing"
+    return End(history.fault or FerryError(Kind.TEMPORARY, message, endpoint=history.source))
 
 
 def _may_show_more(history: History, result: SessionResult, profile: ServerProfile) -> bool:
@@ -250,7 +241,7 @@ def pause_before_retry(error: FerryError, faults: int, elapsed: float) -> float 
 
     ``faults`` counts sessions in a row that achieved nothing, ``elapsed`` is the time since something was achieved.
     """
-    pauses = _PAUSES.get(error.kind, _AT_ONCE if error.advice is Advice.NOW else None)
+    pauses = SESSION.get(error.kind, SESSION_AT_ONCE if error.advice is Advice.NOW else None)
     if pauses is None or faults >= MAX_LOGINS or elapsed > PATIENCE_SECONDS.get(error.kind, float("inf")):
         return None
     if error.kind is Kind.LOGIN_DELAY and error.wait is not None:
@@ -267,4 +258,5 @@ def _rest_follows(error: FerryError) -> FerryError:
         scope=error.scope,
         advice=error.advice,
         wait=error.wait,
+        endpoint=error.endpoint,
     )

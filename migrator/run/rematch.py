@@ -16,7 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from migrator.errors import FerryError, Kind
-from migrator.ledger.maildrops import Candidate, MaildropLedger
+from migrator.ledger.listings import Candidate
+from migrator.ledger.maildrops import MaildropLedger
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.session import Session
 
@@ -24,31 +25,29 @@ _FEWEST = 5
 """Fewer messages make no maildrop that could be known again; they are retrieved."""
 
 _MISSING_IN = 10
-"""One of so many may be missing: of a large maildrop something has always been deleted meanwhile."""
+"""One in ten may be missing: of a large maildrop something has always been deleted meanwhile."""
 
 _Key = tuple[int, bytes]
 
 
-def rematch(session: Session, maildrop: MaildropLedger) -> int:
-    """Hold a listing of which nothing is known against the last one; returns how many messages were recognised."""
+def rematch(session: Session, maildrop: MaildropLedger) -> None:
+    """Hold a listing of which nothing is known against the last one, and note which messages were recognised."""
     if not maildrop.has_telling_unique_ids():
-        return 0
+        return
     candidates = maildrop.last_listed()
     fewest = max(_FEWEST, len(candidates) - len(candidates) // _MISSING_IN)
     candidates = [candidate for candidate in candidates if candidate.message_id]
     asked = maildrop.unknown({candidate.octets for candidate in candidates})
     if min(len(candidates), len(asked)) < fewest:
-        return 0
+        return
     try:
         pairs = list(_pairs(session, asked, candidates))
     except FerryError as error:
         if error.kind is not Kind.REFUSED:
             raise
-        return 0  # the server has no TOP: everything is retrieved, and digests tell
-    if len(pairs) < fewest:
-        return 0
-    maildrop.recognised(pairs)
-    return len(pairs)
+        return  # the server has no TOP: everything is retrieved, and digests tell
+    if len(pairs) >= fewest:
+        maildrop.recognised(pairs)
 
 
 def _pairs(

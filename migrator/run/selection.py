@@ -13,7 +13,7 @@ from migrator.run.portion import Portion, beginning
 from migrator.run.suspects import Suspects
 
 SLICE_SECONDS = 300.0
-"""After so long a session that deletes is brought to its QUIT, so that a dropped line undoes little."""
+"""After so long a session that deletes comes to its QUIT, so that a dropped line undoes little."""
 
 
 class Selection:

@@ -18,7 +18,7 @@ from itertools import chain
 from migrator.copying.fan_out import FanOut
 from migrator.errors import FerryError, Kind
 from migrator.events import event
-from migrator.policy import Keep, SourceProof
+from migrator.policy import Keep, Policy, SourceProof
 from migrator.pop3.listing import Listing
 from migrator.pop3.session import Session
 from migrator.report import WouldDelete
@@ -27,7 +27,7 @@ from migrator.run.deletion import count_deletable, delete, end_without_deleting,
 from migrator.run.deletion_rule import Allowance, DeletionRules
 from migrator.run.fetch import Fetcher, fan_out_to
 from migrator.run.header_proof import prove_by_headers
-from migrator.run.plan import Column, Plan, PlannedMessage, Policy, make_plan
+from migrator.run.plan import Column, Plan, PlannedMessage, make_plan
 from migrator.run.recheck import Recheck
 from migrator.run.record import Recorder
 from migrator.run.relogin import Ended, LogIn, Reach, SessionResult, SuspectsTried
@@ -84,6 +84,7 @@ def _opened(context: RunContext) -> Iterator[Session]:
     finally:
         session.abandon()
         context.server.profile = session.profile
+        context.counters.announced(session.capabilities.login_delay)
 
 
 class _Course:
@@ -116,7 +117,7 @@ class _Course:
     def broken(self, error: FerryError) -> SessionResult:
         """Return what came of a session that ended early."""
         result = self._result(Ended.BROKEN, are_left=self._context.suspects.are_left, fault=error)
-        self._context.without_top.learn(error, result.reach.shown, result.reach.carried)
+        self._context.without_top.learn(error, result.reach.shown, result.reach.retrieved)
         return result
 
     def _result(self, ended: Ended, *, are_left: bool, fault: FerryError | None = None) -> SessionResult:
@@ -130,7 +131,7 @@ class _Course:
             fetched,
             deleted,
             failed,
-            Reach(session.carried, session.shown, session.marked, self.is_deleting) if session else Reach(),
+            Reach(session.retrieved, session.shown, session.marked, self.is_deleting) if session else Reach(),
             SuspectsTried(len(self.selection.tried), set_aside, are_left),
             fault,
         )
@@ -229,7 +230,7 @@ def _rules(context: RunContext, plan: Plan, policy: Policy) -> DeletionRules:
 
 
 def _would_go(context: RunContext, plan: Plan, policy: Policy) -> Iterator[PlannedMessage]:
-    """Yield what a run with this plan would delete: it may be limited, or not allowed to delete so many."""
+    """Yield what a run with this plan would delete: it may be limited, or not allowed to delete that many."""
     if not _rules(context, plan, policy).allowance.is_exceeded:
         new = chain(plan.retrieve, plan.complete) if policy.deletes_at_once else ()
         yield from chain(plan.delete, new)
@@ -239,6 +240,8 @@ def _prove_by_headers(
     context: RunContext, course: _Course, session: Session, fan_out: FanOut, work: _Work
 ) -> tuple[Column, Column]:
     """Return the due messages that are to be proven by their content, and those that headers have proven."""
+    if work.rules.allowance.is_exceeded:
+        return Column(), Column()  # nothing of it may go, so it need not be read
     due = work.plan.delete
     if not due or work.policy.source_proof is not SourceProof.HEADERS:
         return due, Column()

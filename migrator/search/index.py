@@ -1,6 +1,6 @@
 """The search index: one SQLite file beside the ledger, which may be deleted at any time and is built again.
 
-It never endangers anything: no other part reads it, a damaged one is begun anew, and what it says of a message is only
+It never endangers anything: no other part reads it, a damaged one is begun again, and what it says of a message is only
 what helps to find it. The text itself is not kept, only which words stand where (a contentless FTS5 table).
 """
 
@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
@@ -19,9 +20,12 @@ from migrator.parse.headers import Headers
 from migrator.search.query import Query
 from migrator.search.sql import condition
 
+SHOWN_ID = 20
+"""Characters of a digest that are shown as a message's id."""
+
 FILE_NAME = "search.sqlite3"
 VERSION = 1
-"""Raised whenever an index written before would find other things than one written now: then it is built anew."""
+"""Raised whenever an index written before would find other things than one written now: then it is built again."""
 
 _BUSY_SECONDS = 10.0
 _CHUNK = 500
@@ -84,6 +88,26 @@ class Hit:
     octets: int
     problem: str
 
+    @property
+    def shown_id(self) -> str:
+        """What a message is called by in a list; any beginning of its digest that is its own does as well."""
+        return self.digest.hex()[:SHOWN_ID]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the hit's object; its date is RFC 3339 or null."""
+        return {
+            "id": self.shown_id,
+            "account": self.accounts[0] if self.accounts else None,
+            "accounts": list(self.accounts),
+            "date": None if self.date is None else datetime.fromtimestamp(self.date, UTC).isoformat(),
+            "from": self.sender,
+            "to": self.recipients,
+            "subject": self.subject,
+            "octets": self.octets,
+            "digest": self.digest.hex(),
+            "problem": self.problem or None,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
@@ -103,7 +127,7 @@ class SearchIndex:
 
     @classmethod
     def open(cls, state_dir: Path) -> SearchIndex:
-        """Open the index in ``state_dir``; one that is not there, damaged or of another version is begun anew."""
+        """Open the index in ``state_dir``; one that is not there, damaged or of another version is begun again."""
         path = state_dir / FILE_NAME
         try:
             return cls(_open(path))

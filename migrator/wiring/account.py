@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrator.destinations import Destination
-    from migrator.pop3.session import Source
+    from migrator.policy import Policy
+    from migrator.pop3.session import Session, Source
     from migrator.run.context import AccountJob
-    from migrator.run.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What a person allows one run: new messages to bring home, messages to delete; None without a limit."""
+    """What a person allows one run: new messages to copy, messages to delete; None without a limit."""
 
     messages: int | None = None
     deletions: int | None = None
@@ -60,9 +60,16 @@ def source_of(account: config.Account) -> Source:
     )
 
 
+def open_source(account: config.Account) -> Session:
+    """Log in where an account's mail is; raises ``FerryError``."""
+    from migrator.pop3.session import open_session
+
+    return open_session(source_of(account), account.source.password.reveal)
+
+
 def policy_of(source: config.Source, limits: RunLimits) -> Policy:
     """Return what may happen to an account's mail."""
-    from migrator.run.plan import Policy
+    from migrator.policy import Policy
 
     return Policy(
         leave_on_server=source.leave_on_server,
@@ -76,7 +83,7 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
 def destination_of(
     place: config.Destination, state_dir: Path, step: Callable[[str], None] | None = None
 ) -> Destination:
-    """Return a destination; connects to nothing yet. ``step`` is told the name of each durable step."""
+    """Return a destination; connects to nothing yet. ``step`` is called with the name of each durable step."""
     from migrator.files import no_step
 
     step = step or no_step

@@ -1,8 +1,8 @@
-"""From the configuration to the shelves that the archive is read from, and to a search index that is up to date."""
+"""From the configuration to what the archive is read from, and to a search index that is up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.config import Config
 from migrator.destinations import Destination
 from migrator.ledger import Ledger
+from migrator.report import OnProgress, no_progress
 from migrator.wiring.account import destination_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def bring_up_to_date(
     state_dir: Path,
     *,
     patience: float = RUN_PATIENCE,
-    told: Callable[[int], None] = lambda _count: None,
+    on_progress: OnProgress = no_progress,
 ) -> Followed | None:
     """Take into the index what is new; None when another process is at that for longer than ``patience`` seconds."""
     from migrator.parse.process import Parser
@@ -64,11 +65,11 @@ def bring_up_to_date(
         if not is_ours:
             return None
         with Parser() as parser:
-            return Follower(index, ledger.archive, reader, parser, on_progress=told).follow()
+            return Follower(index, ledger.archive, reader, parser, on_progress=on_progress).follow()
 
 
 def index_what_is_new(config: Config) -> None:
-    """Bring the search index up to date after a run; another process at work on it is left to do so."""
+    """Update the search index after a run; another process at work on it is left to do so."""
     from migrator.search.index import SearchIndex
 
     with (

@@ -1,4 +1,4 @@
-"""What tests of destinations need: messages, and a memory that behaves as the ledger does."""
+"""What tests of destinations need: a memory that behaves as the ledger does, and the steps of a run."""
 
 from __future__ import annotations
 
@@ -7,42 +7,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     Anchor,
-    Destination,
     Finding,
     Found,
     Intended,
     Intent,
     NothingKnown,
     Recollection,
-    Stored,
     Vanished,
     VolumeChanged,
     VolumeRecord,
     VolumeSeen,
     VolumeTouched,
 )
+from migrator.destinations import Destination, Stored
 from migrator.errors import FerryError
-from migrator.message.body import Body, MemoryBody, Message
-from migrator.message.digest import digest_of, header_block, header_facts
+from migrator.message.body import Body, Message
 from migrator.model import Digest, Locator, MaildirLocator
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-
-
-def message(content: bytes, body: Body | None = None) -> Message:
-    """Make a message of its canonical form; ``body`` gives the same bytes in another way."""
-    facts = header_facts(header_block(content))
-    held = body or MemoryBody(content)
-    return Message(digest_of(content), facts.digest, facts.message_id, len(content), held)
-
-
-def simple(number: int, size: int = 100) -> Message:
-    """Make one of many different messages."""
-    head = b"Return-Path: <sender%d@example.org>\r\nMessage-ID: <%d@example.org>\r\n\r\n" % (number, number)
-    line = b"From here on: message %d\r\n" % number
-    return message(head + line * max(1, size // len(line)))
 
 
 def content_of(copy: Body | FerryError) -> bytes:
@@ -50,22 +34,6 @@ def content_of(copy: Body | FerryError) -> bytes:
     if isinstance(copy, FerryError):
         raise copy
     return b"".join(copy.chunks())
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """A body that comes in small pieces, as from a spool file."""
-
-    content: bytes
-    size: int = 65_521
-
-    @property
-    def octets(self) -> int:
-        return len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        for at in range(0, len(self.content), self.size):
-            yield self.content[at : at + self.size]
 
 
 @dataclass

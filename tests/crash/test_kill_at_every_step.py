@@ -14,16 +14,14 @@ import pytest
 
 from migrator.destinations.mbox.destination import STEPS as MBOX_STEPS
 from tests.conftest import StartDovecot
+from tests.mail import growing_letters
 from tests.rig import At, Orders, Rig, child, deleting, start
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults.at import At as AtCommand
 from tests.servers.pop3_session import Command, Session
 from tests.servers.pop3_wire import HangUp, Wire
 
-MESSAGES = [
-    b"Message-ID: <%d@example.org>\r\nSubject: message %d\r\n\r\nFrom me\r\n.dotted\r\n%s" % (n, n, b"x" * n + b"\r\n")
-    for n in range(12)
-]
+MESSAGES = growing_letters(12, by=1)
 
 
 @dataclass

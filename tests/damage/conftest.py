@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Monitor, letters
+from tests.command_line import Site
+from tests.mail import letters
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -17,5 +18,5 @@ def server() -> Iterator[Pop3Server]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Monitor:
-    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path, {"PASSWORD": "open-sesame"})

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import Site, alice
 from tests.faults import cut_tail, flip_bit, insert, overwrite, remove
-from tests.integration.migrate_support import Monitor, alice, letter, letters
+from tests.mail import letter, letters
 from tests.servers.pop3 import Pop3Server
 
 EVERY = {1, 2, 3, 4, 5, 6}
@@ -154,24 +155,24 @@ def state_of(path: Path) -> object:
 
 @pytest.mark.parametrize(("harm", "hit", "lost"), HARMS, ids=[harm[0].__name__ for harm in HARMS])
 def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
-    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None], hit: set[int], lost: set[int]
+    server: Pop3Server, site: Site, harm: Callable[[Path], None], hit: set[int], lost: set[int]
 ) -> None:
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
-    [volume] = (desk.folder / "archive/alice").glob("*.mbox")
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
+    [volume] = (site.folder / "archive/alice").glob("*.mbox")
     harm(volume)
     before = state_of(volume)
 
-    verified = desk.call("verify", "--json")
+    verified = site.call("verify", "--json")
     assert verified.code == 1
     named = {damage["uidl"] for damage in verified.document["damaged"]}
     assert named == unique_ids(hit)
     assert all(damage["file"] == str(volume) and damage["reason"] for damage in verified.document["damaged"])
 
     server.maildrop.add(letter(7))
-    desk.writes(alice(server.port, leave_on_server=False))
+    site.writes(alice(server.port, leave_on_server=False))
     for _ in range(2):
-        done = desk.migrate()
+        done = site.migrate()
         assert done.code == 1
         assert {"archive", "mismatch"} & {error["kind"] for error in done.report["errors"]}
         assert "Traceback" not in done.err
@@ -184,18 +185,18 @@ def test_what_a_harm_hit_is_named_and_kept_and_new_mail_arrives(
 
 @pytest.mark.parametrize("harm", AWAY)
 def test_an_archive_of_which_nothing_is_there_is_named_and_nothing_is_stored_or_deleted_until_it_is_back(
-    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None]
+    server: Pop3Server, site: Site, harm: Callable[[Path], None]
 ) -> None:
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
-    [volume] = (desk.folder / "archive/alice").glob("*.mbox")
-    (desk.folder / "kept").hardlink_to(volume)
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
+    [volume] = (site.folder / "archive/alice").glob("*.mbox")
+    (site.folder / "kept").hardlink_to(volume)
     harm(volume)
     before = state_of(volume)
     server.maildrop.add(letter(7))
-    desk.writes(alice(server.port, leave_on_server=False))
+    site.writes(alice(server.port, leave_on_server=False))
     for command in ("verify", "migrate", "verify"):
-        done = desk.call(command, "--json")
+        done = site.call(command, "--json")
         assert done.code == 1
         assert "is its disk mounted" in done.out
         assert "Traceback" not in done.err
@@ -203,16 +204,16 @@ def test_an_archive_of_which_nothing_is_there_is_named_and_nothing_is_stored_or_
     assert (state_of(volume), list(volume.parent.glob("*.mbox"))) == (before, [volume] if before else [])
     if volume.is_dir():
         volume.rmdir()
-    (desk.folder / "kept").replace(volume)
-    assert desk.call("verify", "--json").code == 0
-    done = desk.migrate()
+    (site.folder / "kept").replace(volume)
+    assert site.call("verify", "--json").code == 0
+    done = site.migrate()
     assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 1, 7)
-    assert desk.stored() == letters(7)
+    assert site.stored() == letters(7)
 
 
-def test_a_sound_archive_stays_unharmed_by_the_check(server: Pop3Server, desk: Monitor) -> None:
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
-    verified = desk.call("verify", "--json")
+def test_a_sound_archive_stays_unharmed_by_the_check(server: Pop3Server, site: Site) -> None:
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
+    verified = site.call("verify", "--json")
     assert (verified.code, verified.document["ok"], verified.document["damaged"]) == (0, 6, [])
-    assert desk.stored() == letters(6)
+    assert site.stored() == letters(6)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import ROOT
 from tests.damage.calls.child import folders
 from tests.damage.calls.failing import Orders
-from tests.integration.migrate_support import ROOT, letters
+from tests.mail import letters
 from tests.rig import Rig, deleting, mboxrd
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server

@@ -15,7 +15,7 @@ from migrator.destinations import Destination
 from migrator.errors import Kind
 from migrator.files import Device
 from tests.damage.calls.child import KINDS, folders
-from tests.integration.migrate_support import letters
+from tests.mail import letters
 from tests.rig import Rig, deleting
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server

@@ -12,8 +12,9 @@ from random import Random
 import pytest
 
 from migrator.errors import FerryError
+from tests.command_line import Site, alice
 from tests.faults import add_tail, cut_tail, flip_bit, overwrite
-from tests.integration.migrate_support import Monitor, alice, letter, letters
+from tests.mail import letter, letters
 from tests.rig import Rig, deleting, keeping
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
@@ -63,14 +64,14 @@ HARMS = [
 ]
 
 
-def harmed(desk: Monitor, server: Pop3Server, harm: Callable[[Path], None]) -> Path:
+def harmed(site: Site, server: Pop3Server, harm: Callable[[Path], None]) -> Path:
     """Return the ledger of an archive with six letters that are still at the source, after harm was done to it."""
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
-    ledger = desk.state / "ledger.sqlite3"
-    assert [path.name for path in desk.state.glob("ledger*")] == [ledger.name]
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
+    ledger = site.state / "ledger.sqlite3"
+    assert [path.name for path in site.state.glob("ledger*")] == [ledger.name]
     harm(ledger)
-    desk.writes(alice(server.port, leave_on_server=False))
+    site.writes(alice(server.port, leave_on_server=False))
     return ledger
 
 
@@ -82,39 +83,39 @@ def move_away(ledger: Path) -> None:
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_ledger_is_one_clear_line_and_is_rebuilt_once_it_is_moved_away(
-    server: Pop3Server, desk: Monitor, harm: Callable[[Path], None]
+    server: Pop3Server, site: Site, harm: Callable[[Path], None]
 ) -> None:
-    ledger = harmed(desk, server, harm)
+    ledger = harmed(site, server, harm)
     for command in (["migrate"], ["migrate", "--dry-run"], ["status"], ["verify"]):
-        done = desk.call(*command)
+        done = site.call(*command)
         said = done.out + done.err
         assert done.code == 1, (command, said)
         assert str(ledger) in said, (command, said)
         assert "Traceback" not in said, (command, said)
         assert "move it away" in said, (command, said)
     assert (server.counts()["DELE"], server.maildrop.left()) == (0, letters(6))
-    assert desk.stored() == letters(6)
+    assert site.stored() == letters(6)
 
     move_away(ledger)
-    done = desk.migrate()
+    done = site.migrate()
     assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 0, 6)
-    assert desk.stored() == letters(6)
+    assert site.stored() == letters(6)
     assert server.maildrop.left() == []
 
 
-def test_an_empty_ledger_file_is_as_good_as_none(server: Pop3Server, desk: Monitor) -> None:
-    harmed(desk, server, lambda ledger: cut_tail(ledger, ledger.stat().st_size))
-    done = desk.migrate()
+def test_an_empty_ledger_file_is_as_good_as_none(server: Pop3Server, site: Site) -> None:
+    harmed(site, server, lambda ledger: cut_tail(ledger, ledger.stat().st_size))
+    done = site.migrate()
     assert (done.code, done.report["copied"], done.report["deleted"]) == (0, 0, 6)
-    assert desk.stored() == letters(6)
+    assert site.stored() == letters(6)
 
 
-def test_a_log_that_belongs_to_no_ledger_is_no_harm(server: Pop3Server, desk: Monitor) -> None:
-    ledger = harmed(desk, server, lambda _ledger: None)
+def test_a_log_that_belongs_to_no_ledger_is_no_harm(server: Pop3Server, site: Site) -> None:
+    ledger = harmed(site, server, lambda _ledger: None)
     add_tail(ledger.with_name(f"{ledger.name}-wal"), b"\x37\x7f\x06\x82" * 3000)
-    done = desk.migrate()
+    done = site.migrate()
     assert (done.code, done.report["deleted"]) == (0, 6)
-    assert desk.stored() == letters(6)
+    assert site.stored() == letters(6)
 
 
 @pytest.mark.slow
@@ -149,16 +150,16 @@ def fill(server: Pop3Server, messages: list[bytes]) -> None:
     server.maildrop = Maildrop(messages)
 
 
-def test_a_ledger_of_a_newer_program_is_left_as_it_is(server: Pop3Server, desk: Monitor) -> None:
+def test_a_ledger_of_a_newer_program_is_left_as_it_is(server: Pop3Server, site: Site) -> None:
     def newer(ledger: Path) -> None:
         with sqlite3.connect(ledger) as sql:
             sql.execute("pragma user_version = 99")
         sql.close()
 
-    ledger = harmed(desk, server, newer)
+    ledger = harmed(site, server, newer)
     before = ledger.read_bytes()
     for command in (["migrate"], ["migrate", "--dry-run"], ["status"], ["verify"]):
-        done = desk.call(*command)
+        done = site.call(*command)
         assert (done.code, "newer mailferry" in done.out + done.err) == (1, True), (command, done)
     assert ledger.read_bytes() == before
     assert server.counts()["DELE"] == 0

@@ -11,22 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import ROOT, Answer, Site, account, alice, maildir, source
 from tests.faults import fill_disk, small_disk
-from tests.integration.migrate_support import ROOT, Answer, Monitor, account, alice, letter, letters, maildir, source
+from tests.mail import letter, letters
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
-LARGE = [letter(number, words=4_000) for number in range(1, 21)]
+LARGE = [letter(number, octets=30_000) for number in range(1, 21)]
 """Twenty letters of some 30 kB."""
 
 
-def completes(desk: Monitor, server: Pop3Server, messages: list[bytes], stored: list[bytes]) -> None:
+def completes(site: Site, server: Pop3Server, messages: list[bytes], stored: list[bytes]) -> None:
     """What was left is done by the next run, nothing twice, and a third has nothing to do."""
-    done = desk.migrate()
+    done = site.migrate()
     assert (done.code, done.report["status"]) == (0, "ok"), done
     assert server.maildrop.left() == []
     assert len(stored) == 0 or set(stored) <= set(messages)
-    again = desk.migrate()
+    again = site.migrate()
     assert (again.code, again.report["copied"], again.report["deleted"]) == (0, 0, 0)
 
 
@@ -39,7 +40,7 @@ def refused_for_room(done: Answer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["mbox", "maildir"])
-def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(desk: Monitor, kind: str) -> None:
+def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(site: Site, kind: str) -> None:
     with Pop3Server(Maildrop(LARGE)) as server:
         table = source(server.port, leave_on_server=False)
         tables = (
@@ -47,36 +48,36 @@ def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(desk: 
             if kind == "mbox"
             else [account("alice", table, maildir("archive/alice"))]
         )
-        desk.writes(*tables)
-        (desk.folder / "archive").mkdir()
-        with small_disk(desk.folder / "archive", 2_000_000):
-            filler = fill_disk(desk.folder / "archive", leave=200_000)
-            refused_for_room(desk.migrate())
+        site.writes(*tables)
+        (site.folder / "archive").mkdir()
+        with small_disk(site.folder / "archive", 2_000_000):
+            filler = fill_disk(site.folder / "archive", leave=200_000)
+            refused_for_room(site.migrate())
             left = server.maildrop.left()
-            stored = desk.stored() if kind == "mbox" else desk.maildir("archive/alice")
+            stored = site.stored() if kind == "mbox" else site.maildir("archive/alice")
             assert set(LARGE) == set(left) | set(stored)
             filler.unlink()
-            completes(desk, server, LARGE, stored)
-            stored = desk.stored() if kind == "mbox" else desk.maildir("archive/alice")
+            completes(site, server, LARGE, stored)
+            stored = site.stored() if kind == "mbox" else site.maildir("archive/alice")
             assert sorted(stored) == sorted(LARGE)
 
 
 @pytest.mark.parametrize("leave", [0, 40_000, 150_000, 250_000])
 def test_a_full_disk_under_ledger_and_spool_loses_nothing_and_goes_on_once_there_is_room(
-    desk: Monitor, leave: int
+    site: Site, leave: int
 ) -> None:
     with Pop3Server(Maildrop(LARGE)) as server:
-        desk.writes(alice(server.port, leave_on_server=False))
-        desk.state.mkdir()
-        with small_disk(desk.state, 4_000_000):
-            filler = fill_disk(desk.state, leave=leave)
-            done = desk.migrate()
+        site.writes(alice(server.port, leave_on_server=False))
+        site.state.mkdir()
+        with small_disk(site.state, 4_000_000):
+            filler = fill_disk(site.state, leave=leave)
+            done = site.migrate()
             if done.code:
                 refused_for_room(done)
-            assert set(LARGE) == set(server.maildrop.left()) | set(desk.stored())
+            assert set(LARGE) == set(server.maildrop.left()) | set(site.stored())
             filler.unlink()
-            completes(desk, server, LARGE, desk.stored())
-            assert sorted(desk.stored()) == sorted(LARGE)
+            completes(site, server, LARGE, site.stored())
+            assert sorted(site.stored()) == sorted(LARGE)
 
 
 # ------------------------------------------------------------------------------------------ no right to write
@@ -92,62 +93,62 @@ def closed_to_writing(path: Path) -> Iterator[None]:
         path.chmod(before)
 
 
-def as_anybody(desk: Monitor, *arguments: str) -> Answer:
+def as_anybody(site: Site, *arguments: str) -> Answer:
     """Call the command without root's right to pass over permissions."""
     command = [sys.executable, "-m", "migrator", *arguments]
     if os.geteuid() == 0:
         command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner", *command]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)} | desk.environment
-    done = subprocess.run(command, cwd=desk.folder, env=environment, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)} | site.environment
+    done = subprocess.run(command, cwd=site.folder, env=environment, capture_output=True, text=True, check=False)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def test_an_archive_that_may_not_be_written_is_a_line_with_its_cure(desk: Monitor, server: Pop3Server) -> None:
-    desk.writes(alice(server.port, leave_on_server=False))
-    (desk.folder / "archive").mkdir()
-    with closed_to_writing(desk.folder / "archive"):
-        done = as_anybody(desk, "migrate", "--json")
+def test_an_archive_that_may_not_be_written_is_a_line_with_its_cure(site: Site, server: Pop3Server) -> None:
+    site.writes(alice(server.port, leave_on_server=False))
+    (site.folder / "archive").mkdir()
+    with closed_to_writing(site.folder / "archive"):
+        done = as_anybody(site, "migrate", "--json")
     assert (done.code, done.report["deleted"]) == (1, 0)
     assert {error["kind"] for error in done.report["errors"]} == {"archive"}
     assert "the right to read and write" in done.err
     assert server.maildrop.left() == letters(6)
-    completes(desk, server, letters(6), desk.stored())
+    completes(site, server, letters(6), site.stored())
 
 
-def test_a_volume_that_may_not_be_written_keeps_its_mail_and_stops_none(desk: Monitor, server: Pop3Server) -> None:
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
+def test_a_volume_that_may_not_be_written_keeps_its_mail_and_stops_none(site: Site, server: Pop3Server) -> None:
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
     server.maildrop.add(letter(7))
-    desk.writes(alice(server.port, leave_on_server=False))
-    [volume] = (desk.folder / "archive/alice").glob("*.mbox")
+    site.writes(alice(server.port, leave_on_server=False))
+    [volume] = (site.folder / "archive/alice").glob("*.mbox")
     with closed_to_writing(volume):
-        done = as_anybody(desk, "migrate", "--json")
+        done = as_anybody(site, "migrate", "--json")
         assert "Traceback" not in done.err
-        assert set(letters(7)) == set(server.maildrop.left()) | set(desk.stored())
-    completes(desk, server, letters(7), desk.stored())
-    assert desk.stored() == letters(7)
+        assert set(letters(7)) == set(server.maildrop.left()) | set(site.stored())
+    completes(site, server, letters(7), site.stored())
+    assert site.stored() == letters(7)
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "verify"])
-def test_a_state_folder_that_may_not_be_written_is_a_line(desk: Monitor, server: Pop3Server, command: str) -> None:
-    desk.writes(alice(server.port, leave_on_server=False))
-    desk.state.mkdir()
-    with closed_to_writing(desk.state):
-        done = as_anybody(desk, command)
+def test_a_state_folder_that_may_not_be_written_is_a_line(site: Site, server: Pop3Server, command: str) -> None:
+    site.writes(alice(server.port, leave_on_server=False))
+    site.state.mkdir()
+    with closed_to_writing(site.state):
+        done = as_anybody(site, command)
     said = done.out + done.err
     assert "Traceback" not in said
     assert "internal error" not in said
-    assert command != "migrate" or (done.code in {1, 2} and str(desk.state) in said), said
+    assert command != "migrate" or (done.code in {1, 2} and str(site.state) in said), said
     assert server.maildrop.left() == letters(6)
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "verify"])
-def test_a_ledger_that_may_not_be_written_is_a_line(desk: Monitor, server: Pop3Server, command: str) -> None:
-    desk.writes(alice(server.port))
-    assert desk.migrate().code == 0
-    desk.writes(alice(server.port, leave_on_server=False))
-    with closed_to_writing(desk.state / "ledger.sqlite3"), closed_to_writing(desk.state):
-        done = as_anybody(desk, command)
+def test_a_ledger_that_may_not_be_written_is_a_line(site: Site, server: Pop3Server, command: str) -> None:
+    site.writes(alice(server.port))
+    assert site.migrate().code == 0
+    site.writes(alice(server.port, leave_on_server=False))
+    with closed_to_writing(site.state / "ledger.sqlite3"), closed_to_writing(site.state):
+        done = as_anybody(site, command)
     said = done.out + done.err
     assert "Traceback" not in said
     assert "internal error" not in said
@@ -155,10 +156,10 @@ def test_a_ledger_that_may_not_be_written_is_a_line(desk: Monitor, server: Pop3S
     assert server.maildrop.left() == letters(6)
 
 
-def test_a_ledger_that_is_a_folder_is_a_line(desk: Monitor, server: Pop3Server) -> None:
-    desk.writes(alice(server.port, leave_on_server=False))
-    (desk.state / "ledger.sqlite3").mkdir(parents=True)
-    done = desk.call("migrate")
+def test_a_ledger_that_is_a_folder_is_a_line(site: Site, server: Pop3Server) -> None:
+    site.writes(alice(server.port, leave_on_server=False))
+    (site.state / "ledger.sqlite3").mkdir(parents=True)
+    done = site.call("migrate")
     assert done.code == 1
     assert "check that it is a file" in done.out
     assert server.maildrop.left() == letters(6)

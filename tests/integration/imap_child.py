@@ -16,7 +16,7 @@ from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.message.body import Message
 from migrator.model import ImapLocator
 from migrator.net.tls import TlsMode, TlsSettings
-from tests.contract.support import simple
+from tests.mail import simple
 
 
 def messages() -> list[Message]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
-from tests.unit.archive.office import Office, document, mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [
     mail("january", "From here\n>From there\n.\n..", Date="Mon, 15 Jan 2024 12:00:00 +0000"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Recollection
+from migrator.copy_records import Recollection
 from migrator.destinations.imap import STEPS
 from migrator.errors import FerryError, Kind
 from migrator.imap.upload_limits import Allowance, Allowances
@@ -15,8 +15,9 @@ from migrator.message.proof import prove
 from migrator.model import ImapLocator, Proof
 from migrator.net.tls import TlsMode, TlsSettings
 from tests.conftest import StartDovecot
-from tests.contract.support import Memory, Pieces, content_of, message, read, recover, simple, store
+from tests.contract.support import Memory, content_of, read, recover, store
 from tests.integration.imap_support import Bench, bodies_of, errors_of, locators_of
+from tests.mail import Pieces, message_of, simple
 from tests.servers import imap_faults as faults
 from tests.servers.dovecot import Backend, Dovecot
 from tests.servers.imap_proxy import HangUp, HeldAppend, ImapFault, ImapProxy
@@ -83,7 +84,7 @@ def test_every_way_to_upload_stores_the_same(bench: Bench, way: str) -> None:
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_messages_arrive_once_and_are_proven_at_least_canonically(bench: Bench, odd: str) -> None:
     destination, memory = bench.open(), Memory()
-    meant = message(ODD[odd])
+    meant = message_of(ODD[odd])
     stored = store(destination, memory, [simple(1), meant, simple(2)])
     [_, copy, _] = destination.read(locators_of(stored))
     assert not isinstance(copy, FerryError)
@@ -94,7 +95,7 @@ def test_odd_messages_arrive_once_and_are_proven_at_least_canonically(bench: Ben
 
 def test_an_empty_message_is_refused_and_the_others_arrive(bench: Bench) -> None:
     destination = bench.open()
-    stored = store(destination, Memory(), [simple(1), message(b""), simple(2)])
+    stored = store(destination, Memory(), [simple(1), message_of(b""), simple(2)])
     assert [error.kind for error in errors_of(stored).values()] == [Kind.REFUSED]
     assert bench.contents() == bodies_of([simple(1), simple(2)])
 
@@ -102,7 +103,7 @@ def test_an_empty_message_is_refused_and_the_others_arrive(bench: Bench) -> None
 def test_a_large_message_streams_both_ways(bench: Bench) -> None:
     content = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 700_000
     destination = bench.open()
-    stored = store(destination, Memory(), [message(content, Pieces(content))])
+    stored = store(destination, Memory(), [message_of(content, Pieces(content))])
     [copy] = destination.read(locators_of(stored))
     assert not isinstance(copy, FerryError)
     assert copy.octets == len(content)
@@ -113,7 +114,7 @@ def test_a_large_message_streams_both_ways(bench: Bench) -> None:
 def test_internal_date_is_when_the_message_arrived_and_flags_are_as_wished(bench: Bench) -> None:
     content = b"Received: by mx; Mon, 02 Feb 2015 03:04:05 +0100\r\nDate: Tue, 1 Jan 2013 00:00:00 +0000\r\n\r\nx\r\n"
     destination = bench.open(flags=("\\Flagged",), keywords=("$Moved",))
-    store(destination, Memory(), [message(content)])
+    store(destination, Memory(), [message_of(content)])
     session = destination._mailbox.session  # noqa: SLF001  # the quickest way to ask the server
     destination._mailbox.look()  # noqa: SLF001
     [shown] = session._client.fetch([1], ["INTERNALDATE", "FLAGS"]).values()  # noqa: SLF001
@@ -175,7 +176,7 @@ def test_after_a_crash_recovery_finds_what_was_stored(bench: Bench, way: str) ->
 
 
 def test_recovery_recognises_copies_that_the_server_altered(bench: Bench) -> None:
-    messages = [message(content) for content in ODD.values()]
+    messages = [message_of(content) for content in ODD.values()]
     destination, memory = bench.open(), Memory()
     with destination.exclusive():
         memory.intend(destination, destination.begin(messages), messages)
@@ -206,7 +207,7 @@ def test_among_many_messages_of_one_size_only_those_with_its_message_id_are_read
     anchor = destination.begin([])
     lost = type(anchor)(anchor.uid_validity - 1, 1)
     with ImapProxy(bench.server.imap_port) as proxy:
-        memory.intend(destination, lost, [message(contents[123]), message(contents[7])])
+        memory.intend(destination, lost, [message_of(contents[123]), message_of(contents[7])])
         assert len(recover(bench.open(proxy.port), memory)) == 2
         asked = [command.line for command in proxy.commands if b"BODY.PEEK[]" in command.line]
     assert [line.split()[3] for line in asked] == [b"8,124"]
@@ -551,7 +552,7 @@ def test_an_upload_that_is_interrupted_leaves_a_destination_that_can_go_on(bench
 def test_trouble_with_our_own_disk_is_not_blamed_on_the_server(bench: Bench, tmp_path: Path) -> None:
     content = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 700_000
     destination = bench.open()
-    stored = store(destination, Memory(), [message(content, Pieces(content)), simple(1)])
+    stored = store(destination, Memory(), [message_of(content, Pieces(content)), simple(1)])
     bench.state_dir = tmp_path / "not" / "there"
     other = bench.open()
     with pytest.raises(FerryError) as raised:

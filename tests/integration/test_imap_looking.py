@@ -17,8 +17,8 @@ from migrator.ledger import Ledger
 from migrator.message.body import Message
 from migrator.model import CopyState, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from tests.contract.support import message, simple
 from tests.integration.imap_support import Bench, bodies_of
+from tests.mail import message_of, simple
 from tests.servers import imap_faults as faults
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap_proxy import ImapFault, ImapProxy
@@ -122,8 +122,8 @@ def test_mail_of_other_people_is_no_copy_and_stays_unread(bench: Bench) -> None:
 # What looks alike.
 
 HEAD = b"Message-ID: <same@example.org>\r\nSubject: same\r\n\r\n"
-TWINS = [message(HEAD + body) for body in (b"one\r\n", b"two\r\n", b"six\r\n")]
-NAMELESS = [message(b"Subject: none\r\n\r\nbody %d\r\n" % number) for number in range(9)]
+TWINS = [message_of(HEAD + body) for body in (b"one\r\n", b"two\r\n", b"six\r\n")]
+NAMELESS = [message_of(b"Subject: none\r\n\r\nbody %d\r\n" % number) for number in range(9)]
 
 
 def test_twins_are_told_apart_by_their_bytes(bench: Bench) -> None:
@@ -134,7 +134,7 @@ def test_twins_are_told_apart_by_their_bytes(bench: Bench) -> None:
 
 def test_one_letter_there_stands_for_one_message(bench: Bench) -> None:
     """What differs in carriage returns only may be the other's copy, but never both at once."""
-    two = [message(HEAD + b"a\r\r\nb\r\n"), message(HEAD + b"a\r\nb\r\n")]
+    two = [message_of(HEAD + b"a\r\r\nb\r\n"), message_of(HEAD + b"a\r\nb\r\n")]
     bench.server.mailbox("ann").append(bodies_of(two[1:]))
     assert carry(bench, two, bench.open(proof=Proof.CANONICAL)) == [COPIED, DUPLICATE]
     assert len(bench.contents()) == 2
@@ -148,9 +148,9 @@ def test_messages_without_message_id_are_recognised_by_size_and_bytes(bench: Ben
 
 
 ALTERED = [
-    message(b"Message-ID: <cr@example.org>\r\n\r\nbody\r\r\nmore\r\r\n"),
-    message(b"Message-ID: <nul@example.org>\r\n\r\nbo\0dy\r\n"),
-    message(b"Subject: nameless\r\n\r\nbody\r\r\nmore\r\r\n"),
+    message_of(b"Message-ID: <cr@example.org>\r\n\r\nbody\r\r\nmore\r\r\n"),
+    message_of(b"Message-ID: <nul@example.org>\r\n\r\nbo\0dy\r\n"),
+    message_of(b"Subject: nameless\r\n\r\nbody\r\r\nmore\r\r\n"),
 ]
 
 
@@ -174,7 +174,7 @@ def test_an_unproven_copy_is_stored_once_whatever_is_asked(bench: Bench) -> None
 
 def test_a_server_that_builds_messages_anew_shows_a_copy_of_any_size(bench: Bench) -> None:
     head = b"Message-ID: <%d@example.org>\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nFrom: a@example.org\r\nSubject: s\r\n"
-    plain = [message(head % number + b"\r\nbody %d\r\n" % number) for number in range(3)]
+    plain = [message_of(head % number + b"\r\nbody %d\r\n" % number) for number in range(3)]
     encoded = b"MIME-Version: 1.0\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     built = [head % n + b"X-Much: more\r\n" + encoded + b64encode(b"body %d\r\n" % n) + b"\r\n" for n in range(3)]
     bench.server.mailbox("ann").append(built[:2])

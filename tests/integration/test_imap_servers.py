@@ -15,9 +15,10 @@ from migrator.ledger import Ledger
 from migrator.message.proof import prove
 from migrator.model import Proof
 from tests.conftest import PrivateImap
-from tests.contract.support import Memory, message, read, recover, simple, store
+from tests.contract.support import Memory, read, recover, store
 from tests.integration.imap_support import PLAIN, Naps, bodies_of, errors_of, locators_of
 from tests.integration.test_imap_destination import ODD
+from tests.mail import message_of, simple
 from tests.servers.imap_faults import DropUnanswered
 from tests.servers.imap_proxy import ImapProxy
 
@@ -69,7 +70,7 @@ def test_stores_in_order_and_reads_back_exactly(opened: Opened) -> None:
 def test_odd_messages_arrive_once_proven_or_are_refused_with_the_reason(opened: Opened) -> None:
     kind = type(opened.server).__name__
     destination = opened()
-    messages = [message(content) for content in ODD.values()]
+    messages = [message_of(content) for content in ODD.values()]
     stored = store(destination, Memory(), messages)
     refused = errors_of(stored)
     names = list(ODD)
@@ -97,7 +98,7 @@ def test_a_lost_reply_neither_loses_nor_doubles(opened: Opened) -> None:
 
 
 def test_recovery_recognises_what_this_server_alters(opened: Opened) -> None:
-    messages = [message(content) for content in ODD.values()]
+    messages = [message_of(content) for content in ODD.values()]
     destination, memory = opened(), Memory()
     with destination.exclusive():
         memory.intend(destination, destination.begin(messages), messages)
@@ -117,7 +118,7 @@ def test_a_folder_is_made_where_this_server_keeps_folders(opened: Opened) -> Non
 
 def test_after_the_ledger_is_lost_this_servers_mailbox_is_recognised(opened: Opened, tmp_path: Path) -> None:
     refused = REFUSED[type(opened.server).__name__]
-    messages = [simple(n) for n in range(120)] + [message(c) for name, c in ODD.items() if name not in refused]
+    messages = [simple(n) for n in range(120)] + [message_of(c) for name, c in ODD.items() if name not in refused]
     for state, expected in [("one", CopyResult.COPIED), ("two", CopyResult.DUPLICATE)]:
         destination = opened(proof=Proof.CANONICAL)
         with closing(Ledger.open(tmp_path / state)) as ledger:

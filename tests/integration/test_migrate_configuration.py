@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Monitor, account, alice, letter, mbox, source
+from tests.command_line import Site, account, alice, mbox, source
+from tests.mail import letter
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
@@ -15,8 +16,8 @@ IMAP = '[[accounts.destinations]]\ntype = "imap"\nhost = "h"\nusername = "u"\npa
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Monitor:
-    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path, {"PASSWORD": "open-sesame"})
 
 
 def swapped(old: str, new: str) -> str:
@@ -65,17 +66,17 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(desk: Monitor, case: str) -> None:
+def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(site: Site, case: str) -> None:
     text, named = WRONG[case]
-    desk.writes(text)
-    before = desk.tree()
-    done = desk.call("migrate")
+    site.writes(text)
+    before = site.tree()
+    done = site.call("migrate")
     assert (done.code, done.out) == (2, ""), done.err
     assert named in done.err
     assert "config.toml" in done.err or "NOT_SET" in done.err or "nowhere" in done.err
     assert "Traceback" not in done.err
     assert "open-sesame" not in done.err
-    assert desk.tree() == before
+    assert site.tree() == before
 
 
 @pytest.mark.parametrize(
@@ -113,66 +114,66 @@ def test_a_wrong_configuration_is_exit_code_2_and_touches_nothing(desk: Monitor,
         ["migrate", "--fly"],
     ],
 )
-def test_a_wrong_call_is_exit_code_2_and_touches_nothing(desk: Monitor, arguments: list[str]) -> None:
-    desk.writes(GOOD)
-    before = desk.tree()
-    done = desk.call(*arguments)
+def test_a_wrong_call_is_exit_code_2_and_touches_nothing(site: Site, arguments: list[str]) -> None:
+    site.writes(GOOD)
+    before = site.tree()
+    done = site.call(*arguments)
     assert (done.code, done.out) == (2, ""), done
     assert done.err
     assert "Traceback" not in done.err
-    assert desk.tree() == before
+    assert site.tree() == before
 
 
-def test_relative_paths_start_at_the_folder_of_the_file(desk: Monitor) -> None:
+def test_relative_paths_start_at_the_folder_of_the_file(site: Site) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
-        (desk.folder / "etc").mkdir()
-        desk.writes('state_dir = "here"', alice(server.port))
-        (desk.folder / "config.toml").rename(desk.folder / "etc/my.toml")
-        assert desk.call("migrate", "-c", "etc/my.toml").code == 0
-    assert (desk.folder / "etc/here/ledger.sqlite3").exists()
-    assert desk.stored("etc/archive/alice") == [letter(1)]
+        (site.folder / "etc").mkdir()
+        site.writes('state_dir = "here"', alice(server.port))
+        (site.folder / "config.toml").rename(site.folder / "etc/my.toml")
+        assert site.call("migrate", "-c", "etc/my.toml").code == 0
+    assert (site.folder / "etc/here/ledger.sqlite3").exists()
+    assert site.stored("etc/archive/alice") == [letter(1)]
 
 
-def test_the_configuration_is_found_in_the_home_of_the_person(desk: Monitor) -> None:
+def test_the_configuration_is_found_in_the_home_of_the_person(site: Site) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
-        desk.writes(alice(server.port))
-        home = desk.folder / "xdg/mailferry"
+        site.writes(alice(server.port))
+        home = site.folder / "xdg/mailferry"
         home.mkdir(parents=True)
-        (desk.folder / "config.toml").rename(home / "config.toml")
-        assert desk.call("migrate").code == 0
-        assert desk.stored("xdg/mailferry/archive/alice") == [letter(1)]
+        (site.folder / "config.toml").rename(home / "config.toml")
+        assert site.call("migrate").code == 0
+        assert site.stored("xdg/mailferry/archive/alice") == [letter(1)]
 
 
-def test_defaults_hold_for_all_accounts_unless_they_say_otherwise(desk: Monitor) -> None:
+def test_defaults_hold_for_all_accounts_unless_they_say_otherwise(site: Site) -> None:
     with Pop3Server({"a": Maildrop([letter(1)]), "b": Maildrop([letter(2)])}) as server:
         defaults = f'[defaults.source]\nhost = "127.0.0.1"\nport = {server.port}\ntls = "none"\nleave_on_server = false\npassword = {{ env = "PASSWORD" }}\n'
         plain = '[accounts.source]\nusername = "a"\n'
-        desk.writes(
+        site.writes(
             defaults,
             account("one", plain, mbox("archive/one")),
             account("two", plain.replace('"a"', '"b"') + "leave_on_server = true\n", mbox("archive/two")),
         )
-        assert [report["deleted"] for report in desk.migrate().reports] == [1, 0]
+        assert [report["deleted"] for report in site.migrate().reports] == [1, 0]
 
 
-def test_a_password_in_a_file_that_others_can_read_is_warned_about(desk: Monitor) -> None:
+def test_a_password_in_a_file_that_others_can_read_is_warned_about(site: Site) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
-        desk.writes(alice(server.port, password='"open-sesame"'))
-        (desk.folder / "config.toml").chmod(0o644)
-        done = desk.call("migrate")
+        site.writes(alice(server.port, password='"open-sesame"'))
+        (site.folder / "config.toml").chmod(0o644)
+        done = site.call("migrate")
         assert done.code == 0
         assert "config.toml" in done.err
         assert "chmod" in done.err
 
 
-def test_one_final_newline_of_a_password_is_dropped(desk: Monitor) -> None:
+def test_one_final_newline_of_a_password_is_dropped(site: Site) -> None:
     with Pop3Server(Maildrop([letter(1)])) as server:
-        (desk.folder / "secret").write_text("open-sesame\n")
-        desk.writes(alice(server.port, password='{ file = "secret" }'))
-        assert desk.call("check").code == 0
-        (desk.folder / "secret").write_text("open-sesame\n\n")
-        assert desk.call("check").code == 1
-        desk.writes(alice(server.port, password="{ command = \"sh -c 'echo open-sesame'\" }"))
-        assert desk.call("check").code == 0
-        desk.writes(alice(server.port, password='{ command = "echo open-sesame; true" }'))
-        assert desk.call("check").code == 1  # split into words as a shell would, and run without one
+        (site.folder / "secret").write_text("open-sesame\n")
+        site.writes(alice(server.port, password='{ file = "secret" }'))
+        assert site.call("check").code == 0
+        (site.folder / "secret").write_text("open-sesame\n\n")
+        assert site.call("check").code == 1
+        site.writes(alice(server.port, password="{ command = \"sh -c 'echo open-sesame'\" }"))
+        assert site.call("check").code == 0
+        site.writes(alice(server.port, password='{ command = "echo open-sesame; true" }'))
+        assert site.call("check").code == 1  # split into words as a shell would, and run without one

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.migrate_support import Monitor, alice
+from tests.command_line import Site, alice
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.servers.pop3_faults import ManyMessages
@@ -18,8 +18,8 @@ LARGE = 200 * 1024 * 1024
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Monitor:
-    return Monitor(tmp_path, {"PASSWORD": "open-sesame"})
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path, {"PASSWORD": "open-sesame"})
 
 
 # The kernel's ru_maxrss of a child begins with what its parent held; VmHWM is of the program alone.
@@ -33,10 +33,10 @@ sys.exit(code)
 """
 
 
-def migrate(desk: Monitor, *arguments: str) -> dict[str, object]:
+def migrate(site: Site, *arguments: str) -> dict[str, object]:
     """Migrate within the bound on memory; returns the report."""
-    peak_file = desk.folder / "peak"
-    done = desk.run([sys.executable, "-c", _AND_TELL_PEAK, peak_file, "migrate", "--json", *arguments])
+    peak_file = site.folder / "peak"
+    done = site.run([sys.executable, "-c", _AND_TELL_PEAK, peak_file, "migrate", "--json", *arguments])
     peak = int(peak_file.read_text())
     assert done.code == 0, done.report
     assert peak < LIMIT_KIB, f"{peak // 1024} MiB"
@@ -44,14 +44,14 @@ def migrate(desk: Monitor, *arguments: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_message_of_200_mb_is_moved_in_flat_memory(desk: Monitor) -> None:
+def test_a_message_of_200_mb_is_moved_in_flat_memory(site: Site) -> None:
     body = b"".join(b"%08d " % n + b"x" * 66 + b"\r\n" for n in range(LARGE // 77))
     large = b"Message-ID: <large@example.org>\r\nSubject: large\r\n\r\n" + body
     with Pop3Server(Maildrop([large])) as server:
-        desk.writes(alice(server.port, leave_on_server=False))
-        report = migrate(desk)
+        site.writes(alice(server.port, leave_on_server=False))
+        report = migrate(site)
         assert (report["copied"], report["verified"], report["deleted"]) == (1, 1, 1)
-    [volume] = (desk.folder / "archive/alice").glob("*.mbox")
+    [volume] = (site.folder / "archive/alice").glob("*.mbox")
     with volume.open("rb") as file:
         file.readline()
         digest = hashlib.sha256()
@@ -64,8 +64,8 @@ def test_a_message_of_200_mb_is_moved_in_flat_memory(desk: Monitor) -> None:
 
 
 @pytest.mark.slow
-def test_a_listing_of_a_million_is_read_in_flat_memory(desk: Monitor) -> None:
+def test_a_listing_of_a_million_is_read_in_flat_memory(site: Site) -> None:
     with Pop3Server(Maildrop(), faults=[ManyMessages(1_000_000)]) as server:
-        desk.writes(alice(server.port))
-        report = migrate(desk, "--limit", "10")
+        site.writes(alice(server.port))
+        report = migrate(site, "--limit", "10")
         assert (report["listed"], report["copied"], report["remaining"]) == (1_000_000, 10, 999_990)

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from migrator.report import Status
+from tests.mail import letters
 from tests.rig import At, Rig, deleting, keeping
 from tests.servers.delay import DelayProxy
 from tests.servers.dovecot import Dovecot
 
-MAIL = [
-    b"Message-ID: <%d@example.org>\r\nSubject: message %d\r\n\r\n%b" % (n, n, b"line of message %d\r\n" % n * 200)
-    for n in range(1, 1001)
-]
+MAIL = letters(1_000, octets=5_000)
 
 
 @pytest.mark.parametrize("policy", [keeping, deleting])

@@ -12,6 +12,8 @@ from tests.model.histories import PLACES, history_of, play, play_moments, shrunk
 from tests.model.stage import Stage
 from tests.model.steps import KINDS
 
+_TELL_EVERY = 50
+
 
 def main() -> int:
     """Play; exit with 1 if any history broke a law."""
@@ -34,6 +36,8 @@ def main() -> int:
         (folder / "stage").mkdir()
         with Stage(folder / "stage") as stage:
             for seed in range(options.seed, options.seed + options.histories):
+                if seed > options.seed and (seed - options.seed) % _TELL_EVERY == 0:
+                    _print(f"... {seed - options.seed} histories, {broken.total()} broken laws")
                 failure = how(history_of(seed, options.places), stage, folder)
                 if failure is None:
                     continue

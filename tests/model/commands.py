@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.model.source import FAULTS
 from tests.model.steps import step
-from tests.model.world import IMAP_FAULTS
+from tests.model.world import IMAP_FAULTS, MEANWHILE
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -22,8 +22,18 @@ def run(world: World, n: int, m: int) -> None:
     if n % 4 == 1:
         pop3 = list(FAULTS)[m % len(FAULTS)]
     elif n % 8 == 3:
-        imap = list(IMAP_FAULTS)[m % len(IMAP_FAULTS)]
+        imap = [*IMAP_FAULTS, *MEANWHILE][m % (len(IMAP_FAULTS) + len(MEANWHILE))]
     world.migrate(pop3, imap, magnitude=m // 7 % 9)
+
+
+@step(2)
+def limited_run(world: World, n: int, m: int) -> None:
+    world.migrate("none", "none", limits=[("--limit", "--max-delete")[n % 2], str(m % 4)])
+
+
+@step(2)
+def dry_run(world: World, _: int, __: int) -> None:
+    world.dry_run()
 
 
 @step(6)

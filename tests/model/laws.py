@@ -21,6 +21,10 @@ taken the place of another under the same unique-id and octets (docs/promises.md
 *Told.* ``verify`` and ``rebuild-ledger`` end with 0 only if no message is missing in a folder of files which a run that
 was ok has known there (until one of them, or ``repair``, has told that it is missing).
 
+*Dry.* A dry run changes no file. *Limits.* ``--max-delete`` is kept.
+
+*Cured.* After ``verify``, ``repair`` and a run, each mbox has whatever another place has.
+
 *Left out.* What a person took out of a mailbox or Maildir is not stored there again where ``when_copy_is_gone = "keep"``.
 *Clock.* The first run after a leap of the clock deletes nothing by its age.
 
@@ -39,6 +43,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.model.places import ImapPlace, Place, parts, same, short
+from tests.servers.mailboxes import unaltered
 from tests.servers.pop3 import Removal
 
 if TYPE_CHECKING:
@@ -59,6 +64,9 @@ class Run:
     """A migrate that is to be judged, and what was wrong with the source in it."""
 
     fault: str
+    deletes_at_most: int | None = None
+    is_whole: bool = True
+    """Whether all that is shown is to be copied: no limit was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ class Laws:
     def __init__(self, world: World) -> None:
         self._world = world
         self.memory = Memory()
+        self.taken_meanwhile: set[tuple[str, bytes]] = set()
+        """What a person took out of which place while the command ran."""
 
     def look(self) -> Look:
         """See what stands everywhere."""
@@ -130,6 +140,7 @@ class Laws:
         self._known(before, after, is_killed=played.was_killed)
         self._deleted(before)
         if run is not None:
+            self._within_limits(run, before)
             self._at_its_time(before)
             self._left_out(before, after)
         for place in self._world.places.values():
@@ -139,7 +150,7 @@ class Laws:
             statuses = self._numbers(played)
             if statuses and all(status == "ok" for status in statuses) != (played.code == 0):
                 raise BrokenLawError("ok", f"status {statuses} with exit code {played.code}")
-            if played.code == 0:
+            if played.code == 0 and run.is_whole:
                 self._ok(run)
                 self.memory.known_in |= {p.name: {same(one) for one in p.messages()} for p in self._world.configured}
         self._told(arguments[0], played)
@@ -157,7 +168,7 @@ class Laws:
         known = {same(one) for one in self._world.post.sent} | self.memory.foreign
         for name, held in before.parts.items():
             lost = sum(held, Counter()) - sum(after.parts[name], Counter())
-            if gone := [one for one in lost if one in known]:
+            if gone := [one for one in lost if one in known and (name, one) not in self.taken_meanwhile]:
                 raise BrokenLawError("kept", f"{_words(gone)} went out of {name}")
 
     def _once(self, before: Look, after: Look) -> None:
@@ -184,12 +195,48 @@ class Laws:
             if removal.content in self.memory.accepted:
                 continue
             for place in self._world.configured:
+                if (place.name, same(removal.content)) in self.taken_meanwhile:
+                    continue
                 is_accepted = self._world.settings.gone == "accept" and same(removal.content) in place.taken
                 looked_so = self._looked_the_same(removal, place)
                 if not self._stands(place, removal.content) and not is_accepted and not looked_so:
                     raise BrokenLawError(
                         "deleted", f"{_words([removal.content])} was deleted at the source and is not in {place.name}"
                     )
+
+    def _within_limits(self, run: Run, before: Look) -> None:
+        """See that no more is deleted than a person allowed."""
+        gone = len(self._world.server.removed) - before.removed
+        if run.deletes_at_most is not None and gone > run.deletes_at_most * (1 + self._world.settings.has_bob):
+            raise BrokenLawError("limits", f"{gone} were deleted with --max-delete {run.deletes_at_most}")
+
+    def nothing_changed(self, before: dict[str, bytes], after: dict[str, bytes]) -> None:
+        """Hold a dry run to its word."""
+        if changed := [name for name in before | after if before.get(name) != after.get(name)]:
+            raise BrokenLawError("dry", f"a dry run changed {', '.join(changed[:4])}")
+
+    def cured(self, verified: Played) -> None:
+        """See that after ``repair`` every mbox archive has what the source or another place could give, and says so."""
+        world = self._world
+        everything = {one for place in world.configured for one in self._held(place)}
+        for place in world.configured:
+            lacking = {one for one in everything if not place.has(one, exactly=True)}
+            if place.kind == "mbox" and (lacking := lacking - self.memory.accepted - self._unread()):
+                raise BrokenLawError(
+                    "cured", f"{_words(sorted(lacking))} is in another place, and after repair not in {place.name}"
+                )
+        hopeless = {key for place in world.configured for key in place.taken} - {same(one) for one in everything}
+        is_altered = world.mail.mailboxes.alters is not unaltered or "unproven" in self.memory.may_report
+        if verified.code and not hopeless and not is_altered and not any(p.taken for p in world.configured):
+            raise BrokenLawError("cured", f"verify still ends with {verified.code}: {verified.out[:300]}")
+
+    def _unread(self) -> set[bytes]:
+        """What stands in another place in no form that can be copied from there."""
+        return {
+            one
+            for one in self._world.post.sent
+            if not any(place.has(one, exactly=True) for place in self._world.configured)
+        }
 
     def _at_its_time(self, before: Look) -> None:
         """See that no age is told by a clock that has just made a leap."""
@@ -201,8 +248,11 @@ class Laws:
             )
 
     def is_unknown(self, place: Place) -> None:
-        """Note that a place has another name now, so that nobody can know what a person took out of it before."""
+        """Note that a place has another name now: nobody can know what it holds, nor what was taken out of it before."""
         self.memory.known_in.pop(place.name, None)
+        self.memory.gone_whole.discard(place.name)
+        if isinstance(place, ImapPlace):
+            self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
 
     def is_deleted(self, place: Place) -> None:
         """Note that somebody deletes a whole place, which no run may pass over in silence if it knew of mail there."""
@@ -284,6 +334,8 @@ class Laws:
 
     def _held(self, place: Place) -> set[bytes]:
         forgotten = self.memory.forgotten.get(place.name, set())
+        if place.is_away:
+            forgotten = {same(one) for one in place.messages()} - self.memory.known_in.get(place.name, set())
         by_words = {same(one): one for one in self._world.post.sent}
         return {by_words[key] for one in place.messages() if (key := same(one)) in by_words and key not in forgotten}
 
@@ -311,7 +363,8 @@ class Laws:
         """Hold a restore to its word: what it says is there is there."""
         if played.code == 0:
             told = json.loads(played.out)
-            if told["restored"] + told["present"] > len(target.messages()):
+            accounts = 1 + self._world.settings.has_bob  # what both have is there already for the second
+            if told["restored"] > len(target.messages()) or told["present"] > accounts * len(target.messages()):
                 raise BrokenLawError("restored", f"{told}, and {len(target.messages())} are there")
 
     def kinds_of(self, played: Played) -> set[str]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from tests.model.laws import Laws, Run
-from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place
+from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place, same, short
 from tests.model.source import FAULTS, Post, UniqueIds, Watch
 from tests.model.stage import Order, Played, Stage
 from tests.servers.imap import (
     Answers as ImapAnswers,
     DropInside,
     DropUnanswered as ImapDropUnanswered,
+    ImapCommand,
     ImapFault,
     ImapServer,
 )
@@ -32,6 +34,24 @@ IMAP_FAULTS: dict[str, Callable[[int], Sequence[ImapFault]]] = {
     "APPEND refused": lambda n: [ImapAnswers("APPEND", times=1 + n % 3, words=b"NO [OVERQUOTA] full")],
     "FETCH unanswered": lambda n: [ImapDropUnanswered("UID FETCH", times=1, skip=n % 3)],
 }
+
+
+MEANWHILE = ("renewed meanwhile", "taken meanwhile")
+
+
+@dataclass
+class Meanwhile(ImapFault):
+    """Somebody does something to a mailbox when the server has heard so many commands of a run."""
+
+    commands: int
+    act: Callable[[], None]
+
+    def instead(self, command: ImapCommand) -> bytes | None:
+        del command
+        self.commands -= 1
+        if not self.commands:
+            self.act()
+        return None
 
 
 @dataclass
@@ -139,29 +159,75 @@ class World:
                 server.stop()
             self._imap = []
 
+    def dry_run(self) -> None:
+        """Look at what a run would do, which must leave every byte as it is."""
+        self.server.faults = (self.unique_ids, *self.always, self.watch)
+        self._write_configuration()
+        before = self._files()
+        self.command(["migrate", "--dry-run", "--json"])
+        self.laws.nothing_changed(before, self._files())
+
+    def _files(self) -> dict[str, bytes]:
+        """Every file there is, and what the ledger says: SQLite may tidy up after a process that was killed."""
+        paths = [
+            path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith("ledger.sqlite3")
+        ]
+        files = {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
+        if (self.state / "ledger.sqlite3").is_file():
+            copy = self.folder.with_name(f"{self.folder.name}-ledger")
+            shutil.copytree(self.state, copy)
+            with closing(sqlite3.connect(copy / "ledger.sqlite3")) as ledger:
+                files["ledger"] = "\n".join(ledger.iterdump()).encode("utf-8", "surrogateescape")
+            shutil.rmtree(copy)
+        return files
+
     def migrate(
-        self, pop3: str, imap: str, *, magnitude: int = 0, dies_at: int = 0, always: Sequence[Fault] = ()
+        self,
+        pop3: str,
+        imap: str,
+        *,
+        magnitude: int = 0,
+        dies_at: int = 0,
+        always: Sequence[Fault] = (),
+        limits: Sequence[str] = (),
     ) -> Played:
         """Run once, with faults at the ends and perhaps a violent end."""
         self.server.faults = (self.unique_ids, *FAULTS[pop3](magnitude), *always, *self.always, self.watch)
         for server in self._imap:
-            server.faults = tuple(IMAP_FAULTS[imap](magnitude))
+            server.faults = tuple(self._imap_faults(imap, magnitude))
         words = [f"source: {pop3} ({magnitude})"] * (pop3 != "none") + [f"imap: {imap} ({magnitude})"] * (
             imap != "none"
         )
         if pop3 == "wrong sizes":
             self.laws.memory.may_report |= {"short", "changed"}
-        run = Run(fault=pop3)
-        played = self.command(["migrate", "--json"], dies_at=dies_at, note="; ".join(words), run=run)
+        most = int(limits[1]) if limits[:1] == ["--max-delete"] else None
+        run = Run(fault=pop3, deletes_at_most=most, is_whole=not limits)
+        played = self.command(["migrate", "--json", *limits], dies_at=dies_at, note="; ".join(words), run=run)
         self.server.faults = (self.unique_ids, self.watch)
         for server in self._imap:
             server.faults = ()
         return played
 
+    def _imap_faults(self, name: str, magnitude: int) -> Sequence[ImapFault]:
+        if name not in MEANWHILE:
+            return IMAP_FAULTS[name](magnitude)
+        places = [place for place in self.configured if isinstance(place, ImapPlace)]
+        if not places:
+            return []
+        place = places[magnitude % len(places)]
+
+        def take() -> None:
+            if (content := place.take_one(self.chance)) is not None:
+                self.laws.taken_meanwhile.add((place.name, same(content)))
+                self.say(f"person: takes {short(content)} out of {place.name} during the run")
+
+        return [Meanwhile(8 + 3 * magnitude, place.renew if name == "renewed meanwhile" else take)]
+
     def command(self, arguments: list[str], *, dies_at: int = 0, note: str = "", run: Run | None = None) -> Played:
         """Play a command line and hold the world to its laws."""
         self._write_configuration()
         self.watch.seen.clear()
+        self.laws.taken_meanwhile.clear()
         before = self.laws.look()
         played = self._stage.play(Order(arguments, str(self.folder), self.now, dies_at))
         self.now += 60.0
@@ -245,15 +311,12 @@ proof_before_delete = "{settings.proof}"
             if place.is_away:
                 self.bring_back(place)
         played = [self._calm_run() for _ in range(3)][-1]
-        if played.code == 0:
-            return
-        kinds = self.laws.kinds_of(played)
-        if kinds <= self.laws.memory.may_report:
-            self.command(["verify", "--json"])
+        if self.command(["verify", "--json"]).code or played.code:
             self.command(["repair"])
             played = [self._calm_run() for _ in range(2)][-1]
-            kinds = self.laws.kinds_of(played)
-        self.laws.calm_end(played, kinds)
+        self.laws.calm_end(played, self.laws.kinds_of(played))
+        if played.code == 0:
+            self.laws.cured(self.command(["verify", "--json"]))
 
     def _calm_run(self) -> Played:
         self.now += DAY

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.mail import growing_letters
 from tests.power.child import Task, rig_of
 from tests.power.disk import Disk, lay_out, taken_in
 from tests.power.operations import STEPS, Operation, Send, Write, record
@@ -14,11 +15,7 @@ from tests.rig import Rig
 from tests.servers.maildrop import StoredMessage
 from tests.servers.pop3 import Maildrop, Pop3Server
 
-MESSAGES = [
-    b"Message-ID: <%d@example.org>\r\nSubject: message %d\r\n\r\nFrom me\r\n>From you\r\n.dotted\r\n%s"
-    % (n, n, b"a line of some length\r\n" * (n * 60))
-    for n in range(5)
-]
+MESSAGES = growing_letters(5, by=1_500)
 
 
 @dataclass(frozen=True, slots=True)

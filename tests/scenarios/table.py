@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from tests.mail import growing_letters
 from tests.servers.pop3 import Maildrop
 from tests.servers.pop3_faults import (
     AddedHeaders,
@@ -66,17 +67,7 @@ from tests.servers.pop3_faults import (
 )
 from tests.servers.pop3_session import Fault
 
-
-def message(n: int) -> bytes:
-    """Return the n-th message of every scenario: dots, From_ lines and a body whose length tells it from the others."""
-    return (
-        b"Return-Path: <sender@example.org>\r\nMessage-ID: <%d@example.org>\r\nDate: Mon, 02 Nov 2026 08:%02d:00 +0000\r\n"
-        b"Subject: message %d\r\n\r\nFrom here on\r\n>From there\r\n.\r\n..two dots\r\n%s\r\n"
-        % (n, n, n, b"text of message %d " % n * (n + 1))
-    )
-
-
-MESSAGES = [message(n) for n in range(9)]
+MESSAGES = growing_letters(9, by=17)
 """What the maildrop holds in every scenario."""
 
 

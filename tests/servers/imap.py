@@ -162,6 +162,13 @@ class ImapServer:
         for thread in lines.values():
             thread.join()
 
+    def wait_until_unused(self) -> None:
+        """Wait until no client is connected any more, for ten seconds each at most."""
+        with self._lock:
+            lines = dict(self._lines)
+        for thread in lines.values():
+            thread.join(10)
+
     def counts(self) -> Counter[str]:
         """How often each command came."""
         return Counter(command.verb for command in self.commands)

@@ -8,6 +8,11 @@ from typing import Self
 
 from tests.servers.process import LOOPBACK
 
+TORN = r"(?i)\bEOF\b"
+"""What ``ssl.SSLError`` says of a line that ended without a close_notify: some Pythons have a class of its own for it
+(``SSLEOFError``), that of Debian 12 has only the reason.
+"""
+
 
 class LineClient:
     """One connection to a loopback port, closed at the end of its ``with`` block."""
@@ -56,7 +61,7 @@ class LineClient:
             raise PermissionError(reply)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Go on under TLS; a line that ends without a close_notify raises SSLEOFError."""
+        """Go on under TLS; a line that ends without a close_notify raises ``SSLError``, see ``TORN``."""
         self._replies.close()
         self.line = context.wrap_socket(self.line, server_hostname=LOOPBACK, suppress_ragged_eofs=False)
         self._replies = self.line.makefile("rb")

@@ -110,6 +110,11 @@ class Mailboxes:
             folder = self._existing(name)
             folder.messages = [message for message in folder.messages if message.uid != uid]
 
+    def expunge_all(self, name: bytes = INBOX) -> None:
+        """Take all messages away."""
+        with self.lock:
+            self._existing(name).messages = []
+
     def move(self, name: bytes, uid: int, other: bytes) -> None:
         """File a message into another folder."""
         with self.lock:

@@ -79,10 +79,33 @@ class ServerProcess:
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)  # a session of its own: pid and group id are the same
         self._process.wait()
+        self._wait_for_children()
+
+    def _wait_for_children(self) -> None:
+        """Return when none of the group lives: who was killed holds its sockets for a moment yet."""
+        end = time.monotonic() + START_TIMEOUT
+        while _has_living(group=self.pid) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def _first_inside(self) -> int:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return int(children[0]) if children else self.pid
+
+
+def _has_living(group: int) -> bool:
+    """Whether a process of this group runs; one that nobody has waited for yet has ended all the same."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is there, as another user
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended meanwhile
+            state, _, its_group = process.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in {"Z", "X"}:
+                return True
+    return False
 
 
 def group_of(user: str) -> int:

@@ -6,14 +6,14 @@ from contextlib import closing
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from migrator.cli.commands.search import every
-from migrator.cli.context import configuration, existing_ledger, tell_unknown_folders
+from migrator.cli.context import configuration, every, needed_ledger
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.cli.selection import wanted_by
+from migrator.cli.index_lines import indexing, show_index_state
 from migrator.errors import ConfigError
-from migrator.interchange.exporter import Exported, Form, export, parts
+from migrator.interchange.exporter import Exported, Form
+from migrator.operations.export import export_messages
+from migrator.operations.search import find_digests
 from migrator.ui.text import plain, plural
-from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,45 +21,34 @@ if TYPE_CHECKING:
     from migrator.config import Config
     from migrator.ui.console import Console
 
-_TELL_EVERY = 5_000
+_STEP = 5_000
 
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Write the messages asked for to a path."""
     if arguments.path.suffix.lower() == ".zip" and arguments.format != Form.EML:
         raise ConfigError([f"--format {arguments.format}: a zip holds eml files; write --format eml"])
-    config = configuration(arguments, screen)
-    done = _exported(config, arguments, screen)
+    done = _exported(configuration(arguments, screen), arguments, screen)
     if screen.is_json:
-        screen.document(_as_json(done))
+        screen.document(done.as_json())
     _show(done, screen)
     return NOT_ALL_DONE if done.failed else DONE
 
 
 def _exported(config: Config, arguments: Namespace, screen: Console) -> Exported:
-    accounts = [(account.name, account.file_name) for account in config.select(arguments.accounts)]
-    ledger = existing_ledger(config)
-    if ledger is None:
-        raise ConfigError(["there is no ledger yet; if there is an archive, `mailferry rebuild-ledger` reads it"])
-    told = every(_TELL_EVERY, lambda count: screen.note(f"{plural(count, 'message')} exported so far"))
-    with closing(ledger), open_archive(config, ledger) as reader:
-        tell_unknown_folders(config, ledger, screen)
-        wanted = wanted_by(arguments.query, config, ledger, screen)
-        planned = parts(arguments.path, Form(arguments.format), accounts, reader, ledger.archive, wanted)
-        return export(arguments.path, planned, reader, on_progress=told)
-
-
-def _as_json(done: Exported) -> dict[str, object]:
-    return {
-        "written": done.written,
-        "present": done.present,
-        "failed": len(done.failed),
-        "manifest": None if done.manifest is None else str(done.manifest),
-        "errors": [
-            {"account": account, "digest": digest.hex(), "kind": str(error.kind), "message": str(error)}
-            for account, digest, error in done.failed
-        ],
-    }
+    accounts = config.select(arguments.accounts)
+    with closing(needed_ledger(config, screen)) as ledger:
+        matches = find_digests(arguments.query, config, ledger, on_progress=indexing(screen))
+        show_index_state(matches.index, screen)
+        return export_messages(
+            arguments.path,
+            Form(arguments.format),
+            accounts,
+            config,
+            ledger,
+            wanted=matches.digests,
+            on_progress=every(_STEP, lambda count: screen.note(f"{plural(count, 'message')} exported so far")),
+        )
 
 
 def _show(done: Exported, screen: Console) -> None:

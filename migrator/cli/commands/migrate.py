@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from migrator.cli.context import configuration, ledger_in, mask_secrets, with_passwords
+from migrator.cli.context import configuration, mask_secrets, with_passwords
 from migrator.cli.exit_codes import DONE, INTERRUPTED, NOT_ALL_DONE
 from migrator.cli.signals import stopping
 from migrator.copying.offload import ChildCopierPool
@@ -19,6 +19,7 @@ from migrator.run.context import Effects
 from migrator.ui.console import Console, Style
 from migrator.ui.run_summary import account_line, note_lines, problem_lines, total_line, would_delete_lines
 from migrator.wiring.account import RunLimits, job_of
+from migrator.wiring.ledger import open_ledger
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -129,5 +130,5 @@ def _config_from_urls(arguments: Namespace) -> Config:
 @contextmanager
 def _ledger(config: Config, *, is_dry: bool) -> Iterator[Ledger]:
     """Open the ledger; a dry run, which changes nothing anywhere, only looks at it."""
-    with closing(Ledger.open_dry(config.state_dir) if is_dry else ledger_in(config)) as ledger:
+    with closing(Ledger.open_dry(config.state_dir) if is_dry else open_ledger(config)) as ledger:
         yield ledger

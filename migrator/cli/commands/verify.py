@@ -1,22 +1,19 @@
-"""``mailferry verify``: read every stored copy again and hold it against the ledger; repair nothing."""
+"""``mailferry verify``: read every stored copy again and compare it with the ledger; repair nothing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import date
 from typing import TYPE_CHECKING
 
 from migrator.archive.unproven import unproven_line
-from migrator.archive.verify import Check, Damage, Selection, Verification
-from migrator.cli.context import configuration, read_ledger, unknown_folders
+from migrator.archive.verify import Damage, Verification
+from migrator.cli.context import archive_ledger, configuration
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.errors import ConfigError
+from migrator.operations.verify import Verified, parse_since, verify_archive
 from migrator.report import shown_unique_id
-from migrator.search.query import Calendar, Dated, QueryError, parse
 from migrator.ui.text import plain, plural, size, span
-from migrator.wiring.archive import open_archive
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,81 +26,40 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Check the copies asked for and name what is damaged."""
-    since = _since(arguments.since)
+    since = None if arguments.since is None else parse_since(arguments.since)
     config = configuration(arguments, screen)
     accounts = config.select(arguments.accounts)
-    names = tuple(account.name for account in accounts)
     began = time.monotonic()
-    verdict, is_all_known = _verdict(config, accounts, Selection(names, arguments.sample, since), screen)
+    found = _verified(config, accounts, arguments.sample, since, screen)
     if screen.is_json:
-        screen.document(_as_json(verdict))
-    _show(verdict, time.monotonic() - began, arguments, screen)
-    return DONE if verdict.is_ok and is_all_known else NOT_ALL_DONE
+        screen.document(found.as_json())
+    _show(found.verification, time.monotonic() - began, arguments, screen)
+    return DONE if found.is_ok else NOT_ALL_DONE
 
 
-def _since(written: str | None) -> float | None:
-    if written is None:
-        return None
-    try:
-        query = parse(f"after:{written}", Calendar(date.today()))  # noqa: DTZ011  # the day of the person who asks
-    except QueryError as error:
-        raise ConfigError([f"--since {written}: {str(error).removeprefix(f'after:{written}: ')}"]) from error
-    if not isinstance(query, Dated) or query.start is None:
-        raise ConfigError([f"--since {written}: is no day"])
-    return float(query.start)
-
-
-def _verdict(
-    config: Config, accounts: Sequence[Account], selection: Selection, screen: Console
-) -> tuple[Verification, bool]:
-    """Return what was found, and whether there is no folder of these accounts that the ledger does not know."""
-    ledger = read_ledger(config, screen)
+def _verified(
+    config: Config, accounts: Sequence[Account], share: float, since: float | None, screen: Console
+) -> Verified:
+    ledger = archive_ledger(config, screen)
     if ledger is None:
-        return Verification(), True
-    with closing(ledger), open_archive(config, ledger) as reader:
-        is_all_known = not unknown_folders(config, accounts, ledger)
-        verdict = Check(reader, ledger.archive, clock=time.time, on_progress=_teller(screen)).make(selection)
-        if selection == Selection(selection.accounts) and is_all_known:
-            left_out = {name for one in verdict.unreachable for name in one.accounts}
-            ledger.notes.verified_in_full(set(selection.accounts) - left_out, time.time())
-        return verdict, is_all_known
+        return Verified()
+    with closing(ledger):
+        return verify_archive(accounts, config, ledger, share=share, since=since, on_read=_rate_line(screen))
 
 
-def _teller(screen: Console) -> Callable[[int, int], None]:
+def _rate_line(screen: Console) -> Callable[[int, int], None]:
     """Return a listener that says a line now and then."""
-    began = told = time.monotonic()
+    began = said = time.monotonic()
 
     def listen(copies: int, octets: int) -> None:
-        nonlocal told
+        nonlocal said
         now = time.monotonic()
-        if now - told >= _SECONDS_BETWEEN_LINES:
-            told = now
+        if now - said >= _SECONDS_BETWEEN_LINES:
+            said = now
             rate = size(octets / (now - began))
             screen.note(f"{plural(copies, 'copy', 'copies')} read, {size(octets)}, {rate}/s")
 
     return listen
-
-
-def _as_json(verdict: Verification) -> dict[str, object]:
-    return {
-        "checked": verdict.checked,
-        "ok": verdict.ok,
-        "damaged": [damage.as_json() for damage in verdict.damaged],
-        "bytes": verdict.octets,
-        "unproven": verdict.unproven,
-        "accepted": verdict.accepted,
-        "present": verdict.present,
-        "errors": [
-            {
-                "account": account,
-                "destination": one.destination,
-                "kind": str(one.error.kind),
-                "message": str(one.error),
-            }
-            for one in verdict.unreachable
-            for account in one.accounts
-        ],
-    }
 
 
 def _show(verdict: Verification, seconds: float, arguments: Namespace, screen: Console) -> None:

@@ -15,26 +15,14 @@ from migrator.cli.main import main
 from migrator.config import Config, load
 from migrator.copying.copier import Copier, CopyResult
 from migrator.ledger import Ledger
-from migrator.message.body import MemoryBody, Message
-from migrator.message.digest import canonical, digest_of, header_block, header_facts
+from migrator.message.body import Message
 from migrator.model import Digest, ListedMessage, MessageNumber, UniqueId
 from migrator.search.index import SearchIndex
 from migrator.wiring.account import destination_of
 from migrator.wiring.archive import open_archive
+from tests.mail import message_of
 
 Places = dict[str, Sequence[str]]
-
-
-def message_of(content: bytes) -> Message:
-    facts = header_facts(header_block(content))
-    return Message(digest_of(content), facts.digest, facts.message_id, len(content), MemoryBody(content))
-
-
-def mail(subject: str = "hello", body: str = "text", sender: str = "alice@example.org", **headers: str) -> bytes:
-    """Return a plain message in canonical form; an underscore in a header's name is a hyphen."""
-    lines = [f"From: {sender}", f"Subject: {subject}"]
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return canonical(("\n".join(lines) + "\n\n" + body + "\n").encode())
 
 
 @dataclass

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from migrator.destinations import Found, Recollection
+from migrator.copy_records import Found, Recollection
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.message.digest import digest_of
 from migrator.model import CopyState, MboxLocator
 from migrator.run.account_lock import account_lock
-from tests.unit.archive.office import Office, document, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [mail(f"number {number}", "From x\n>From y", Message_ID=f"<{number}@x>") for number in range(30)]
 

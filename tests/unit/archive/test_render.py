@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.mail import mail
 from tests.unit.archive.hostile import nested
-from tests.unit.archive.office import Office, mail
+from tests.unit.archive.office import Office
 
 ATTACHED = (
     b"From: ann@example.org\r\nSubject: evil \x1b[2J\xc2\x9b31m title\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copy_records import MboxAnchor, VolumeState
 from migrator.copying.copier import Copier
-from migrator.destinations import MboxAnchor, VolumeState
 from migrator.model import CopyState
+from tests.mail import mail, message_of
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
-from tests.unit.archive.office import Office, document, mail, message_of
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [mail("one", "From here"), mail("two"), mail("three", "x\n" * 700_000)]
 

@@ -15,15 +15,16 @@ from hypothesis import given, settings, strategies as st
 from migrator.archive.mend import Mender
 from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.archive.repair import Repair, Repaired
-from migrator.destinations import Destination, Finding, Found, Recollection
+from migrator.copy_records import Finding, Found, Recollection
+from migrator.destinations import Destination
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import mail, message_of
-from tests.unit.memory_destination import MemoryDestination
+from tests.mail import mail, message_of
+from tests.memory_destination import MemoryDestination
 
 CONTENTS = [mail(f"number {number}", "some text \rwith a bare CR", Message_ID=f"<{number}@x>") for number in range(4)]
 STANDS = {

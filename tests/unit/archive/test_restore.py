@@ -9,7 +9,8 @@ from threading import Thread
 import pytest
 
 from migrator.interchange.mail_files import message_in
-from tests.unit.archive.office import Office, document, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [
     mail("january", "From here", Date="Mon, 15 Jan 2024 12:00:00 +0000"),

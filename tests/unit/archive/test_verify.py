@@ -11,14 +11,16 @@ import pytest
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.archive.verify import Check, Selection, Verification
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
+from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Recollection
+from migrator.destinations import BatchLimits, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof
 from migrator.policy import WhenCopyIsGone
-from tests.unit.archive.office import Office, document, mail, message_of
+from tests.mail import mail, message_of
+from tests.unit.archive.office import Office, document
 
 Harm = Callable[[Path], None]
 
@@ -375,7 +377,7 @@ def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Pat
         box.is_down = True
         verdict = checked(ledger, archive_folder)
         assert not verdict.is_ok
-        assert verdict.damaged == []
+        assert verdict.damaged == ()
         assert verdict.unreachable[0].destination == box.label
         assert next(archive_folder.copies.all_copies()).state is CopyState.VERIFIED
 

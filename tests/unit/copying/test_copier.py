@@ -13,7 +13,8 @@ from migrator.ledger import Ledger
 from migrator.message.body import Message
 from migrator.model import CopyState
 from migrator.policy import WhenCopyIsGone
-from tests.unit.memory_destination import CrashError, MemoryDestination, message, simple
+from tests.mail import message_of, simple
+from tests.memory_destination import CrashError, MemoryDestination
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_a_copy_that_was_stored_but_never_read_back_is_proven_later(
     assert len(archive_folder.stored) == 1
 
 
-@pytest.mark.parametrize("one", [ONE, message(b"Subject: not as received\r\n")], ids=["compared", "hashed"])
+@pytest.mark.parametrize("one", [ONE, message_of(b"Subject: not as received\r\n")], ids=["compared", "hashed"])
 def test_a_copy_that_differs_is_a_mismatch_and_is_never_stored_a_second_time(
     ledger: Ledger, archive_folder: MemoryDestination, one: Message
 ) -> None:
@@ -228,7 +229,7 @@ def test_a_batch_is_handed_over_in_parts_that_the_destination_likes(
 
 def test_a_message_larger_than_any_batch_goes_alone(ledger: Ledger, archive_folder: MemoryDestination) -> None:
     archive_folder.limits = BatchLimits(100, 50)
-    large = message(b"Subject: large\r\n\r\n" + b"x" * 500 + b"\r\n")
+    large = message_of(b"Subject: large\r\n\r\n" + b"x" * 500 + b"\r\n")
     assert copier(ledger, archive_folder).copy([ONE, large, TWO]) == [CopyResult.COPIED] * 3
     assert [call for call in archive_folder.calls if call.startswith("store")] == ["store 1"] * 3
 

@@ -12,7 +12,8 @@ from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.spool import OctetBudget
 from migrator.model import MessageNumber, MessageRow
-from tests.unit.memory_destination import MemoryDestination, simple
+from tests.mail import simple
+from tests.memory_destination import MemoryDestination
 
 
 @pytest.fixture

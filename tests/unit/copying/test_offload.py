@@ -28,8 +28,9 @@ from migrator.message.body import Message
 from migrator.message.spool import SpoolFile
 from migrator.model import CopyState
 from migrator.pop3.assembly import Collector, small_message
+from tests.mail import simple
+from tests.memory_destination import MemoryDestination
 from tests.rig import mboxrd
-from tests.unit.memory_destination import MemoryDestination, simple
 
 NOW = partial(datetime.now, UTC)
 

@@ -19,8 +19,8 @@ from migrator.errors import AwayError, FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Message
 from migrator.model import CopyState
-from tests.contract.support import simple
 from tests.faults import flip_bit
+from tests.mail import simple
 from tests.rig import mboxrd
 
 FOREIGN = b"From friend@example.org Mon Nov 23 12:00:05 2026\nSubject: theirs\n\nx\n\n"

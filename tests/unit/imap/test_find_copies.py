@@ -18,14 +18,14 @@ from migrator.imap.find_copies import (
     unpacked,
 )
 from migrator.message.body import MemoryBody
-from tests.contract.support import Pieces, message
+from tests.mail import Pieces, message_of
 
 HEAD = b"From: ann\r\nSubject: gr\xfc\xdfe\r\nMessage-ID: <1@example.org>\r\nDate: today\r\n\r\n"
 CONTENT = HEAD + b"one\r\ntwo\rthree\r\r\nfour\0\r\n"
 
 
 def wanted(content: bytes) -> SoughtCopy:
-    meant = message(content)
+    meant = message_of(content)
     return SoughtCopy(meant.digest, meant.octets, copy_key_of(meant))
 
 
@@ -89,26 +89,26 @@ def test_of_equal_copies_the_oldest_is_taken() -> None:
 
 
 def test_the_ledger_gives_back_what_it_was_given() -> None:
-    known = copy_key_of(message(CONTENT))
+    known = copy_key_of(message_of(CONTENT))
     assert unpacked(known.packed()) == known
     assert known.message_id == b"<1@example.org>"
     assert len(known.packed()) < 200
 
 
 def test_a_huge_message_id_is_kept_in_part() -> None:
-    known = copy_key_of(message(b"Message-ID: <" + b"x" * 100_000 + b">\r\n\r\n"))
+    known = copy_key_of(message_of(b"Message-ID: <" + b"x" * 100_000 + b">\r\n\r\n"))
     again = unpacked(known.packed())
     assert isinstance(again, CopyKey)
     assert len(again.message_id) == 998
 
 
-@pytest.mark.parametrize("kept", [b"", b"\x01", b"\x02" + b"x" * 200, copy_key_of(message(CONTENT)).packed() + b"!"])
+@pytest.mark.parametrize("kept", [b"", b"\x01", b"\x02" + b"x" * 200, copy_key_of(message_of(CONTENT)).packed() + b"!"])
 def test_what_another_version_kept_is_not_misread(kept: bytes) -> None:
     assert unpacked(kept) is None
 
 
 def test_without_recognition_only_equal_bytes_count() -> None:
-    meant = message(CONTENT)
+    meant = message_of(CONTENT)
     plain = SoughtCopy(meant.digest, meant.octets, None)
     assert pair([plain], {3: portrait(CONTENT[:-2]), 5: portrait(CONTENT)}, is_rebuilding=True) == {0: 5}
 

@@ -10,7 +10,8 @@ import pytest
 from migrator.interchange import export_formats as forms, exporter as exporting
 from migrator.interchange.exporter import Form, export, parts
 from migrator.interchange.mail_files import message_in, records_of
-from tests.unit.archive.office import Office, document, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 CONTENTS = [
     mail("one", "From here\n>From there\n\nFrom  x", Date="Mon, 1 Jan 2024 12:00:00 +0000"),

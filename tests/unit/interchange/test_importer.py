@@ -11,7 +11,8 @@ from migrator.destinations.mbox import mboxrd
 from migrator.interchange.import_sources import FoundMessage, LeftOut, Sources
 from migrator.interchange.mail_files import Variant
 from migrator.run.account_lock import account_lock
-from tests.unit.archive.office import Office, document, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office, document
 
 FIRST, SECOND, THIRD = mail("one", "From here"), mail("two"), mail("three")
 FRAME = b"From a@b Mon Jan  1 00:00:00 2024\n"

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.alerting.incidents import Disk
-from jobs.doctor import DoctorInputs, EndpointCheck, Severity, file_system_of, findings, is_person_needed
+from jobs.disk_usage import Disk
+from jobs.doctor import DoctorInputs, Severity, findings, is_person_needed
 from jobs.monitoring.health import Health, HealthVerdict
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
 from migrator.config import load
 from migrator.ledger.history import AccountNumbers
+from migrator.operations.doctor import EndpointCheck, file_system_of
 
 NOW = 2_000_000_000.0
 ANN = AccountView("ann", AccountState(last_worked=NOW - 60, first_seen=NOW - 1e6))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from migrator.destinations import MaildirAnchor
+from migrator.copy_records import MaildirAnchor
 from migrator.errors import FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
@@ -27,7 +27,7 @@ from migrator.model import (
     UniqueId,
 )
 from migrator.policy import WhenCopyIsGone
-from tests.unit.memory_destination import simple
+from tests.mail import simple
 
 Lines = Sequence[tuple[bytes, int]]
 """A listing: unique-ids and octets, in the order of the message numbers."""

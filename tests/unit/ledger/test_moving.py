@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import MboxAnchor, VolumeRecord
+from migrator.copy_records import MboxAnchor, VolumeRecord
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.model import CopyState, MboxLocator, Proof
-from tests.contract.support import simple
+from tests.mail import simple
 
 OLD, NEW = "mbox:/old", "mbox:/new"
 

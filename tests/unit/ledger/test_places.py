@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Found, Lost, Relocated, Stranger
+from migrator.copy_records import Found, Lost, Relocated, Stranger
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import CopyState, ImapLocator, Proof
-from tests.unit.memory_destination import simple
+from tests.mail import simple
 
 KEY, OTHER = b"k" * 16, b"o" * 16
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies
 from migrator.message.body import MemoryBody
 from migrator.message.proof import SEMANTIC_LIMIT, prove
 from migrator.model import Proof
-from tests.contract.support import Pieces
+from tests.mail import Pieces
 
 HEAD = "From: Ann <ann@example.org>\r\nSubject: Grüße\r\nMessage-ID: <1@example.org>\r\n".encode("latin-1")
 PLAIN = HEAD + b"\r\none\r\ntwo\r\n"

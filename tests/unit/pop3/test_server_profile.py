@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from migrator.pop3.server_profile import LONGEST_PART, SIZE_TRUST_BOUND, ServerProfile
+from migrator.pop3.server_profile import LONGEST_PART, MOST_LOOKS, SIZE_TRUST_BOUND, ServerProfile
 
 
 def test_what_earlier_releases_kept_of_a_server_is_read_and_kept_under_the_same_keys() -> None:
@@ -62,3 +62,12 @@ def test_what_runs_side_by_side_find_out_adds_up() -> None:
     seen = mine.joined_with(ServerProfile(shows_part=True, complete_up_to=20, size_trust=-9))
     assert seen == ServerProfile(shows_part=True, complete_up_to=30, size_trust=5)
     assert mine.joined_with(ServerProfile(complete_up_to=40)).complete_up_to == 40
+
+
+def test_nobody_is_looked_at_again_once_a_run_has_logged_in_three_times() -> None:
+    assert ServerProfile().wants_another_session(10, MOST_LOOKS - 1)
+    assert not ServerProfile().wants_another_session(10, MOST_LOOKS)
+
+
+def test_a_known_view_of_parts_is_followed_however_long_it_is() -> None:
+    assert ServerProfile(shows_part=True).wants_another_session(LONGEST_PART + 1, 1)

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
-from migrator.report import AccountReport, Problem, Status
+from migrator.report import AccountReport, Problem, Status, WouldDelete
 from migrator.run.counters import RunCounters
 
 PROBLEM = Problem(Kind.REFUSED, "no", UniqueId(b"uid"))
@@ -106,7 +106,7 @@ def test_the_same_trouble_is_told_once_and_the_first_decides() -> None:
         numbers.problem(error)
     report = numbers.report(1.0)
     assert [problem.kind for problem in report.problems] == [Kind.CONNECT, Kind.TIMEOUT]
-    assert report.first_error is first
+    assert report.for_schedule.error is first
 
 
 def test_what_a_rule_leaves_is_told_and_is_no_failure() -> None:
@@ -130,6 +130,81 @@ def test_a_settled_listing_is_all_known_and_counted_once() -> None:
     numbers.settled(200_000)
     report = numbers.report(1.0)
     assert (report.listed, report.known, report.new, report.status) == (200_000, 200_000, 0, Status.OK)
+
+
+def test_a_listing_that_is_settled_after_another_session_was_counted_there() -> None:
+    numbers = counters(listed(1, is_proven=True), listed(2, is_proven=True))
+    numbers.settled(2)
+    assert numbers.report(1.0).listed == 2
+
+
+def test_a_settled_listing_is_a_listing() -> None:
+    numbers = RunCounters("alice")
+    numbers.settled(3)
+    numbers.problem(FerryError(Kind.CONNECT, "down"))
+    report = numbers.report(1.0)
+    assert (report.listed, report.status) == (3, Status.PARTIAL)
+
+
+def test_equal_messages_count_each_in_the_first_listing_and_once_in_later_ones() -> None:
+    first, second, third = (listed(row, is_proven=True)._replace(content=1) for row in (1, 2, 3))
+    numbers = counters(first, second)
+    assert numbers.report(1.0).listed == 2
+    list(numbers.counted([third]))
+    assert numbers.report(1.0).listed == 2
+
+
+def test_the_run_has_dealt_with_what_is_copied_was_there_already_or_failed() -> None:
+    numbers = counters(*(listed(row) for row in range(1, 8)))
+    numbers.copied_message(MessageRow(1), 10, was_stored=True)
+    for row in (2, 3):
+        numbers.copied_message(MessageRow(row), 10, was_stored=False)
+    for row in (4, 5, 6):
+        numbers.failed(MessageRow(row), None)
+    assert (numbers.handled, numbers.failures) == (6, 3)
+    assert [numbers.has_failed(MessageRow(row)) for row in (1, 2, 4, 7)] == [False, False, True, False]
+
+
+def test_each_message_counts_once_whatever_it_counted_as_before() -> None:
+    numbers = counters(listed(1, is_proven=True), listed(2), listed(3, is_proven=True))
+    numbers.failed(MessageRow(1), PROBLEM)
+    numbers.skipped(MessageRow(2), PROBLEM)
+    numbers.copied_message(MessageRow(2), 10, was_stored=True)
+    numbers.skipped(MessageRow(3), None)
+    numbers.failed(MessageRow(4), PROBLEM)  # seen by no listing of this run
+    report = numbers.report(1.0)
+    assert (report.listed, report.known, report.copied, report.skipped, report.failed) == (4, 0, 1, 1, 2)
+    assert adds_up(report)
+
+
+def test_what_was_read_again_and_found_equal_is_verified() -> None:
+    numbers = counters(listed(1, is_proven=True))
+    numbers.verified_again()
+    assert numbers.report(1.0).verified == 1
+
+
+def test_what_has_no_problem_of_its_own_is_told_by_the_general_one() -> None:
+    numbers = counters(listed(1), listed(2))
+    numbers.problem(FerryError(Kind.DISK_FULL, "no room"))
+    numbers.failed(MessageRow(1), None)
+    numbers.failed(MessageRow(2), PROBLEM)
+    report = numbers.report(1.0)
+    assert [problem.kind for problem in report.problems] == [Kind.DISK_FULL, Kind.REFUSED]
+    assert report.failed == 2
+
+
+def test_the_same_note_is_made_once() -> None:
+    numbers = RunCounters("alice")
+    for note in ("one", "two", "one"):
+        numbers.noted(note)
+    assert numbers.report(1.0).notes == ["one", "two"]
+
+
+def test_a_report_says_how_long_it_took_and_what_would_go() -> None:
+    numbers = RunCounters("alice")
+    numbers.would_delete = [WouldDelete(UniqueId(b"uid"), 10, None)]
+    report = numbers.report(7.5)
+    assert (report.seconds, report.would_delete) == (7.5, numbers.would_delete)
 
 
 @dataclass

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from migrator.ledger import Ledger
 from migrator.net.tls import TlsMode, TlsSettings
+from migrator.policy import Policy
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session, open_session
 from migrator.pop3.source import Source
 from migrator.pop3.transport import Saying, ScriptedStream
 from migrator.run.accounts import run_accounts
 from migrator.run.context import AccountJob, Effects
-from migrator.run.plan import Policy
-from tests.unit.memory_destination import MemoryDestination
+from tests.memory_destination import MemoryDestination
 from tests.unit.pop3.scripted import Maildrop, sample
 
 MOST = 7

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
-from migrator.run.plan import Column, Policy, Step, make_plan, patience, step_for
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy
+from migrator.run.plan import Column, Step, make_plan, step_for
 
 NOW = 1_000_000.0
 DAY = 86_400.0
@@ -26,6 +26,7 @@ def message(
     failed_at: float | None = None,
     attempts: int = 0,
     is_accepted: bool = False,
+    is_kept: bool = False,
 ) -> KnownMessage:
     return KnownMessage(
         number=MessageNumber(number),
@@ -40,6 +41,7 @@ def message(
         attempts=attempts,
         failed_at=failed_at,
         is_accepted=is_accepted,
+        is_kept=is_kept,
     )
 
 
@@ -75,6 +77,10 @@ PROVEN_ACCEPTED = message(
         (PARTLY, AT_ONCE, Step.COMPLETE),
         (FAILED, KEEP, Step.RETRIEVE),
         (FAILED, replace(KEEP, has_patience=True), Step.WAIT),
+        (FAILED._replace(failed_at=NOW - 899), replace(KEEP, has_patience=True), Step.WAIT),
+        (FAILED._replace(failed_at=NOW - 900), replace(KEEP, has_patience=True), Step.RETRIEVE),
+        (message(content=7, is_kept=True), KEEP, Step.KEEP),
+        (message(content=7, is_kept=True), AT_ONCE, Step.KEEP),
         (ACCEPTED, KEEP, Step.SKIP_ACCEPTED),
         (ACCEPTED, AT_ONCE, Step.SKIP_ACCEPTED),
         (PROVEN_ACCEPTED, AT_ONCE, Step.KEEP),
@@ -104,18 +110,23 @@ def test_days_count_to_the_second() -> None:
 def test_only_delete_when_verified_deletes_at_once() -> None:
     assert [policy.deletes_at_once for policy in (KEEP, AT_ONCE, AFTER_A_DAY)] == [False, True, False]
     assert Policy(DeleteAfter(timedelta(0))).deletes_at_once
+    assert not Policy(DeleteAfter(timedelta(seconds=1))).deletes_at_once
 
 
-def test_patience_grows_from_a_quarter_of_an_hour_to_a_day() -> None:
-    spans = [patience(attempts) for attempts in range(1, 12)]
-    assert spans == sorted(spans)
-    assert (spans[0], spans[-1]) == (15 * 60, DAY)
-    assert patience(10_000) == DAY
+def test_what_waits_is_known_by_name() -> None:
+    plan = make_plan([FAILED, NEW], replace(KEEP, has_patience=True), NOW)
+    assert ([wanted.row for wanted in plan.waiting], len(plan.retrieve)) == ([FAILED.row], 1)
 
 
 def test_what_failed_before_comes_last() -> None:
     plan = make_plan([message(1, failure="refused"), message(2), message(3)], KEEP, NOW)
     assert [wanted.number for wanted in plan.retrieve] == [2, 3, 1]
+
+
+def test_a_plan_announces_the_octets_of_all_that_is_to_be_done() -> None:
+    due = message(3, octets=100, content=7, is_proven=True, copied_at=NOW)
+    plan = make_plan([message(1, octets=1), message(2, octets=10, content=7), due, ACCEPTED], AT_ONCE, NOW)
+    assert (plan.messages, plan.octets) == (3, 111)
 
 
 def test_the_limit_takes_what_can_be_completed_without_the_source_first() -> None:
@@ -152,7 +163,7 @@ anything = st.builds(
     is_proven=st.booleans(),
     copied_at=st.floats(0, NOW),
     failure=st.sampled_from(["", "refused", "changed"]),
-    failed_at=st.none() | st.floats(0, NOW),
+    failed_at=st.none() | st.floats(NOW - 2 * DAY, NOW),
     attempts=st.integers(1, 5),
     is_accepted=st.booleans(),
 )

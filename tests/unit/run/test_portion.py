@@ -27,6 +27,11 @@ def test_a_portion_grows_again_and_each_time_that_was_too_much_more_slowly() -> 
         lengths.append(portion.most)
         portion = portion.after_full_session()
     assert lengths == [10, 10, 20, 20]
+    portion = portion.shortened(10)
+    for _ in range(3):
+        assert (portion.most, portion.patience) == (10, 4)
+        portion = portion.after_full_session()
+    assert (portion.most, portion.after_full_session().most) == (10, 20)
     for _ in range(20):
         portion = portion.shortened(10)
     assert portion.patience == 64

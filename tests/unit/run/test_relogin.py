@@ -11,6 +11,7 @@ from migrator.pop3.server_profile import ServerProfile
 from migrator.run.portion import Portion
 from migrator.run.relogin import (
     MAX_LOGINS,
+    PATIENCE_SECONDS,
     PAUSE_WHERE_ALIVE,
     End,
     Ended,
@@ -46,6 +47,12 @@ def test_the_third_fault_is_the_last(kind: Kind) -> None:
     assert pauses[-1] is None
     assert all(pause is not None and pause > 0 for pause in pauses[:-1])
     assert pauses[:-1] == sorted(pause for pause in pauses[:-1] if pause is not None)
+
+
+def test_patience_ends_only_after_its_last_second() -> None:
+    error = FerryError(Kind.CONNECT, "no")
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT]) is not None
+    assert pause_before_retry(error, 1, PATIENCE_SECONDS[Kind.CONNECT] + 1) is None
 
 
 def test_a_dead_server_ends_an_account_within_90_seconds() -> None:
@@ -91,16 +98,16 @@ CUT = FerryError(Kind.CONNECT, "the line broke")
 REFUSED = FerryError(Kind.AUTH, "no")
 BROKE_AT = BrokenAtError(Verb.RETR, MessageNumber(3), CUT, is_first=True)
 
-COPIED = SessionResult(Ended.COMPLETE, 1.0, listed=10, fetched=10, reach=Reach(carried=10))
+COPIED = SessionResult(Ended.COMPLETE, 1.0, listed=10, fetched=10, reach=Reach(retrieved=10))
 NOTHING_NEW = SessionResult(Ended.COMPLETE, 1.0, listed=10)
 UNCHANGED = SessionResult(Ended.UNCHANGED, 1.0, listed=10)
-PART_TAKEN = SessionResult(Ended.PORTION, 1.0, listed=10, fetched=5, reach=Reach(carried=5))
+PART_TAKEN = SessionResult(Ended.PORTION, 1.0, listed=10, fetched=5, reach=Reach(retrieved=5))
 PORTION_IN_VAIN = SessionResult(Ended.PORTION, 1.0, listed=10)
 STUCK = SessionResult(Ended.STUCK, 1.0, listed=10)
 STOPPED = SessionResult(Ended.STOPPED, 1.0, listed=10, fetched=3)
 NO_ENTRY = SessionResult(Ended.BROKEN, 1.0, fault=CUT)
 SHUT_OUT = SessionResult(Ended.BROKEN, 1.0, fault=REFUSED)
-CUT_LATE = SessionResult(Ended.BROKEN, 1.0, listed=10, fetched=4, reach=Reach(carried=4), fault=CUT)
+CUT_LATE = SessionResult(Ended.BROKEN, 1.0, listed=10, fetched=4, reach=Reach(retrieved=4), fault=CUT)
 CUT_IN_VAIN = SessionResult(Ended.BROKEN, 1.0, listed=10, fault=CUT)
 SUSPECTS_LEFT = replace(COPIED, suspects=SuspectsTried(are_left=True))
 LAST_SUSPECT = SessionResult(
@@ -216,7 +223,7 @@ def test_a_session_that_sets_a_message_aside_is_not_idle() -> None:
 def test_sessions_are_made_shorter_once_a_line_was_cut_twice() -> None:
     assert after(CUT_LATE).portion == Portion()
     assert after(CUT_LATE, CUT_LATE).portion == Portion(4)
-    deleting = replace(CUT_LATE, reach=Reach(carried=8, marked=6, is_deleting=True))
+    deleting = replace(CUT_LATE, reach=Reach(retrieved=8, marked=6, is_deleting=True))
     assert after(CUT_LATE, deleting).portion == Portion(3)
     assert after(CUT_LATE, replace(CUT_LATE, reach=Reach(shown=6))).portion == Portion(6)
     assert after(CUT_LATE, CUT_LATE, PART_TAKEN).portion == Portion(8)

@@ -63,6 +63,9 @@ def test_a_dele_that_breaks_the_line_has_a_cure() -> None:
     suspects.broke_at(ROW, broke(Verb.DELE, is_first=True), is_archived=True)
     suspects.broke_at(ROW, broke(Verb.DELE, is_first=True), is_archived=True)
     assert "quarantine --accept" in suspects.set_aside[ROW].error.cure
+    suspects.recall(OTHER)
+    suspects.broke_at(OTHER, broke(Verb.RETR, is_first=True), is_archived=False)
+    assert not suspects.set_aside[OTHER].error.cure
 
 
 def test_two_messages_whose_top_breaks_the_line_are_enough_to_ask_no_more() -> None:

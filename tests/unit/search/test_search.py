@@ -17,8 +17,9 @@ from migrator.search.index import FILE_NAME
 from migrator.search.query import Everything
 from migrator.search.update import exclusively
 from migrator.wiring.archive import bring_up_to_date, index_what_is_new
+from tests.mail import mail
 from tests.unit.archive.hostile import empty_parts, nested
-from tests.unit.archive.office import Office, document, mail
+from tests.unit.archive.office import Office, document
 
 LANGUAGES = [
     # language, charset, what was written, what finds it

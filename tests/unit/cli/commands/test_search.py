@@ -13,7 +13,8 @@ from migrator.cli.commands import search
 from migrator.cli.parser import parser
 from migrator.ui.console import Console
 from migrator.ui.text import columns
-from tests.unit.archive.office import Office, mail
+from tests.mail import mail
+from tests.unit.archive.office import Office
 
 
 class Terminal(io.StringIO):

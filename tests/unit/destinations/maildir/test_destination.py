@@ -13,12 +13,13 @@ from typing import NoReturn
 
 import pytest
 
-from migrator.destinations import Found, MaildirAnchor, Vanished, VolumeSeen, VolumeState
+from migrator.copy_records import Found, MaildirAnchor, Vanished, VolumeSeen, VolumeState
 from migrator.destinations.maildir.destination import STEPS, MaildirDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device
 from migrator.model import MaildirLocator
-from tests.contract.support import NOW, Memory, Pieces, content_of, message, names_in, path_of, recover, simple, store
+from tests.contract.support import NOW, Memory, content_of, names_in, path_of, recover, store
+from tests.mail import Pieces, message_of, simple
 
 Open = Callable[..., MaildirDestination]
 THEIRS = b"Subject: theirs\n\nx\n"
@@ -55,7 +56,7 @@ def place_of(memory: Memory, number: int) -> MaildirLocator:
 
 
 def test_a_message_is_a_file_with_lf_line_ends(open_maildir: Open, folder: Path) -> None:
-    store(open_maildir(), Memory(), [message(b"Subject: x\r\n\r\nFrom me\r\na\rb\r\r\nend")])
+    store(open_maildir(), Memory(), [message_of(b"Subject: x\r\n\r\nFrom me\r\na\rb\r\r\nend")])
     (file,) = (folder / "new").iterdir()
     assert file.read_bytes() == b"Subject: x\n\nFrom me\na\rb\r\nend"
     assert names_in(folder) == ["cur", "new", "tmp"]
@@ -357,6 +358,6 @@ def test_the_steps_are_told_in_order(open_maildir: Open) -> None:
 
 def test_pieces_of_any_size_make_the_same_file(open_maildir: Open, folder: Path) -> None:
     content = b"a\r\r\nb\r\n" * 200_000 + b"\r"
-    store(open_maildir(), Memory(), [message(content, Pieces(content, 77_777))])
+    store(open_maildir(), Memory(), [message_of(content, Pieces(content, 77_777))])
     (file,) = (folder / "new").iterdir()
     assert file.read_bytes() == content.replace(b"\r\n", b"\n")

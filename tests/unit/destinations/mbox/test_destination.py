@@ -13,24 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Found, MboxAnchor, VolumeSeen, VolumeState
+from migrator.copy_records import Found, MboxAnchor, VolumeSeen, VolumeState
 from migrator.destinations.mbox.destination import STEPS, MboxDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device
-from tests.contract.support import (
-    NOW,
-    Memory,
-    Pieces,
-    content_of,
-    message,
-    names_in,
-    path_of,
-    read,
-    recover,
-    simple,
-    store,
-)
-from tests.unit.destinations.mbox.test_mboxrd import ODD_MESSAGES
+from tests.contract.support import NOW, Memory, content_of, names_in, path_of, read, recover, store
+from tests.mail import ODD_MESSAGES, Pieces, message_of, simple
 
 Open = Callable[..., MboxDestination]
 
@@ -58,7 +46,7 @@ def memory() -> Memory:
 
 def test_a_batch_stands_in_a_volume_of_the_month(open_mbox: Open, folder: Path, memory: Memory) -> None:
     mbox = open_mbox()
-    stored = store(mbox, memory, [message(b"Return-Path: <a@b.c>\r\n\r\nFrom me\r\n"), message(b"no end")])
+    stored = store(mbox, memory, [message_of(b"Return-Path: <a@b.c>\r\n\r\nFrom me\r\n"), message_of(b"no end")])
     date = b"Mon Nov 23 12:00:00 2026"
     expected = b"From a@b.c %b\nReturn-Path: <a@b.c>\n\n>From me\n\nFrom MAILER-DAEMON %b\nno end\n" % (date, date)
     assert (folder / "2026-11-001.mbox").read_bytes() == expected
@@ -68,12 +56,12 @@ def test_a_batch_stands_in_a_volume_of_the_month(open_mbox: Open, folder: Path, 
 
 def test_odd_messages_are_read_back_exactly(open_mbox: Open, memory: Memory) -> None:
     mbox = open_mbox()
-    stored = store(mbox, memory, [message(content) for content in ODD_MESSAGES.values()])
+    stored = store(mbox, memory, [message_of(content) for content in ODD_MESSAGES.values()])
     assert read(mbox, stored) == list(ODD_MESSAGES.values())
 
 
 def test_odd_messages_are_found_again_without_a_ledger(open_mbox: Open, memory: Memory) -> None:
-    messages = [message(content) for content in ODD_MESSAGES.values()]
+    messages = [message_of(content) for content in ODD_MESSAGES.values()]
     stored = store(open_mbox(), memory, messages)
     found = [finding for finding in recover(open_mbox(), Memory()) if isinstance(finding, Found)]
     assert [(f.digest, f.octets, f.header_digest, f.message_id, f.locator) for f in found] == [
@@ -84,7 +72,7 @@ def test_odd_messages_are_found_again_without_a_ledger(open_mbox: Open, memory: 
 
 def test_large_messages_stream_in_and_out(open_mbox: Open, memory: Memory) -> None:
     content = b"Message-ID: <large@example.org>\r\n\r\n" + b"From x\r\n>From y\r\n" * 200_000
-    large = message(content, Pieces(content))
+    large = message_of(content, Pieces(content))
     mbox = open_mbox()
     stored = store(mbox, memory, [simple(1), large, simple(2)])
     locators = [outcome for outcome in stored.outcomes if not isinstance(outcome, FerryError)]
@@ -125,7 +113,7 @@ def test_python_reads_what_was_written(open_mbox: Open, folder: Path, memory: Me
 
 def test_an_independent_reading_finds_the_messages(open_mbox: Open, folder: Path, memory: Memory) -> None:
     contents = [content for content in ODD_MESSAGES.values() if content.endswith(b"\r\n") and len(content) < 100_000]
-    store(open_mbox(), memory, [message(content) for content in contents])
+    store(open_mbox(), memory, [message_of(content) for content in contents])
     text = (folder / "2026-11-001.mbox").read_bytes()
     records = re.split(rb"(?:\A|\n)From \S+ \w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\n", text)[1:]
     records[-1] = records[-1][:-1]

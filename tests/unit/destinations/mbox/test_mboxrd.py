@@ -11,24 +11,7 @@ from hypothesis import given, strategies as st
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.mboxrd import Form
 from migrator.message.digest import canonical
-
-ODD_MESSAGES = {
-    "empty": b"",
-    "header only, no blank line": b"Subject: x\r\n",
-    "header only, blank line": b"Subject: x\r\n\r\n",
-    "no final line end": b"Subject: x\r\n\r\nlast line",
-    "From_ line at the very start": b"From somebody\r\n\r\nbody\r\n",
-    "From_ line as everything": b"From ",
-    "From_ lines at any depth": b"a\r\nFrom b\r\n>From c\r\n>>From d\r\n" + b">" * 5000 + b"From e\r\n",
-    "nearly From_ lines": b"a\r\nFrom\r\nFrom:\r\nfrom x\r\n >From x\r\n>FFrom x\r\nxFrom y\r\n> From z\r\n>",
-    "8-bit": bytes(range(128, 256)) + b"\r\n",
-    "NUL": b"Subject: \0\r\n\r\n\0\0\r\n\0",
-    "bare CRs": b"a\rb\r\r\nc\r\r\r\n\r",
-    "CR before From_": b"a\rFrom b\r\n\r\r\nFrom c\r\n",
-    "many blank lines": b"\r\n" * 50,
-    "a line of 2 MB": b"x" * 2_000_000 + b"\r\nFrom y\r\n",
-    "a line of 2 MB of quotes": b">" * 2_000_000 + b"From y\r\n",
-}
+from tests.mail import ODD_MESSAGES
 
 PIECES = st.lists(
     st.sampled_from(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Finding,
     Found,
@@ -33,8 +33,9 @@ from migrator.destinations.mbox.destination import STEPS, MboxDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device
 from migrator.model import Digest, MboxLocator
-from tests.contract.support import NOW, Memory, content_of, message, names_in, path_of, recover, simple, store
+from tests.contract.support import NOW, Memory, content_of, names_in, path_of, recover, store
 from tests.faults import flip_bit, overwrite
+from tests.mail import message_of, simple
 
 Open = Callable[..., MboxDestination]
 NAME = "2026-11-001.mbox"
@@ -259,7 +260,7 @@ def test_what_somebody_appended_is_adopted(open_mbox: Open, folder: Path, memory
     append(folder / NAME, FOREIGN)
     mbox = open_mbox()
     findings = recover(mbox, memory)
-    theirs = message(b"Subject: theirs\r\n\r\nFrom here\r\n")
+    theirs = message_of(b"Subject: theirs\r\n\r\nFrom here\r\n")
     assert [f.digest for f in findings if isinstance(f, Found)] == [theirs.digest]
     (copy,) = mbox.read(memory.copies[theirs.digest])
     assert content_of(copy) == content_of(theirs.body)
@@ -343,7 +344,7 @@ def test_a_message_that_somebody_finishes_later_is_adopted_then(open_mbox: Open,
     assert recover(open_mbox(), memory) == []
     append(folder / NAME, FOREIGN[-20:])
     found = [f.digest for f in recover(open_mbox(), memory) if isinstance(f, Found)]
-    assert found == [message(b"Subject: theirs\r\n\r\nFrom here\r\n").digest]
+    assert found == [message_of(b"Subject: theirs\r\n\r\nFrom here\r\n").digest]
 
 
 def test_a_message_appended_during_a_run_is_adopted_by_the_next(open_mbox: Open, folder: Path, memory: Memory) -> None:
@@ -354,7 +355,7 @@ def test_a_message_appended_during_a_run_is_adopted_by_the_next(open_mbox: Open,
     store(mbox, memory, [simple(2)])
     assert names_in(folder) == [NAME]
     found = [f.digest for f in recover(open_mbox(), memory) if isinstance(f, Found)]
-    assert message(b"Subject: theirs\r\n\r\nFrom here\r\n").digest in found
+    assert message_of(b"Subject: theirs\r\n\r\nFrom here\r\n").digest in found
     assert {simple(n).digest: 1 for n in (0, 1, 2)}.items() <= {d: len(p) for d, p in memory.copies.items()}.items()
     assert recover(open_mbox(), memory) == []
 
@@ -558,7 +559,7 @@ def test_an_older_file_in_the_place_of_a_volume_tells_what_it_holds(open_mbox: O
     (folder / NAME).unlink()
     (folder / NAME).write_bytes(older + FOREIGN * 9)
     findings = recover(open_mbox(), two)
-    theirs = message(b"Subject: theirs\r\n\r\nFrom here\r\n")
+    theirs = message_of(b"Subject: theirs\r\n\r\nFrom here\r\n")
     assert told(findings) == [*digests(0), *[theirs.digest] * 9]
     assert isinstance(findings[-1], VolumeTouched)
     assert "rewritten" in findings[-1].problem
@@ -735,7 +736,7 @@ def test_a_writer_who_asks_for_no_lock_is_noticed(open_mbox: Open, folder: Path,
         store(mbox, memory, [simple(1)])
     assert caught.value.kind is Kind.ARCHIVE
     recover(open_mbox(), memory)
-    assert {simple(1).digest, message(b"Subject: theirs\r\n\r\nFrom here\r\n").digest} <= memory.copies.keys()
+    assert {simple(1).digest, message_of(b"Subject: theirs\r\n\r\nFrom here\r\n").digest} <= memory.copies.keys()
 
 
 # ------------------------------------------------------------------------------------- real processes

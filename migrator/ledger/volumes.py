@@ -1,0 +1,93 @@
+"""What the ledger knows of the volumes of an mbox archive, and which copies stand in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+
+from migrator.copy_records import VolumeRecord, VolumeState
+from migrator.ledger.copy_rows import COPY, stored_copy
+from migrator.ledger.places import PlacesLedger
+from migrator.ledger.volume_comparison import KnownRecord
+from migrator.model import CopyState, MboxLocator, StoredCopy
+
+
+class VolumesLedger(PlacesLedger):
+    """The volumes of one destination; every public method is one transaction."""
+
+    def changed_volumes(self) -> list[tuple[str, str]]:
+        """Return the volumes that are not as they were known, each with what is wrong."""
+        with self._connection.reading() as sql:
+            return sql.execute(
+                "select name, problem from volumes where destination_id = ? and state = 'changed' order by name",
+                (self.destination_id,),
+            ).fetchall()
+
+    def copies_in(self, volume: str) -> list[StoredCopy]:
+        """Return the copies that are known to stand in a volume, in their order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                COPY + " where k.destination_id = ? and v.name = ? and k.state != 'intended' order by k.offset",
+                (self.destination_id, volume),
+            )
+            return [stored_copy(row) for row in rows]
+
+    def records_in(self, volume: str) -> list[KnownRecord]:
+        """Return the copies that are known to stand in a volume with what their contents are recognised by."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"
+                " from volumes v join copies k on k.volume_id = v.id join contents c on c.id = k.content_id"
+                " where v.destination_id = ? and v.name = ? order by k.offset",
+                (self.destination_id, volume),
+            )
+            return [
+                KnownRecord(copy_id, digest, header_digest, message_id, CopyState(state), MboxLocator(*place))
+                for copy_id, digest, header_digest, message_id, state, *place in rows
+            ]
+
+    def _volumes(self, sql: sqlite3.Connection) -> Iterator[VolumeRecord]:
+        rows = sql.execute(
+            "select name, end_offset, tail_digest, stamp, state, changed_stamp from volumes where destination_id = ?"
+            " order by name",
+            (self.destination_id,),
+        )
+        for name, end, tail, stamp, state, changed_stamp in rows:
+            yield VolumeRecord(name, end, tail, stamp, VolumeState(state), changed_stamp)
+
+    def _note_volumes(self, sql: sqlite3.Connection, volumes: Iterable[VolumeRecord]) -> None:
+        sql.executemany(
+            "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
+            " values (?, ?, ?, ?, ?, ?)"
+            " on conflict (destination_id, name) do update set end_offset = excluded.end_offset,"
+            " tail_digest = excluded.tail_digest, stamp = excluded.stamp, state = excluded.state, problem = '',"
+            " changed_stamp = ''",
+            [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],
+        )
+
+    def _volume_ids(self, sql: sqlite3.Connection) -> dict[str, int]:
+        rows = sql.execute("select name, id from volumes where destination_id = ?", (self.destination_id,))
+        return dict(rows.fetchall())
+
+    def volume_changed(self, record: VolumeRecord, problem: str) -> None:
+        """Note that a volume is not as it was known; it is not written to until it is right again or was repaired.
+
+        What was known of it while it was right stays known; ``record.changed_stamp`` is kept beside it.
+        """
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "insert into volumes"
+                " (destination_id, name, end_offset, tail_digest, stamp, state, problem, changed_stamp)"
+                " values (?, ?, ?, ?, ?, 'changed', ?, ?) on conflict (destination_id, name) do update set"
+                " state = 'changed', problem = excluded.problem, changed_stamp = excluded.changed_stamp",
+                (
+                    self.destination_id,
+                    record.name,
+                    record.end,
+                    record.tail_digest,
+                    record.stamp,
+                    problem,
+                    record.changed_stamp,
+                ),
+            )
+            sql.execute("update maildrops set settled_key = null")

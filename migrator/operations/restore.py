@@ -1,0 +1,106 @@
+"""Copy archived messages into an IMAP mailbox or a Maildir, once each and proven; asked again, it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from migrator.archive.reader import belonging
+from migrator.archive.restore import Grouping, Restored, Restorer
+from migrator.config import Destination, ImapDestination, MaildirDestination
+from migrator.copying.copier import Copier, Outcome
+from migrator.copying.in_turn import CopyToAll
+from migrator.errors import FerryError, Kind
+from migrator.policy import WhenCopyIsGone
+from migrator.report import OnProgress, no_progress
+from migrator.wiring.account import destination_of
+from migrator.wiring.archive import open_archive
+
+if TYPE_CHECKING:
+    from migrator.config import Account, Config
+    from migrator.destinations import Destination as OpenDestination
+    from migrator.ledger import Ledger
+    from migrator.message.body import Message
+    from migrator.model import Digest
+
+_OPEN_AT_ONCE = 4
+_UNREACHABLE = frozenset({Kind.CONNECT, Kind.TLS, Kind.AUTH})
+
+
+def restore_messages(
+    target: Destination,
+    grouping: Grouping,
+    accounts: Sequence[Account],
+    config: Config,
+    ledger: Ledger,
+    *,
+    wanted: set[Digest] | None = None,
+    clock: Callable[[], float] = time.time,
+    on_progress: OnProgress = no_progress,
+) -> Restored:
+    """Copy the messages of these accounts (of them, only those ``wanted``) into the target, or folders below it."""
+    with open_archive(config, ledger) as reader, closing(_TargetFolders(target, config, ledger, clock)) as folders:
+        restorer = Restorer(reader, folders.copy, grouping, on_progress=on_progress)
+        for account in accounts:
+            digests = belonging(account.name, reader, ledger.archive)
+            restorer.restore(account.name, (digest for digest in digests if wanted is None or digest in wanted))
+        return restorer.done
+
+
+class _TargetFolders:
+    """The folders of the target, each opened when the first message goes there; few are open at once."""
+
+    def __init__(self, target: Destination, config: Config, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self._target = target
+        self._config = config
+        self._ledger = ledger
+        self._clock = clock
+        self._open: dict[str, tuple[Copier, CopyToAll]] = {}
+        self._unreachable: FerryError | None = None
+
+    def copy(self, name: str, batch: Sequence[Message]) -> Sequence[Outcome]:
+        """Copy a batch into the folder of this name below the target, or into the target itself.
+
+        A server that could not be reached for one folder is not asked for the next.
+        """
+        if self._unreachable is not None:
+            return [self._unreachable] * len(batch)
+        opened = self._open.pop(name, None) or self._opened(name)
+        self._open[name] = opened  # the one used last stands last
+        while len(self._open) > _OPEN_AT_ONCE:
+            oldest = next(iter(self._open))
+            self._open.pop(oldest)[0].destination.close()
+        outcomes = opened[1].copy(batch)
+        first = outcomes[0] if outcomes else None
+        if isinstance(first, FerryError) and first.kind in _UNREACHABLE and all(one is first for one in outcomes):
+            self._unreachable = first
+        return outcomes
+
+    def _opened(self, name: str) -> tuple[Copier, CopyToAll]:
+        place = _below(self._target, name).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
+        destination = destination_of(place, self._config.state_dir)
+        copies = self._ledger.copies(destination.identity, destination.kind)
+        if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
+            self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made again
+        copier = Copier(destination, copies, clock=self._clock)
+        return copier, CopyToAll([copier])
+
+    def _is_configured(self, destination: OpenDestination) -> bool:
+        """Say whether mail is archived here as well; then a folder that is away is an error as it is for a run."""
+        places = (place for account in self._config.accounts for place in account.destinations)
+        return any(destination_of(place, self._config.state_dir).identity == destination.identity for place in places)
+
+    def close(self) -> None:
+        """Close every folder."""
+        for copier, _ in self._open.values():
+            copier.destination.close()
+
+
+def _below(target: Destination, name: str) -> Destination:
+    if not name:
+        return target
+    if isinstance(target, ImapDestination):
+        return target.model_copy(update={"folder": f"{target.folder}/{name}"})
+    return target.model_copy(update={"path": target.path / name})

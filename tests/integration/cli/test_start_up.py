@@ -1,0 +1,93 @@
+"""A command starts fast by importing only what it uses, so what it must not import is named here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import ROOT, Ferry, archived_account
+from tests.servers.pop3 import Pop3Server
+
+EVERYWHERE = (
+    "apprise",
+    "apscheduler",
+    "chardet",
+    "cryptography",
+    "difflib",
+    "fast_mail_parser",
+    "imapclient",
+    "keyring",
+    "migrator.config.bulk",
+    "migrator.demo",
+    "migrator.imap",
+    "migrator.copying.offload_process",
+    "prometheus_client",
+    "resiliparse",
+    "rich",
+    "shtab",
+    "sqlite_utils",
+)
+WITHOUT_A_SERVER = ("migrator.net.stream", "migrator.pop3", "scramp", "ssl")
+UNUSED = {
+    "migrate": (*EVERYWHERE, "jobs", "migrator.archive"),
+    "migrate --dry-run": (*EVERYWHERE, "jobs", "migrator.archive"),
+    "search hello": (*EVERYWHERE, *WITHOUT_A_SERVER, "jobs"),
+    "status": (*EVERYWHERE, *WITHOUT_A_SERVER, "migrator.archive"),
+    "verify": (*EVERYWHERE, *WITHOUT_A_SERVER, "jobs"),
+    "healthcheck": (*EVERYWHERE, *WITHOUT_A_SERVER, "migrator.archive"),
+}
+
+
+def imported(line: str, folder: Path, **environment: str) -> set[str]:
+    """Run a command line in a process of its own; returns the names of all modules that it has loaded."""
+    program = (
+        "import sys\nfrom migrator.cli.main import main\n"
+        f"try: main({line.split()!r})\nexcept SystemExit: pass\n"
+        "print('loaded:', *sys.modules, file=sys.stderr)"
+    )
+    path = os.pathsep.join([str(ROOT), str(folder)])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_a_command_imports_nothing_that_it_does_not_use(
+    line: str, ferry: Ferry, url: str, server: Pop3Server, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
+    assert ferry("migrate").code == 0
+    loaded = imported(line, tmp_path, PASSWORD=server.password)
+    assert "pydantic" in loaded
+    assert loaded & set(UNUSED[line]) == set()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) -> None:
+    loaded = imported(f"--completion {shell}", tmp_path)
+    assert {name for name in loaded if name.startswith("migrator.")} == {
+        "migrator.cli",
+        "migrator.cli.main",
+        "migrator.cli.parser",
+    }
+    assert loaded & {"pydantic", "sqlite3", "ssl", *EVERYWHERE} - {"shtab", "difflib"} == set()
+
+
+def test_no_plug_in_sees_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", 1, password='"hunter2"'))
+    (tmp_path / "spy.py").write_text("plugin = object()\n")
+    (tmp_path / "spy-1.dist-info").mkdir()
+    (tmp_path / "spy-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nspy = spy:plugin\n")
+    loaded = imported("status", tmp_path)
+    assert "pydantic" in loaded
+    assert "spy" not in loaded

@@ -1,0 +1,58 @@
+"""The modules that decide, and the tests that are to notice when one of them decides otherwise."""
+
+from __future__ import annotations
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "run.plan": ("unit/run/test_plan",),
+    "run.deletion_rule": ("unit/run/test_deletion_rule",),
+    "run.relogin": ("unit/run/test_relogin",),
+    "run.suspects": ("unit/run/test_suspects",),
+    "run.counters": ("unit/run/test_counters",),
+    "copying.judging": ("unit/copying/test_judging",),
+    "copying.relocating": ("unit/copying/test_relocating",),
+    "copying.copier": (
+        "unit/copying/test_copier",
+        "unit/copying/test_copier_states",
+        "unit/copying/test_touched_archives",
+    ),
+    "run.rematch": ("integration/run/test_rematch", "integration/run/test_rematch_moved"),
+    "run.backfill": ("integration/run/test_backfill", "integration/run/test_backfill_sources"),
+    "run.fetch": (
+        "integration/run/test_fetch",
+        "integration/run/test_fetch_outcomes",
+        "integration/run/test_session",
+        "integration/run/test_account",
+    ),
+    "run.deletion": (
+        "integration/run/test_deletion",
+        "integration/run/test_deletion_evidence",
+        "integration/run/test_session",
+    ),
+    "run.session": (
+        "integration/run/test_session",
+        "integration/run/test_session_rules",
+        "integration/run/test_account",
+        "integration/run/test_any_line",
+    ),
+    "run.account": (
+        "integration/run/test_account",
+        "integration/run/test_accounts",
+        "integration/run/test_any_line",
+    ),
+}
+"""Modules of ``migrator``, the purest first, each with the tests of its own."""
+
+WIDER = (
+    *dict.fromkeys(test for tests in TESTS.values() for test in tests),
+    "unit/archive/test_repair",
+    "unit/archive/test_repair_states",
+    "unit/archive/test_verify",
+    "integration/cli/commands/test_migrate",
+    "integration/cli/commands/test_quarantine",
+)
+"""Tests that a survivor meets next."""
+
+
+def path(test: str) -> str:
+    """Return where a test file is, from the repository's root."""
+    return f"tests/{test}.py"

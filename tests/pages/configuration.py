@@ -1,0 +1,206 @@
+"""The page docs/configuration.md, from the models that read the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import Enum
+from types import UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+from migrator.config.model import (
+    ACCOUNT_KEYS,
+    TOP_KEYS,
+    ImapDestination,
+    Key,
+    MaildirDestination,
+    MboxDestination,
+    Source,
+)
+from migrator.config.table import FIRST_RELEASE, Table, Written
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
+from migrator.net.tls import TlsMode
+from migrator.policy import Keep
+
+TABLES: Mapping[str, type[Table]] = {
+    "`[accounts.source]`": Source,
+    '`[[accounts.destinations]]` with `type = "mbox"`': MboxDestination,
+    '`[[accounts.destinations]]` with `type = "maildir"`': MaildirDestination,
+    '`[[accounts.destinations]]` with `type = "imap"`': ImapDestination,
+    "`[schedule]`, `[accounts.schedule]`": Schedule,
+    "`[verify]`": VerifySchedule,
+    "`[limits]`": LimitsTable,
+    "`[metrics]`": Metrics,
+    "`[notify]`": Notify,
+    "`[notify.smtp]`": Smtp,
+    "`[pings]`": Pings,
+}
+
+_HEAD = """\
+# Configuration, key by key
+
+`-c FILE` names the file; without it `./config.toml`, `$XDG_CONFIG_HOME/mailferry/config.toml` and `/etc/mailferry/config.toml` are
+tried in turn. Everything in it is checked before anything is touched: an unknown key, a wrong value, a file that is not there end
+every command with 2, and all problems are named at once. [config.example.toml](../config.example.toml) is a file to begin with.
+
+This page is printed from the code (`make docs`); to change it, change the models in `migrator/config/`.
+
+## How values are written
+
+| kind | written |
+| --- | --- |
+| text | `"…"`, not empty, without control characters |
+| path | `"…"`; a relative one starts at the configuration's folder, `~` is the home folder |
+| host | a name or an address, without port or scheme |
+| duration | a number and `seconds`, `minutes`, `hours`, `days` or `weeks`, or their first letters: `"30 days"`, `"45s"` |
+| size | a number and `kB`, `MB`, `GB` (powers of ten) or `KiB`, `MiB`, `GiB` (of two): `"50 MB"` |
+| fingerprint | SHA-256 of the server's DER certificate: 64 hexadecimal digits, with or without colons |
+| password | see below |
+
+### Passwords
+
+| written | the password is |
+| --- | --- |
+| `{ command = "pass show mail/alice" }` | what the command prints; it is split into words as a shell would and run without one |
+| `{ env = "VAR" }` | in an environment variable |
+| `{ file = "PATH" }` | in a file |
+| `{ keyring = "SERVICE" }` | in the desktop's keyring, under the username (needs `mailferry[keyring]`) |
+| `{ credential = "NAME" }` | a credential that systemd hands to the service |
+| `"text"` | this text; the file must then be readable by you alone |
+
+One final newline of a file's or command's password is dropped.
+"""
+
+_TAIL = """
+## The sheet: `accounts_file`
+
+A CSV file, with commas or semicolons, whose first row names the columns: `name`; any key of `[accounts.source]`; `mbox` and
+`maildir`, a path each; `imap_` and any key of a destination of type imap; any key of `[accounts.schedule]`. A password's column is
+`password` (text), or `password_env`, `password_file`, `password_command`, `password_keyring`, `password_credential`. An empty cell is
+a key that is not there. Every problem is named with its line.
+"""
+
+_DEFAULTS = """
+`[defaults.source]` takes any key of `[accounts.source]`, `[defaults.imap]` any key of a destination of type imap. What an account says
+itself goes before them.
+"""
+
+_ROWS = "| key | written | default | meaning | since |\n| --- | --- | --- | --- | --- |\n"
+
+
+def page() -> str:
+    """Return the whole page."""
+    sections = [
+        _section("At the top of the file", TOP_KEYS),
+        _DEFAULTS,
+        _section("`[[accounts]]`", ACCOUNT_KEYS),
+        *(_section(heading, _keys(model), model) for heading, model in TABLES.items()),
+    ]
+    return _HEAD + "".join(sections) + _TAIL
+
+
+def _section(heading: str, keys: Mapping[str, Key], model: type[Table] | None = None) -> str:
+    rows = "".join(
+        f"| `{name}` | {key.written} | {key.default} | {key.meaning} | {key.since} |\n" for name, key in keys.items()
+    )
+    told = f"\n{_promise(model)}\n" if model is not None else ""
+    return f"\n## {heading}\n{told}\n{_ROWS}{rows}"
+
+
+def _promise(model: type[Table]) -> str:
+    return (model.__doc__ or "").partition("\n")[0].replace("``", "`")
+
+
+def _keys(model: type[Table]) -> Mapping[str, Key]:
+    return {
+        name: Key(_written(field), _default(model, name, field), field.description or "", _since(field))
+        for name, field in model.model_fields.items()
+    }
+
+
+def _since(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra["since"]) if isinstance(extra, dict) and "since" in extra else FIRST_RELEASE
+
+
+def _written(field: FieldInfo) -> str:
+    name = _kind(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
+    lowest = [bound.ge for bound in field.metadata if isinstance(bound, Ge)]
+    highest = [bound.le for bound in field.metadata if isinstance(bound, Le)]
+    return " ".join([name, *(f"from {bound}" for bound in lowest), *(f"to {bound}" for bound in highest)])
+
+
+def _kind(annotation: object) -> str:
+    """Say how a value of this type is written."""
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        names = [mark.name for mark in arguments[1:] if isinstance(mark, Written)]
+        return names[0] if names else _kind(arguments[0])
+    if origin in (Union, UnionType):
+        return _kind(next(one for one in arguments if one is not type(None)))
+    if origin is Literal:
+        return _choices(arguments)
+    if origin is tuple:
+        return f"list of {_kind(arguments[0])}s"
+    if isinstance(annotation, type):
+        return _simple(annotation)
+    raise TypeError(f"nobody has said how a {annotation} is written")
+
+
+def _simple(kind: type[object]) -> str:
+    if issubclass(kind, Enum):
+        return _choices(kind)
+    if issubclass(kind, Table):
+        return "table"
+    return {bool: "`true` or `false`", int: "number", str: "text"}[kind]
+
+
+def _choices(values: Iterable[object]) -> str:
+    return " ".join(f'`"{value}"`' for value in values)
+
+
+def _default(model: type[Table], name: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    if name == "port":
+        return _ports(field)
+    needs_nothing = not any(other.is_required() for other in model.model_fields.values())
+    value = getattr(model(), name) if needs_nothing else field.default
+    return "" if value is None or value in ({}, ()) else f"`{_shown(value, _written(field))}`"
+
+
+def _ports(field: FieldInfo) -> str:
+    factory = field.default_factory
+    assert factory is not None
+    by_port: dict[object, list[str]] = {}
+    for mode in TlsMode:
+        by_port.setdefault(factory({"tls": mode}), []).append(f"`{mode}`")  # type: ignore[call-arg]  # it takes the table
+    return ", ".join(f"{port} ({', '.join(modes)})" for port, modes in by_port.items())
+
+
+def _shown(value: object, written: str) -> str:
+    match value:
+        case Keep():
+            return "true"
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return f'"{_duration(value)}"'
+        case int() if written == "size":
+            return f'"{value // 10**9} GB"'
+        case int():
+            return str(value)
+        case _:
+            return f'"{value}"'
+
+
+def _duration(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds % length == 0 and seconds // length > 1:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} seconds"
