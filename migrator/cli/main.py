@@ -69,7 +69,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _command(name: str) -> Command:
     def run(arguments: Namespace, screen: Console) -> int:
-        return _imported(name)(arguments, screen)
+        if arguments.trace is None:
+            return _imported(name)(arguments, screen)
+        from migrator.net.trace import trace_to
+
+        with trace_to(arguments.trace):
+            return _imported(name)(arguments, screen)
 
     return run
 

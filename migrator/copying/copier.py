@@ -44,7 +44,7 @@ _CHANGED_CURE = (
 
 
 class _ToProve(NamedTuple):
-    """A copy to be read back, with the message it should equal; ``original`` is None where it is not at hand."""
+    """A copy to be read back, with the message it should equal; ``original`` is None where it is not there."""
 
     copy_id: int
     digest: Digest
@@ -74,7 +74,7 @@ def _was_proven(copy: StoredCopy) -> bool:
 
 
 class Copier:
-    """Brings messages to one destination, for one account's run, in one thread at a time."""
+    """Copies messages to one destination, for one account's run, in one thread at a time."""
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class Copier:
         step: Callable[[str], None] = lambda _name: None,
         replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+        """Copy to ``destination``, of which ``copies`` is the ledger's knowledge.
 
-        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored again once it was read again.
         """
         self.destination = destination
         self.copies = copies
@@ -100,7 +100,7 @@ class Copier:
 
         What happened there since this program last looked is adopted, and what was never read back is read now; so is
         what was damaged, for it may have been brought back. A mailbox is not bothered for this, unless an upload was
-        cut short: it is opened when there is something to bring.
+        cut short: it is opened when there is something to copy.
         """
         if self.destination.kind == "imap" and not self._has_unfinished():
             return []
@@ -299,7 +299,7 @@ class Copier:
         return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
     def _needs_original(self, copy: _ToProve, read: tuple[Proof, str] | FerryError) -> bool:
-        """Say whether a copy differs that its server may have altered from the start, without its original at hand."""
+        """Say whether a copy differs that its server may have altered from the start, without its original."""
         if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
             return False
         was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)

@@ -13,7 +13,7 @@ from migrator.ledger.copies import CopiesLedger
 from migrator.policy import WhenCopyIsGone
 
 _MANY_GONE = 10
-"""From so many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
+"""From that many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
 
 
 def relocate(destination: Destination, copies: CopiesLedger) -> None:

@@ -112,6 +112,8 @@ class ImapSession:
         secret = password()
         credentials = sasl.Credentials(settings.username, secret.encode() if isinstance(secret, str) else secret)
         self.secrets = sasl.secrets_of(credentials)
+        if wire.trace:
+            wire.trace.secrets = self.secrets
         mechanism = sasl.choose(self._offered(), settings.auth, may_reveal=self._may_reveal())
         if mechanism == "user" or (mechanism == "login" and "login" not in self._sasl_names()):
             self._login_command(credentials)

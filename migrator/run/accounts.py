@@ -48,19 +48,15 @@ def run_recorded(job: AccountJob, ledger: Ledger, effects: Effects, *, is_dry: b
     """Run one account and keep its report in the history. Whatever happens ends in the report."""
     try:
         with contained():
-            return _recorded(job, ledger, effects, is_dry=is_dry)
+            if is_dry:
+                return run_account(RunContext(job, ledger, effects), is_dry=True)
+            with ledger.together():
+                run = ledger.history.run_started(job.name, effects.clock())
+                context = RunContext(job, ledger, effects)
+            report = run_account(context)
+            ledger.history.run_ended(run, report, effects.clock())
+            return report
     except FerryError as error:  # the ledger itself, or a defect: it must not end the others
         counters = RunCounters(job.name)
         counters.problem(error)
         return counters.report(0.0)
-
-
-def _recorded(job: AccountJob, ledger: Ledger, effects: Effects, *, is_dry: bool) -> AccountReport:
-    if is_dry:
-        return run_account(RunContext(job, ledger, effects), is_dry=True)
-    with ledger.together():
-        run = ledger.history.run_started(job.name, effects.clock())
-        context = RunContext(job, ledger, effects)
-    report = run_account(context)
-    ledger.history.run_ended(run, report, effects.clock())
-    return report

@@ -13,8 +13,10 @@ from enum import Enum
 from typing import NamedTuple, assert_never
 
 from migrator.backoff import MESSAGE
+from migrator.errors import Kind
 from migrator.model import KnownMessage, MessageNumber, MessageRow
 from migrator.policy import Policy
+from migrator.run.suspects import BREAKING
 
 
 class Step(Enum):
@@ -78,7 +80,11 @@ class Column:
 
 @dataclass(slots=True)
 class Plan:
-    """What a session has to do. ``settled_until`` is when the first kept message falls due (infinity: never)."""
+    """What a session has to do, and what it must know of the messages that nothing is done with.
+
+    ``settled_until`` is when the first kept message falls due (infinity: never). ``changed_before`` were found changed
+    by an earlier run, over ``broke_before`` its sessions ended; ``has_nameless``: some message has no unique-id.
+    """
 
     known: int = 0
     retrieve: Column = field(default_factory=Column)
@@ -86,7 +92,10 @@ class Plan:
     delete: Column = field(default_factory=Column)
     oversized: Column = field(default_factory=Column)
     waiting: Column = field(default_factory=Column)
-    accepted: int = 0
+    accepted: Column = field(default_factory=Column)
+    changed_before: set[MessageRow] = field(default_factory=set)
+    broke_before: list[MessageRow] = field(default_factory=list)
+    has_nameless: bool = False
     beyond_limit: int = 0
     settled_until: float = float("inf")
 
@@ -100,9 +109,20 @@ class Plan:
         """What LIST announced for all of these together."""
         return self.retrieve.octets + self.complete.octets + self.delete.octets
 
+    def note(self, message: KnownMessage) -> None:
+        """Note what the next steps must know of a message, whatever is done with it."""
+        if not message.unique_id:
+            self.has_nameless = True
+        if not message.failure:
+            return
+        if message.failure == Kind.CHANGED:
+            self.changed_before.add(message.row)
+        elif message.failure in BREAKING:
+            self.broke_before.append(message.row)
 
-def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
-    """Decide for one message."""
+
+def step_for(message: KnownMessage, policy: Policy, now: float) -> Step:
+    """Return what a message needs."""
     if message.is_kept:
         return Step.KEEP
     if message.is_proven:
@@ -130,7 +150,8 @@ def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> P
     """Decide for a whole listing. What failed before comes last, so that it holds up nothing else."""
     plan, failed_before = Plan(), Column()
     for message in messages:
-        match decide(message, policy, now):
+        plan.note(message)
+        match step_for(message, policy, now):
             case Step.KEEP:
                 plan.known += 1
                 plan.settled_until = min(plan.settled_until, _next_due(message, policy, now))
@@ -146,7 +167,7 @@ def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> P
             case Step.SKIP_SIZE:
                 plan.oversized.append(message.number, message.row, message.octets)
             case Step.SKIP_ACCEPTED:
-                plan.accepted += 1
+                plan.accepted.append(message.number, message.row, message.octets)
             case _ as never:
                 assert_never(never)
     plan.retrieve.extend(failed_before)
