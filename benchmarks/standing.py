@@ -56,7 +56,7 @@ def _repeated(yard: Yard, source: Place, state: Path, repeats: int) -> Iterator[
 
 def _fill(folder: Path, size: int) -> None:
     """Make a ledger of messages that are elsewhere, by what a run would have told it."""
-    from migrator.destinations import MboxAnchor, VolumeRecord, VolumeState
+    from migrator.copy_records import MboxAnchor, VolumeRecord, VolumeState
     from migrator.ledger import Ledger
     from migrator.ledger.copies import Judged
     from migrator.message.body import LinesBody, Message

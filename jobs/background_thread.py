@@ -1,4 +1,4 @@
-"""A thread beside the runs: it works off what is news, rests in between, and ends when it is told to."""
+"""A thread beside the runs: it works off what is news, rests in between, and ends when asked."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import threading
 from abc import ABC, abstractmethod
 
 Rest = float | None
-"""Seconds to wait for news before the next turn; None: as long as there is none."""
+"""Seconds to wait for news before working again; None: as long as there is none."""
 
 
 class BackgroundThread(ABC):
-    """Calls ``turn`` again and again, whenever there is news or the rest it asked for is over."""
+    """Calls ``work_once`` again and again, whenever there is news, or the rest it asked for is over."""
 
     def __init__(self, name: str) -> None:
-        """Prepare; nothing is called before ``start``. There is news to begin with: what an earlier life left."""
         self._stop = threading.Event()
         self._is_news = threading.Event()
-        self._is_news.set()
+        self._is_news.set()  # what an earlier start left
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     @abstractmethod
-    def turn(self) -> Rest:
+    def work_once(self) -> Rest:
         """Do what there is to do, and say how long to rest."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def has_news(self) -> None:
@@ -38,11 +37,11 @@ class BackgroundThread(ABC):
         self._is_news.clear()
         return True
 
-    def stop(self, patience: float) -> bool:
-        """End after the turn under way; returns whether that took less than ``patience`` seconds."""
+    def stop(self, seconds: float) -> bool:
+        """End after the work under way; returns whether that took less than so long."""
         self._stop.set()
         self._is_news.set()
-        self._thread.join(patience)
+        self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def is_alive(self) -> bool:
@@ -51,4 +50,4 @@ class BackgroundThread(ABC):
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            self._is_news.wait(self.turn())
+            self._is_news.wait(self.work_once())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.alerting.incidents import Disk
-from jobs.schedule.account_state import Notes
+from jobs.schedule.state_store import StateStore
 
 TOPIC = "disks"
 SAMPLE_SECONDS = 3600.0
@@ -18,9 +18,30 @@ SPAN_NEEDED = 86400.0
 Samples = list[tuple[float, float]]
 
 
-def measured(folders: Iterable[Path], minimum: int, notes: Notes, now: float) -> list[Disk]:
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """How full the file system of one folder is; ``full_in`` is a forecast in seconds, infinity for none."""
+
+    path: str
+    free: int
+    total: int
+    minimum: int
+    full_in: float = float("inf")
+
+    def as_json(self) -> dict[str, object]:
+        """Return the disk's object; ``full_in_seconds`` is null while it does not fill."""
+        full_in = None if self.full_in == float("inf") else round(self.full_in)
+        return {"path": self.path, "free": self.free, "total": self.total, "full_in_seconds": full_in}
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """Whether less than the minimum is free."""
+        return self.free < self.minimum
+
+
+def measured(folders: Iterable[Path], minimum: int, store: StateStore, now: float) -> list[Disk]:
     """Measure the file systems of these folders, each once; a sample an hour is noted for the forecast."""
-    remembered = notes.facts(TOPIC)
+    remembered = store.get_all(TOPIC)
     disks: dict[int, Disk] = {}
     for folder in map(existing, folders):
         device = folder.stat().st_dev
@@ -30,10 +51,10 @@ def measured(folders: Iterable[Path], minimum: int, notes: Notes, now: float) ->
         samples = _samples(remembered.get(str(folder), {}))
         if not samples or now - samples[-1][0] >= SAMPLE_SECONDS:
             samples = [*samples, (now, float(usage.free))][-SAMPLES:]
-            notes.noted(TOPIC, str(folder), {"samples": samples})
+            store.put(TOPIC, str(folder), {"samples": samples})
         disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in(samples, usage.free))
     for gone in remembered.keys() - {disk.path for disk in disks.values()}:
-        notes.forgotten(TOPIC, gone)
+        store.delete(TOPIC, gone)
     return list(disks.values())
 
 
@@ -49,9 +70,9 @@ def _samples(fact: dict[str, object]) -> Samples:
     return [(float(moment), float(free)) for moment, free in samples] if isinstance(samples, list) else []
 
 
-def forecast(notes: Notes, folder: Path, free: float) -> float:
+def forecast(store: StateStore, folder: Path, free: float) -> float:
     """Return in how many seconds the disk of a folder will be full, by the samples that were noted."""
-    return full_in(_samples(notes.facts(TOPIC).get(str(folder), {})), free)
+    return full_in(_samples(store.get_all(TOPIC).get(str(folder), {})), free)
 
 
 def full_in(samples: Samples, free: float) -> float:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
-from jobs.alerting.incidents import Disk, when
+from jobs.alerting.incidents import when
+from jobs.disk_usage import Disk
 from jobs.monitoring.health import Health, HealthVerdict, read
 from jobs.monitoring.snapshot import AccountView
 from jobs.monitoring.stored_view import disks_of, views_of
@@ -106,9 +107,9 @@ def _with_ledger(bare: DoctorInputs, ledger: Ledger) -> DoctorInputs:
     )
 
 
-def findings(patient: DoctorInputs) -> list[Finding]:
+def findings(inputs: DoctorInputs) -> list[Finding]:
     """Return everything that was found, the worst first."""
-    found = [finding for check in CHECKS for finding in check(patient)]
+    found = [finding for check in CHECKS for finding in check(inputs)]
     return sorted(found, key=lambda finding: finding.rank)
 
 
@@ -117,15 +118,15 @@ def is_person_needed(found: Sequence[Finding]) -> bool:
     return any(finding.rank <= Severity.SOON for finding in found)
 
 
-def _configuration(patient: DoctorInputs) -> Iterator[Finding]:
-    for line in patient.config.missing_secrets():
+def _configuration(inputs: DoctorInputs) -> Iterator[Finding]:
+    for line in inputs.config.missing_secrets():
         yield Finding(Severity.BROKEN, "password", line, "put the password where the configuration says it is")
-    for warning in patient.config.warnings:
+    for warning in inputs.config.warnings:
         yield Finding(Severity.SOON, "configuration", warning, "correct it in the configuration file")
 
 
-def _permissions(patient: DoctorInputs) -> Iterator[Finding]:
-    state_dir = patient.config.state_dir
+def _permissions(inputs: DoctorInputs) -> Iterator[Finding]:
+    state_dir = inputs.config.state_dir
     if not state_dir.exists():
         return
     for path in (state_dir, state_dir / "ledger.sqlite3"):
@@ -151,32 +152,32 @@ def _private(path: Path) -> Iterator[Finding]:
         yield Finding(Severity.SOON, str(path), "belongs to another user than the one this runs as", cure)
 
 
-def _file_system(patient: DoctorInputs) -> Iterator[Finding]:
-    kind = file_system_of(patient.config.state_dir, patient.mounts)
+def _file_system(inputs: DoctorInputs) -> Iterator[Finding]:
+    kind = file_system_of(inputs.config.state_dir, inputs.mounts)
     if kind in NETWORK_FILE_SYSTEMS:
         what = f"lies on a network file system ({kind}), where SQLite's locks cannot be trusted"
         yield Finding(Severity.BROKEN, "state_dir", what, "move state_dir to a local disk; the archive may stay")
 
 
-def _read_back(patient: DoctorInputs) -> Iterator[Finding]:
-    for folder in patient.read_from_memory:
-        kind = file_system_of(folder, patient.mounts) or "of unknown type"
+def _read_back(inputs: DoctorInputs) -> Iterator[Finding]:
+    for folder in inputs.read_from_memory:
+        kind = file_system_of(folder, inputs.mounts) or "of unknown type"
         what = f"its file system ({kind}) reads back from memory: copies are proven, but not what a disk has of them"
         cure = "to have the disk itself proven, keep the archive on a local file system"
         yield Finding(Severity.HINT, f"file system of {folder}", what, cure)
 
 
-def _clock(patient: DoctorInputs) -> Iterator[Finding]:
+def _clock(inputs: DoctorInputs) -> Iterator[Finding]:
     cure = "set the clock (timedatectl set-ntp true)"
-    if patient.now < BUILT_AFTER:
-        yield Finding(Severity.BROKEN, "clock", f"the clock shows {when(patient.now)}: it was never set", cure)
-    if patient.newest_run > patient.now + 120:
-        what = f"the last run began at {when(patient.newest_run)}, which is yet to come: the clock is wrong, or was"
+    if inputs.now < BUILT_AFTER:
+        yield Finding(Severity.BROKEN, "clock", f"the clock shows {when(inputs.now)}: it was never set", cure)
+    if inputs.newest_run > inputs.now + 120:
+        what = f"the last run began at {when(inputs.newest_run)}, which is yet to come: the clock is wrong, or was"
         yield Finding(Severity.SOON, "clock", what, cure)
 
 
-def _disks(patient: DoctorInputs) -> Iterator[Finding]:
-    for disk in patient.disks:
+def _disks(inputs: DoctorInputs) -> Iterator[Finding]:
+    for disk in inputs.disks:
         if disk.is_nearly_full:
             what = f"only {size(disk.free)} of {size(disk.total)} are free"
             yield Finding(Severity.BROKEN, disk.path, what, "make room, or move the archive to a larger disk")
@@ -185,8 +186,8 @@ def _disks(patient: DoctorInputs) -> Iterator[Finding]:
             yield Finding(Severity.SOON, disk.path, what, "plan for a larger disk")
 
 
-def _ends(patient: DoctorInputs) -> Iterator[Finding]:
-    for end in patient.ends:
+def _ends(inputs: DoctorInputs) -> Iterator[Finding]:
+    for end in inputs.ends:
         subject = f"{end.account}: {end.label}"
         if end.problem:
             yield Finding(
@@ -207,19 +208,19 @@ def _source(end: EndpointCheck, subject: str) -> Iterator[Finding]:
         yield Finding(Severity.HINT, subject, what, "nothing needs to be done")
 
 
-def _ledger(patient: DoctorInputs) -> Iterator[Finding]:
-    for problem in patient.ledger_problems:
+def _ledger(inputs: DoctorInputs) -> Iterator[Finding]:
+    for problem in inputs.ledger_problems:
         cure = "stop the worker, move ledger.sqlite3 away (keep it), and run: mailferry rebuild-ledger"
         yield Finding(Severity.BROKEN, "ledger", problem, cure)
 
 
-def _accounts(patient: DoctorInputs) -> Iterator[Finding]:
-    for account in patient.accounts:
-        yield from _last_runs(patient, account)
-        yield from _archive(patient, account)
+def _accounts(inputs: DoctorInputs) -> Iterator[Finding]:
+    for account in inputs.accounts:
+        yield from _last_runs(inputs, account)
+        yield from _archive(inputs, account)
 
 
-def _last_runs(patient: DoctorInputs, account: AccountView) -> Iterator[Finding]:
+def _last_runs(inputs: DoctorInputs, account: AccountView) -> Iterator[Finding]:
     state = account.state
     if state.is_parked:
         cure = "change the password where the configuration takes it from"
@@ -227,8 +228,8 @@ def _last_runs(patient: DoctorInputs, account: AccountView) -> Iterator[Finding]
     elif state.is_failing:
         what = f"fails since {when(state.failing_since)}, {plural(state.attempts, 'time')} in a row: {state.message}"
         yield Finding(Severity.BROKEN, account.name, what, f"run: mailferry migrate {account.name}")
-    silence = (patient.config.notify or Notify()).silence.total_seconds()
-    if state.last_worked and not state.is_failing and patient.now - state.last_worked > silence:
+    silence = (inputs.config.notify or Notify()).silence.total_seconds()
+    if state.last_worked and not state.is_failing and inputs.now - state.last_worked > silence:
         what = f"was last worked at {when(state.last_worked)}"
         yield Finding(Severity.BROKEN, account.name, what, "see to it that mailferry run is running")
     if account.numbers and account.numbers.failed:
@@ -236,26 +237,26 @@ def _last_runs(patient: DoctorInputs, account: AccountView) -> Iterator[Finding]
         yield Finding(Severity.SOON, account.name, what, f"run: mailferry quarantine {account.name}")
 
 
-def _archive(patient: DoctorInputs, account: AccountView) -> Iterator[Finding]:
+def _archive(inputs: DoctorInputs, account: AccountView) -> Iterator[Finding]:
     if account.damaged:
         what = f"{plural(account.damaged, 'stored copy', 'stored copies')} in its destinations are damaged"
         cure = f"look at the storage, then run: mailferry repair {account.name}"
         yield Finding(Severity.BROKEN, account.name, what, cure)
-    every = patient.config.verify.every.total_seconds()
-    if account.verified_at and patient.now - account.verified_at > 2 * every:
+    every = inputs.config.verify.every.total_seconds()
+    if account.verified_at and inputs.now - account.verified_at > 2 * every:
         what = f"its archive was last verified in full at {when(account.verified_at)}"
         yield Finding(Severity.SOON, account.name, what, f"run: mailferry verify {account.name}")
 
 
-def _worker(patient: DoctorInputs) -> Iterator[Finding]:
-    if patient.health is not None and patient.health.verdict is HealthVerdict.UNHEALTHY:
+def _worker(inputs: DoctorInputs) -> Iterator[Finding]:
+    if inputs.health is not None and inputs.health.verdict is HealthVerdict.UNHEALTHY:
         cure = "start it (systemctl start mailferry), or look at its log (journalctl -u mailferry)"
-        for reason in patient.health.reasons:
+        for reason in inputs.health.reasons:
             yield Finding(Severity.SOON, "worker", reason, cure)
 
 
-def _notifications(patient: DoctorInputs) -> Iterator[Finding]:
-    notify = patient.config.notify
+def _notifications(inputs: DoctorInputs) -> Iterator[Finding]:
+    notify = inputs.config.notify
     if notify is None or not (notify.smtp or notify.apprise):
         what = "nobody is told when something goes wrong"
         yield Finding(

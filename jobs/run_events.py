@@ -11,25 +11,25 @@ from jobs.schedule.workers import RunResult
 from migrator.report import AccountReport
 
 
-def run_began(turn: Lease) -> None:
+def run_began(lease: Lease) -> None:
     """Write that a run begins."""
-    say("worker.run.started", account=turn.job.name, waited_seconds=round(turn.waited, 1))
+    say("worker.run.started", account=lease.job.name, waited_seconds=round(lease.waited, 1))
 
 
-def run_ended(turn: Lease, ending: RunResult) -> None:
+def run_ended(lease: Lease, result: RunResult) -> None:
     """Write how a run ended and what comes next."""
-    outcome = ending.outcome
+    outcome = result.outcome
     level = logging.WARNING if outcome.is_failure else logging.INFO
-    numbers = _numbers(ending.report) if ending.report else {}
+    numbers = _numbers(result.report) if result.report else {}
     problem = {"kind": str(outcome.kind), "problem": outcome.message} if outcome.kind else {}
-    say("worker.run.finished", level=level, account=turn.job.name, status=str(outcome.status), **numbers, **problem)
-    match ending.decision:
+    say("worker.run.finished", level=level, account=lease.job.name, status=str(outcome.status), **numbers, **problem)
+    match result.decision:
         case Scheduled():
             pass
         case Retry(after):
-            say("worker.run.retry", account=turn.job.name, attempts=ending.state.attempts, after_seconds=round(after))
+            say("worker.run.retry", account=lease.job.name, attempts=result.state.attempts, after_seconds=round(after))
         case Park():
-            say("worker.account.parked", level=logging.WARNING, account=turn.job.name, problem=outcome.message)
+            say("worker.account.parked", level=logging.WARNING, account=lease.job.name, problem=outcome.message)
 
 
 def _numbers(report: AccountReport) -> dict[str, object]:
@@ -49,6 +49,6 @@ def _numbers(report: AccountReport) -> dict[str, object]:
     }
 
 
-def still_parked(turn: Lease) -> None:
+def still_parked(lease: Lease) -> None:
     """Write that nothing has changed for a parked account."""
-    say("worker.account.still_parked", account=turn.job.name)
+    say("worker.account.still_parked", account=lease.job.name)

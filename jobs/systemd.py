@@ -1,4 +1,4 @@
-"""What systemd is told: that the service is ready, what it does, that it lives (sd_notify(3)).
+"""What systemd hears: that the service is ready, what it does, that it lives (sd_notify(3)).
 
 Harmless where nobody listens: without $NOTIFY_SOCKET nothing is sent, and a lost message is no error of ours.
 """

@@ -1,15 +1,16 @@
 """Everything that can go wrong, by name.
 
-One exception type carries what a report, a retry policy and a person need: a stable ``kind`` (the contract's list),
+One exception type has what a report, a retry policy and a person need: a stable ``kind`` (the contract's list),
 the scope of the damage, the retry advice, the words of the server and the cure. Foreign exceptions are turned into
 these at the seam where they appear, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 
 class Kind(StrEnum):
@@ -78,12 +79,27 @@ _USUAL: dict[Kind, tuple[Scope, Advice]] = {
 }
 
 
+LOCAL = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.INTERNAL})
+"""Failures of this machine: no server is at fault, and perhaps none was asked."""
+
+
+class Endpoint(NamedTuple):
+    """A server as it is known by everywhere: hosts have no case."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host.lower()}:{self.port}"
+
+
 class FerryError(Exception):
     """A failure of one message, session, account or of the service.
 
     ``message`` says in plain words what happened. ``server_words`` are the server's own, already cleaned of control
     characters and secrets. ``cure`` says what a person can do, or is empty. ``wait`` is how many seconds the other
     end asked to be left alone, where it said so. ``scope`` and ``advice`` default to what is usual for the kind.
+    ``endpoint`` is the server at fault, None where none is; the seams set it (``blame``).
     """
 
     def __init__(
@@ -96,6 +112,7 @@ class FerryError(Exception):
         scope: Scope | None = None,
         advice: Advice | None = None,
         wait: float | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         super().__init__(message)
         usual_scope, usual_advice = _USUAL[kind]
@@ -106,6 +123,13 @@ class FerryError(Exception):
         self.scope = scope or usual_scope
         self.advice = advice or usual_advice
         self.wait = wait
+        self.endpoint = endpoint
+
+    def blame(self, endpoint: Endpoint | None) -> Self:
+        """Name the server at fault, unless one is named already or the failure is of this machine."""
+        if self.endpoint is None and self.kind not in LOCAL:
+            self.endpoint = endpoint
+        return self
 
     def __reduce__(self) -> tuple[Callable[[dict[str, Any]], FerryError], tuple[dict[str, Any]]]:
         """Travel between processes with all that is known; a subclass arrives as a plain one."""
@@ -134,6 +158,34 @@ class AwayError(FerryError):
 
 def _arrived(facts: dict[str, Any]) -> FerryError:
     return FerryError(**facts)
+
+
+class DefectError(FerryError):
+    """An exception that no seam has mapped: a defect of ours, which is the ``defect`` itself."""
+
+    def __init__(self, defect: Exception) -> None:
+        words = f"{type(defect).__name__}: {defect}"
+        super().__init__(Kind.INTERNAL, words, cure="please report this")
+        self.defect = defect
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], FerryError], tuple[dict[str, Any]]]:
+        """Travel as a plain error: nobody knows whether the defect itself can."""
+        return _arrived, ({name: value for name, value in vars(self).items() if name != "defect"},)
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Let nothing out but ``FerryError`` and what ends the program; a defect of ours comes out as ``DefectError``.
+
+    The one place that catches everything: around a command, around an account's run, and around what a thread of the
+    worker does with one.
+    """
+    try:
+        yield
+    except FerryError:
+        raise
+    except Exception as error:
+        raise DefectError(error) from error
 
 
 class ConfigError(Exception):

@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from migrator.backoff import LOCK
 from migrator.errors import Advice, AwayError, FerryError, Kind
 from migrator.read_back import IO_CHUNK_OCTETS
 
@@ -53,7 +54,7 @@ _SYSTEM = Device()
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class LockTimeout:
     """How long to wait for somebody else's lock, in seconds."""
 
     seconds: float = 30.0
@@ -61,14 +62,14 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
     def until(self, attempt: Callable[[], bool]) -> bool:
-        """Repeat an attempt until it succeeds; False when patience ends first."""
+        """Repeat an attempt until it succeeds; False when time is up first."""
         deadline = self.clock() + self.seconds
-        pause = 0.001
+        attempts = 0
         while not attempt():
             if self.clock() >= deadline:
                 return False
-            self.sleep(pause)
-            pause = min(pause * 2, 0.05)
+            attempts += 1
+            self.sleep(LOCK.retry_delay(attempts))
         return True
 
 
@@ -160,7 +161,7 @@ def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = True) -> I
 
     Without ``is_durable`` it may be gone after a power cut, and costs no fsync. Raises ``OSError``.
     """
-    # The thread's number keeps two writers apart: the second would begin the first one's file anew.
+    # The thread's number keeps two writers apart: the second would begin the first one's file again.
     fresh = path.with_name(f".{path.name}.{threading.get_native_id()}.new")
     fresh.unlink(missing_ok=True)
     try:
@@ -245,7 +246,7 @@ def is_regular_file(status: os.stat_result) -> bool:
 
 
 @contextmanager
-def lock_file(path: Path, patience: Patience, device: Device, holder: str) -> Iterator[None]:
+def lock_file(path: Path, timeout: LockTimeout, device: Device, holder: str) -> Iterator[None]:
     """Hold a lock named by a file in our own state folder; it dies with the process, and the file stays."""
     try:
         make_folder(path.parent, device)
@@ -255,27 +256,27 @@ def lock_file(path: Path, patience: Patience, device: Device, holder: str) -> It
     try:
         with suppress(PermissionError):  # made by another user, whose business its rights are
             os.fchmod(handle, 0o600)
-        if not patience.until(lambda: _flock(handle)):
-            raise locked_error(holder, patience)
+        if not timeout.until(lambda: _flock(handle)):
+            raise locked_error(holder, timeout)
         yield
     finally:
         os.close(handle)
 
 
-def lock_volume(handle: int, path: Path, patience: Patience) -> None:
+def lock_volume(handle: int, path: Path, timeout: LockTimeout) -> None:
     """Lock an open file against everybody who honours flock or fcntl locks; closing the handle lets go.
 
     Raises ``locked`` when somebody holds it for longer than we wait.
     """
-    if not patience.until(lambda: _lock_both_ways(handle)):
-        raise locked_error(str(path), patience)
+    if not timeout.until(lambda: _lock_both_ways(handle)):
+        raise locked_error(str(path), timeout)
 
 
-def locked_error(what: str, patience: Patience) -> FerryError:
+def locked_error(what: str, timeout: LockTimeout) -> FerryError:
     """Say that somebody else has held a lock for too long."""
     return FerryError(
         Kind.LOCKED,
-        f"another program holds {what} (waited {patience.seconds:g} seconds)",
+        f"another program holds {what} (waited {timeout.seconds:g} seconds)",
         cure="let it finish or close it; the next run tries again",
     )
 
@@ -283,7 +284,7 @@ def locked_error(what: str, patience: Patience) -> FerryError:
 def _lock_both_ways(handle: int) -> bool:
     if not _range_lock(handle):
         return False
-    # Over a network both calls end in one lock table there, and the second would wait for the first for ever.
+    # Over a network both calls end in one lock table there, and the second would wait for the first without end.
     if _file_system_of(handle) in _ONE_KIND_OF_LOCK or _flock(handle):
         return True
     _range_unlock(handle)
@@ -328,7 +329,7 @@ def _whole_file(kind: int) -> bytes:
 
 
 def _is_without_locks(error: OSError) -> bool:
-    """Go on unlocked where a file system has no locks: our own lock file still keeps our own writers apart."""
+    """Go on unlocked where a file system has no locks: our own lock file still keeps out our other writers."""
     if error.errno in _NO_LOCKS_HERE:
         return True
     raise storage_error(error, "locking") from error

@@ -53,6 +53,18 @@ class MaildirLocator(NamedTuple):
     base_name: str
 
 
+_FLAGS = re.compile(r":|[;!]2,")
+"""Where the flags of a Maildir's file begin: after a colon, or after what stands for it where names may have none."""
+
+_FIELDS = re.compile(r"(?:,[A-Za-z]=\d+)+\Z")
+"""What programs append to the unique part: mbsync its ``,U=12``, Dovecot and Courier sizes, ``,S=2187,W=2230``."""
+
+
+def base_name_of(file_name: str) -> str:
+    """Return the unique part of a Maildir's file name: it stays the same whatever a mail program does with the file."""
+    return _FIELDS.sub("", _FLAGS.split(file_name, maxsplit=1)[0])
+
+
 class ImapLocator(NamedTuple):
     """Where a copy stands on an IMAP server; valid only under this UIDVALIDITY (RFC 9051, section 2.3.1.1)."""
 
@@ -96,7 +108,7 @@ class CopyState(StrEnum):
     """The life of one copy (content x destination).
 
     UNPROVEN, DAMAGED and GONE are judgements on what was read back, and each may become any other when it is read
-    again. Only a DAMAGED copy is stored anew, by ``mailferry repair``; the others wait for a person or a setting.
+    again. Only a DAMAGED copy is stored again, by ``mailferry repair``; the others wait for a person or a setting.
     """
 
     INTENDED = "intended"
@@ -136,7 +148,7 @@ class KnownMessage(NamedTuple):
     ``content`` is the ledger's number for what it turned out to be, 0 where it was never retrieved. ``is_proven`` means
     a verified copy at every destination of the account (or one that was, and that the configuration lets go);
     ``is_kept`` that this is so but for copies that a person took out, for which the source keeps the message.
-    ``failure`` is the kind of its last problem, or ``""``, after so many ``attempts``. Times are seconds since the
+    ``failure`` is the kind of its last problem, or ``""``, after that many ``attempts``. Times are seconds since the
     epoch.
     """
 

@@ -3,7 +3,7 @@
 A copy is proven by what the disk gives. The page cache of a file is dropped before it is read, which Linux does for
 pages that are synced and that nobody has mapped. Where pages stay all the same (measured once for each device, with
 mincore(2)), files are read with O_DIRECT, which passes by the cache. Where that is refused too, or the file system
-lies in memory, the read-back says no more than the system's memory does; ``mailferry doctor`` tells such folders.
+lies in memory, the read-back says no more than the system's memory does; ``mailferry doctor`` names such folders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 
 IO_CHUNK_OCTETS = 120 * 1024
-"""How many bytes to read or write at once: less than what malloc takes from the system anew each time (128 KiB in
+"""How many bytes to read or write at once: less than what malloc takes from the system each time (128 KiB in
 glibc), at the price of a page fault for every four kilobytes."""
 
 _DIRECT = getattr(os, "O_DIRECT", 0)

@@ -56,6 +56,18 @@ class WouldDelete:
         return {"uidl": shown_unique_id(self.unique_id), "octets": self.octets, "digest": digest}
 
 
+@dataclass(frozen=True, slots=True)
+class ForSchedule:
+    """What a schedule acts on, and nobody reads.
+
+    ``error`` decided the status, and has its retry advice. ``login_delay`` is how many seconds the source announced to
+    lie between two log-ins (RFC 2449, section 6.5), 0.0 for none; None where no session was opened.
+    """
+
+    error: FerryError | None = None
+    login_delay: float | None = None
+
+
 @dataclass(slots=True)
 class AccountReport:
     """One account's run. ``listed = known + new`` and ``new = copied + duplicates + skipped + failed + remaining``.
@@ -83,8 +95,7 @@ class AccountReport:
     notes: list[str] = field(default_factory=list)
     """What a person may want to know although nothing went wrong."""
     would_delete: list[WouldDelete] | None = None
-    first_error: FerryError | None = None
-    """The error that decided the status, with its retry advice: what a schedule acts on."""
+    for_schedule: ForSchedule = field(default_factory=ForSchedule)
 
     @property
     def new(self) -> int:
@@ -131,7 +142,7 @@ def no_progress(_done: int) -> None:
 
 
 class Progress(Protocol):
-    """Who wants to be told while a run goes on. Called from the run's own thread, about once a batch."""
+    """What follows a run while it goes on. Called from the run's own thread, about once a batch."""
 
     def planned(self, account: str, messages: int, octets: int) -> None:
         """So much is to be retrieved; said once for each session."""
@@ -141,7 +152,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Nobody wants to be told."""
+    """Nobody follows the run."""
 
     def planned(self, account: str, messages: int, octets: int) -> None:
         """Say nothing."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Lock
 
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, MaildirAnchor, Recollection, Stored
+from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, MaildirAnchor, Recollection
+from migrator.destinations import BatchLimits, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import to_lf
@@ -32,6 +33,7 @@ class MemoryDestination:
     limits: BatchLimits = field(default_factory=lambda: BatchLimits(100, 1 << 20))
     refuses: set[Digest] = field(default_factory=set)
     alters: set[Digest] = field(default_factory=set)
+    drops: set[Digest] = field(default_factory=set)
     fails_with: FerryError | None = None
     dies_after_store: bool = False
     stored: dict[str, bytes] = field(default_factory=dict)
@@ -92,6 +94,8 @@ class MemoryDestination:
         if message.digest in self.refuses:
             return FerryError(Kind.REFUSED, "this message is not wanted here")
         name = f"copy-{next(self._names)}"
+        if message.digest in self.drops:  # it says that it stored it
+            return MaildirLocator(name)
         content = b"".join(message.body.chunks())
         self.stored[name] = content.upper() if message.digest in self.alters else content
         return MaildirLocator(name)

@@ -22,12 +22,11 @@ from migrator.destinations import Destination
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.ledger import Ledger
 from migrator.net.tls import TlsMode, TlsSettings
-from migrator.policy import DeleteWhenVerified, Keep
+from migrator.policy import DeleteWhenVerified, Keep, Policy
 from migrator.pop3.session import Source
 from migrator.report import AccountReport
 from migrator.run.accounts import run_accounts
 from migrator.run.context import AccountJob, Effects
-from migrator.run.plan import Policy
 
 
 class Server(Protocol):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from migrator.destinations import Anchor, Finding, Found, ImapAnchor, KnownPlaces, Lost, Recollection, Relocated
+from migrator.copy_records import Anchor, Finding, Found, ImapAnchor, KnownPlaces, Lost, Recollection, Relocated
 from migrator.errors import FerryError, GoneError
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.line_ends import to_lf

@@ -1,1 +1,1 @@
-"""What a person is told unasked, and how it gets there."""
+"""What a person hears unasked, and how it gets there."""

@@ -1,4 +1,4 @@
-"""How a person is told: plain SMTP, and every service that Apprise knows.
+"""How a person is reached: plain SMTP, and every service that Apprise knows.
 
 A message is a title and a few lines that the alerts have written; nothing here adds anything to them. An Apprise URL
 and the password of the mail server are secrets: no error of this module repeats one.
@@ -25,18 +25,18 @@ TIMEOUT = 30.0
 
 
 class Channel(Protocol):
-    """One way to a person."""
+    """One way to reach a person."""
 
     @property
     def name(self) -> str:
         """What it is called in logs: no secret, and the same after a restart."""
 
-    def send(self, note: Notification) -> None:
-        """Hand a note over; raises ``FerryError`` when that failed."""
+    def send(self, notification: Notification) -> None:
+        """Hand a notification over; raises ``FerryError`` when that failed."""
 
 
 def channels(settings: Notify | None) -> list[Channel]:
-    """Return the ways that are configured."""
+    """Return the channels that are configured."""
     if settings is None:
         return []
     mail: list[Channel] = [SmtpChannel(settings.smtp)] if settings.smtp else []
@@ -54,17 +54,17 @@ class SmtpChannel:
         """The server."""
         return f"smtp {self.settings.host}"
 
-    def send(self, note: Notification) -> None:
-        """Mail the note; raises ``connect``, ``tls``, ``auth``, ``timeout`` or ``refused``."""
+    def send(self, notification: Notification) -> None:
+        """Mail it; raises ``connect``, ``tls``, ``auth``, ``timeout`` or ``refused``."""
         password = self.settings.password.reveal() if self.settings.password else ""
         try:
             with closing(self._connected()) as server:
                 if self.settings.username:
                     server.login(self.settings.username, password)
-                server.send_message(self._mail(note))
+                server.send_message(self._mail(notification))
                 server.quit()
         except smtplib.SMTPResponseException as error:
-            # The cause is left out: a server may echo the password, and the exception would carry it.
+            # The cause is left out: a server may echo the password, and the exception would show it.
             is_login = isinstance(error, smtplib.SMTPAuthenticationError)
             kind, what = (Kind.AUTH, "password") if is_login else (Kind.REFUSED, "mail")
             raise FerryError(kind, f"{self.name} refused the {what}", server_words=_words(error, password)) from None
@@ -92,15 +92,15 @@ class SmtpChannel:
         net.check_pin(self.settings.host, self.settings.tls_settings, certificate)
         return server
 
-    def _mail(self, note: Notification) -> EmailMessage:
+    def _mail(self, notification: Notification) -> EmailMessage:
         mail = EmailMessage()
         mail["From"] = self.settings.sender
         mail["To"] = ", ".join(self.settings.to)
-        mail["Subject"] = f"mailferry: {_one_line(note.title)}"
+        mail["Subject"] = f"mailferry: {_one_line(notification.title)}"
         mail["Date"] = formatdate(localtime=True)
         mail["Message-ID"] = make_msgid(domain=self.settings.sender.rpartition("@")[2] or None)
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-        mail.set_content(note.body)
+        mail.set_content(notification.body)
         return mail
 
 
@@ -128,8 +128,8 @@ class AppriseChannel:
     name: str
     url: Secret
 
-    def send(self, note: Notification) -> None:
-        """Hand the note over; raises ``refused`` when the service did not take it, ``internal`` without Apprise."""
+    def send(self, notification: Notification) -> None:
+        """Hand it over; raises ``refused`` when the service did not take it, ``internal`` without Apprise."""
         try:
             import apprise
         except ImportError as error:
@@ -138,18 +138,18 @@ class AppriseChannel:
         service = apprise.Apprise()
         if not service.add(self.url.reveal()):
             raise FerryError(Kind.REFUSED, f"{self.name} is no URL that Apprise understands")
-        if not service.notify(title=f"mailferry: {_one_line(note.title)}", body=note.body):
+        if not service.notify(title=f"mailferry: {_one_line(notification.title)}", body=notification.body):
             raise FerryError(Kind.REFUSED, f"{self.name} did not take the message")
 
 
-def send_everywhere(ways: Sequence[Channel], note: Notification) -> list[tuple[str, FerryError | None]]:
+def send_everywhere(to: Sequence[Channel], notification: Notification) -> list[tuple[str, FerryError | None]]:
     """Try every channel once; returns what became of each."""
     results: list[tuple[str, FerryError | None]] = []
-    for way in ways:
+    for channel in to:
         try:
-            way.send(note)
+            channel.send(notification)
         except FerryError as error:
-            results.append((way.name, error))
+            results.append((channel.name, error))
         else:
-            results.append((way.name, None))
+            results.append((channel.name, None))
     return results

@@ -10,17 +10,20 @@ import queue
 import threading
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 
 from jobs.log import say
+from migrator.config import Pings
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError
 
 TIMEOUT = 10.0
 TRIES = 5
 PAUSE = 2.0
+WORKER_SECONDS = 300.0
 _MOST_WAITING = 1000
 
 
@@ -51,10 +54,9 @@ def call(address: str) -> None:
 
 
 class Pinger:
-    """A quiet thread that pings."""
+    """A thread that pings."""
 
     def __init__(self, call: Call = call, *, pause: float = PAUSE) -> None:
-        """Prepare; nothing is sent before ``start``."""
         self._call = call
         self._pause = pause
         self._waiting: queue.Queue[Ping | None] = queue.Queue(_MOST_WAITING)
@@ -67,14 +69,14 @@ class Pinger:
             self._waiting.put(ping)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
-    def stop(self, patience: float) -> bool:
-        """Send what waits, each once at most, and end; returns whether that took less than ``patience`` seconds."""
+    def stop(self, seconds: float) -> bool:
+        """Send what waits, each once at most, and end; returns whether that took less than so long."""
         self._stop.set()
         self._waiting.put(None)
-        self._thread.join(patience)
+        self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -100,6 +102,38 @@ class Pinger:
             ping=ping.suffix or "success",
             problem=reason,
         )
+
+
+class Heartbeats:
+    """Which ping is due: one when an account's run begins and one when it ends, one of the worker every few minutes."""
+
+    def __init__(self, pinger: Pinger, pings: Pings | None) -> None:
+        self._pinger = pinger
+        self._run_ids: dict[str, str] = {}
+        self._worker_pinged_at = 0.0
+        self.pings = pings
+        """What is configured; None where nobody wants to be pinged."""
+
+    def run_began(self, account: str) -> None:
+        """Say that a run of the account begins."""
+        self._run_ids[account] = str(uuid.uuid4())
+        self._send(account, "start")
+
+    def run_ended(self, account: str, *, is_failure: bool) -> None:
+        """Say how the run of the account ended."""
+        self._send(account, "fail" if is_failure else "")
+
+    def _send(self, account: str, suffix: str) -> None:
+        url = self.pings.accounts.get(account) if self.pings else None
+        if url:
+            self._pinger.send(Ping(url, suffix, self._run_ids.get(account, ""), account))
+
+    def worker(self, now: float, *, is_failure: bool, is_news: bool) -> None:
+        """Say how the worker is: at once where something has just gone wrong, else now and then."""
+        url = self.pings.url if self.pings else None
+        if url and (is_news or now - self._worker_pinged_at >= WORKER_SECONDS):
+            self._worker_pinged_at = now
+            self._pinger.send(Ping(url, "fail" if is_failure else "", "", ""))
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What is told to a person. Pure."""
+"""What a person gets to read. Pure."""
 
 from __future__ import annotations
 

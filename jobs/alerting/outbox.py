@@ -1,4 +1,4 @@
-"""Notes on their way to a person: kept until every channel has taken them, across restarts too."""
+"""Notifications on their way to a person: kept until every channel has taken them, across restarts too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.alerting.channels import Channel
 from jobs.alerting.notification import Notification
 from jobs.background_thread import BackgroundThread, Rest
 from jobs.log import say
-from jobs.schedule.account_state import Fact, Notes
+from jobs.schedule.state_store import Fact, StateStore
 from migrator.errors import FerryError
 
 TOPIC = "outbox"
@@ -20,29 +20,28 @@ KEPT_SECONDS = 3 * 86400.0
 
 
 class Outbox(BackgroundThread):
-    """A quiet thread that delivers; what it leaves, the next life sends.
+    """A thread that delivers; what it leaves, the next start sends.
 
-    ``ways`` is asked anew each time, so that a reload is heard.
+    ``channels`` is asked each time, so that a reload is heard.
     """
 
     def __init__(
-        self, notes: Notes, ways: Callable[[], Sequence[Channel]], clock: Callable[[], float] = time.time
+        self, store: StateStore, channels: Callable[[], Sequence[Channel]], clock: Callable[[], float] = time.time
     ) -> None:
-        """Prepare; nothing is sent before ``start``."""
         super().__init__("outbox")
-        self._notes = notes
-        self._ways = ways
+        self._store = store
+        self._channels = channels
         self._clock = clock
 
-    def put(self, note: Notification) -> None:
-        """Keep a note until it is delivered; durable on return. Without a channel there is nobody to tell."""
-        ways = [way.name for way in self._ways()]
-        if ways:
-            fact: Fact = {"title": note.title, "body": note.body, "at": self._clock(), "ways": ways}
-            self._notes.noted(TOPIC, uuid.uuid4().hex, fact)
+    def put(self, notification: Notification) -> None:
+        """Keep a notification until it is delivered; durable on return. Without a channel there is nobody to tell."""
+        channels = [channel.name for channel in self._channels()]
+        if channels:
+            fact: Fact = {"title": notification.title, "body": notification.body, "at": self._clock(), "ways": channels}
+            self._store.put(TOPIC, uuid.uuid4().hex, fact)
             self.has_news()
 
-    def turn(self) -> Rest:
+    def work_once(self) -> Rest:
         """Deliver; what stays is tried again."""
         self.takes_news()
         try:
@@ -54,40 +53,40 @@ class Outbox(BackgroundThread):
 
     def deliver(self) -> bool:
         """Try to deliver everything; returns whether nothing is left."""
-        ways = {way.name: way for way in self._ways()}
+        channels = {channel.name: channel for channel in self._channels()}
         left = 0
-        facts = self._notes.facts(TOPIC)
+        facts = self._store.get_all(TOPIC)
         for name in sorted(facts, key=lambda name: _number(facts[name]["at"])):
-            left += not self._deliver(name, facts[name], ways)
+            left += not self._deliver(name, facts[name], channels)
         return left == 0
 
-    def _deliver(self, name: str, fact: Fact, ways: dict[str, Channel]) -> bool:
+    def _deliver(self, name: str, fact: Fact, channels: dict[str, Channel]) -> bool:
         wanted = fact["ways"]
-        missing = [way for way in wanted if way in ways] if isinstance(wanted, list) else []
-        note = Notification(str(fact["title"]), str(fact["body"]))
-        still_missing = [way for way in missing if not self._send(ways[way], note)]
+        missing = [channel for channel in wanted if channel in channels] if isinstance(wanted, list) else []
+        notification = Notification(str(fact["title"]), str(fact["body"]))
+        still_missing = [channel for channel in missing if not self._send(channels[channel], notification)]
         if not still_missing or self._clock() - _number(fact["at"]) > KEPT_SECONDS:
-            self._notes.forgotten(TOPIC, name)
+            self._store.delete(TOPIC, name)
             return True
         if still_missing != wanted:
-            self._notes.noted(TOPIC, name, {**fact, "ways": still_missing})
+            self._store.put(TOPIC, name, {**fact, "ways": still_missing})
         return False
 
-    def _send(self, way: Channel, note: Notification) -> bool:
+    def _send(self, channel: Channel, notification: Notification) -> bool:
         if self._stop.is_set():
             return False
         try:
-            way.send(note)
+            channel.send(notification)
         except FerryError as error:
             say(
                 "worker.notify.failed",
                 level=logging.WARNING,
-                channel=way.name,
+                channel=channel.name,
                 kind=str(error.kind),
                 problem=str(error),
             )
             return False
-        say("worker.notify.sent", channel=way.name, title=note.title)
+        say("worker.notify.sent", channel=channel.name, title=notification.title)
         return True
 
 

@@ -1,4 +1,4 @@
-"""What is done beside the runs, in one quiet thread: indexing new mail, and verifying the whole archive in slices.
+"""What is done beside the runs, in one thread: indexing new mail, and verifying the whole archive in slices.
 
 Both calls are narrow and are given in. A full verification is ``PARTS`` slices spread over its period; where it stands
 survives restarts, and what was missed while the machine was off is caught up one slice a minute. Nothing here delays a
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 
 from jobs.background_thread import BackgroundThread, Rest
 from jobs.log import say
-from jobs.schedule.account_state import Fact, Notes
+from jobs.schedule.state_store import Fact, StateStore
 from migrator.errors import FerryError
 from migrator.ledger.schedule import VERIFICATION, of_account
 
@@ -31,7 +31,7 @@ ShouldStop = Callable[[], bool]
 
 
 class StoppedError(Exception):
-    """A slice was told to stop before its end; it is done again."""
+    """A slice had to stop before its end; it is done again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Slice:
 
 
 Verify = Callable[[int, int, ShouldStop], Slice]
-"""``verify(part, parts, should_stop)`` reads that part of the archive again; ``StoppedError`` when told to stop."""
+"""``verify(part, parts, should_stop)`` reads that part of the archive again; ``StoppedError`` when it has to stop."""
 
 Index = Callable[[], None]
 """Take into the search index what is new."""
@@ -93,14 +93,14 @@ class Round:
 
 
 class Upkeep(BackgroundThread):
-    """The quiet thread; news is that a run has brought something to index.
+    """The thread; news is that a run has stored something to index.
 
-    ``names`` and ``verify_every`` are asked anew each time, so that a reload is heard.
+    ``names`` and ``verify_every`` are asked each time, so that a reload is heard.
     """
 
     def __init__(
         self,
-        notes: Notes,
+        store: StateStore,
         *,
         names: Callable[[], Sequence[str]],
         verify_every: Callable[[], float],
@@ -108,27 +108,26 @@ class Upkeep(BackgroundThread):
         index: Index,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare; nothing is done before ``start``."""
         super().__init__("upkeep")
-        self._notes = notes
+        self._store = store
         self._names = names
         self._every = verify_every
         self._verify = verify
         self._index = index
         self._clock = clock
 
-    def turn(self) -> Rest:
+    def work_once(self) -> Rest:
         """Index what is new, and verify the next slice if it is due."""
         if self.takes_news():
             self.index_once()
         try:
             self.verify_once()
-        except FerryError as error:  # the ledger cannot be read; whoever must write to it tells
+        except FerryError as error:  # the ledger cannot be read; what must write to it tells
             say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
         return REST_SECONDS
 
     def index_once(self) -> None:
-        """Index what is new; a failure is told and tried again with the next news."""
+        """Index what is new; a failure is logged, and tried again with the next news."""
         try:
             self._index()
         except FerryError as error:
@@ -152,28 +151,28 @@ class Upkeep(BackgroundThread):
         self._note(known.after(done, self._clock()))
 
     def _round(self, now: float) -> Round:
-        fact = self._notes.facts(TOPIC).get(WHOLE)
+        fact = self._store.get_all(TOPIC).get(WHOLE)
         known = Round.from_fact(fact) if fact else Round(begun_at=now)
         # Further away than a period is long: somebody has set the clock back.
         return known if known.begun_at - now <= self._every() else replace(known, begun_at=now)
 
     def _note(self, known: Round) -> None:
         if known.part < PARTS:
-            self._notes.noted(TOPIC, WHOLE, known.as_fact())
+            self._store.put(TOPIC, WHOLE, known.as_fact())
             return
         now = self._clock()
         names = [name for name in self._names() if name not in known.left_out]
         for name in names:
-            self._notes.noted(TOPIC, of_account(name), {"completed_at": now})
+            self._store.put(TOPIC, of_account(name), {"completed_at": now})
         say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
         # The next round begins a period after this one began, or at once when this one took longer.
-        self._notes.noted(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
+        self._store.put(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
 
 
-def completed(notes: Notes) -> Mapping[str, float]:
+def completed(store: StateStore) -> Mapping[str, float]:
     """Return when the archive of each account was last verified in full; accounts that never were are not there."""
     found: dict[str, float] = {}
-    for key, fact in notes.facts(TOPIC).items():
+    for key, fact in store.get_all(TOPIC).items():
         moment = fact.get("completed_at")
         if key != WHOLE and isinstance(moment, float):
             found[key.removeprefix("account ")] = moment

@@ -18,12 +18,12 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
     """
     from migrator.archive.verify import Check, Selection
 
-    def told(_copies: int, _octets: int) -> None:
+    def on_progress(_copies: int, _octets: int) -> None:
         if should_stop():
             raise StoppedError
 
     with closing(Ledger.open(config.state_dir)) as ledger, open_archive(config, ledger) as reader:
-        verdict = Check(reader, ledger.archive, clock=time.time, on_progress=told).make(
+        verdict = Check(reader, ledger.archive, clock=time.time, on_progress=on_progress).make(
             Selection(part=part, parts=parts)
         )
     unreachable = frozenset(name for one in verdict.unreachable for name in one.accounts)

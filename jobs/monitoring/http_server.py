@@ -1,4 +1,4 @@
-"""A very small HTTP server: ``/metrics`` for Prometheus, ``/healthz`` for whoever watches. It only reads."""
+"""A very small HTTP server: ``/metrics`` for Prometheus, ``/healthz`` for a monitor. It only reads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Web:
         return int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from jobs.alerting.incidents import Disk
+from jobs.disk_usage import Disk
 from jobs.schedule.account_state import AccountState
 from migrator.ledger.history import AccountNumbers
 

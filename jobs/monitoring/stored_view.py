@@ -1,4 +1,4 @@
-"""What the worker's notes say about the accounts, for commands that look while it runs, or while it does not.
+"""What the worker remembers of the accounts, for commands that look while it runs, or while it does not.
 
 ``status`` and ``doctor`` read here; nothing is written.
 """
@@ -10,8 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jobs.alerting.incidents import Disk
-from jobs.disk_usage import existing, forecast
+from jobs.disk_usage import Disk, existing, forecast
 from jobs.maintenance.upkeep import completed
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
@@ -19,15 +18,15 @@ from jobs.schedule.queue import TOPIC
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
-from migrator.operations.status import NextRun, ScheduledAccount
+from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import destination_of
 
 
 def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
     """Return these accounts (all, by default) as the worker left them."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.notes.facts(TOPIC).items()}
-    verified = completed(ledger.notes)
-    damaged, places = ledger.notes.mismatches(), places_of(config)
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
+    verified = completed(ledger.state_store)
+    damaged, places = ledger.state_store.mismatches(), places_of(config)
     return [
         AccountView(
             account.name,
@@ -40,15 +39,15 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
     ]
 
 
-def scheduled_accounts(config: Config, ledger: Ledger, accounts: Sequence[Account]) -> dict[str, ScheduledAccount]:
+def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) -> dict[str, WorkerView]:
     """Return what ``status`` says of these accounts beyond their numbers."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.notes.facts(TOPIC).items()}
-    verified = completed(ledger.notes)
-    damaged, places = ledger.notes.mismatches(), places_of(config)
-    found: dict[str, ScheduledAccount] = {}
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
+    verified = completed(ledger.state_store)
+    damaged, places = ledger.state_store.mismatches(), places_of(config)
+    found: dict[str, WorkerView] = {}
     for name in (account.name for account in accounts):
         state = states.get(name, AccountState())
-        found[name] = ScheduledAccount(
+        found[name] = WorkerView(
             is_known=state.first_seen > 0,
             is_parked=state.is_parked,
             message=state.message,
@@ -99,6 +98,6 @@ def disks_of(config: Config, ledger: Ledger) -> list[Disk]:
         device = folder.stat().st_dev
         if device not in disks:
             usage = shutil.disk_usage(folder)
-            full_in = forecast(ledger.notes, folder, usage.free)
+            full_in = forecast(ledger.state_store, folder, usage.free)
             disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in)
     return list(disks.values())

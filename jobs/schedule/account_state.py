@@ -1,26 +1,10 @@
-"""What the schedule remembers of an account across restarts, and where it is remembered. Pure."""
+"""What the schedule remembers of an account across restarts. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Protocol
 
-Fact = dict[str, object]
-"""Something remembered: a flat JSON object."""
-
-
-class Notes(Protocol):
-    """Facts by topic and name, durable when a method returns; ``migrator.ledger.schedule`` keeps them."""
-
-    def facts(self, topic: str) -> dict[str, Fact]:
-        """Return every fact of a topic, by name."""
-
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
-        """Remember a fact in place of what was known under that name."""
-
-    def forgotten(self, topic: str, name: str) -> None:
-        """Forget a fact; harmless when there is none."""
+from jobs.schedule.state_store import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +15,8 @@ class AccountState:
     configuration and passwords that were refused, ``""`` while the account is not parked. ``attempts`` counts failed
     runs in a row since ``failing_since``; ``kind``, ``host`` and ``message`` are those of the last problem.
     ``last_worked`` is when a run last reached the end of its list, if with messages that failed: since
-    ``partial_since`` every run has had such messages. ``gap`` is how many seconds its server wants between log-ins.
+    ``partial_since`` every run has had such messages. ``gap`` is how many seconds its server wants between log-ins
+    by its refusals, ``announced`` by what it last said.
     """
 
     configured: str = ""
@@ -47,6 +32,12 @@ class AccountState:
     last_worked: float = 0.0
     partial_since: float = 0.0
     gap: float = 0.0
+    announced: float = 0.0
+
+    @property
+    def least_gap(self) -> float:
+        """How many seconds must lie between two log-ins."""
+        return max(self.gap, self.announced)
 
     @property
     def is_failing(self) -> bool:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
-from jobs.schedule.account_state import Fact, Notes
+from jobs.schedule.state_store import Fact, StateStore
+from migrator.backoff import HOST
 
 THRESHOLD = 3
-FIRST_PAUSE = 60.0
-LONGEST_PAUSE = 900.0
 TOPIC = "circuits"
 
 
@@ -45,10 +44,9 @@ class Circuit:
 class Breakers:
     """The circuits of all hosts, remembered across restarts: a worker that is restarted in a loop hammers nobody."""
 
-    def __init__(self, notes: Notes) -> None:
-        """Begin with what is remembered."""
-        self._notes = notes
-        self._circuits = {host: Circuit.from_fact(fact) for host, fact in notes.facts(TOPIC).items()}
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._circuits = {host: Circuit.from_fact(fact) for host, fact in store.get_all(TOPIC).items()}
 
     def opens_at(self, host: str, now: float) -> float:
         """Return when the next account may ask this host: ``0.0`` for at once, infinity while one is asking."""
@@ -58,7 +56,7 @@ class Breakers:
         if circuit.is_probed:
             return float("inf")
         # Further away than any pause is long: somebody has set the clock back.
-        return circuit.open_until if circuit.open_until - now <= LONGEST_PAUSE else 0.0
+        return circuit.open_until if circuit.open_until - now <= HOST.longest else 0.0
 
     def asks(self, host: str) -> None:
         """Note that an account is about to ask this host."""
@@ -77,24 +75,23 @@ class Breakers:
         circuit = self._circuits.pop(host, None)
         if circuit is None:
             return False
-        self._notes.forgotten(TOPIC, host)
+        self._store.delete(TOPIC, host)
         return circuit.is_open
 
     def failed(self, host: str, now: float, message: str = "") -> None:
         """Note one more failure that looks like the host's."""
         before = self._circuits.get(host, Circuit(since=now))
         failures = before.failures + 1
-        doublings = min(max(failures - THRESHOLD, 0), 10)
-        pause = min(FIRST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
+        pause = HOST.retry_delay(failures - THRESHOLD + 1)
         circuit = Circuit(failures, now + pause, before.since, message)
         self._circuits[host] = circuit
-        self._notes.noted(TOPIC, host, circuit.as_fact())
+        self._store.put(TOPIC, host, circuit.as_fact())
 
     def keep(self, hosts: frozenset[str]) -> None:
         """Forget every host that no account uses any more."""
         for host in self._circuits.keys() - hosts:
             del self._circuits[host]
-            self._notes.forgotten(TOPIC, host)
+            self._store.delete(TOPIC, host)
 
     def down(self) -> Mapping[str, Circuit]:
         """Return the hosts that are taken to be down."""

@@ -1,4 +1,4 @@
-"""Keyed hashes of what an account was told to log in with, so that a parked one notices a change.
+"""Keyed hashes of what an account logs in with, so that a parked one notices a change.
 
 The key stays in the state folder (0600), never in the ledger: neither the ledger nor a backup of it can be used to
 guess a password. Nothing here can be turned back into a configuration or a password.
@@ -25,7 +25,6 @@ class Fingerprints:
     """Hashes under one key."""
 
     def __init__(self, key: bytes) -> None:
-        """Hash under this key."""
         self._key = key
 
     @classmethod

@@ -1,6 +1,6 @@
 """The ready queue: which account is worked next, and which must wait for what.
 
-Pure: every method is told the time. The alarm clock only calls ``ring``; workers call ``take`` and ``finished``. A
+Pure: every method is given the time. The alarm clock only calls ``wake``; workers call ``take`` and ``finished``. A
 round that comes due while its account still runs is kept as one more round (never dropped, never piled up). Not
 thread-safe: ``jobs.schedule.workers`` holds the lock.
 """
@@ -12,19 +12,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from jobs.schedule.account_state import AccountState, Notes
+from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Breakers
-from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, decide
+from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
+from jobs.schedule.state_store import StateStore
+from migrator.backoff import LOGIN_GAP
 from migrator.errors import Kind
 from migrator.report import Status
 
 TOPIC = "schedule"
-
-FIRST_GAP, LONGEST_GAP = 600.0, 3600.0
-"""Where a server refuses who comes too soon and does not say what soon is."""
-
-_SAYS_NOTHING_OF_HOSTS = frozenset({Kind.LOCKED, Kind.DISK_FULL, Kind.ARCHIVE, Kind.INTERNAL})
-"""Failures at home: they may have come before any server was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +31,9 @@ class ScheduledAccount:
     """
 
     name: str
-    source: str
     hosts: frozenset[str]
     maildrop: str
     configured: str
-
-    def host_of(self, host: str) -> str:
-        """Return ``host`` if it is one of ours, else the source: the usual culprit."""
-        return host if host in self.hosts else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class _Entry:
     phase: Phase = Phase.RESTING
     since: float = 0.0
     """When it began to wait or to run."""
-    is_rung_again: bool = False
+    is_woken_again: bool = False
     is_removed: bool = False
 
 
@@ -86,18 +77,18 @@ class Queue:
 
     def __init__(
         self,
-        notes: Notes,
+        store: StateStore,
         *,
         limits: Concurrency,
         next_round: Callable[[str, float], float],
-        chance: Callable[[], float],
+        jitter: Callable[[], float],
     ) -> None:
-        """Remember in ``notes``; ``next_round(name, now)`` tells when the schedule will ring next."""
+        """Remember in ``store``; ``next_round(name, now)`` tells when the schedule is due next."""
         self.limits = limits
-        self.breakers = Breakers(notes)
-        self._notes = notes
+        self.breakers = Breakers(store)
+        self._store = store
         self._next_round = next_round
-        self._chance = chance
+        self._jitter = jitter
         self._entries: dict[str, _Entry] = {}
         self._busy: Counter[str] = Counter()
         self._running = 0
@@ -107,12 +98,12 @@ class Queue:
 
         What is running goes on; what is remembered of accounts that are no longer there is forgotten.
         """
-        remembered = self._notes.facts(TOPIC)
+        remembered = self._store.get_all(TOPIC)
         wanted = {job.name: job for job in jobs}
         for name in [name for name in self._entries if name not in wanted]:
             self._remove(name)
         for name in remembered.keys() - wanted.keys():
-            self._notes.forgotten(TOPIC, name)
+            self._store.delete(TOPIC, name)
         for name, job in wanted.items():
             known = self._entries.get(name)
             if known is None:
@@ -135,17 +126,17 @@ class Queue:
         fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
         if fresh.is_failing:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
-            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0)
+            fresh = replace(fresh, parked="", not_before=0.0, gap=0.0, announced=0.0)
         self._remember(entry, fresh)
-        self.ring(job.name, now)
+        self.wake(job.name, now)
 
-    def ring(self, name: str, now: float) -> None:
+    def wake(self, name: str, now: float) -> None:
         """Note that a round of this account is due; an account that is gone is no matter."""
         entry = self._entries.get(name)
         if entry is None:
             return
         if entry.phase is Phase.RUNNING:
-            entry.is_rung_again = True
+            entry.is_woken_again = True
         elif entry.phase is Phase.RESTING:
             self._wait(entry, now)
 
@@ -154,7 +145,7 @@ class Queue:
         for entry in self._entries.values():
             if entry.state.is_parked:
                 entry.state = replace(entry.state, not_before=now)
-                self.ring(entry.job.name, now)
+                self.wake(entry.job.name, now)
 
     def _wait(self, entry: _Entry, now: float) -> None:
         entry.phase, entry.since = Phase.WAITING, now
@@ -191,50 +182,47 @@ class Queue:
             return float("inf")
         return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
 
-    def finished(self, turn: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
+    def finished(self, lease: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
         """Note how a run ended and decide on the next; durable on return.
 
         ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
         """
-        entry = self._leave(turn)
-        state = entry.state
+        entry = self._leave(lease)
+        state = _informed(entry.state, outcome)
         if outcome.is_interrupted and not outcome.is_failure:
-            self._unanswered(turn.job)
+            self._unanswered(lease.job)
             self._wait(entry, now)
-            return Scheduled(outcome.learned_gap)
-        recovered = self._heard(turn.job, outcome, now)
-        gap = max(state.gap, outcome.learned_gap, _learned_from(outcome, state))
-        state, outcome = replace(state, gap=gap), replace(outcome, learned_gap=gap)
+            return Scheduled(state.least_gap)
+        recovered = self._heard(lease.job, outcome, now)
         attempts = state.attempts + 1 if outcome.is_failure else 0
-        decision = decide(outcome, attempts, self._chance())
+        decision = next_attempt(outcome, attempts, self._jitter(), least_gap=state.least_gap)
         self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
         for host in recovered:
             self._host_is_back(host, now)
         return decision
 
-    def still_parked(self, turn: Lease) -> None:
-        """Note that nothing has changed since the passwords were refused: the account rests until it is rung for."""
-        entry = self._leave(turn)
-        self._unanswered(turn.job)
+    def still_parked(self, lease: Lease) -> None:
+        """Note that nothing has changed since the passwords were refused: the account rests until it is woken."""
+        entry = self._leave(lease)
+        self._unanswered(lease.job)
         entry.phase = Phase.RESTING
 
-    def _leave(self, turn: Lease) -> _Entry:
-        entry = self._entries[turn.job.name]
+    def _leave(self, lease: Lease) -> _Entry:
+        entry = self._entries[lease.job.name]
         if entry.is_removed:
-            del self._entries[turn.job.name]
-        self._busy.subtract([*turn.job.hosts, turn.job.maildrop])
+            del self._entries[lease.job.name]
+        self._busy.subtract([*lease.job.hosts, lease.job.maildrop])
         self._running -= 1
         return entry
 
     def _heard(self, job: ScheduledAccount, outcome: RunOutcome, now: float) -> list[str]:
         """Tell the circuits what the run heard of each host; returns the hosts that are up again."""
         self._unanswered(job)
+        heard = {outcome.host} & job.hosts if outcome.is_failure else job.hosts
         if outcome.is_outage:
-            self.breakers.failed(job.host_of(outcome.host), now, outcome.message)
+            for host in heard:
+                self.breakers.failed(host, now, outcome.message)
             return []
-        if outcome.is_failure and outcome.kind in _SAYS_NOTHING_OF_HOSTS:
-            return []
-        heard = [job.host_of(outcome.host)] if outcome.is_failure else list(job.hosts)
         return [host for host in heard if self.breakers.answered(host)]
 
     def _unanswered(self, job: ScheduledAccount) -> None:
@@ -242,7 +230,7 @@ class Queue:
             self.breakers.unanswered(host)
 
     def _settle(self, entry: _Entry, state: AccountState, decision: Decision, now: float, fingerprint: str) -> None:
-        rung, entry.is_rung_again = entry.is_rung_again, False
+        rung, entry.is_woken_again = entry.is_woken_again, False
         round_at = self._next_round(entry.job.name, now)
         entry.phase = Phase.RESTING
         match decision:
@@ -268,7 +256,7 @@ class Queue:
     def _remember(self, entry: _Entry, state: AccountState) -> None:
         if state != entry.state:
             entry.state = state
-            self._notes.noted(TOPIC, entry.job.name, state.as_fact())
+            self._store.put(TOPIC, entry.job.name, state.as_fact())
 
     @property
     def running(self) -> int:
@@ -289,12 +277,17 @@ class Queue:
         return now - min(ready, default=now)
 
 
+def _informed(state: AccountState, outcome: RunOutcome) -> AccountState:
+    """Return the state with what the run has heard of the gap between two log-ins."""
+    heard = state.announced if outcome.announced_gap is None else min(outcome.announced_gap, LONGEST_OBEYED)
+    return replace(state, gap=max(state.gap, _learned_from(outcome, state)), announced=heard)
+
+
 def _learned_from(outcome: RunOutcome, state: AccountState) -> float:
     """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
     if outcome.kind is not Kind.LOGIN_DELAY:
         return 0.0
-    asked = outcome.wait if outcome.wait is not None else max(2 * state.gap, FIRST_GAP)
-    return min(asked, LONGEST_GAP)
+    return LOGIN_GAP.beyond(state.gap) if outcome.wait is None else min(outcome.wait, LOGIN_GAP.longest)
 
 
 def _after(state: AccountState, outcome: RunOutcome, attempts: int, now: float) -> AccountState:

@@ -7,19 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.backoff import ACCOUNT, DAY, spread
+from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
-FIRST_WAIT = {Advice.NOW: MINUTE, Advice.LATER: 5 * MINUTE, Advice.NEVER: HOUR}
-"""Seconds before the second try. What only a person can mend is still looked at: a renewed certificate, a repair."""
-
-LONGEST_WAIT = {Advice.NOW: HOUR, Advice.LATER: 2 * HOUR, Advice.NEVER: 6 * HOUR}
-"""Back-off doubles up to here, so that an account is never further from its next try than this, whatever happened."""
-
 LONGEST_OBEYED = DAY
-"""A server that asks for more patience than this is asked again after it all the same."""
+"""A server that asks for a longer wait than this is asked again after it all the same."""
 
 _OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
 
@@ -28,8 +21,8 @@ _OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
 class RunOutcome:
     """How one run ended, as far as the next one is concerned.
 
-    ``host`` is the end at fault, ``""`` where none is. ``learned_gap`` is how many seconds the source wants between
-    two logins of one user (RFC 2449, section 6.6), as announced or as learned from its refusals.
+    ``host`` is the server at fault, ``""`` where none is. ``announced_gap`` is how many seconds the source says
+    it wants between two log-ins (RFC 2449, section 6.5), 0.0 for none; None where it was not asked.
     """
 
     status: Status
@@ -39,7 +32,7 @@ class RunOutcome:
     message: str = ""
     wait: float | None = None
     host: str = ""
-    learned_gap: float = 0.0
+    announced_gap: float | None = None
     is_interrupted: bool = False
 
     @property
@@ -85,15 +78,15 @@ class Park:
 Decision = Scheduled | Retry | Park
 
 
-def decide(outcome: RunOutcome, attempts: int, chance: float) -> Decision:
+def next_attempt(outcome: RunOutcome, attempts: int, jitter: float, *, least_gap: float = 0.0) -> Decision:
     """Decide on the next run after one that has just ended.
 
-    ``attempts`` counts the failed runs in a row, this one included; ``chance`` in [0, 1) spreads the retries of
-    accounts that failed together over the last third of the wait.
+    ``attempts`` counts the failed runs in a row, this one included; ``jitter`` in [0, 1) spreads the retries of
+    accounts that failed together over the last third of the wait. ``least_gap`` is what the source is known to want.
     """
     if not outcome.is_failure:
-        return Scheduled(outcome.learned_gap)
-    backed_off = max(_backed_off(outcome.advice, attempts, chance), outcome.learned_gap)
+        return Scheduled(least_gap)
+    backed_off = max(spread(ACCOUNT[outcome.advice].retry_delay(attempts), jitter), least_gap)
     if outcome.is_refused:
         # A wrong password does not get better, and servers lock out who insists. A first change is taken up at once.
         return Park(backed_off if attempts > 1 else 0.0)
@@ -103,17 +96,11 @@ def decide(outcome: RunOutcome, attempts: int, chance: float) -> Decision:
     return Retry(asked if outcome.kind is Kind.LOGIN_DELAY else max(asked, backed_off))
 
 
-def _backed_off(advice: Advice, attempts: int, chance: float) -> float:
-    doublings = min(max(attempts, 1) - 1, 16)
-    full = min(FIRST_WAIT[advice] * 2.0**doublings, LONGEST_WAIT[advice])
-    return full * (2 + chance) / 3
-
-
-def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.0) -> RunOutcome:
-    """Read from a report what the schedule needs; ``host`` is the end at fault."""
-    error = report.first_error
+def outcome_of(report: AccountReport) -> RunOutcome:
+    """Read from a report what the schedule needs."""
+    error, login_delay = report.for_schedule.error, report.for_schedule.login_delay
     if error is None:
-        return RunOutcome(report.status, learned_gap=learned_gap, is_interrupted=report.interrupted)
+        return RunOutcome(report.status, announced_gap=login_delay, is_interrupted=report.interrupted)
     return RunOutcome(
         report.status,
         error.kind,
@@ -121,15 +108,16 @@ def outcome_of(report: AccountReport, *, host: str = "", learned_gap: float = 0.
         error.advice,
         str(error),
         error.wait,
-        host,
-        learned_gap,
+        str(error.endpoint or ""),
+        login_delay,
         report.interrupted,
     )
 
 
-def crashed(error: BaseException) -> RunOutcome:
-    """Make an outcome of an exception that no seam has mapped: a defect of ours, told by its type only."""
-    if isinstance(error, FerryError):
-        return RunOutcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait)
-    words = f"the run ended with an unexpected {type(error).__name__}"
-    return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)
+def crashed(error: FerryError) -> RunOutcome:
+    """Return the outcome of a run that ended without a report; a defect of ours is named by its type only."""
+    if isinstance(error, DefectError):
+        words = f"the run ended with an unexpected {type(error.defect).__name__}"
+        return RunOutcome(Status.FAILED, Kind.INTERNAL, Scope.SERVICE, Advice.LATER, words)
+    host = str(error.endpoint or "")
+    return RunOutcome(Status.FAILED, error.kind, error.scope, error.advice, str(error), error.wait, host)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.schedule.credential_hash import Fingerprints
@@ -27,15 +27,15 @@ Run = Callable[[config.Account, threading.Event], AccountReport]
 class Beating:
     """Progress of runs as a pulse: the watchdog is fed by work that gets somewhere."""
 
-    pulse: Liveness
+    liveness: Liveness
 
     def planned(self, account: str, messages: int, octets: int) -> None:  # noqa: ARG002  # a Progress
         """Note that the account got somewhere."""
-        self.pulse.beat(account)
+        self.liveness.beat(account)
 
     def advanced(self, account: str, messages: int, octets: int) -> None:  # noqa: ARG002  # a Progress
         """Note that the account got somewhere."""
-        self.pulse.beat(account)
+        self.liveness.beat(account)
 
 
 class Runs:
@@ -46,13 +46,13 @@ class Runs:
         configuration: config.Config,
         ledger: Ledger,
         fingerprints: Fingerprints,
-        pulse: Liveness,
+        liveness: Liveness,
         run: Run | None = None,
     ) -> None:
         """Run by ``run``, by default the real thing; each run has a ledger connection of its own."""
         self._ledger = ledger
         self._fingerprints = fingerprints
-        self._pulse = pulse
+        self._liveness = liveness
         self._child_copiers = ChildCopierPool()
         self._run = run or self._run_recorded
         self.config = configuration
@@ -61,15 +61,15 @@ class Runs:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
         [account] = self.config.select([name])
         report = self._run(account, stop)
-        return report, outcome_of(report, host=host_at_fault(account, report))
+        return report, outcome_of(report)
 
     def _run_recorded(self, account: config.Account, stop: threading.Event) -> AccountReport:
         def step(_name: str) -> None:
-            self._pulse.beat(account.name)
+            self._liveness.beat(account.name)
 
         effects = Effects(
             stop=stop,
-            progress=Beating(self._pulse),
+            progress=Beating(self._liveness),
             step=step,
             copier_for=self._child_copiers.lent,
             octets_at_once=SHARED_RUN_BUDGET_OCTETS,
@@ -88,37 +88,15 @@ class Runs:
         return [
             ScheduledAccount(
                 account.name,
-                server_name(account.source),
-                frozenset(map(server_name, servers(account))),
-                f"{account.source.username} at {server_name(account.source)}",
+                hosts_of(account),
+                f"{account.source.username} at {account.source.endpoint}",
                 self._fingerprints.configured(account, self.config),
             )
             for account in self.config.accounts
         ]
 
 
-def servers(account: config.Account) -> Iterable[config.Server]:
-    """Yield the servers that an account needs: its source, then the IMAP servers it writes to."""
-    yield account.source
-    for place in account.destinations:
-        if isinstance(place, config.Server):
-            yield place
-
-
-def server_name(server: config.Server) -> str:
-    """Return what tells one server from another."""
-    return f"{server.host.lower()}:{server.port}"
-
-
-def host_at_fault(account: config.Account, report: AccountReport) -> str:
-    """Return the server that the error which decided the report came from; ``""`` for none."""
-    if report.first_error is None:
-        return ""
-    kind = report.first_error.kind
-    label = next((problem.destination for problem in report.problems if problem.kind is kind), None)
-    if label is None:
-        return server_name(account.source)
-    for place in account.destinations:
-        if isinstance(place, config.ImapDestination) and place.host.lower() in label.lower():
-            return server_name(place)
-    return ""
+def hosts_of(account: config.Account) -> frozenset[str]:
+    """Return the servers that an account needs: its source, and the IMAP servers it writes to."""
+    places = [place for place in account.destinations if isinstance(place, config.Server)]
+    return frozenset(str(server.endpoint) for server in (account.source, *places))

@@ -1,31 +1,46 @@
-"""Notes that never fail: what the ledger cannot take now (a full disk) is kept in memory and written later."""
+"""Where the worker keeps what it must not forget, in a form that never fails: what the ledger cannot take now waits."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Mapping
+from typing import Protocol
 
 from jobs.log import say
-from jobs.schedule.account_state import Fact, Notes
 from migrator.errors import FerryError
+
+Fact = dict[str, object]
+"""Something remembered: a flat JSON object."""
+
+
+class StateStore(Protocol):
+    """Facts by topic and name, durable when a method returns; ``migrator.ledger.schedule`` keeps them."""
+
+    def get_all(self, topic: str) -> dict[str, Fact]:
+        """Return every fact of a topic, by name."""
+
+    def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+        """Remember a fact in place of what was known under that name."""
+
+    def delete(self, topic: str, name: str) -> None:
+        """Forget a fact; harmless when there is none."""
 
 
 class BufferedStateStore:
-    """Notes in front of the ledger's; the worker goes on when the ledger cannot."""
+    """A store in front of the ledger's: the worker goes on when the ledger cannot write."""
 
-    def __init__(self, durable: Notes) -> None:
-        """Write to these, as soon as they can."""
+    def __init__(self, durable: StateStore) -> None:
         self._durable = durable
         self._lock = threading.Lock()
         self._unwritten: dict[tuple[str, str], Fact | None] = {}
         self.problem = ""
         """Why the last write failed; ``""`` when all is written."""
 
-    def facts(self, topic: str) -> dict[str, Fact]:
+    def get_all(self, topic: str) -> dict[str, Fact]:
         """Return every fact of a topic, the unwritten ones included; raises when the ledger cannot be read."""
         with self._lock:
-            facts = self._durable.facts(topic)
+            facts = self._durable.get_all(topic)
             for (of, name), fact in self._unwritten.items():
                 if of == topic and fact is not None:
                     facts[name] = fact
@@ -33,13 +48,13 @@ class BufferedStateStore:
                     facts.pop(name, None)
             return facts
 
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+    def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact, durably if the ledger can take it."""
         with self._lock:
             self._unwritten[topic, name] = dict(fact)
             self._write()
 
-    def forgotten(self, topic: str, name: str) -> None:
+    def delete(self, topic: str, name: str) -> None:
         """Forget a fact, durably if the ledger can."""
         with self._lock:
             self._unwritten[topic, name] = None
@@ -55,9 +70,9 @@ class BufferedStateStore:
         try:
             for (topic, name), fact in list(self._unwritten.items()):
                 if fact is None:
-                    self._durable.forgotten(topic, name)
+                    self._durable.delete(topic, name)
                 else:
-                    self._durable.noted(topic, name, fact)
+                    self._durable.put(topic, name, fact)
                 del self._unwritten[topic, name]
         except FerryError as error:
             if not self.problem:

@@ -18,7 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from migrator.config import Schedule
+from migrator.config import Config, Schedule
 
 _LARGEST_JITTER = timedelta(minutes=1)
 
@@ -63,12 +63,34 @@ class Timetable:
         return self.next_after(first + 61) - first
 
 
-class AlarmClock:
-    """Rings for every account when its round is due."""
+class Timetables:
+    """The timetables of all accounts of the configuration in force."""
 
-    def __init__(self, ring: Callable[[str], None]) -> None:
-        """Ring by calling ``ring(name)``, from a thread of the clock's own."""
-        self._ring = ring
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
+        self.by_account: dict[str, Timetable] = {}
+        self.intervals: dict[str, float] = {}
+        """About how many seconds lie between two rounds, by account."""
+
+    def take_over(self, config: Config) -> None:
+        """Work by a new configuration."""
+        self.by_account = {
+            account.name: Timetable(account.schedule or config.schedule, account.name, self.started_at)
+            for account in config.accounts
+        }
+        self.intervals = {name: table.interval(self.started_at) for name, table in self.by_account.items()}
+
+    def next_round(self, name: str, now: float) -> float:
+        """Return when an account is due next; infinity for one that is gone."""
+        table = self.by_account.get(name)
+        return table.next_after(now) if table else float("inf")
+
+
+class AlarmClock:
+    """Calls ``wake(name)``, from a thread of its own, when a round of an account is due."""
+
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self._wake = wake
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1)},
@@ -77,7 +99,7 @@ class AlarmClock:
         )
 
     def start(self) -> None:
-        """Begin to ring."""
+        """Start the clock's thread."""
         self._scheduler.start()
 
     def set(self, tables: Mapping[str, Timetable]) -> None:
@@ -88,11 +110,11 @@ class AlarmClock:
         for name, table in tables.items():
             if name not in known or known[name].args[1] != table.schedule:
                 self._scheduler.add_job(
-                    self._rung, table.trigger(), args=(name, table.schedule), id=name, replace_existing=True
+                    self._woken, table.trigger(), args=(name, table.schedule), id=name, replace_existing=True
                 )
 
-    def _rung(self, name: str, _schedule: Schedule) -> None:
-        self._ring(name)
+    def _woken(self, name: str, _schedule: Schedule) -> None:
+        self._wake(name)
 
     def is_alive(self) -> bool:
         """Tell whether the clock's thread lives."""

@@ -12,6 +12,7 @@ from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import Decision, RunOutcome, crashed
+from migrator.errors import FerryError, contained
 from migrator.report import AccountReport
 
 LONGEST_NAP = 30.0
@@ -39,15 +40,15 @@ class RunResult:
 
 
 class Listener(Protocol):
-    """Who is told what the worker does; called from its threads, one at a time for one account."""
+    """What hears of the runs; called from its threads, one at a time for one account."""
 
-    def began(self, turn: Lease) -> None:
+    def began(self, lease: Lease) -> None:
         """Hear that a run begins."""
 
-    def ended(self, turn: Lease, ending: RunResult) -> None:
+    def ended(self, lease: Lease, result: RunResult) -> None:
         """Hear that a run has ended, and what the queue has decided on the next."""
 
-    def still_parked(self, turn: Lease) -> None:
+    def still_parked(self, lease: Lease) -> None:
         """Hear that a parked account was looked at, and that nothing has changed."""
 
 
@@ -69,10 +70,10 @@ class Liveness:
         with self._lock:
             self._beats.pop(name, None)
 
-    def stuck(self, patience: float) -> list[str]:
-        """Return who has got nowhere for ``patience`` seconds."""
+    def stuck(self, seconds: float) -> list[str]:
+        """Return who has got nowhere for so long."""
         with self._lock:
-            return sorted(name for name, beat in self._beats.items() if self.clock() - beat > patience)
+            return sorted(name for name, beat in self._beats.items() if self.clock() - beat > seconds)
 
 
 class Worker:
@@ -84,11 +85,10 @@ class Worker:
         running: Running,
         listener: Listener,
         *,
-        pulse: Liveness | None = None,
+        liveness: Liveness | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare; nothing runs before ``load`` and ``start``."""
-        self.pulse = pulse or Liveness()
+        self.liveness = liveness or Liveness()
         self._queue = queue
         self._running = running
         self._listener = listener
@@ -116,10 +116,10 @@ class Worker:
             self._threads.append(thread)
             thread.start()
 
-    def ring(self, name: str) -> None:
+    def wake(self, name: str) -> None:
         """Note that a round of this account is due."""
         with self._changed:
-            self._queue.ring(name, self._clock())
+            self._queue.wake(name, self._clock())
             self._changed.notify()
 
     def look_again(self) -> None:
@@ -128,56 +128,57 @@ class Worker:
             self._queue.look_again(self._clock())
             self._changed.notify_all()
 
-    def stop(self, patience: float) -> bool:
-        """End: runs stop between two messages. Returns whether all threads have ended within ``patience`` seconds."""
+    def stop(self, seconds: float) -> bool:
+        """End: runs stop between two messages. Returns whether all threads have ended in time."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
-        until = time.monotonic() + patience
+        until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while not self._stop.is_set():
-            turn = self._next_turn()
-            if turn is not None:
-                self.pulse.beat(turn.job.name)
+            lease = self._next_lease()
+            if lease is not None:
+                self.liveness.beat(lease.job.name)
                 try:
-                    self._have(turn)
+                    self._have(lease)
                 finally:
-                    self.pulse.rest(turn.job.name)
+                    self.liveness.rest(lease.job.name)
                     with self._changed:
                         self._changed.notify_all()
 
-    def _next_turn(self) -> Lease | None:
+    def _next_lease(self) -> Lease | None:
         with self._changed:
-            turn = self._queue.take(self._clock())
-            if turn is None and not self._stop.is_set():
+            lease = self._queue.take(self._clock())
+            if lease is None and not self._stop.is_set():
                 now = self._clock()
                 nap = self._queue.wakes_at(now) - now
                 self._changed.wait(min(max(nap, 0.0), LONGEST_NAP))
-            return turn
+            return lease
 
-    def _have(self, turn: Lease) -> None:
-        name = turn.job.name
-        if turn.parked and self._running.fingerprint(name) == turn.parked:
+    def _have(self, lease: Lease) -> None:
+        name = lease.job.name
+        if lease.parked and self._running.fingerprint(name) == lease.parked:
             with self._changed:
-                self._queue.still_parked(turn)
-            self._listener.still_parked(turn)
+                self._queue.still_parked(lease)
+            self._listener.still_parked(lease)
             return
-        self._listener.began(turn)
+        self._listener.began(lease)
         report, outcome = self._run(name)
         fingerprint = self._running.fingerprint(name) if outcome.is_refused else ""
         with self._changed:
-            decision = self._queue.finished(turn, outcome, self._clock(), fingerprint)
+            decision = self._queue.finished(lease, outcome, self._clock(), fingerprint)
             state = self._queue.states().get(name, AccountState())
-        self._listener.ended(turn, RunResult(report, outcome, decision, state))
+        self._listener.ended(lease, RunResult(report, outcome, decision, state))
 
     def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:
         try:
-            return self._running.run(name, self._stop)
-        except Exception as error:  # noqa: BLE001  # one account's trouble, even a defect of ours, ends no other's
+            with contained():
+                return self._running.run(name, self._stop)
+        except FerryError as error:  # one account's trouble, even a defect of ours, ends no other's
             return None, crashed(error)
 
     def is_alive(self) -> bool:

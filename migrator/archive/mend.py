@@ -35,7 +35,7 @@ class Mender:
     def read_again(self, archive_folder: ArchiveFolder) -> dict[Digest, FerryError]:
         """Adopt what happened in a destination, then read what is to be mended; returns what cannot be read just now.
 
-        An archive of which nothing is there is away, and that is raised, unless a person has made its folder anew.
+        An archive of which nothing is there is away, and that is raised, unless a person has made its folder again.
         """
         copier = self._copier(archive_folder)
         try:

@@ -1,7 +1,7 @@
 """Where archived messages are read from: every destination of the accounts in question, local ones first.
 
-A shelf is one destination with what the ledger knows of it, and the accounts whose mail goes there. What is read is
-judged here by its digest: a damaged copy is passed over for a good one on another shelf.
+An archive folder is one destination with what the ledger knows of it, and the accounts whose mail goes there. What is
+read is judged here by its digest: a damaged copy is passed over for a good one elsewhere.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def mends_gone(archive_folder: ArchiveFolder) -> bool:
 
 
 class ArchiveReader:
-    """All shelves that a command may read from."""
+    """All destinations that an archive may be read from."""
 
     def __init__(self, reader: Iterable[ArchiveFolder]) -> None:
         """Read from these; files before servers, and otherwise in this order."""
@@ -79,7 +79,7 @@ class ArchiveReader:
             archive_folder.destination.close()
 
     def only(self, reader: Iterable[ArchiveFolder]) -> ArchiveReader:
-        """Return some of these shelves; close the whole, not the part."""
+        """Return some of these; close the whole, not the part."""
         return ArchiveReader(reader)
 
     def of(self, account: str) -> list[ArchiveFolder]:
@@ -99,7 +99,7 @@ class ArchiveReader:
     def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Reading:
         """Yield each content with its bytes, proven by their digest; the order is that of the archive, in stretches.
 
-        A body must be consumed before the next is asked for. What no shelf can give comes with the reason. Where
+        A body must be consumed before the next is asked for. What no destination can give comes with the reason. Where
         ``exact`` is false, a verified copy that a server has altered will do.
         """
         remaining = iter(digests)
@@ -126,7 +126,7 @@ class ArchiveReader:
     def _from(
         self, archive_folder: ArchiveFolder, digests: Sequence[Digest], *, exact: bool
     ) -> Iterator[tuple[Digest, Body | FerryError]]:
-        """Yield what one shelf gives for each; what it does not have is an error too."""
+        """Yield what one destination gives for each; what it does not have is an error too."""
         identity = archive_folder.destination.identity
         places = _in_order(_located(archive_folder, digests))
         found = {place.copy.digest for place in places}

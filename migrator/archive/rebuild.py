@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.archive.reader import ArchiveFolder
-from migrator.destinations import (
+from migrator.copy_records import (
     Found,
     Recollection,
     VolumeChanged,
@@ -55,7 +55,7 @@ class Relearned:
 def relearn(
     archive_folder: ArchiveFolder, ledger: ArchiveLedger, *, on_progress: OnProgress = no_progress
 ) -> Relearned:
-    """Look through a folder from its beginning, and bring what the ledger knows of its copies in line; forget nothing.
+    """Look through a folder from its beginning, and correct what the ledger knows of its copies; forget nothing.
 
     Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
     has changed, and it is simply asked again.

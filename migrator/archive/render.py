@@ -12,7 +12,7 @@ from migrator.errors import FerryError, Kind
 from migrator.model import Digest
 from migrator.parse.headers import headers
 from migrator.parse.process import NotParsed, Parser, ShownText
-from migrator.ui import sanitize as harmless
+from migrator.ui import sanitize
 
 if TYPE_CHECKING:
     from migrator.archive.reader import ArchiveReader
@@ -41,7 +41,7 @@ def identified(written: str, ledger: ArchiveLedger) -> Digest:
     low = written.strip().lower()
     if not _ID.match(low):
         raise FerryError(
-            Kind.REFUSED, f"{harmless.line(written, limit=80)!r} is no id", cure="take one from `mailferry search`"
+            Kind.REFUSED, f"{sanitize.line(written, limit=80)!r} is no id", cure="take one from `mailferry search`"
         )
     found = ledger.contents_like(bytes.fromhex(low.ljust(64, "0")), bytes.fromhex(low.ljust(64, "f")))
     if not found:
@@ -54,7 +54,7 @@ def identified(written: str, ledger: ArchiveLedger) -> Digest:
 
 @contextmanager
 def body_of(digest: Digest, reader: ArchiveReader, *, exact: bool) -> Iterator[Body]:
-    """Give the digest's bytes from the first shelf that has them, for the time of the context; raises ``FerryError``.
+    """Give the digest's bytes from a destination that has them, for the time of the context; raises ``FerryError``.
 
     Where ``exact`` is false, a verified copy that a server has altered will do.
     """
@@ -69,8 +69,8 @@ def rendered(message: bytes, parser: Parser) -> Rendered:
     """Return a message for a terminal; one that cannot be parsed with its headers and the reason."""
     shown = parser.show(message) if len(message) <= LONGEST_SHOWN else NotParsed("it is too large to be shown")
     if isinstance(shown, NotParsed):
-        return Rendered(_header_lines(message), "", (), harmless.line(shown.reason))
-    return Rendered(_header_lines(message), harmless.text(shown.text).strip("\n"), _attachment_lines(shown))
+        return Rendered(_header_lines(message), "", (), sanitize.line(shown.reason))
+    return Rendered(_header_lines(message), sanitize.text(shown.text).strip("\n"), _attachment_lines(shown))
 
 
 def _header_lines(message: bytes) -> tuple[str, ...]:
@@ -83,12 +83,12 @@ def _header_lines(message: bytes) -> tuple[str, ...]:
         ("Subject", known.subject),
         ("Message-ID", known.message_id),
     )
-    return tuple(f"{name}: {harmless.line(value)}" for name, value in pairs if value)
+    return tuple(f"{name}: {sanitize.line(value)}" for name, value in pairs if value)
 
 
 def _attachment_lines(shown: ShownText) -> tuple[str, ...]:
     return tuple(
-        f"{number}  {attachment_name(one.name, number)}  ({harmless.line(one.content_type, limit=80)},"
+        f"{number}  {attachment_name(one.name, number)}  ({sanitize.line(one.content_type, limit=80)},"
         f" {one.octets:,} bytes)"
         for number, one in enumerate(shown.attachments, 1)
     )
@@ -96,4 +96,4 @@ def _attachment_lines(shown: ShownText) -> tuple[str, ...]:
 
 def attachment_name(offered: str, number: int) -> str:
     """Return the safe name of an attachment."""
-    return harmless.file_name(offered, instead=f"attachment-{number}")
+    return sanitize.file_name(offered, instead=f"attachment-{number}")

@@ -1,9 +1,9 @@
-"""Mends damaged copies: the message comes from another destination, else from its source, and is stored anew.
+"""Repair damaged copies: the message comes from another destination, else from its source, and is stored again.
 
 Everything that is damaged is read again first: what was away and is back is good again, and is not stored. Only what is
 damaged then, or what somebody took out of a folder, is stored; a copy that its server altered is not, for it would be
 altered again. The damaged bytes stay where they are, for a person to look at, and the ledger knows the damaged copy
-until the new one stands. A volume from which everything that was damaged has been stored anew is closed: it is read,
+until the new one stands. A volume from which everything that was damaged has been stored again is closed: it is read,
 but no longer complained about. How a message is read, stored and proven is handed in (``migrator.copying.copier``).
 """
 
@@ -16,11 +16,11 @@ from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.copy_records import VolumeState
 from migrator.copying.copier import CopyResult, Outcome
-from migrator.destinations import VolumeState
 from migrator.destinations.mbox.volumes import opened, regular_file
 from migrator.errors import FerryError, Kind
-from migrator.files import Patience
+from migrator.files import LockTimeout
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import message_of
 from migrator.ledger.archive import ArchiveLedger
@@ -32,7 +32,7 @@ class Storing(Protocol):
     """How copies are read again and stored, all with proof; one destination at a time, raising what concerns it all."""
 
     def read_again(self, archive_folder: ArchiveFolder) -> dict[Digest, FerryError]:
-        """Bring the ledger in line with a destination; returns what cannot be read just now of what is to be mended.
+        """Correct what the ledger knows of a destination; returns what cannot be read just now of what is to be mended.
 
         What is as it should be again is no longer DAMAGED when this returns.
         """
@@ -53,7 +53,7 @@ _NO_COPY = "no other destination holds a good copy"
 
 @dataclass(frozen=True, slots=True)
 class RepairedCopy:
-    """One copy that was stored anew, and from where."""
+    """One copy that was stored again, and from where."""
 
     destination: str
     digest: Digest
@@ -175,7 +175,7 @@ class Repair:
         )
         others = self._reader.only(one for one in self._reader.all if one is not job.archive_folder)
         wanted = dict.fromkeys([*job.remaining, *self._lacking(job.archive_folder, accounts)])
-        for batch in _batches(_from_shelves(others, wanted)):
+        for batch in _batches(_good_copies(others, wanted)):
             self._store(job, batch, "another destination")
         for account in job.archive_folder.accounts:
             for batch in _batches(self._from_source(account, job)):
@@ -208,7 +208,7 @@ class Repair:
             job.remaining |= dict.fromkeys(unique_ids.keys() & job.remaining.keys(), cannot_be_asked)
 
     def _store(self, job: _Job, messages: Sequence[Message], origin: str) -> None:
-        """Store contents that are at hand."""
+        """Store messages and note what became of each."""
         for message, outcome in zip(messages, self._storing.copy(job.archive_folder, messages), strict=True):
             if isinstance(outcome, FerryError) and outcome.kind is not Kind.UNPROVEN:
                 job.remaining[message.digest] = f"it could not be stored: {outcome}"
@@ -234,7 +234,7 @@ class Repair:
                 return
             self._ledger.forget_volume(archive_folder.copies.destination_id, name)
         else:
-            with archive_folder.destination.exclusive(), opened(folder, name, Patience(_LOCK_PATIENCE)) as volume:
+            with archive_folder.destination.exclusive(), opened(folder, name, LockTimeout(_LOCK_PATIENCE)) as volume:
                 archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
         self._acknowledged.append(str(folder / name))
 
@@ -278,7 +278,7 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
-def _from_shelves(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
+def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:
     """Yield what good copies there are; a body is good until the next is asked for."""
     for digest, body in reader.read(digests):
         if isinstance(body, FerryError):

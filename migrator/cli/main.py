@@ -69,7 +69,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _command(name: str) -> Command:
     def run(arguments: Namespace, screen: Console) -> int:
-        return _imported(name)(arguments, screen)
+        if arguments.trace is None:
+            return _imported(name)(arguments, screen)
+        from migrator.net.trace import trace_to
+
+        with trace_to(arguments.trace):
+            return _imported(name)(arguments, screen)
 
     return run
 
@@ -96,25 +101,30 @@ def module_of(command: str) -> str:
 def answered(command: Command, arguments: Namespace, screen: Console) -> int:
     """Call a command and answer for what it raises: a line on stderr and an exit code."""
     from migrator.cli.exit_codes import INTERRUPTED, NOT_ALL_DONE, WRONG_USAGE
-    from migrator.errors import ConfigError, FerryError
+    from migrator.errors import ConfigError, DefectError, FerryError, contained
+
+    def run() -> int:
+        try:
+            return command(arguments, screen)
+        except ConfigError as error:
+            screen.failure("configuration", error.problems)
+            return WRONG_USAGE
+        except BrokenPipeError:
+            _forget_stdout()
+            return NOT_ALL_DONE
 
     try:
-        return command(arguments, screen)
-    except ConfigError as error:
-        screen.failure("configuration", error.problems)
-        return WRONG_USAGE
+        with contained():
+            return run()
+    except DefectError as error:
+        screen.failure("internal", _own_error(error.defect, is_complete=screen.verbosity > 0))
+        return NOT_ALL_DONE
     except FerryError as error:
         screen.failure(error.kind, [f"mailferry {arguments.command}: [{error.kind}] {error}"])
         return NOT_ALL_DONE
     except KeyboardInterrupt:
         screen.failure("interrupted", ["interrupted"])
         return INTERRUPTED
-    except BrokenPipeError:
-        _forget_stdout()
-        return NOT_ALL_DONE
-    except Exception as error:  # noqa: BLE001  # an error of ours must not reach a user as a traceback
-        screen.failure("internal", _own_error(error, is_complete=screen.verbosity > 0))
-        return NOT_ALL_DONE
 
 
 def _forget_stdout() -> None:

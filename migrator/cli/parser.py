@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"mailferry {__version__}")
     whole.add_argument("--completion", action=PrintCompletion, choices=SHELLS, help="print shell completion")
     _common(whole)
-    whole.set_defaults(config=None, verbose=0, quiet=False, no_color=False, log_json=False, json=False)
+    whole.set_defaults(config=None, verbose=0, quiet=False, no_color=False, log_json=False, json=False, trace=None)
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", parser_class=Command, required=True)
     for name, (summary, fill) in COMMANDS.items():
         command = commands.add_parser(
@@ -108,6 +108,8 @@ def _common(command: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", default=unset, help="say only what went wrong")
     group.add_argument("--no-color", action="store_true", default=unset, help="no colours (as does NO_COLOR)")
     group.add_argument("--log-json", action="store_true", default=unset, help="write the log as JSON lines")
+    transcript = "write what is said to servers and what they answer, no mail and no password, to this file"
+    group.add_argument("--trace", type=Path, metavar="FILE", default=unset, help=transcript)
 
 
 def _json(command: argparse.ArgumentParser) -> None:

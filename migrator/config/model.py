@@ -37,7 +37,7 @@ from migrator.config.table import (
     Written,
 )
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
-from migrator.errors import ConfigError
+from migrator.errors import ConfigError, Endpoint
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
@@ -98,6 +98,11 @@ class Server(Table):
                 "use tls, or accept that with allow_plaintext = true"
             )
         return allowed
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server."""
+        return Endpoint(self.host, self.port)
 
     @property
     def tls_settings(self) -> TlsSettings:

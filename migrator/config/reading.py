@@ -116,7 +116,7 @@ class Reading:
     def _table(
         self, model: type[AnyTable], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
     ) -> AnyTable | None:
-        """Validate one table; problems of the keys in ``judged`` have been told where they stand."""
+        """Validate one table; problems of the keys in ``judged`` have been reported where they stand."""
         try:
             return model.model_validate(raw, context=self.context)
         except ValidationError as error:

@@ -26,7 +26,7 @@ class Secret(ABC):
         """Fetch the value, now: not empty, one line.
 
         Raises ``auth`` with the name of the source when it cannot be had, or has a line break or NUL inside: that
-        would end the command which carries it.
+        would end the command that it is part of.
         """
         value = self._fetch()
         if not value:
@@ -196,7 +196,7 @@ class CommandSecret(Secret):
                 env=environment,
                 timeout=self.timeout,
             )
-        # The cause is left out: it would carry what the command has printed into a traceback.
+        # The cause is left out: it would show what the command has printed in a traceback.
         except subprocess.TimeoutExpired:
             raise _unavailable(f"{self.source} did not end within {self.timeout:.0f} seconds") from None
         except OSError as error:
@@ -215,7 +215,7 @@ def _text_of(content: bytes, source: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        # The cause would carry the value.
+        # The cause would show the value.
         raise _unavailable(f"what {source} gives is not UTF-8") from None
 
 

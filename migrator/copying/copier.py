@@ -11,9 +11,10 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.copy_records import Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
-from migrator.destinations import Destination, Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.destinations import Destination
 from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.ledger.volume_comparison import KnownRecord, compared
@@ -43,27 +44,37 @@ _CHANGED_CURE = (
 
 
 class _ToProve(NamedTuple):
-    """A copy to be read back, with the message it should equal; ``original`` is None where it is not at hand."""
+    """A copy to be read back, with the message it should equal; ``original`` is None where it is not there."""
 
     copy_id: int
     digest: Digest
     locator: Locator
     state: CopyState
     proof: Proof
+    was_proven: bool
     original: Message | None
+
+    @property
+    def was_never_shown(self) -> bool:
+        """Whether only the destination's word says that this copy ever stood there."""
+        return self.state is CopyState.STORED and not self.was_proven
 
 
 def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[_ToProve]:
     """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
     return [
-        _ToProve(copy.copy_id, copy.digest, copy.locator, copy.state, copy.proof, wanted.get(copy.digest))
-        for copy in copies
-        if copy.locator is not None
+        _ToProve(c.copy_id, c.digest, c.locator, c.state, c.proof, _was_proven(c), wanted.get(c.digest))
+        for c in copies
+        if c.locator is not None
     ]
 
 
+def _was_proven(copy: StoredCopy) -> bool:
+    return copy.verified_at is not None
+
+
 class Copier:
-    """Brings messages to one destination, for one account's run, in one thread at a time."""
+    """Copies messages to one destination, for one account's run, in one thread at a time."""
 
     def __init__(
         self,
@@ -74,9 +85,9 @@ class Copier:
         step: Callable[[str], None] = lambda _name: None,
         replaces_damaged: bool = False,
     ) -> None:
-        """Carry to ``destination``, of which ``copies`` is the ledger's knowledge.
+        """Copy to ``destination``, of which ``copies`` is the ledger's knowledge.
 
-        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored anew once it was read again.
+        With ``replaces_damaged``, which a repair asks for, a damaged copy is stored again once it was read again.
         """
         self.destination = destination
         self.copies = copies
@@ -89,7 +100,7 @@ class Copier:
 
         What happened there since this program last looked is adopted, and what was never read back is read now; so is
         what was damaged, for it may have been brought back. A mailbox is not bothered for this, unless an upload was
-        cut short: it is opened when there is something to bring.
+        cut short: it is opened when there is something to copy.
         """
         if self.destination.kind == "imap" and not self._has_unfinished():
             return []
@@ -123,15 +134,18 @@ class Copier:
         """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
         fresh, present = self._store_missing(part, outcomes)
         proven = self._prove([*_known(present, wanted), *fresh])
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.DUPLICATE) for copy in present}
-        outcomes |= {copy.digest: self._outcome(proven.get(copy.digest), CopyResult.COPIED) for copy in fresh}
+        outcomes |= {copy.digest: self._present_outcome(copy, proven.get(copy.digest)) for copy in present}
+        outcomes |= {copy.digest: proven.get(copy.digest) or CopyResult.COPIED for copy in fresh}
         return [wanted[digest] for digest, error in proven.items() if isinstance(error, GoneError)]
 
-    def _outcome(self, error: FerryError | None, proven: CopyResult) -> Outcome:
+    def _present_outcome(self, copy: StoredCopy, error: FerryError | None) -> Outcome:
         if isinstance(error, GoneError) and self.destination.when_copy_is_gone is not WhenCopyIsGone.RESTORE:
-            is_accepted = self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT
-            return CopyResult.DUPLICATE if is_accepted else CopyResult.TAKEN_OUT
-        return error or proven
+            return CopyResult.DUPLICATE if self._is_accepted(copy) else CopyResult.TAKEN_OUT
+        return error or CopyResult.DUPLICATE
+
+    def _is_accepted(self, copy: StoredCopy) -> bool:
+        """Say whether a copy that is gone counts as one that is there: only what was proven may be missing."""
+        return self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT and _was_proven(copy)
 
     def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the stored copies of these contents again; None means it is there and equal, or accepted as gone.
@@ -143,18 +157,14 @@ class Copier:
         found = self.copies.find(digests)
         proven = self._prove(_known(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
-        return {digest: self._reproven(proven.get(digest, absent)) for digest in digests}
+        return {digest: self._reproven(found.get(digest), proven.get(digest, absent)) for digest in digests}
 
-    def _reproven(self, error: FerryError | None) -> FerryError | None:
+    def _reproven(self, copy: StoredCopy | None, error: FerryError | None) -> FerryError | None:
         if not isinstance(error, GoneError):
             return error
-        match self.destination.when_copy_is_gone:
-            case WhenCopyIsGone.ACCEPT:
-                return None
-            case WhenCopyIsGone.RESTORE:
-                return FerryError(Kind.UNPROVEN, "the copy is gone and is to be stored again")
-            case WhenCopyIsGone.KEEP:
-                return error
+        if self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE:
+            return FerryError(Kind.UNPROVEN, "the copy is gone and is to be stored again")
+        return None if copy is not None and self._is_accepted(copy) else error
 
     def stored_body(self, digest: Digest) -> Body | None:
         """Return what stands here for this content now, None where nothing can be read."""
@@ -210,7 +220,17 @@ class Copier:
                 if isinstance(outcome, FerryError):
                     outcomes[digest] = outcome
                 else:
-                    made.append(_ToProve(numbers[digest], digest, outcome, CopyState.STORED, Proof.NONE, message))
+                    made.append(
+                        _ToProve(
+                            numbers[digest],
+                            digest,
+                            outcome,
+                            CopyState.STORED,
+                            Proof.NONE,
+                            was_proven=False,
+                            original=message,
+                        )
+                    )
             self.copies.stored([(copy.copy_id, copy.locator) for copy in made], stored.volumes)
             self._step("copies.stored")
         return made, list(present.values())
@@ -241,8 +261,15 @@ class Copier:
         """Read copies back, judge each, record the verdicts."""
         verdicts: dict[Digest, FerryError | None] = {}
         judged: list[Judged] = []
+        never_there: list[int] = []
         bodies = self.destination.read([copy.locator for copy in copies])
         for copy, body in zip(copies, bodies, strict=True):
+            if isinstance(body, GoneError) and copy.was_never_shown:
+                never_there.append(copy.copy_id)
+                verdicts[copy.digest] = FerryError(
+                    Kind.MISMATCH, f"{self.destination.label} did not keep what it stored"
+                )
+                continue
             read = body if isinstance(body, FerryError) else self._compare(copy, body)
             if self._needs_original(copy, read):
                 verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
@@ -256,6 +283,7 @@ class Copier:
             self._refuse_if_emptied()
         if judged:
             self.copies.judged(judged, self._clock())
+        self.copies.never_there(never_there)
         self._step("copies.judged")
         return verdicts
 
@@ -271,7 +299,7 @@ class Copier:
         return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
     def _needs_original(self, copy: _ToProve, read: tuple[Proof, str] | FerryError) -> bool:
-        """Say whether a copy differs that its server may have altered from the start, without its original at hand."""
+        """Say whether a copy differs that its server may have altered from the start, without its original."""
         if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
             return False
         was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)

@@ -17,7 +17,7 @@ from migrator.copying.offload import BatchCopier
 from migrator.errors import FerryError
 from migrator.message.body import Message
 from migrator.message.spool import OctetBudget
-from migrator.model import MessageNumber, MessageRow
+from migrator.model import Digest, MessageNumber, MessageRow
 
 _Answer = TypeVar("_Answer")
 
@@ -32,14 +32,14 @@ class Fetched(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Parcels on their way to one destination, and where their outcomes are awaited."""
+    """Messages on their way to one destination, and where their outcomes are awaited."""
 
     fetched_batch: Sequence[Fetched]
     outcomes: Future[Sequence[Outcome]]
 
 
 class CopyOutcomes(NamedTuple):
-    """One parcel's end: an outcome per destination, in the order of the carriers."""
+    """One message's end: an outcome per destination, in the order of the copiers."""
 
     fetched: Fetched
     outcomes: tuple[Outcome, ...]
@@ -65,22 +65,22 @@ class FanOut:
         broken: dict[int, FerryError] | None = None,
         batch_copiers: Sequence[BatchCopier] | None = None,
     ) -> None:
-        """Deliver by ``copiers``; what a parcel was charged goes back to ``budget`` when all are done with it.
+        """Copy by ``copiers``; what a message was charged goes back to ``budget`` when all are done with it.
 
         ``broken`` destinations, by place, have failed before; those that fail now are added. ``batch_copiers`` do the
-        bringing where it is not the carriers themselves.
+        copying where it is not the copiers themselves.
         """
         self._copiers = copiers
         self._batch_copiers = batch_copiers or copiers
-        self._budget = budget
-        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="carrier") for _ in copiers]
+        self.budget = budget
+        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="copier") for _ in copiers]
         self._waiting: list[deque[_Batch]] = [deque() for _ in copiers]
         self._under_way: deque[tuple[Sequence[Fetched], list[Future[Sequence[Outcome]]]]] = deque()
         self.broken = {} if broken is None else broken
 
     @property
     def is_stuck(self) -> bool:
-        """Whether every destination has failed as a whole: nothing can be brought home any more."""
+        """Whether every destination has failed as a whole: nothing can be copied any more."""
         return len(self.broken) == len(self._copiers)
 
     @property
@@ -96,7 +96,7 @@ class FanOut:
     def submit(self, fetched_batch: Sequence[Fetched]) -> None:
         """Begin to deliver a batch; returns at once.
 
-        Batches that wait for the same destination are brought as one: the further it is behind, the fewer fsyncs.
+        Batches that wait for the same destination are copied as one: the further it is behind, the fewer fsyncs.
         """
         if not fetched_batch:
             return
@@ -104,7 +104,7 @@ class FanOut:
         self._under_way.append((fetched_batch, futures))
         for place, thread in enumerate(self._threads):
             self._waiting[place].append(_Batch(fetched_batch, futures[place]))
-            thread.submit(self._carry_waiting, place)
+            thread.submit(self._copy_waiting, place)
 
     def finished(self) -> Iterator[list[CopyOutcomes]]:
         """Yield the batches that every destination is done with, without waiting for the others."""
@@ -112,15 +112,23 @@ class FanOut:
             fetched_batch, futures = self._under_way.popleft()
             columns = [future.result() for future in futures]
             for fetched in fetched_batch:
-                self._budget.give_back(fetched.charged)
+                self.budget.give_back(fetched.charged)
             yield [
                 CopyOutcomes(fetched, tuple(column[place] for column in columns))
                 for place, fetched in enumerate(fetched_batch)
             ]
 
     def ask(self, place: int, question: Callable[[Copier], _Answer]) -> _Answer:
-        """Ask a carrier something in its own thread, behind what it has to deliver, and wait for the answer."""
+        """Ask a copier something in its own thread, behind what it has to copy, and wait for the answer."""
         return self._threads[place].submit(question, self._copiers[place]).result()
+
+    def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
+        """Read the copies of these contents at every destination again; the first error stands."""
+        verdicts: dict[Digest, FerryError | None] = dict.fromkeys(digests)
+        for place in range(len(self._copiers)):
+            answer = self.ask(place, lambda copier: copier.verify_again(digests))
+            verdicts = {digest: verdicts[digest] or answer[digest] for digest in digests}
+        return verdicts
 
     def wait(self, seconds: float) -> None:
         """Wait until the oldest batch is done, at most so long."""
@@ -132,15 +140,15 @@ class FanOut:
         for thread in self._threads:
             thread.shutdown(wait=True)
 
-    def _carry_waiting(self, place: int) -> None:
+    def _copy_waiting(self, place: int) -> None:
         batches = self._next_batches(place)
         if not batches:
-            return  # an earlier call brought them
+            return  # an earlier call copied them
         try:
-            outcomes = iter(self._carry(place, [fetched for batch in batches for fetched in batch.fetched_batch]))
+            outcomes = iter(self._copy(place, [fetched for batch in batches for fetched in batch.fetched_batch]))
             for batch in batches:
                 batch.outcomes.set_result(list(islice(outcomes, len(batch.fetched_batch))))
-        except BaseException as error:  # noqa: BLE001  # whoever waits for the outcome is to see it
+        except BaseException as error:  # noqa: BLE001  # who waits for the outcome is to see it
             for batch in batches:
                 batch.outcomes.set_exception(error)
 
@@ -157,7 +165,7 @@ class FanOut:
             taken.append(waiting.popleft())
         return taken
 
-    def _carry(self, place: int, fetched_batch: Sequence[Fetched]) -> Sequence[Outcome]:
+    def _copy(self, place: int, fetched_batch: Sequence[Fetched]) -> Sequence[Outcome]:
         if place not in self.broken:
             try:
                 return self._batch_copiers[place].copy([fetched.message for fetched in fetched_batch])

@@ -13,16 +13,16 @@ class CopyToAll:
     """Several destinations as one. One that fails as a whole is not tried again: a dead server costs one time-out."""
 
     def __init__(self, copiers: Sequence[Copier]) -> None:
-        """Bring by ``copiers``."""
+        """Copy by ``copiers``."""
         self._copiers = copiers
         self._broken: dict[int, FerryError] = {}
 
     def copy(self, batch: Sequence[Message]) -> list[Outcome]:
         """Make sure that each destination holds a proven copy of each message; an outcome for each, in order."""
-        columns = [self._brought(place, copier, batch) for place, copier in enumerate(self._copiers)]
+        columns = [self._copied(place, copier, batch) for place, copier in enumerate(self._copiers)]
         return [_together(outcomes) for outcomes in zip(*columns, strict=True)]
 
-    def _brought(self, place: int, copier: Copier, batch: Sequence[Message]) -> Sequence[CopyResult | FerryError]:
+    def _copied(self, place: int, copier: Copier, batch: Sequence[Message]) -> Sequence[CopyResult | FerryError]:
         if place not in self._broken:
             try:
                 return copier.copy(batch)

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from migrator.copying.offload_process import ChildCopier
 
 OFFLOAD_FROM_MESSAGES = 4_000
-"""Fewer messages are brought home before a process of their own has paid for its start."""
+"""Fewer messages are copied before a process of their own has paid for its start."""
 
 _SIDES = 2  # of a run: a machine with fewer cores has none to spare
 
 
 class BatchCopier(Protocol):
-    """Whoever brings batches to a destination: a ``Copier``, here or apart."""
+    """What copies batches to a destination: a ``Copier``, in this process or in a child."""
 
     def copy(self, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Make sure that the destination holds a proven copy of each message; see ``Copier.copy_batch``."""
 
 
 class ChildCopierPool:
-    """Shares one porter among the runs of this process, as long as there are any with enough to do."""
+    """Shares one child process among the runs of this process, as long as there are any with enough to do."""
 
     def __init__(self, worth_it: int = OFFLOAD_FROM_MESSAGES) -> None:
-        """Start nothing yet; so many messages, of all runs together, are worth a porter."""
+        """Start nothing yet; from ``worth_it`` messages on, of all runs together, a child is worth its start."""
         self._worth_it = worth_it
         self._guard = threading.Lock()
         self._runs = 0
@@ -47,7 +47,7 @@ class ChildCopierPool:
 
     @contextmanager
     def lent(self, copier: Copier, messages: int) -> Iterator[BatchCopier]:
-        """Yield who is to bring so many messages to a destination: the carrier, and the porter whenever it is free."""
+        """Yield what copies that many messages to a destination: the copier, and the child whenever it is free."""
         if copier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
             yield copier
             return
@@ -80,9 +80,9 @@ class ChildCopierPool:
         self._child = None
 
     def copy(self, copier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
-        """Let the porter bring a batch if it has nothing else to do.
+        """Let the child copy a batch if it has nothing else to do.
 
-        What is not in memory is brought from here, and so is all the rest once the porter has died: what it left
+        What is not in memory is copied from here, and so is all the rest once the child has died: what it left
         half done is found like that of any writer that died.
         """
         is_in_memory = all(isinstance(message.body, LinesBody | PiecedBody) for message in batch)
@@ -99,7 +99,7 @@ class ChildCopierPool:
 
 
 class _Shared(NamedTuple):
-    """Brings by the porter when it is free."""
+    """Copies by the child when it is free."""
 
     copier: Copier
     child_copiers: ChildCopierPool

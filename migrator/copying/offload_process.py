@@ -43,7 +43,7 @@ _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUT
 
 
 class ChildCopier:
-    """A running porter and its pipes."""
+    """A running child and its pipes."""
 
     def __init__(self) -> None:
         """Start it. Raises ``OSError`` where the system gives no process."""
@@ -83,7 +83,7 @@ class ChildCopier:
             _write(handle, buffers)
 
     def dismiss(self) -> None:
-        """Let the porter go: it ends when it has nothing more to read."""
+        """Let the child go: it ends when it has nothing more to read."""
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 _pipe(pipe).close()
@@ -107,7 +107,7 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def main() -> None:
-    """Bring batches until there are no more."""
+    """Copy batches until there are no more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # what imports made is not to be looked at again
@@ -117,12 +117,12 @@ def main() -> None:
         def opened(ledger: Path) -> Connection:
             return stack.enter_context(closing(Connection(ledger)))
 
-        with suppress(EOFError):  # also in the middle of a batch: then nothing of it is brought
+        with suppress(EOFError):  # also in the middle of a batch: then nothing of it is copied
             while True:
                 destination, ledger, destination_id, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
                 batch = [_message(stdin, *facts) for facts in about]
                 copier = Copier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
-                answer = pickle.dumps(_brought(copier, batch))
+                answer = pickle.dumps(_copied(copier, batch))
                 stdout.write(LENGTH.pack(len(answer)) + answer)
                 stdout.flush()
 
@@ -147,7 +147,7 @@ def _message(
     return Message(digest, header_digest, message_id, octets, body)
 
 
-def _brought(copier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:
+def _copied(copier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:
     try:
         return copier.copy(batch)
     except FerryError as error:

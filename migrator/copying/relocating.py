@@ -6,13 +6,14 @@ content, once, before anything is read or stored. It may be cut short anywhere a
 
 from __future__ import annotations
 
-from migrator.destinations import Destination, Lost, Relocated, Relocating
+from migrator.copy_records import Lost, Relocated
+from migrator.destinations import Destination, Relocating
 from migrator.errors import FerryError, Kind
 from migrator.ledger.copies import CopiesLedger
 from migrator.policy import WhenCopyIsGone
 
 _MANY_GONE = 10
-"""From so many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
+"""From that many on, copies that vanished together are no person's tidying up, if they are more than half of all."""
 
 
 def relocate(destination: Destination, copies: CopiesLedger) -> None:

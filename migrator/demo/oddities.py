@@ -1,6 +1,6 @@
 """Mail that is not as the standards want it, in every form that real maildrops hold: bytes, lines and headers.
 
-Each is in canonical form all the same: what POP3 can carry (lines that end in CRLF), or nothing at all.
+Each is in canonical form all the same: what POP3 can give (lines that end in CRLF), or nothing at all.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Comparison:
 
     @classmethod
     def of(cls, sent: Sequence[Sample], stored: Counter[bytes]) -> Comparison:
-        """Hold what is stored, counted by SHA-256, against what was sent."""
+        """Compare what is stored, counted by SHA-256, with what was sent."""
         wanted = {sha256(sample.content).digest() for sample in sent}
         found = wanted & stored.keys()
         return cls(
@@ -57,7 +57,7 @@ class DemoOutcome:
         return any(report.interrupted for report in self.runs)
 
     def ran(self, report: AccountReport, *, listed: int, left: int, is_repeat: bool) -> None:
-        """Note a run that had to list so many messages, with what it left on the server; a repeat copies nothing."""
+        """Note a run that had to list ``listed`` messages, with what it left on the server; a repeat copies nothing."""
         self.runs.append(report)
         if report.interrupted:
             return

@@ -2,7 +2,7 @@
 
 RFC 1939 with UIDL and TOP, RFC 2449's CAPA and PIPELINING; DELE becomes real at QUIT and only there. Whatever a message
 holds is sent as it is: NUL, bare CR, long lines, nothing at all. No TLS: it binds to loopback only, and its
-password is made anew for each demo.
+password is a new one for each demo.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def stuffed(content: bytes) -> bytes:
 
 
 def top(content: bytes, lines: int) -> bytes:
-    """Return the header block, the empty line and so many lines of the body (RFC 1939, section 7)."""
+    """Return the header block, the empty line and some lines of the body (RFC 1939, section 7)."""
     end = 2 if content.startswith(b"\r\n") else content.find(b"\r\n\r\n") + 4
     if end < 4 and not content.startswith(b"\r\n"):
         return content  # there is no empty line: all of it is header

@@ -41,7 +41,7 @@ class Story:
         self.outcome = DemoOutcome(samples())
 
     def play(self) -> None:
-        """Fill a server, bring its mail home, do it again, and hold the archive against what was sent."""
+        """Fill a server, copy its mail, do it again, and compare the archive with what was sent."""
         began = time.monotonic()
         self._screen.mask([self._maildrop.password])
         self._introduce()
@@ -110,8 +110,8 @@ class Story:
     def _verify(self) -> None:
         self._title("5. The archive, read again and held against what the server was given")
         loaded = config.load(self._place.config)
-        with closing(Ledger.open(loaded.state_dir)) as ledger, open_archive(loaded, ledger) as shelves:
-            verdict = Check(shelves, ledger.archive, clock=time.time).make(Selection())
+        with closing(Ledger.open(loaded.state_dir)) as ledger, open_archive(loaded, ledger) as reader:
+            verdict = Check(reader, ledger.archive, clock=time.time).make(Selection())
         self.outcome.verified(verdict)
         self._tell(
             f"{plural(verdict.checked, 'copy', 'copies')} read again = {verdict.ok:,} as the ledger knows them"

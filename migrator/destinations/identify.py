@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.message.digest import HEADER_LIMIT, digest_of, header_block, header_facts
 from migrator.model import Digest, Locator
 

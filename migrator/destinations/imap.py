@@ -2,7 +2,7 @@
 
 What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
 for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
-on and knows an altered copy again; when the folder was made anew, it looks everywhere in it. ``copy_key`` is what it
+on and knows an altered copy again; when the folder was made again, it looks everywhere in it. ``copy_key`` is what it
 needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
 APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
 copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from migrator.destinations import (
-    BatchLimits,
+from migrator.backoff import IMAP_SETTLING
+from migrator.copy_records import (
     Finding,
     Found,
     ImapAnchor,
@@ -30,15 +30,15 @@ from migrator.destinations import (
     Lost,
     Recollection,
     Relocated,
-    Stored,
 )
+from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.imap_finding import Finder, lost
 from migrator.errors import FerryError, GoneError, Kind, Scope
 from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SETTLING, BatchUpload, UploadOptions
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, BatchUpload, UploadOptions
 from migrator.imap.upload_limits import UploadAllowance, preset_for
 from migrator.message.body import Body, Message
 from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
@@ -84,9 +84,9 @@ class ImapDestination:
         allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
         self._allowances = allowed
         owner = f"{settings.username}@{settings.host.lower()}"
-        self._purse = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
-        self._world = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
-        self._mailbox = Mailbox(settings, password, self._world)
+        self._allowance = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
+        self._effects = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
+        self._mailbox = Mailbox(settings, password, self._effects)
         self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
         self._folder: Folder | None = None
         """The folder as it was seen since this destination last stored anything."""
@@ -165,7 +165,7 @@ class ImapDestination:
         if self._flags is None:
             self._flags = self._kept(folder.kept_flags)
         self._anchor = ImapAnchor(folder.uid_validity, folder.uid_next)
-        self._world.step("imap.anchored")
+        self._effects.step("imap.anchored")
         return self._anchor
 
     def _created(self) -> Folder:
@@ -199,7 +199,7 @@ class ImapDestination:
         """
         anchor = self._anchor or self.begin(messages)
         now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        rules = UploadOptions(
+        options = UploadOptions(
             self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create
         )
         delivery = BatchUpload(
@@ -207,20 +207,20 @@ class ImapDestination:
             messages,
             uid_validity=anchor.uid_validity,
             uid_next=anchor.uid_next,
-            rules=rules,
-            purse=self._purse,
-            world=self._world,
+            options=options,
+            allowance=self._allowance,
+            effects=self._effects,
         )
         outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
         self._anchor, self._folder, self._stop = None, None, delivery.stop
         self._note_stored([outcome for outcome in outcomes if isinstance(outcome, ImapLocator)])
-        self._world.step("imap.stored")
+        self._effects.step("imap.stored")
         return Stored(outcomes)
 
     def _note_stored(self, places: Sequence[ImapLocator]) -> None:
         self._finder.stored(places)
         if any(place.uid_validity != self._placed_under for place in places):
-            self._placed_under = None  # it was made anew meanwhile: copies are to be looked for again
+            self._placed_under = None  # it was made again meanwhile: copies are to be looked for again
 
     @property
     def _is_rebuilding(self) -> bool:
@@ -237,9 +237,9 @@ class ImapDestination:
         self, intent: Intent, anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
     ) -> Iterator[Finding]:
         left = list(intent.messages)
-        for pause in (0.0, *SETTLING):
+        for pause in (0.0, *IMAP_SETTLING):
             if pause:
-                self._world.sleep(pause)  # the server may still be working on what was sent just before the crash
+                self._effects.sleep(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)
             yield from found
             digests = {one.digest for one in found}
@@ -306,8 +306,8 @@ class ImapDestination:
         }
         if self._mailbox.exists:
             offers |= session.status(self._mailbox.folder)
-        if session.abilities.append_limit is not None:
-            offers["append_limit"] = session.abilities.append_limit
+        if session.upload_capabilities.append_limit is not None:
+            offers["append_limit"] = session.upload_capabilities.append_limit
         quota = session.quota(self._mailbox.folder)
         if quota is not None:
             offers["quota_used"], offers["quota_limit"] = quota

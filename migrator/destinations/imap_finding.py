@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
-from migrator.destinations import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
+from migrator.copy_records import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
 from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, copy_key_of, message_key, pair
 from migrator.imap.mailbox import MANY, Mailbox
 from migrator.imap.session import Folder
@@ -172,7 +172,7 @@ class _Search:
 
 
 def pair_altered(moved: Sequence[Moved], portraits: dict[int, Portrait]) -> dict[int, int]:
-    """Pair copies that their server had altered (by their places in ``moved``) with UIDs; no original is at hand.
+    """Pair copies that their server had altered (by their places in ``moved``) with UIDs, without any original.
 
     An equal header digest counts first, then an equal Message-ID; either only where just one copy and just one
     candidate have it, for nothing else tells them apart.

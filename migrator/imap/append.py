@@ -31,7 +31,7 @@ class AppendItem:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The tagged reply for letters ``first`` to ``last`` (exclusive) of those sent."""
+    """The tagged reply for items ``first`` to ``last`` (exclusive) of those sent."""
 
     first: int
     last: int
@@ -44,25 +44,30 @@ def options_of(flags: Sequence[bytes], date: bytes) -> bytes:
 
 
 class Appender:
-    """Sends letters to one folder. ``answers`` grows while it works: what is there is known even if the line breaks."""
+    """Sends messages to one folder. ``answers`` grows while it works: what is there is known if the line breaks."""
 
     def __init__(
-        self, wire: Wire, folder: bytes, abilities: UploadCapabilities, *, step: Callable[[str], None] = lambda _: None
+        self,
+        wire: Wire,
+        folder: bytes,
+        capabilities: UploadCapabilities,
+        *,
+        step: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._wire = wire
         self._folder = folder
-        self._abilities = abilities
+        self._capabilities = capabilities
         self._step = step
         self._open: dict[bytes, tuple[int, int]] = {}
         self.answers: list[Answer] = []
         self.was_sent = False
         """Whether the last byte of a command without an answer may have reached the server."""
 
-    def send(self, letters: Sequence[AppendItem]) -> list[Answer]:
-        """Send all letters and return every answer. Raises what ``Wire`` raises when the line breaks."""
+    def send(self, items: Sequence[AppendItem]) -> list[Answer]:
+        """Send all items and return every answer. Raises what ``Wire`` raises when the line breaks."""
         try:
             with self._wire.conversation():
-                self._send_all(letters)
+                self._send_all(items)
         except TimeoutError:
             raise
         except OSError:
@@ -70,31 +75,31 @@ class Appender:
             raise
         return self.answers
 
-    def _send_all(self, letters: Sequence[AppendItem]) -> None:
-        if self._abilities.has_multiappend:
-            self._begin(letters, 0, len(letters))
+    def _send_all(self, items: Sequence[AppendItem]) -> None:
+        if self._capabilities.has_multiappend:
+            self._begin(items, 0, len(items))
         else:
-            for place in range(len(letters)):
+            for place in range(len(items)):
                 self._await(WINDOW - 1)
-                self._begin(letters, place, place + 1)
+                self._begin(items, place, place + 1)
         self._wire.flush()
         self._step("imap.batch-sent")
         self._await(0)
 
-    def _begin(self, letters: Sequence[AppendItem], first: int, last: int) -> None:
+    def _begin(self, items: Sequence[AppendItem], first: int, last: int) -> None:
         """Send one command, up to its last byte, unless the server refuses before."""
         wire, tag = self._wire, self._wire.new_tag()
         self._open[tag] = (first, last)
         wire.put(tag + b" APPEND " + self._folder)
-        for letter in letters[first:last]:
-            octets = letter.body.octets
-            if self._abilities.is_sent_unasked(octets):
-                wire.put(letter.options + b"{%d+}\r\n" % octets)
+        for item in items[first:last]:
+            octets = item.body.octets
+            if self._capabilities.is_sent_unasked(octets):
+                wire.put(item.options + b"{%d+}\r\n" % octets)
             else:
-                wire.send(letter.options + b"{%d}\r\n" % octets)
+                wire.send(item.options + b"{%d}\r\n" % octets)
                 if not self._may_go_ahead(tag):
                     return
-            self._stream(letter.body)
+            self._stream(item.body)
         self.was_sent = True
         wire.put(b"\r\n")
 

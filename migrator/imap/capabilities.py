@@ -45,7 +45,7 @@ class UploadCapabilities:
         )
 
     def is_sent_unasked(self, octets: int) -> bool:
-        """Say whether a literal of so many octets goes out without waiting for the server's go-ahead."""
+        """Say whether a literal of this many octets goes out without waiting for the server's go-ahead."""
         return octets <= self.literals.value
 
 

@@ -71,7 +71,7 @@ class Shown:
     body: Body | None
 
 
-class Fetcher:
+class BodyFetcher:
     """Reads from the folder that is selected on ``wire``."""
 
     def __init__(self, wire: Wire, spool: Path | None, *, secrets: tuple[bytes, ...] = ()) -> None:
@@ -156,15 +156,15 @@ class Fetcher:
         """Hand every message from UID ``first`` on to ``keep``, which says whether that was an answer."""
         last = b"*"
         while True:
-            told: list[int] = []
-            refusal = self._fetch(b"%d:%s" % (first, last), items, _noting(first, keep, told))
+            shown: list[int] = []
+            refusal = self._fetch(b"%d:%s" % (first, last), items, _noting(first, keep, shown))
             if refusal is None:
                 return
-            if refusal.code != b"MESSAGELIMIT" or not told:
+            if refusal.code != b"MESSAGELIMIT" or not shown:
                 raise self._refused(refusal)
-            if told[0] == first:
+            if shown[0] == first:
                 return
-            last = b"%d" % (told[0] - 1)  # RFC 9738: it told the newest ones; ask for those below
+            last = b"%d" % (shown[0] - 1)  # RFC 9738: it told the newest ones; ask for those below
 
     def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], None]) -> StatusReply | None:
         """Hand every FETCH response to ``keep``; return the tagged reply if it is not a plain OK."""

@@ -3,7 +3,7 @@
 Pure. A message is reduced to its loose form: no carriage returns, no line end at the very end, and every byte that is
 NUL or above 127 replaced by X. What Dovecot, Cyrus and Courier were measured to change disappears in it, so the loose
 digest of a stored copy is that of the message meant. It only pairs copies with intents; whether a copy is equal is
-proven elsewhere (``migrator.message.proof``). The header key is for servers that build messages anew (Exchange).
+proven elsewhere (``migrator.message.proof``). The header key is for servers that rebuild messages (Exchange).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def message_key(message_id: bytes) -> bytes:
 
 
 def header_key(header: bytes) -> bytes:
-    """Return a digest of the headers that survive even where a server builds messages anew, or ``b""``."""
+    """Return a digest of the headers that survive even where a server rebuilds messages, or ``b""``."""
     seen: dict[bytes, bytes] = {}
     for name, value in _KEY_HEADER.findall(header):
         seen.setdefault(name.lower(), b" ".join(value.translate(_MASK).split()))

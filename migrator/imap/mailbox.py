@@ -1,6 +1,6 @@
 """One folder of one user, over as many connections as it takes: look, read, and find copies again.
 
-The connection is made when it is first needed, and anew when it broke. Whatever only reads is repeated then; a group
+The connection is made when it is first needed, and again when it broke. Whatever only reads is repeated then; a group
 of messages at which the line breaks is halved until the one that the server cannot show stands alone.
 """
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from migrator.backoff import IMAP_CONNECT
 from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
 from migrator.imap.append import Appender
-from migrator.imap.fetch import Fetcher
+from migrator.imap.fetch import BodyFetcher
 from migrator.imap.find_copies import Candidate, Glance, Portrait, SoughtCopy, pair
 from migrator.imap.session import Folder, ImapSession, folder_name
 from migrator.imap.settings import ImapSettings
@@ -23,13 +24,11 @@ from migrator.imap.wire import Clock
 from migrator.message.body import Body
 
 READ_AT_ONCE = 100
-RECONNECT_PAUSES = (1.0, 4.0)
-"""Seconds before the second and third attempt to connect."""
 PATIENCE = 2
 """How many time-outs in one call are taken for the fault of a message; the next is the server's."""
 _CURE = "look for it in the mailbox's other folders or its trash; nothing is deleted at the source because of it"
 MANY = 200
-"""From so many candidates on, their Message-IDs are compared before their bodies are read."""
+"""From this many candidates on, their Message-IDs are compared before their bodies are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ class MailboxEffects:
 
 
 class Mailbox:
-    """The folder of ``settings``. Raises ``FerryError`` from every method but ``close`` and ``lose``."""
+    """The folder of ``settings``. Raises ``FerryError`` from every method but ``close`` and ``drop_connection``."""
 
-    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], world: MailboxEffects) -> None:
+    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], effects: MailboxEffects) -> None:
         self.settings = settings
         self._password = password
-        self._world = world
+        self._effects = effects
         self._session: ImapSession | None = None
         self._folder: tuple[str, bool] | None = None
         self._seen: Folder | None = None
@@ -60,18 +59,18 @@ class Mailbox:
     def session(self) -> ImapSession:
         """The connection, made if there is none; a few attempts are made where trying again can help."""
         if self._session is not None and not self._session.is_in_step:
-            self.lose()
-        pauses = iter(RECONNECT_PAUSES)
+            self.drop_connection()
+        pauses = iter(IMAP_CONNECT)
         while self._session is None:
             try:
-                self._session = ImapSession(self.settings, self._password, self._world.clock)
+                self._session = ImapSession(self.settings, self._password, self._effects.clock)
             except FerryError as error:
                 pause = next(pauses, None)
                 if pause is None or error.advice is not Advice.NOW or error.kind is Kind.TIMEOUT:
                     raise
-                self._world.sleep(pause)
+                self._effects.sleep(pause)
             else:
-                self._world.step("imap.connected")
+                self._effects.step("imap.connected")
         return self._session
 
     @property
@@ -89,7 +88,7 @@ class Mailbox:
         """Whether the folder was there when it was last looked at."""
         return self._resolved()[1]
 
-    def lose(self) -> None:
+    def drop_connection(self) -> None:
         """Drop a connection that is broken, or whose state is not known."""
         if self._session is not None:
             self._session.abandon()
@@ -114,7 +113,7 @@ class Mailbox:
         except FerryError as error:
             if error.scope is not Scope.SESSION:
                 raise
-            self.lose()
+            self.drop_connection()
             if is_fresh or error.kind is Kind.TIMEOUT:
                 raise
             return self._look()
@@ -131,7 +130,7 @@ class Mailbox:
         name = self.folder
         self.session.create(name)
         self._folder = (name, True)
-        self._world.step("imap.folder-created")
+        self._effects.step("imap.folder-created")
 
     def room(self, octets: int) -> int | None:
         """Return how many octets the quota leaves before ``octets`` are stored; None where there is no quota.
@@ -150,21 +149,21 @@ class Mailbox:
     def appender(self) -> Appender:
         """Return what sends messages to the folder over the present connection."""
         session = self.session
-        return Appender(session.wire, folder_name(self.folder), session.abilities, step=self._world.step)
+        return Appender(session.wire, folder_name(self.folder), session.upload_capabilities, step=self._effects.step)
 
-    def _fetcher(self) -> Fetcher:
+    def _body_fetcher(self) -> BodyFetcher:
         session = self.session
-        return Fetcher(session.wire, self._world.spool, secrets=session.secrets)
+        return BodyFetcher(session.wire, self._effects.spool, secrets=session.secrets)
 
     def sizes(self, first: int) -> list[Candidate]:
         """Return every message from UID ``first`` on, with its size; the folder was just looked at."""
         with self.session.seam():
-            return self._fetcher().sizes(first)
+            return self._body_fetcher().sizes(first)
 
     def uids(self) -> set[int]:
         """Return the UIDs of all messages; the folder was just looked at."""
         with self.session.seam():
-            return self._fetcher().uids()
+            return self._body_fetcher().uids()
 
     def glance(self, first: int, take: Callable[[Glance], None]) -> None:
         """Hand over every message from UID ``first`` on, with its size and what its Message-ID is known by.
@@ -179,12 +178,12 @@ class Mailbox:
 
         try:
             with self.session.seam():
-                self._fetcher().glance(first, note)
+                self._body_fetcher().glance(first, note)
         except FerryError as error:
             if error.kind is not Kind.REFUSED and error.scope is not Scope.SESSION:
                 raise
             if error.scope is Scope.SESSION:
-                self.lose()
+                self.drop_connection()
             self.look()
             for one in self.sizes(first):
                 if one.uid not in seen:
@@ -196,7 +195,7 @@ class Mailbox:
         while group := list(islice(pending, READ_AT_ONCE)):
             found = self._read(uid_validity, group)
             missing = [uid for uid in group if uid not in found]
-            if missing:  # the session may not have been told of them yet: look again before saying that they are gone
+            if missing:  # the session may not know them yet: look again before saying that they are gone
                 self._seen = None
                 found |= self._read(uid_validity, missing)
             yield {uid: found.get(uid) or self._gone(uid) for uid in group}
@@ -213,7 +212,7 @@ class Mailbox:
                 trouble.is_over()
             except FerryError as error:
                 if error.scope is Scope.SESSION:
-                    self.lose()
+                    self.drop_connection()
                 if trouble.is_the_servers(error):
                     raise
                 if len(group) > 1:
@@ -233,7 +232,7 @@ class Mailbox:
         if folder.uid_validity != uid_validity:
             return dict.fromkeys(group, self._rebuilt(uid_validity, folder))
         with session.seam():
-            return dict(self._fetcher().bodies(group))
+            return dict(self._body_fetcher().bodies(group))
 
     def _gone(self, uid: int) -> FerryError:
         return GoneError(f"the copy (UID {uid}) is no longer in the folder {self.folder}", cure=_CURE)
@@ -299,8 +298,8 @@ class Mailbox:
         if self._seen is None:
             self._look()  # reading may have broken the line
         with session.seam():
-            told = self._fetcher().headers(uids, b"MESSAGE-ID")
-        return [uid for uid in uids if told.get(uid, b"").partition(b":")[2].strip() in known]
+            headers = self._body_fetcher().headers(uids, b"MESSAGE-ID")
+        return [uid for uid in uids if headers.get(uid, b"").partition(b":")[2].strip() in known]
 
 
 class _Trouble:

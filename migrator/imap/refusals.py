@@ -86,7 +86,7 @@ def judge_fetch(words: bytes, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
     return FerryError(Kind.REFUSED, "the server refuses to show messages", server_words=shown)
 
 
-def judge_farewell(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
+def judge_bye(words: bytes, host: str, *, secrets: tuple[bytes, ...] = ()) -> FerryError:
     """Return the error that a BYE is; the connection is gone either way."""
     shown = printable(words, secrets=secrets)
     wait = backoff(words)

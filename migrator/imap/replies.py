@@ -1,7 +1,7 @@
 """What an IMAP server says, as values: status lines with response codes, APPENDUID sets, FETCH items.
 
 Pure. RFC 9051 section 7 (RFC 3501 section 7 for older servers), RFC 4315 for APPENDUID. Refuses nothing: a line that
-is none of these is told apart by ``None``, and whoever reads decides.
+is none of these is marked by ``None``, and the reader decides.
 """
 
 from __future__ import annotations

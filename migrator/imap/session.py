@@ -18,7 +18,7 @@ from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-
 
 from migrator.errors import FerryError, Kind, Scope, printable
 from migrator.imap.capabilities import UploadCapabilities
-from migrator.imap.refusals import judge_command, judge_farewell, judge_login
+from migrator.imap.refusals import judge_bye, judge_command, judge_login
 from migrator.imap.replies import UID_LIMIT, ReplyStatus
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
@@ -71,7 +71,7 @@ class ImapSession:
         except BaseException:
             self.abandon()
             raise
-        self.abilities = UploadCapabilities.of(self.capabilities)
+        self.upload_capabilities = UploadCapabilities.of(self.capabilities)
 
     def _open(self, clock: Clock) -> None:
         settings = self.settings
@@ -112,6 +112,8 @@ class ImapSession:
         secret = password()
         credentials = sasl.Credentials(settings.username, secret.encode() if isinstance(secret, str) else secret)
         self.secrets = sasl.secrets_of(credentials)
+        if wire.trace:
+            wire.trace.secrets = self.secrets
         mechanism = sasl.choose(self._offered(), settings.auth, may_reveal=self._may_reveal())
         if mechanism == "user" or (mechanism == "login" and "login" not in self._sasl_names()):
             self._login_command(credentials)
@@ -132,7 +134,7 @@ class ImapSession:
         return is_encrypted or settings.allow_plaintext or is_loopback(settings.host)
 
     def _login_command(self, credentials: sasl.Credentials) -> None:
-        """Log in by the command LOGIN: imaplib's own cannot carry what is not ASCII."""
+        """Log in by the command LOGIN: imaplib's own cannot send what is not ASCII."""
         wire = self.wire
         tag = wire.new_tag()
         wire.put(tag + b" LOGIN")
@@ -178,7 +180,16 @@ class ImapSession:
 
     @contextmanager
     def seam(self) -> Iterator[None]:
-        """Turn what imaplib, imapclient and the socket raise into ``FerryError``."""
+        """Turn what imaplib, imapclient and the socket raise into ``FerryError`` that names this server."""
+        try:
+            with self._own_errors():
+                yield
+        except FerryError as error:
+            error.blame(self.settings.endpoint)
+            raise
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
         host = self.settings.host
         try:
             yield
@@ -199,9 +210,9 @@ class ImapSession:
             raise
 
     def _broken(self, error: Exception) -> FerryError:
-        host, farewell = self.settings.host, self._line.farewell if self._line is not None else None
-        if farewell is not None:
-            return judge_farewell(farewell.words, host, secrets=self.secrets)
+        host, bye = self.settings.host, self._line.bye if self._line is not None else None
+        if bye is not None:
+            return judge_bye(bye.words, host, secrets=self.secrets)
         words = str(error).encode("utf-8", "replace") if isinstance(error, imaplib.IMAP4.abort) else b""
         return FerryError(
             Kind.CONNECT, f"the connection to {host} broke", server_words=printable(words, secrets=self.secrets)

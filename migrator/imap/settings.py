@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from migrator.errors import Endpoint
 from migrator.imap.upload_limits import Allowances
 from migrator.model import Proof
 from migrator.net.tls import TlsSettings
@@ -36,6 +37,11 @@ class ImapSettings:
     allowances: Allowances | None = None
     when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
     setting_place: Callable[[], str] = str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server."""
+        return Endpoint(self.host, self.port)
 
     @property
     def wanted_flags(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from migrator.backoff import IMAP_BUSY, IMAP_SETTLING
 from migrator.errors import FerryError, Kind, Scope
 from migrator.imap.append import Answer, Appender, AppendItem, options_of
 from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
@@ -26,11 +27,7 @@ from migrator.model import ImapLocator
 BATCH_MESSAGES = 100
 BATCH_OCTETS = 4 * 1024 * 1024
 LONGEST_WAIT = 30.0
-"""Seconds that are waited out here; who is asked for more gets told, and decides."""
-WAITS = (2.0, 8.0)
-"""Seconds before trying again where the server does not say how long."""
-SETTLING = (1.0, 3.0)
-"""Seconds before looking again for what was sent and is not there: the server may still be working on it."""
+"""Seconds that are waited out here; a longer wait is an error, and the caller decides."""
 PATIENCE = 2
 """How many time-outs are taken for the fault of a message; the next is the server's."""
 
@@ -69,24 +66,24 @@ class BatchUpload:
         *,
         uid_validity: int,
         uid_next: int,
-        rules: UploadOptions,
-        purse: UploadAllowance,
-        world: MailboxEffects,
+        options: UploadOptions,
+        allowance: UploadAllowance,
+        effects: MailboxEffects,
     ) -> None:
         self._mailbox = mailbox
         self._messages = messages
         self._uid_validity = uid_validity
         self._uid_next = uid_next
-        self._rules = rules
-        self._purse = purse
-        self._world = world
+        self._options = options
+        self._allowance = allowance
+        self._effects = effects
         self._outcomes: dict[int, ImapLocator | FerryError] = {}
         self._groups: deque[_Group] = deque()
         self._unlocated: list[int] = []
         self._claimed: set[int] = set()
         self.stop: FerryError | None = None
         """Why the mailbox takes no more now, if so."""
-        self._waits = iter(WAITS)
+        self._waits = iter(IMAP_BUSY)
         self._silences = self._hangups = 0
         self._has_created = False
 
@@ -103,7 +100,7 @@ class BatchUpload:
 
     def _acceptable(self, room: int | None) -> Iterable[int]:
         """Tell apart what is known to be refused before a byte of it is sent."""
-        limit = self._mailbox.session.abilities.append_limit
+        limit = self._mailbox.session.upload_capabilities.append_limit
         for place, message in enumerate(self._messages):
             if not message.octets:  # and a literal of no octets calls MULTIAPPEND off (RFC 3502, section 6.3.11)
                 error = FerryError(Kind.REFUSED, "an empty message cannot be stored by IMAP")
@@ -118,7 +115,7 @@ class BatchUpload:
             self._outcomes[place] = error
 
     def _grouped(self, places: Iterable[int]) -> Iterable[_Group]:
-        limits = (self._mailbox.session.abilities.message_limit, self._rules.burst, BATCH_MESSAGES)
+        limits = (self._mailbox.session.upload_capabilities.message_limit, self._options.burst, BATCH_MESSAGES)
         most = min(limit for limit in limits if limit)
         group: list[int] = []
         octets = 0
@@ -134,14 +131,14 @@ class BatchUpload:
     def _deliver(self, group: _Group) -> None:
         if not self._is_allowed(group):
             return
-        letters = [self._letter(self._messages[place]) for place in group.places]
+        items = [self._item(self._messages[place]) for place in group.places]
         session, appender = self._mailbox.session, self._mailbox.appender()
         lost: FerryError | None = None
         try:
             with session.seam():
-                appender.send(letters)
+                appender.send(items)
         except FerryError as error:
-            self._mailbox.lose()
+            self._mailbox.drop_connection()
             if error.scope is not Scope.SESSION:
                 raise
             lost = error
@@ -153,7 +150,7 @@ class BatchUpload:
 
     def _is_allowed(self, group: _Group) -> bool:
         octets = sum(self._messages[place].octets for place in group.places)
-        wait = self._purse.wait(octets, len(group.places))
+        wait = self._allowance.wait(octets, len(group.places))
         if wait > LONGEST_WAIT:
             self.stop = FerryError(
                 Kind.TEMPORARY,
@@ -163,13 +160,13 @@ class BatchUpload:
             )
             return False
         if wait:
-            self._world.sleep(wait)
-        self._purse.spend(octets, len(group.places))
+            self._effects.sleep(wait)
+        self._allowance.spend(octets, len(group.places))
         return True
 
-    def _letter(self, message: Message) -> AppendItem:
-        moment = arrival_of(header_of(message.body), self._rules.now())
-        return AppendItem(message.body, options_of(self._rules.flags, internal_date(moment)))
+    def _item(self, message: Message) -> AppendItem:
+        moment = arrival_of(header_of(message.body), self._options.now())
+        return AppendItem(message.body, options_of(self._options.flags, internal_date(moment)))
 
     # What the server answered.
 
@@ -183,6 +180,7 @@ class BatchUpload:
                 self._take(answer, part)
                 continue
             refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
+            refusal.error.blame(self._mailbox.settings.endpoint)
             if refusal.remedy is Remedy.SPLIT:
                 self._split(part, refusal.error)
             else:
@@ -193,17 +191,17 @@ class BatchUpload:
 
     def _take(self, answer: Answer, part: _Group) -> None:
         """Note where copies stand, if the server says so and it can be."""
-        told = parse_append_uid(answer.reply, count=len(part.places))
+        append_uid = parse_append_uid(answer.reply, count=len(part.places))
         if (
-            told is None
-            or told.uid_validity != self._uid_validity
-            or min(told.uids) < self._uid_next
-            or not self._claimed.isdisjoint(told.uids)
+            append_uid is None
+            or append_uid.uid_validity != self._uid_validity
+            or min(append_uid.uids) < self._uid_next
+            or not self._claimed.isdisjoint(append_uid.uids)
         ):
             self._unlocated.extend(part.places)
             return
-        for place, uid in zip(part.places, told.uids, strict=True):
-            self._note(place, ImapLocator(told.uid_validity, uid))
+        for place, uid in zip(part.places, append_uid.uids, strict=True):
+            self._note(place, ImapLocator(append_uid.uid_validity, uid))
 
     def _note(self, place: int, locator: ImapLocator) -> None:
         self._outcomes[place] = locator
@@ -218,7 +216,7 @@ class BatchUpload:
             self.stop = error
 
     def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
-        if remedy is Remedy.CREATE and not self._rules.may_create:
+        if remedy is Remedy.CREATE and not self._options.may_create:
             self.stop = self._mailbox.missing()
             return
         if remedy is Remedy.CREATE and not self._has_created:
@@ -243,7 +241,7 @@ class BatchUpload:
         seconds = error.wait if error.wait is not None else pause
         if pause is None or seconds is None or seconds > LONGEST_WAIT:
             return False
-        self._world.sleep(seconds)
+        self._effects.sleep(seconds)
         return True
 
     # What to do when there was no answer.
@@ -253,7 +251,7 @@ class BatchUpload:
         if lost.wait is not None:
             self._pause(lost)
         found = self._look_for(rest.places, may_come=appender.was_sent)
-        self._world.step("imap.resolved")
+        self._effects.step("imap.resolved")
         missing = tuple(place for place in rest.places if place not in found)
         if not missing:
             return
@@ -274,7 +272,7 @@ class BatchUpload:
         """Leave the server alone for as long as its BYE asked."""
         if lost.wait is None or lost.wait > LONGEST_WAIT:
             raise lost
-        self._world.sleep(lost.wait)
+        self._effects.sleep(lost.wait)
 
     def _give_up(self, place: int, lost: FerryError) -> None:
         self._hangups += 1
@@ -288,9 +286,9 @@ class BatchUpload:
     def _look_for(self, places: Sequence[int], *, may_come: bool) -> set[int]:
         """Find copies of the messages at ``places`` and note their UIDs; return the places found."""
         found: set[int] = set()
-        for pause in (0.0, *(SETTLING if may_come else ())):
+        for pause in (0.0, *(IMAP_SETTLING if may_come else ())):
             if pause:
-                self._world.sleep(pause)
+                self._effects.sleep(pause)
             left = [place for place in places if place not in found]
             found |= self._found(left)
             if len(found) == len(places):
@@ -301,12 +299,14 @@ class BatchUpload:
         folder = self._mailbox.look()
         if folder is None:
             return set()
-        if folder.uid_validity != self._uid_validity:  # made anew: what was meant may stand anywhere in it
+        if folder.uid_validity != self._uid_validity:  # made again: what was meant may stand anywhere in it
             self._claimed.clear()
             self._uid_validity, self._uid_next = folder.uid_validity, 1
         candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]
         wanted = [self._wanted(self._messages[place]) for place in places]
-        pairs, _ = self._mailbox.find(folder.uid_validity, candidates, wanted, is_rebuilding=self._rules.is_rebuilding)
+        pairs, _ = self._mailbox.find(
+            folder.uid_validity, candidates, wanted, is_rebuilding=self._options.is_rebuilding
+        )
         for index, uid in pairs.items():
             self._note(places[index], ImapLocator(folder.uid_validity, uid))
         return {places[index] for index in pairs}

@@ -45,7 +45,7 @@ class Allowances:
     octets: tuple[Allowance, ...] = ()
     messages: tuple[Allowance, ...] = ()
     rebuilds_messages: bool = False
-    """Whether the provider is known to build messages anew from parts (Exchange), which changes their bytes."""
+    """Whether the provider is known to rebuild messages from parts (Exchange), which changes their bytes."""
 
     @property
     def burst(self) -> int | None:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from migrator.imap.replies import ReplyStatus, StatusReply, literal_octets, parse_status
+from migrator.imap.transcript import ImapTranscript
+from migrator.net.trace import transcript
 
 if TYPE_CHECKING:
     from socket import socket
@@ -39,7 +41,6 @@ class Wire(imaplib.IMAP4):
     receive_size = RECEIVE_SIZE
 
     def __init__(self, host: str, port: int, dial: Callable[[], socket], *, timeout: float, clock: Clock) -> None:
-        self._dial = dial
         self._timeout = timeout
         self._clock = clock
         self._arrived = b""
@@ -47,19 +48,21 @@ class Wire(imaplib.IMAP4):
         self._unsent: list[bytes] = []
         self._unsent_octets = 0
         self._tags = 0
-        self.farewell: StatusReply | None = None
+        self.bye: StatusReply | None = None
         """The server's BYE, once it has said so."""
         self.is_in_step = True
         """Whether every command was answered to its end: else nothing more can be asked over this connection."""
+        trace = transcript(f"{host}:{port}")
+        self.trace = ImapTranscript(trace) if trace else None
+        self.sock = dial()
         super().__init__(host, port)
 
     # What imaplib calls.
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
-        """Connect; called by imaplib once, from its constructor."""
+        """Take the connection; called by imaplib once, from its constructor."""
         del timeout  # ``dial`` knows its own
         self.host, self.port = host, port
-        self.sock = self._dial()
         self.sock.settimeout(self._timeout)
 
     def read(self, size: int) -> bytes:
@@ -84,6 +87,8 @@ class Wire(imaplib.IMAP4):
                 return b""
         line = self._arrived[self._at : end + 1]
         self._at = end + 1
+        if self.trace:
+            self.trace.heard(line)
         return line
 
     def send(self, data: bytes) -> None:  # type: ignore[override]  # typeshed says ReadableBuffer; imaplib sends bytes
@@ -95,6 +100,8 @@ class Wire(imaplib.IMAP4):
         """Close the connection; never raises."""
         with contextlib.suppress(OSError):
             self.sock.close()
+        if self.trace:
+            self.trace.note("closed")
 
     # What our own commands use.
 
@@ -112,6 +119,8 @@ class Wire(imaplib.IMAP4):
 
     def put(self, data: bytes) -> None:
         """Take bytes to be sent soon: many small writes become few."""
+        if self.trace:
+            self.trace.said(data)
         self._unsent.append(data)
         self._unsent_octets += len(data)
         if self._unsent_octets >= SEND_SIZE:
@@ -147,7 +156,7 @@ class Wire(imaplib.IMAP4):
     def next_status(self) -> StatusReply | None:
         """Return the next tagged reply, or None for a continuation request; whatever is untagged is passed over.
 
-        A BYE is remembered as the ``farewell``: the end of the stream follows it.
+        A BYE is remembered as ``bye``: the end of the stream follows it.
         """
         while True:
             line = self.next_line()
@@ -166,7 +175,7 @@ class Wire(imaplib.IMAP4):
         if reply is None or reply.tag != b"*":
             return reply
         if reply.verdict is ReplyStatus.BYE:
-            self.farewell = reply
+            self.bye = reply
         return None
 
     def skip_literals(self, line: bytes) -> None:
@@ -185,6 +194,8 @@ class Wire(imaplib.IMAP4):
         """Go on over an encrypted connection after STARTTLS was accepted."""
         self.sock = wrap(self.sock)
         self.sock.settimeout(self._timeout)
+        if self.trace:
+            self.trace.note("encrypted")
 
     def _await_line(self) -> int:
         """Receive until a line is complete; return where it ends in what has arrived, -1 at the end of the stream."""

@@ -224,7 +224,7 @@ class MboxFile:
 
 
 class EmlZip:
-    """One zip with a file for each message, and the manifest in it. It is begun anew when it was cut short."""
+    """One zip with a file for each message, and the manifest in it. It is begun again when it was cut short."""
 
     def __init__(self, path: Path) -> None:
         """Write ``path``."""

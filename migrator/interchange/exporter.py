@@ -174,7 +174,7 @@ def _disk_error(error: OSError) -> FerryError:
 
 
 def _write_manifest(path: Path, sums: dict[Path, str]) -> Path:
-    """Write the manifest anew, with what an earlier export into the same folder put into it."""
+    """Replace the manifest, with what an earlier export into the same folder put into it."""
     is_folder = path.is_dir()
     root = path if is_folder else path.parent
     manifest = path / MANIFEST if is_folder else path.with_name(f"{path.name}.sha256")

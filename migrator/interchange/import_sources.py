@@ -1,4 +1,4 @@
-"""Mail that lies about: what a path holds, whatever wrote it, one message after the other.
+"""Mail in files and folders: what a path holds, whatever wrote it, one message after the other.
 
 A folder is gone through to its depths: Maildirs (with their subfolders), Apple's ``.mbox`` folders, mbox files, single
 messages (``.eml``, Apple's ``.emlx``, or whatever begins with a header), zips of all of these. What is no mail is named

@@ -34,7 +34,7 @@ class Ledger:
         self._is_dry = is_dry
         self.history = History(connection)
         self.archive = ArchiveLedger(connection)
-        self.notes = StateStore(connection)
+        self.state_store = StateStore(connection)
         self.moves = Moves(connection)
         self._idle: list[Ledger] = []
 

@@ -1,6 +1,6 @@
-"""What the ledger knows of contents, whoever sent them and wherever they stand: the view of search, export and verify.
+"""What the ledger knows of contents, of whatever account and in whatever place: the view of search, export and verify.
 
-Whose a message is, is told by what maildrops showed; a message that came otherwise (imported, appended by another
+Whose a message is follows from what maildrops showed; a message that came otherwise (imported, appended by another
 program, or found by ``rebuild-ledger``) was seen by nobody.
 """
 
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from migrator.destinations import MISSING
+from migrator.copy_records import MISSING
 from migrator.ledger.connection import Connection
 from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.copy_rows import IN_DOUBT
@@ -177,7 +177,7 @@ class ArchiveLedger:
             return {digest for (digest,) in rows}
 
     def relearning(self, destination_id: int) -> Relearning:
-        """Begin to gather what is found in a folder, with which the ledger is to be brought in line."""
+        """Begin to gather what is found in a folder, by which the ledger is to be corrected."""
         return Relearning(self._connection, destination_id)
 
     def lost_for_good(self, destination_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Contents: what a message is, whoever holds it, known by its digest. Parts of the transactions of other modules."""
+"""Contents: what a message is, in whatever place, known by its digest. Parts of the transactions of other modules."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
     Found,
@@ -164,6 +164,12 @@ class CopiesLedger(VolumesLedger):
                 if not is_proven:
                     sql.execute("update maildrops set settled_key = null")
 
+    def never_there(self, copy_ids: Sequence[int]) -> None:
+        """Forget copies that were said to be stored and that nothing ever showed, so that they are stored again."""
+        if copy_ids:
+            with self._connection.transaction() as sql:
+                sql.execute("delete from copies where id in (select value from json_each(?))", (json.dumps(copy_ids),))
+
     def proven_places(self) -> list[Locator]:
         """Return where all copies stand that were proven and not found otherwise since."""
         return [copy.locator for copy in self._some_copies("k.state = 'verified'") if copy.locator is not None]
@@ -173,7 +179,7 @@ class CopiesLedger(VolumesLedger):
         return self._some_copies("k.state = 'stored'")
 
     def stored_in_vain(self, digests: Sequence[Digest]) -> set[Digest]:
-        """Return those of these contents whose copies were stored anew before, and have not been proven since."""
+        """Return those of these contents whose copies were stored again before, and have not been proven since."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 f"select c.digest from {THE_CONTENTS} join copies k on k.content_id = c.id and k.destination_id = ?"

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from migrator.destinations import Anchor, ImapAnchor, MaildirAnchor, MboxAnchor
+from migrator.copy_records import Anchor, ImapAnchor, MaildirAnchor, MboxAnchor
 from migrator.ledger.contents import THE_CONTENTS
 from migrator.model import CopyState, ImapLocator, Locator, MaildirLocator, MboxLocator, Proof, StoredCopy
 

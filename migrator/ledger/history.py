@@ -1,4 +1,4 @@
-"""What happened: runs, deletions (append-only), and the messages that could not be brought home."""
+"""What happened: runs, deletions (append-only), and the messages that could not be copied."""
 
 from __future__ import annotations
 

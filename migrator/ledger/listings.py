@@ -79,7 +79,7 @@ class ListingLedger:
         self._account = account
 
     def match(self, listing: Iterable[ListedMessage]) -> int:
-        """Hold a listing against what is known; returns how many are not. Changes nothing that lasts."""
+        """Compare a listing with what is known; returns how many are not. Changes nothing that lasts."""
         with self._connection.scratch() as sql:
             sql.execute(_LISTING_TABLE)
             sql.execute("delete from temp.listing")

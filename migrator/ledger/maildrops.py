@@ -32,12 +32,15 @@ Destinations = Mapping[int, WhenCopyIsGone]
 
 
 def _holders(destinations: Destinations) -> str:
-    """Return SQL that counts the destinations which hold the content ``c``, and those it was taken out of."""
+    """Return SQL that counts the destinations which hold the content ``c``, and those it was taken out of.
+
+    Only what was proven may be missing and count as held.
+    """
     accepting = _numbers(number for number, when in destinations.items() if when is WhenCopyIsGone.ACCEPT)
-    keeping = _numbers(number for number, when in destinations.items() if when is WhenCopyIsGone.KEEP)
+    keeping = _numbers(number for number, when in destinations.items() if when is not WhenCopyIsGone.RESTORE)
     return (
         "(select coalesce(sum(case when k.state = 'verified' then 1 when k.state != 'gone' then 0"
-        f" when k.destination_id in {accepting} then 1"
+        f" when k.destination_id in {accepting} and k.verified_at is not null then 1"
         f" when k.destination_id in {keeping} then {_TAKEN_OUT} else 0 end), 0)"
         f" from copies k where k.content_id = c.id and k.destination_id in {_numbers(destinations)})"
     )
@@ -231,7 +234,7 @@ class MaildropLedger(ListingLedger):
 
         Its problem, if any, is over. ``copied_at``, from which "N days" counts, stays where the message already had
         this content, or a row of it that has vanished did, whose place it takes: servers that give new unique-ids in
-        each session would start the count anew, and make the ledger grow.
+        each session would start the count again, and make the ledger grow.
         """
         with self._connection.transaction() as sql:
             sql.execute(

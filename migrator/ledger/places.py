@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from migrator.destinations import Lost, Moved, Relocated, Stranger
+from migrator.copy_records import Lost, Moved, Relocated, Stranger
 from migrator.ledger.connection import Connection
 from migrator.model import CopyState, ImapLocator, Proof
 

@@ -1,9 +1,9 @@
-"""Bringing the ledger in line with all that was found in an archive folder: what was known is never forgotten.
+"""Correct what the ledger knows of an archive folder by all that was found in it: what was known is never forgotten.
 
-What is found is gathered in a temporary table first, and the ledger changes in one transaction at the end: whoever is
-killed on the way has changed nothing, and asks again. In that transaction each known copy is confirmed where it stood,
-or placed where it stands now, or it is said what became of it; the rest of what was found is adopted, but for what is
-plainly left of a damaged record.
+What is found is gathered in a temporary table first, and the ledger changes in one transaction at the end: one that is
+killed on the way has changed nothing, and is asked again. In that transaction each known copy is confirmed where it
+stood, or placed where it stands now, or it is said what became of it; the rest of what was found is adopted, but for
+what is plainly left of a damaged record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from migrator.destinations import Found, VolumeRecord
+from migrator.copy_records import Found, VolumeRecord
 from migrator.ledger.connection import Connection
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 
@@ -93,7 +93,7 @@ _MISSED = f"""select coalesce(volume, ''), count(*) from temp.lost
     where not coalesce({_IS_VOLUME_THERE}, 0) and (base_name is null or :is_emptied) group by volume order by volume"""
 
 _MANY_GONE = 10
-"""From so many on, messages that vanished together are no person's tidying up, if they are more than half of all."""
+"""As many messages, or more, that vanished together were not tidied up, if they are more than half of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Missed:
 
 
 class Relearning:
-    """What is found in one folder, until the ledger is brought in line with it."""
+    """What is found in one folder, until the ledger is corrected by it."""
 
     def __init__(self, connection: Connection, destination_id: int) -> None:
         """Begin with nothing found."""
@@ -127,7 +127,7 @@ class Relearning:
                 )
 
     def finished(self, volumes: Sequence[VolumeRecord]) -> list[Missed]:
-        """Bring the ledger in line, durably, with what was found in these volumes and in no other.
+        """Correct the ledger, durably, by what was found in these volumes and in no other.
 
         Afterwards whatever stands in the folder is STORED, still to be proven. Returns what was not looked for, since
         the volume that it stands in is not there (or the Maildir looks emptied): of that, everything is as it was.

@@ -1,6 +1,6 @@
 """Remains: the places of damaged records whose messages stand elsewhere in the same destination by now.
 
-Nothing is cut from an archive, so a damaged record stays in its file when its message was stored anew. Whoever reads
+Nothing is cut from an archive, so a damaged record stays in its file when its message was stored again. Who reads
 that file from the beginning later finds a message there that is none: a known one with a flipped bit. Parts of the
 transactions of other modules.
 """
@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 
 _IS_STANDING = "coalesce(k.volume_id, k.base_name, k.uid) is not null"

@@ -21,19 +21,19 @@ def of_account(name: str) -> str:
 
 
 class StateStore:
-    """The worker's notes: each method is one transaction."""
+    """What the worker remembers; each method is one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         """Read and write through this connection."""
         self._connection = connection
 
-    def facts(self, topic: str) -> dict[str, dict[str, object]]:
+    def get_all(self, topic: str) -> dict[str, dict[str, object]]:
         """Return every fact of a topic, by name."""
         with self._connection.reading() as sql:
             rows = sql.execute("select name, fact from worker_notes where topic = ?", (topic,)).fetchall()
         return {name: json.loads(fact) for name, fact in rows}
 
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+    def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact in place of what was known under that name."""
         with self._connection.transaction() as sql:
             sql.execute(
@@ -42,7 +42,7 @@ class StateStore:
                 (topic, name, json.dumps(dict(fact))),
             )
 
-    def forgotten(self, topic: str, name: str) -> None:
+    def delete(self, topic: str, name: str) -> None:
         """Forget a fact; harmless when there is none."""
         with self._connection.transaction() as sql:
             sql.execute("delete from worker_notes where topic = ? and name = ?", (topic, name))
@@ -50,7 +50,7 @@ class StateStore:
     def verified_in_full(self, accounts: Iterable[str], now: float) -> None:
         """Note that every copy of these accounts has been read."""
         for name in accounts:
-            self.noted(VERIFICATION, of_account(name), {"completed_at": now})
+            self.put(VERIFICATION, of_account(name), {"completed_at": now})
 
     def mismatches(self) -> dict[str, int]:
         """Count the stored copies that are known to be damaged, by the identity of their destination."""

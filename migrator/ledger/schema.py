@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
-from migrator.destinations.maildir.names import base_of
 from migrator.ledger.tables import (
     APPEND_ONLY,
     CHEAPER_INDEXES,
@@ -23,7 +22,7 @@ from migrator.ledger.tables import (
     INDEXES,
     TABLES,
 )
-from migrator.model import mailbox_identity
+from migrator.model import base_name_of, mailbox_identity
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -73,7 +72,7 @@ def create(sql: Connection) -> None:
 
 
 def migrate(sql: Connection) -> None:
-    """Bring a ledger of an earlier release up to date."""
+    """Apply what a ledger of an earlier release lacks."""
     from sqlite_utils import Database  # takes a fifth of the program's start, and most ledgers never need it
     from sqlite_utils.migrations import Migrations
 
@@ -114,7 +113,7 @@ def m003_cheaper_rules(sql: Connection) -> None:
     SQLite makes a table in memory for an ``in (...)`` of a constraint, for each row that it checks. And until a message
     has been retrieved nothing is known of its content: it need not stand in the index by content.
     """
-    tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made anew
+    tables = ("copies", "messages", "problems")  # problems refer to messages, and must not while these are made again
     for table in tables:
         sql.execute(f"create temp table kept_{table} as select * from {table}")
     sql.execute("delete from problems")
@@ -156,7 +155,8 @@ def m004_evidence(sql: Connection) -> None:
 def _name_files_alike(sql: Connection) -> None:
     """Know the files of Maildirs by what no mail program appends to their names."""
     named = sql.execute("select id, base_name from copies where base_name like '%,%'").fetchall()
-    sql.executemany("update copies set base_name = ? where id = ?", [(base_of(name), number) for number, name in named])
+    renamed = [(base_name_of(name), number) for number, name in named]
+    sql.executemany("update copies set base_name = ? where id = ?", renamed)
 
 
 def _spell_mailboxes_alike(sql: Connection) -> None:

@@ -257,7 +257,7 @@ EVIDENCE = (
         primary key (destination_id, uid)
     ) strict, without rowid""",
     "create index strangers_by_message_id on strangers (destination_id, message_id, octets)",
-    # Where damaged records stand whose messages were stored anew: what is read there is no message of its own.
+    # Where damaged records stand whose messages were stored again: what is read there is no message of its own.
     """create table remains (
         destination_id integer not null references destinations,
         content_id integer not null references contents,

@@ -1,4 +1,4 @@
-"""What stands in a volume that somebody touched, held against the copies that are known to stand there: pure.
+"""What stands in a volume that somebody touched, compared with the copies that are known to stand there: pure.
 
 Nothing that is there is stored again, so whatever is whole is known afterwards, wherever it stands now. But what a
 fault of the disk or a mail reader made of a known message is no new message: it would travel to other destinations.
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.model import CopyState, Digest, HeaderDigest, Locator, MboxLocator
 
 _Sign = tuple[str, bytes] | tuple[str, int, int]
 
 
 class KnownRecord(NamedTuple):
-    """A copy that the ledger knows in a volume, and what its record can be told by when its content is another one."""
+    """A copy that the ledger knows in a volume, and how its record is recognised when its content is another one."""
 
     copy_id: int
     digest: Digest

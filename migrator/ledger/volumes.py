@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from migrator.destinations import VolumeRecord, VolumeState
+from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.ledger.copy_rows import COPY, stored_copy
 from migrator.ledger.places import PlacesLedger
 from migrator.ledger.volume_comparison import KnownRecord
@@ -33,7 +33,7 @@ class VolumesLedger(PlacesLedger):
             return [stored_copy(row) for row in rows]
 
     def records_in(self, volume: str) -> list[KnownRecord]:
-        """Return the copies that are known to stand in a volume with what their contents can be told by."""
+        """Return the copies that are known to stand in a volume with what their contents are recognised by."""
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name, k.offset, k.length, k.frame_crc"

@@ -18,7 +18,7 @@ class Body(Protocol):
         """How many bytes ``chunks`` yields in all."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in order, in pieces of bounded size; each call starts anew."""
+        """Yield the bytes in order, in pieces of bounded size; each call starts again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class LinedBody(ABC):
 
     @abstractmethod
     def lines(self) -> Iterator[bytes]:
-        """Yield the message with LF line ends, in pieces of bounded size; each call starts anew."""
+        """Yield the message with LF line ends, in pieces of bounded size; each call starts again."""
 
     @property
     def octets(self) -> int:

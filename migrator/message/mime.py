@@ -1,6 +1,6 @@
 """What a message means, whatever its bytes: identifying headers, decoded text, digests of decoded attachments.
 
-Pure. Made for comparing a message with what a server built anew from its parts (RFC 2045 to 2047), not for showing it.
+Pure. Made for comparing a message with what a server rebuilt from its parts (RFC 2045 to 2047), not for showing it.
 Mail is hostile: nesting, number of parts and header sizes are bounded, every decoding falls back to the raw bytes, and
 the time is proportional to the size. The standard library's parser is not used for the structure, since it recurses
 once per nesting level; its decoders for header words, addresses and dates are, on bounded input.
@@ -65,7 +65,7 @@ def differences(ours: Meaning, theirs: Meaning) -> list[str]:
 
 
 def meaning_of(message: bytes) -> Meaning:
-    """Take a message apart. Raises ``TooComplexError`` beyond the bounds, and nothing else, whatever the bytes."""
+    """Parse a message. Raises ``TooComplexError`` beyond the bounds, and nothing else, whatever the bytes."""
     whole = message.replace(b"\r", b"")
     fields, _ = _split(whole)
     texts: Counter[bytes] = Counter()

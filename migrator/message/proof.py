@@ -1,7 +1,7 @@
 """How well does a stored copy prove the message it was made of? In grades: exact, canonical, semantic, none.
 
 Pure. *Exact*: the bytes are equal. *Canonical*: equal but for transformations that servers were measured to make
-(docs/providers.md), each named in the finding. *Semantic*, for servers that build messages anew: Message-ID, Date,
+(docs/providers.md), each named in the finding. *Semantic*, for servers that rebuild messages: Message-ID, Date,
 From, Subject, the decoded text and the multiset of decoded attachments are equal (``migrator.message.mime`` takes mail
 apart, within bounds). A lower grade is only tried when the higher one fails.
 """
@@ -18,7 +18,7 @@ from migrator.message.mime import TooComplexError, differences, meaning_of
 from migrator.model import Proof
 
 SEMANTIC_LIMIT = 64 * 1024 * 1024
-"""Octets of the largest message that is taken apart: it has to be in memory for that."""
+"""Octets of the largest message that is parsed: it has to be in memory for that."""
 
 _MASK = bytes(0x58 if byte > 0x7F else byte for byte in range(256))  # what Cyrus puts for 8-bit bytes in headers: X
 _NUL_TO_0X80 = bytes(0x80 if byte == 0 else byte for byte in range(256))

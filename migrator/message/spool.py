@@ -75,13 +75,13 @@ class SpoolFile(LinedBody):
                 view = view[os.write(self._handle, view) :]
 
     def body(self, octets: int) -> SpoolFile:
-        """Return what was written, as a body of so many octets in canonical form."""
+        """Return what was written, as a body of this many octets in canonical form."""
         self._octets = octets
         return self
 
     @property
     def octets(self) -> int:
-        """The length of the message in canonical form, as ``body`` was told it."""
+        """The length of the message in canonical form, as ``body`` was given it."""
         return self._octets
 
     def lines(self) -> Iterator[bytes]:
@@ -102,21 +102,19 @@ class _disk_errors:  # noqa: N801  # reads as the statement it is
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __enter__(self) -> None:
-        """Begin."""
+    def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Map an OSError."""
         if isinstance(error, OSError):
-            told = storage_error(error, f"keeping a message in {self._folder} for the moment")
-            raise FerryError(Kind.DISK_FULL, told.message, cure=told.cure) from error
+            failure = storage_error(error, f"keeping a message in {self._folder} for the moment")
+            raise FerryError(Kind.DISK_FULL, failure.message, cure=failure.cure) from error
 
 
 class RowSet:
     """A set of ledger rows, one bit each."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._bits = bytearray()
         self.count = 0
 

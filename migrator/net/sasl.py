@@ -2,7 +2,7 @@
 
 PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677; arithmetic by
 ``scramp``), OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's and Microsoft's). Base64 and line framing belong to the
-protocol that carries them.
+protocol around them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Exchange(Protocol):
         """Judge the server once it has said yes: raises ``auth`` if it did not prove itself where it must."""
 
     def explanation(self) -> str:
-        """Return what the server told as the reason of a refusal, ``""`` if nothing."""
+        """Return what the server gave as the reason of a refusal, ``""`` if nothing."""
 
 
 def choose(offered: Collection[str], wanted: str, *, may_reveal: bool) -> str:
@@ -196,7 +196,7 @@ class Scram:
     """SCRAM (RFC 5802) without channel binding; the server must prove that it knows the password too."""
 
     def __init__(self, name: str, credentials: Credentials, nonce: str | None = None) -> None:
-        """Begin; ``nonce`` is for test vectors only."""
+        """Let ``nonce`` be chosen by test vectors only."""
         from scramp import ScramClient, ScramException
 
         self.name = name
@@ -257,13 +257,13 @@ class XOAuth2(_Answers):
         if self._reason:
             raise _unexpected(self.name, b"")
         self._reason = _oauth_reason(challenge)
-        return self._farewell()
+        return self._last_response()
 
     def explanation(self) -> str:
-        """Return the status that the refusal carried."""
+        """Return the status in the refusal."""
         return self._reason
 
-    def _farewell(self) -> bytes:
+    def _last_response(self) -> bytes:
         return b""
 
 
@@ -278,15 +278,15 @@ class OAuthBearer(XOAuth2):
         where = f"\x01host={host}\x01port={port}\x01auth=Bearer ".encode()
         self.initial = b"n,a=" + user + b"," + where + credentials.secret + b"\x01\x01"
 
-    def _farewell(self) -> bytes:
+    def _last_response(self) -> bytes:
         return b"\x01"
 
 
 def _oauth_reason(challenge: bytes) -> str:
     """Return the ``status`` (and ``error`` text) of a refusal's JSON, and nothing that it merely repeats."""
     try:
-        told = json.loads(challenge)
-        status = told.get("status") or told.get("error")
+        document = json.loads(challenge)
+        status = document.get("status") or document.get("error")
     except (ValueError, AttributeError, RecursionError):
         return "no reason that could be read"
     return f"status {printable(str(status).encode(), limit=80)}"

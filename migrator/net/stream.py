@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import Endpoint, FerryError, Kind
 from migrator.net.certificates import described, expected
 from migrator.net.tls import TlsSettings
 
@@ -28,7 +28,7 @@ CONNECT_TIMEOUT = 20.0
 """Seconds that a connection attempt may take, name resolution aside."""
 
 RECEIVE_SIZE = 256 * 1024
-_RECORD_SIZE = 16 * 1024  # the most that one TLS record carries
+_RECORD_SIZE = 16 * 1024  # the most that one TLS record holds
 
 Clock = Callable[[], float]
 
@@ -38,12 +38,15 @@ def connect(host: str, port: int, *, timeout: float = CONNECT_TIMEOUT) -> socket
 
     Every address of the host is tried, all of them within that time. Raises ``timeout`` or ``connect``.
     """
+    endpoint = Endpoint(host, port)
     try:
         sock = _connected(host, port, timeout)
     except TimeoutError as error:
-        raise FerryError(Kind.TIMEOUT, f"{host}:{port} did not answer within {timeout:g} seconds") from error
+        words = f"{host}:{port} did not answer within {timeout:g} seconds"
+        raise FerryError(Kind.TIMEOUT, words, endpoint=endpoint) from error
     except (OSError, UnicodeError) as error:
-        raise FerryError(Kind.CONNECT, f"cannot connect to {host}:{port}: {_plain(error)}") from error
+        words = f"cannot connect to {host}:{port}: {_plain(error)}"
+        raise FerryError(Kind.CONNECT, words, endpoint=endpoint) from error
     sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -86,14 +89,14 @@ def wrap_tls(sock: socket.socket, host: str, tls: TlsSettings) -> ssl.SSLSocket:
         wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     except OSError as error:
         sock.close()
-        raise _handshake_error(host, tls, error, None) from error
+        raise handshake_error(host, tls, error, None) from error
     try:
         wrapped.do_handshake()
         check_pin(host, tls, wrapped.getpeercert(binary_form=True))
     except OSError as error:
         seen = _unverified_certificate(wrapped)
         wrapped.close()
-        raise _handshake_error(host, tls, error, seen) from error
+        raise handshake_error(host, tls, error, seen) from error
     except FerryError:
         wrapped.close()
         raise
@@ -208,7 +211,7 @@ class Stream:
         except ssl.SSLError as error:
             self._outgoing += layer.outgoing()  # the alert, so that the server's log tells why
             self._send_quietly()
-            raise _handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
+            raise handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
         self._outgoing += layer.outgoing()
         check_pin(host, tls, layer.certificate)
         self._layer = layer
@@ -218,7 +221,7 @@ class Stream:
         """Close the connection; what is still queued is dropped. Never raises."""
         self._outgoing.clear()
         if self._layer:
-            self._outgoing += self._layer.farewell()
+            self._outgoing += self._layer.close_notify()
             self._send_quietly()
         self._sock.close()
 
@@ -241,7 +244,7 @@ class Stream:
         del self._outgoing[:sent]
 
     def _send_quietly(self) -> None:
-        with contextlib.suppress(OSError):  # a farewell that cannot be said changes nothing
+        with contextlib.suppress(OSError):  # a close_notify that cannot be sent changes nothing
             self._sock.send(self._outgoing)
 
     def _arrived(self) -> bytes | None:
@@ -310,12 +313,12 @@ class _TlsLayer:
             self.is_closed = True
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLError as error:
+        except ssl.SSLError as error:  # a hang-up too, whatever class this Python has for it
             raise FerryError(Kind.CONNECT, f"the encrypted connection broke: {_plain(error)}") from error
         return b"".join(records)
 
-    def farewell(self) -> bytes:
-        with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's farewell is not waited for
+    def close_notify(self) -> bytes:
+        with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's is not waited for
             self.tls.unwrap()
         return self._outgoing.read()
 
@@ -330,7 +333,8 @@ def _unverified_certificate(tls: ssl.SSLObject | ssl.SSLSocket) -> bytes | None:
         return None
 
 
-def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | None) -> FerryError:
+def handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | None) -> FerryError:
+    """Return what a failed handshake is: ``connect`` and ``timeout`` may pass, ``tls`` is a matter for a person."""
     if isinstance(error, TimeoutError):
         return FerryError(Kind.TIMEOUT, f"{host} did not finish the TLS handshake in time")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -340,13 +344,23 @@ def _handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | 
             f" expected {expected(host, tls.ca_file)}",
             cure="correct the host name, or set ca_file or fingerprint if this certificate is the right one",
         )
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not is_hang_up(error):
         return FerryError(
             Kind.TLS,
             f"no TLS connection with {host}: {_plain(error)}",
             cure="check port and tls mode (implicit, starttls); TLS 1.2 or newer is needed",
         )
     return FerryError(Kind.CONNECT, f"the connection to {host} broke during the TLS handshake: {_plain(error)}")
+
+
+def is_hang_up(error: OSError) -> bool:
+    """Tell whether the other side ended an encrypted line without a close_notify, or in the handshake.
+
+    Python 3.11.2 with OpenSSL 3 (Debian 12) knows no class for it: there it is an ``SSLError`` with a reason.
+    """
+    if isinstance(error, ssl.SSLEOFError):
+        return True
+    return isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def _plain(error: BaseException) -> str:
@@ -357,6 +371,8 @@ def _plain(error: BaseException) -> str:
         return "nothing answers on that port"
     if isinstance(error, ConnectionResetError):
         return "the other side reset it"
+    if isinstance(error, OSError) and is_hang_up(error):
+        return "the other side hung up"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     if isinstance(error, OSError) and error.strerror:

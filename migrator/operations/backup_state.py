@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from migrator.ledger import Ledger
 
 Redact = Callable[[Path], str | None]
-"""Returns the text of a configuration file without its passwords; None where they cannot be told from the rest."""
+"""Returns the text of a configuration file without its passwords; None where they cannot be found in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Quarantine:
         return {"messages": [message.as_json() for message in self.messages]}
 
 
-def decide(
+def review_quarantine(
     accounts: Sequence[Account],
     state_dir: Path,
     ledger: Ledger | None,

@@ -1,4 +1,4 @@
-"""Build the ledger's knowledge of copies anew, from the archive files alone.
+"""Learn again what the ledger knows of copies, from the archive files alone.
 
 A ledger that is damaged is set aside, never deleted. One that is sound keeps everything but its copies: runs,
 deletions, and what the maildrops showed.

@@ -1,4 +1,4 @@
-"""Build the search index anew, from the archive."""
+"""Build a new search index from the archive."""
 
 from __future__ import annotations
 

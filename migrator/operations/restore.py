@@ -83,7 +83,7 @@ class _TargetFolders:
         destination = destination_of(place, self._config.state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
         if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
-            self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made anew
+            self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made again
         copier = Copier(destination, copies, clock=self._clock)
         return copier, CopyToAll([copier])
 

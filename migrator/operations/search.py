@@ -1,4 +1,4 @@
-"""Find archived messages, in an index that is first brought up to date with the ledger.
+"""Find archived messages, in an index that first follows the ledger.
 
 What stands in the way of that is part of the answer, and the search goes on with what the index has.
 """
@@ -70,11 +70,15 @@ def search(
     ledger: Ledger,
     *,
     limit: int | None = None,
+    patience: float = SEARCH_PATIENCE,
     on_progress: OnProgress = no_progress,
 ) -> SearchResult:
-    """Find messages, newest first and at most ``limit``; ``on_progress`` hears of the indexing before."""
+    """Find messages, newest first and at most ``limit``; ``on_progress`` hears of the indexing before.
+
+    Another process that indexes is waited for ``patience`` seconds.
+    """
     with closing(SearchIndex.open(config.state_dir)) as index:
-        state = _refresh(index, config, ledger, on_progress)
+        state = _refresh(index, config, ledger, patience, on_progress)
         total, hits = index.search(query, limit=limit)
         return SearchResult(total, tuple(hits), state)
 
@@ -87,15 +91,17 @@ def find_digests(
         return Matches()
     query = parse_query(written)
     with closing(SearchIndex.open(config.state_dir)) as index:
-        state = _refresh(index, config, ledger, on_progress)
+        state = _refresh(index, config, ledger, SEARCH_PATIENCE, on_progress)
         return Matches(index.digests(query), state)
 
 
-def _refresh(index: SearchIndex, config: Config, ledger: Ledger, on_progress: OnProgress) -> IndexState:
+def _refresh(
+    index: SearchIndex, config: Config, ledger: Ledger, patience: float, on_progress: OnProgress
+) -> IndexState:
     try:
         with open_archive(config, ledger) as reader:
             followed = bring_up_to_date(
-                index, ledger, reader, config.state_dir, patience=SEARCH_PATIENCE, on_progress=on_progress
+                index, ledger, reader, config.state_dir, patience=patience, on_progress=on_progress
             )
     except FerryError as error:
         return IndexState(error=error)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduledAccount:
+class WorkerView:
     """How the scheduled worker left an account; times are seconds since the epoch, 0.0 for never.
 
     ``damaged`` counts the copies in its destinations that are known to be wrong.
@@ -60,7 +60,7 @@ class AccountStatus:
     last_run: RunRecord | None = None
     last_success: RunRecord | None = None
     next_run: float | None = None
-    scheduled: ScheduledAccount = ScheduledAccount()
+    worker: WorkerView = WorkerView()
     archived: tuple[Holding, ...] = ()
 
     @property
@@ -68,7 +68,7 @@ class AccountStatus:
         """Whether there is nothing that a person would want to look at."""
         if self.numbers is None or self.last_run is None or self.last_run.status is not Status.OK:
             return False
-        is_troubled = self.scheduled.is_parked or self.scheduled.damaged > 0
+        is_troubled = self.worker.is_parked or self.worker.damaged > 0
         return not (self.numbers.waiting or self.numbers.failed or is_troubled)
 
     def as_json(self) -> dict[str, object]:
@@ -87,10 +87,10 @@ class AccountStatus:
             "last_run": _run_as_json(self.last_run),
             "last_success": _moment(self.last_success.ended_at if self.last_success else None),
             "next_run": _moment(self.next_run),
-            "parked": self.scheduled.is_parked,
-            "failed_runs": self.scheduled.failed_runs,
-            "damaged": self.scheduled.damaged,
-            "last_full_verification": _moment(self.scheduled.verified_at or None),
+            "parked": self.worker.is_parked,
+            "failed_runs": self.worker.failed_runs,
+            "damaged": self.worker.damaged,
+            "last_full_verification": _moment(self.worker.verified_at or None),
         }
 
 
@@ -98,13 +98,13 @@ def account_statuses(
     accounts: Sequence[Account],
     state_dir: Path,
     ledger: Ledger,
-    scheduled: Mapping[str, ScheduledAccount],
+    workers: Mapping[str, WorkerView],
     next_run: NextRun,
 ) -> list[AccountStatus]:
     """Return where each account stands."""
     holdings = ledger.archive.holdings()
     return [
-        _status(account, ledger, scheduled[account.name], next_run, _archived(account, state_dir, holdings))
+        _status(account, ledger, workers[account.name], next_run, _archived(account, state_dir, holdings))
         for account in accounts
     ]
 
@@ -119,7 +119,7 @@ def _archived(account: Account, state_dir: Path, holdings: Mapping[str, tuple[in
 def _status(
     account: Account,
     ledger: Ledger,
-    scheduled: ScheduledAccount,
+    worker: WorkerView,
     next_run: NextRun,
     archived: tuple[Holding, ...],
 ) -> AccountStatus:
@@ -130,17 +130,17 @@ def _status(
         history.numbers(account.name),
         last,
         history.last_success(account.name),
-        _due(account, last, scheduled, next_run) if last else None,
-        scheduled,
+        _due(account, last, worker, next_run) if last else None,
+        worker,
         archived,
     )
 
 
-def _due(account: Account, last: RunRecord, scheduled: ScheduledAccount, next_run: NextRun) -> float | None:
+def _due(account: Account, last: RunRecord, worker: WorkerView, next_run: NextRun) -> float | None:
     """Return when the account is due: as the worker has it; a parked one is not, until its password changes."""
-    if scheduled.is_parked:
+    if worker.is_parked:
         return None
-    return scheduled.next_due if scheduled.next_due >= last.started_at else next_run(account, last)
+    return worker.next_due if worker.next_due >= last.started_at else next_run(account, last)
 
 
 def _run_as_json(record: RunRecord | None) -> dict[str, object] | None:

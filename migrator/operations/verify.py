@@ -67,5 +67,5 @@ def verify_archive(
         verification = Check(reader, ledger.archive, clock=clock, on_progress=on_read).make(selection)
     if selection == Selection(selection.accounts) and is_all_known:
         left_out = {name for one in verification.unreachable for name in one.accounts}
-        ledger.notes.verified_in_full(set(selection.accounts) - left_out, clock())
+        ledger.state_store.verified_in_full(set(selection.accounts) - left_out, clock())
     return Verified(verification, is_all_known)

@@ -1,1 +1,1 @@
-"""Taking mail apart for the search index, in a process of its own, with limits."""
+"""Parsing mail for the search index, in a process of its own, with limits."""

@@ -1,7 +1,7 @@
 """What a message says: its text and its attachments, read for people and for the search index.
 
 Mail is hostile. This module bounds what can be bounded (header bytes, parts, text); that it may still crash, hang or
-eat memory is why it runs only in ``migrator.parse.worker``. The structure is taken apart by fast-mail-parser, which
+eat memory is why it runs only in ``migrator.parse.worker``. The structure is parsed by fast-mail-parser, which
 refuses depth and is thirty times as fast as the standard library; that one stands in where a transfer encoding is
 broken, which it forgives. Nothing here is ever written back: the archive holds the bytes as they came.
 """
@@ -55,7 +55,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One attachment, told but not given; ``octets`` is its decoded size."""
+    """One attachment, named but not given; ``octets`` is its decoded size."""
 
     name: str
     content_type: str
@@ -82,7 +82,7 @@ class Mail:
 
 
 def read(message: bytes) -> Mail:
-    """Take a message apart. Raises ``NotParsedError``; hostile input may do worse, see above."""
+    """Parse a message. Raises ``NotParsedError``; hostile input may do worse, see above."""
     mail = Mail(headers(message))
     room = TEXT_LIMIT
     for leaf in leaves(message, inner=mail.inner):

@@ -1,4 +1,4 @@
-"""Messages read by a process with limits, which is started anew whenever a message has been too much for it."""
+"""Messages read by a process with limits, which is started again whenever a message has been too much for it."""
 
 from __future__ import annotations
 

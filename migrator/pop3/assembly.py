@@ -25,11 +25,11 @@ class Spool(Protocol):
         """Append a piece."""
 
     def body(self, octets: int) -> Body:
-        """Return everything written, as often as it is asked for; it makes so many octets in canonical form."""
+        """Return everything written, as often as it is asked for; it makes ``octets`` octets in canonical form."""
 
 
 def small_message(received: bytes) -> Message:
-    """Make a message of content that is at hand as a whole."""
+    """Make a message of content that has come as a whole."""
     content, lines = _in_both_forms(received)
     facts = header_facts(header_block(content))
     digest = digest_of(content)

@@ -112,7 +112,7 @@ def _sasl(line: Conversation, credentials: Credentials, exchange: Exchange) -> R
 def _with_initial_response(exchange: Exchange) -> bytes | None:
     """Return AUTH's argument with the initial response, which saves a round trip; None where it must wait for a prompt.
 
-    It goes along with SCRAM alone: servers that have it are younger than RFC 5034, which brought the initial response
+    It goes along with SCRAM alone: servers that have it are younger than RFC 5034, which defines the initial response
     (section 4: the line has at most 255 octets). Older ones may refuse it, and Microsoft wants XOAUTH2 in two steps.
     """
     if exchange.initial is None or not exchange.name.startswith("SCRAM-"):

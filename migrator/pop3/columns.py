@@ -1,6 +1,6 @@
 """The lines of LIST and UIDL: a message number and what stands behind it, kept as they came and read by thousands.
 
-Blank lines are nothing, a tab is as good as a space, and a line without a number is set aside for whoever asks.
+Blank lines are nothing, a tab is as good as a space, and a line without a number is set aside for those who ask.
 """
 
 from __future__ import annotations

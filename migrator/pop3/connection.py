@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from migrator.errors import FerryError, Kind, printable
+from migrator.errors import Endpoint, FerryError, Kind, printable
 from migrator.net.stream import Clock
+from migrator.net.tls import TlsSettings
+from migrator.net.trace import MASK, transcript
 from migrator.pop3.protocol import (
     NEED_DATA,
     BodyBegins,
@@ -20,6 +23,7 @@ from migrator.pop3.protocol import (
     out_of_step,
 )
 from migrator.pop3.replies import MAX_CAPABILITY_OCTETS
+from migrator.pop3.transcript import hearing, said
 from migrator.pop3.transport import ByteStream
 
 LEAST_RATE = 64
@@ -32,9 +36,22 @@ class Conversation:
     After any ``FerryError`` of scope session the conversation is over: nothing more may be said, least of all QUIT.
     """
 
-    def __init__(self, stream: ByteStream, *, timeout: float, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        *,
+        timeout: float,
+        clock: Clock = time.monotonic,
+        endpoint: Endpoint | None = None,
+    ) -> None:
         self.stream = stream
+        self.endpoint = endpoint
         self.protocol = Protocol()
+        self.pending_event: Callable[[], Event | NeedData] = self.protocol.next_event
+        """Return the next event of what has arrived, without waiting. Raises ``protocol``."""
+        self._trace = transcript(str(endpoint))
+        if self._trace:
+            self.pending_event = hearing(self.protocol, self._trace)
         self._timeout = timeout
         self._clock = clock
         self._proven_at = 0
@@ -62,16 +79,14 @@ class Conversation:
         elif not self._proven_at:
             self._proven_at = self.protocol.completed + self.protocol.in_flight + 2
         self.stream.queue(self.protocol.send(verb, number, argument))
+        if self._trace:
+            self._trace.client(said(verb, number, argument))
 
     def next_event(self, timeout: float | None = None) -> Event:
         """Wait for the next event. Raises ``timeout``, ``connect`` or ``protocol``."""
-        while (event := self.event_at_hand()) is NEED_DATA:
+        while (event := self.pending_event()) is NEED_DATA:
             self._receive(timeout)
         return event
-
-    def event_at_hand(self) -> Event | NeedData:
-        """Return the next event of what has arrived, without waiting. Raises ``protocol``."""
-        return self.protocol.next_event()
 
     def _receive(self, timeout: float | None) -> None:
         before = self._clock()
@@ -124,6 +139,8 @@ class Conversation:
     def respond(self, response: bytes) -> Reply | Challenge:
         """Say one SASL response, in base64, and return what comes of it."""
         self.stream.queue(self.protocol.respond(response))
+        if self._trace:
+            self._trace.client(MASK)
         return self.reply_or_challenge()
 
     def reply_or_challenge(self) -> Reply | Challenge:
@@ -136,3 +153,12 @@ class Conversation:
     def hang_up(self) -> None:
         """Close the connection without QUIT: POP3's rollback. Never raises."""
         self.stream.close()
+        if self._trace:
+            self._trace.note("closed")
+            self._trace = None
+
+    def encrypt(self, host: str, tls: TlsSettings) -> None:
+        """Go on over TLS. Raises as ``start_tls`` of the stream does."""
+        self.stream.start_tls(host, tls)
+        if self._trace:
+            self._trace.note("encrypted")

@@ -57,7 +57,7 @@ class _Opening:
         self._source = source
         self._profile = profile
         stream = connect(source.host, source.port, timeout=source.timeout, clock=clock)
-        self._line = Conversation(stream, timeout=source.timeout, clock=clock)
+        self._line = Conversation(stream, timeout=source.timeout, clock=clock, endpoint=source.endpoint)
 
     def opened(self, password: Callable[[], str | bytes]) -> Opened:
         """Go through all steps; on any failure the line is closed."""
@@ -72,13 +72,17 @@ class _Opening:
                 self._line.send(Verb.CAPA)  # the session hears the reply, in one round trip with what it asks first
                 return Opened(capabilities, self._profile, self._line)
             return Opened(self._capabilities(), self._profile, self._line)
+        except FerryError as error:
+            self._line.hang_up()
+            error.blame(self._source.endpoint)
+            raise
         except BaseException:
             self._line.hang_up()
             raise
 
     def _greeted(self) -> bytes:
         if self._source.tls.mode is TlsMode.IMPLICIT:
-            self._line.stream.start_tls(self._source.host, self._source.tls)
+            self._line.encrypt(self._source.host, self._source.tls)
         reply = self._line.short_reply(min(CONNECT_TIMEOUT, self._source.timeout))
         if not reply.is_ok:
             raise refusal(Stage.GREETING, reply.text)
@@ -104,7 +108,7 @@ class _Opening:
         if injected := self._line.stream.receive_now():
             self._line.protocol.receive(injected)
         self._line.protocol.secured()
-        self._line.stream.start_tls(self._source.host, self._source.tls)
+        self._line.encrypt(self._source.host, self._source.tls)
 
     def _no_starttls(self, what: str) -> FerryError:
         return FerryError(

@@ -205,6 +205,7 @@ class BrokenAtError(FerryError):
             cure=cause.cure,
             scope=cause.scope,
             advice=cause.advice,
+            endpoint=cause.endpoint,
         )
         self.verb = verb
         self.number = number

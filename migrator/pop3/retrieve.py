@@ -4,7 +4,7 @@ With commands in flight, one stray line would shift every reply after it. So the
 octets are not those announced stops the sending until what is in flight has come and a STAT fits; and a STAT goes
 along as a barrier: behind the first message, then at distances that double up to a few hundred. Only a barrier whose
 numbers fit yields ``InStep``: what came after the last one must not be stored. So a line that always breaks keeps half
-of what it carried, or more. A server without pipelining gets the same, one command at a time.
+of what came over it, or more. A server without pipelining gets the same, one command at a time.
 
 What is in flight stands in ``migrator.pop3.window``, who is blamed when it breaks in ``migrator.pop3.failure``.
 """
@@ -52,7 +52,7 @@ from migrator.pop3.window import WINDOW_COMMANDS, Unsaid, Window
 __all__ = ["Blocked", "Budget", "InStep", "Retrieval", "RetrieveEvent", "RetrieveRefused", "Retrieved", "ToRetrieve"]
 
 SIZES_DIFFER_FROM: Final = 3
-"""So many messages of other sizes than announced, and it is the server's way, not a message cut short."""
+"""From that many messages of other sizes than announced on it is the server's way, not a message cut short."""
 
 _SLACK: Final = 1024 * 1024
 _LEAST_BOUND: Final = 4 * 1024 * 1024
@@ -156,7 +156,7 @@ class Retrieval:
                 while event is not NEED_DATA:
                     if (told := self._understand(event)) is not None:
                         yield told
-                    event = protocol.next_event()
+                    event = self._line.pending_event()
         except FerryError as error:
             blamed = blamed_retrieval(error, self._broken_off())
             if self._is_first_beyond_doubt(error):

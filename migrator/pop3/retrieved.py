@@ -1,4 +1,4 @@
-"""The words of retrieving: what is wanted, how the session stands, and what is told of it, in order."""
+"""The words of retrieving: what is wanted, how the session stands, and what is heard of it, in order."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ExpectsStat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a session stands when it begins to retrieve. ``asked`` is told every number of a RETR.
+    """How a session stands when it begins to retrieve. ``asked`` hears every number of a RETR.
 
     ``is_moving`` finds out whether it is only STAT's octets that do not fit; nothing may be in flight.
     """

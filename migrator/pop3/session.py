@@ -53,7 +53,7 @@ class Session:
     _line: Conversation
     without_top: Container[MessageNumber] = ()
     """Messages whose headers are not asked for: the line broke over them before."""
-    carried: int = 0
+    retrieved: int = 0
     """How many messages came in step so far, or were refused."""
     shown: int = 0
     """How many headers were asked for so far, and came in step."""
@@ -101,7 +101,7 @@ class Session:
     ) -> Iterator[RetrieveEvent]:
         """Retrieve messages; see ``migrator.pop3.retrieve`` for what is yielded and what it proves."""
         self._know_start()
-        is_first = not (self.carried or self.shown)
+        is_first = not (self.retrieved or self.shown)
         standing = Standing(
             self._is_expected,
             self._is_moving,
@@ -115,7 +115,7 @@ class Session:
             with self._talking():
                 yield from retrieval
         finally:
-            self.carried += retrieval.in_step
+            self.retrieved += retrieval.in_step
             self._expected.have_sizes_differed |= retrieval.has_seen_other_sizes
         self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
@@ -197,7 +197,7 @@ class Session:
         return shown
 
     def _shown_by_list(self, stat: Stat) -> Marked:
-        """Hold LIST against what was listed at first. Twisted, for one, counts and lists what is marked until QUIT."""
+        """Compare LIST with what was listed at first. Twisted, for one, counts and lists what is marked until QUIT."""
         mismatch = f"STAT counts {stat.count} messages behind {self.marked} deletions"
         if self._listing is None:
             raise out_of_step(mismatch, b"")
@@ -309,6 +309,7 @@ class Session:
             if error.kind in LINE_ENDING or self._line.protocol.in_flight:
                 self._learn(error)
                 self.abandon()
+            error.blame(self._line.endpoint)
             raise
         except BaseException:
             self.abandon()
@@ -317,7 +318,7 @@ class Session:
     def _learn(self, error: FerryError) -> None:
         """Remember a server that loses step."""
         line = self._line
-        is_at_dele = self._expected.has_marked and self.carried > 0  # what was sent ahead before came as it should
+        is_at_dele = self._expected.has_marked and self.retrieved > 0  # what was sent ahead before came as it should
         if not line.has_pipelined or is_at_dele:
             return
         has_begun, is_proven = line.protocol.is_reply_begun, line.has_proven_pipelining

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from migrator.errors import Endpoint
 from migrator.net.tls import TlsSettings, is_loopback
 
 
@@ -18,6 +19,11 @@ class Source:
     auth: str = "auto"
     allow_plaintext: bool = False
     timeout: float = 45.0
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server."""
+        return Endpoint(self.host, self.port)
 
     def may_reveal(self, *, is_encrypted: bool) -> bool:
         """Tell whether a password may cross the line."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from migrator.errors import FerryError, Kind
-from migrator.files import Device, Patience, lock_file
+from migrator.files import Device, LockTimeout, lock_file
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def account_lock(state_dir: Path, account: str) -> Iterator[None]:
     path = state_dir / "locks" / f"account-{quote(account, safe='@+')}.lock"
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock_file(path, Patience(0), Device(), f"account {account}"))
+            stack.enter_context(lock_file(path, LockTimeout(0), Device(), f"account {account}"))
         except FerryError as error:
             if error.kind is not Kind.LOCKED:
                 raise

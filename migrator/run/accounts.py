@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, contained
 from migrator.ledger import Ledger
 from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport
@@ -47,21 +47,16 @@ def run_accounts(
 def run_recorded(job: AccountJob, ledger: Ledger, effects: Effects, *, is_dry: bool = False) -> AccountReport:
     """Run one account and keep its report in the history. Whatever happens ends in the report."""
     try:
-        if is_dry:
-            return run_account(RunContext(job, ledger, effects), is_dry=True)
-        with ledger.together():
-            run = ledger.history.run_started(job.name, effects.clock())
-            context = RunContext(job, ledger, effects)
-        report = run_account(context)
-        ledger.history.run_ended(run, report, effects.clock())
-    except FerryError as error:  # the ledger itself
-        return _failed(job, error)
-    except Exception as error:  # noqa: BLE001  # one account's bug must not end the others; the report names it
-        return _failed(job, FerryError(Kind.INTERNAL, f"{type(error).__name__}: {error}", cure="please report this"))
-    return report
-
-
-def _failed(job: AccountJob, error: FerryError) -> AccountReport:
-    counters = RunCounters(job.name)
-    counters.problem(error)
-    return counters.report(0.0)
+        with contained():
+            if is_dry:
+                return run_account(RunContext(job, ledger, effects), is_dry=True)
+            with ledger.together():
+                run = ledger.history.run_started(job.name, effects.clock())
+                context = RunContext(job, ledger, effects)
+            report = run_account(context)
+            ledger.history.run_ended(run, report, effects.clock())
+            return report
+    except FerryError as error:  # the ledger itself, or a defect: it must not end the others
+        counters = RunCounters(job.name)
+        counters.problem(error)
+        return counters.report(0.0)

@@ -33,8 +33,8 @@ def fill_destinations(context: RunContext) -> set[Digest]:
     A destination that fails, or refuses a message, is reported, and filled by a later run.
     """
     filled: set[Digest] = set()
-    for place, target in enumerate(context.copiers):
-        if place in context.unusable:
+    for place, target in enumerate(context.targets.copiers):
+        if place in context.targets.unusable:
             continue
         try:
             for digest, outcome in _fill(context, target):
@@ -43,7 +43,7 @@ def fill_destinations(context: RunContext) -> set[Digest]:
                 else:
                     filled.add(digest)
         except FerryError as error:
-            context.unusable[place] = error
+            context.targets.unusable[place] = error
             context.counters.problem(error, target.destination.label)
     return filled
 
@@ -56,7 +56,7 @@ def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome
             try:
                 messages = _given(source, batch, context.spool_dir)
             except FerryError as error:
-                context.unusable[place] = error
+                context.targets.unusable[place] = error
                 context.counters.problem(error, source.destination.label)
                 break
             given = {message.digest for message in messages}
@@ -76,8 +76,12 @@ def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome
 
 
 def _sources(context: RunContext, target: Copier) -> list[tuple[int, Copier]]:
-    """Return the destinations, by place, that may give what another lacks: those at hand before those far away."""
-    usable = [(at, one) for at, one in enumerate(context.copiers) if one is not target and at not in context.unusable]
+    """Return the destinations, by place, that may give what another lacks: folders before mailboxes."""
+    usable = [
+        (at, one)
+        for at, one in enumerate(context.targets.copiers)
+        if one is not target and at not in context.targets.unusable
+    ]
     return sorted(usable, key=lambda pair: pair[1].destination.kind == "imap")
 
 

@@ -1,30 +1,28 @@
-"""What one run is about, and what its sessions share: the account's job, the effects it may have, what was learned."""
+"""What one run is about and what its sessions share: each thing has one purpose, ``RunContext`` holds them."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.copying.copier import Copier
 from migrator.copying.offload import BatchCopier
 from migrator.destinations import Destination
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError
 from migrator.ledger import Ledger
+from migrator.ledger.maildrops import MaildropLedger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
 from migrator.model import Digest, MessageRow
-from migrator.policy import DeleteAfter, Keep, has_clock_jumped
+from migrator.policy import Keep, Policy
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session, open_session
 from migrator.pop3.source import Source
 from migrator.report import Problem, Progress, Silent
 from migrator.run.counters import RunCounters
-from migrator.run.plan import Policy
-from migrator.run.relogin import Portion
 from migrator.run.suspects import Suspects, WithoutTop
 
 
@@ -42,17 +40,99 @@ class AccountJob:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """The effects a run needs, so that a test can hand it others. ``step`` is told the name of each step done."""
+    """The effects a run needs, so that a test can hand it others. ``step`` hears the name of each step done."""
 
     clock: Callable[[], float] = time.time
     stop: threading.Event = field(default_factory=threading.Event)
     progress: Progress = field(default_factory=Silent)
     step: Callable[[str], None] = lambda _name: None
     copier_for: Callable[[Copier, int], AbstractContextManager[BatchCopier]] = lambda copier, _: nullcontext(copier)
-    """Return what copies so many messages to this destination: in this process, or through a child."""
+    """Return what copies that many messages to this destination: in this process, or through a child."""
     octets_at_once: int = SINGLE_RUN_BUDGET_OCTETS
     """What a run may hold in memory, on its way or waiting to be stored."""
     open_session: Callable[[Source, Callable[[], str], ServerProfile], Session] = open_session
+
+
+class Targets:
+    """The destinations of a run, in the order of the account, and those that cannot be worked."""
+
+    def __init__(self, job: AccountJob, ledger: Ledger, effects: Effects) -> None:
+        self.copiers = [
+            Copier(place, ledger.copies(place.identity, place.kind), clock=effects.clock, step=effects.step)
+            for place in job.destinations
+        ]
+        self.wishes = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.copiers}
+        """By the ledger's numbers: what holds of copies that a person takes out."""
+        self.unusable: dict[int, FerryError] = {}
+        """By place: what has failed as a whole in this run."""
+
+    @property
+    def any_usable(self) -> bool:
+        """Whether any destination may still take something."""
+        return len(self.unusable) < len(self.copiers)
+
+    def label(self, place: int) -> str:
+        """Return what a person calls a destination."""
+        return self.copiers[place].destination.label
+
+
+class ServerMemory:
+    """What is known of the account's server, shared with other runs through the ledger."""
+
+    def __init__(self, source: Source, ledger: Ledger) -> None:
+        self._source = source
+        self._ledger = ledger
+        self.profile = ServerProfile.from_stored(ledger.server_facts(source.host, source.port))
+
+    def remember(self, profile: ServerProfile) -> None:
+        """Keep what was learned, and take over what other runs have learned since this one began."""
+        known = self._ledger.server_facts(self._source.host, self._source.port)
+        self.profile = profile.joined_with(ServerProfile.from_stored(known))
+        learned = self.profile.to_stored()
+        if learned != known:
+            self._ledger.server_learned(self._source.host, self._source.port, learned)
+
+
+class ProblemLog:
+    """Problems with single messages: named by unique-id, and kept in the ledger's history."""
+
+    def __init__(self, maildrop: MaildropLedger, ledger: Ledger, clock: Callable[[], float]) -> None:
+        self._maildrop = maildrop
+        self._history = ledger.history
+        self._clock = clock
+
+    def of(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
+        """Name a message in a problem."""
+        return self.of_all([row], error, destination)[row]
+
+    def of_all(
+        self, rows: Iterable[MessageRow], error: FerryError, destination: str | None = None
+    ) -> dict[MessageRow, Problem]:
+        """Name many messages that share a problem: one look-up."""
+        rows = list(rows)
+        unique_ids = self._maildrop.unique_ids(rows)
+        return {row: Problem.of(error, unique_id=unique_ids.get(row), destination=destination) for row in rows}
+
+    def keep(self, problems: Sequence[tuple[MessageRow, Problem]]) -> None:
+        """Write problems into the history, one attempt more for each message."""
+        if problems:
+            self._history.failed(problems, self._clock())
+
+
+class HandledContents:
+    """How many different contents a run has copied or proven; by chance two may count as one."""
+
+    def __init__(self) -> None:
+        self._prefixes = RowSet()
+
+    @property
+    def count(self) -> int:
+        """How many there are: a session that adds none has shown nothing new."""
+        return self._prefixes.count
+
+    def add(self, digest: Digest) -> None:
+        """Note one."""
+        self._prefixes.add(int.from_bytes(digest[:3], "big"))
 
 
 class RunContext:
@@ -63,46 +143,24 @@ class RunContext:
         self.job = job
         self.ledger = ledger
         self.effects = effects
-        self.policy = job.policy
-        """What the owner wants, less what this run must not do."""
         self.counters = RunCounters(job.name)
         self.maildrop = ledger.maildrop(job.name, job.source.host, job.source.port, job.source.username)
-        self.copiers = [
-            Copier(place, ledger.copies(place.identity, place.kind), clock=effects.clock, step=effects.step)
-            for place in job.destinations
-        ]
-        self.destinations = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.copiers}
-        self.profile = ServerProfile.from_stored(ledger.server_facts(job.source.host, job.source.port))
-        self._handled = RowSet()
-        self.unusable: dict[int, FerryError] = {}
-        """Destinations that cannot be worked in this run, by place."""
+        self.targets = Targets(job, ledger, effects)
+        self.server = ServerMemory(job.source, ledger)
+        self.problems = ProblemLog(self.maildrop, ledger, effects.clock)
+        self.handled = HandledContents()
         self.suspects = Suspects()
         """Messages over which sessions of this run ended."""
         self.without_top = WithoutTop()
         """Messages whose headers are not asked for in this run."""
-        self.portion = Portion()
-        """How many messages a session takes at most."""
+        self.is_clock_trusted = True
+        """Whether the age of a message is known in this run."""
 
-    def look_at_the_clock(self, *, is_dry: bool = False) -> None:
-        """Let nothing be deleted by its age in this run where the clock has jumped since the last one, and say so.
-
-        A schedule waits until a person has looked: whoever runs ``migrate`` once more, having been told, has.
-        """
-        now, wish = self.effects.clock(), self.job.policy.leave_on_server
-        last_run_at, doubted_at = self.maildrop.clock()
-        if not is_dry:
-            self.maildrop.run_began(now)
-        if not isinstance(wish, DeleteAfter):
-            return
-        has_jumped = has_clock_jumped(last_run_at, now, wish.age)
-        if not has_jumped and (doubted_at is None or not self.job.policy.has_patience):
-            if doubted_at is not None and not is_dry:
-                self.maildrop.clock_doubted(None)
-            return
-        if has_jumped and not is_dry:
-            self.maildrop.clock_doubted(now)
-        self.policy = replace(self.policy, leave_on_server=Keep())
-        self.counters.problem(_clock_doubt(self.job.name, last_run_at or now, now))
+    @property
+    def policy(self) -> Policy:
+        """What the owner wants of this run: nothing goes by its age where that is not known."""
+        policy = self.job.policy
+        return policy if self.is_clock_trusted else replace(policy, leave_on_server=Keep())
 
     @property
     def spool_dir(self) -> Path:
@@ -110,37 +168,6 @@ class RunContext:
         return self.job.state_dir / "spool"
 
     @property
-    def contents_handled(self) -> int:
-        """How many different contents this run has brought home or proven; by chance two may count as one."""
-        return self._handled.count
-
-    def handled(self, digest: Digest) -> None:
-        """Note that a content was brought home or proven: a session that adds none has shown nothing new."""
-        self._handled.add(int.from_bytes(digest[:3], "big"))
-
-    @property
     def is_stopped(self) -> bool:
         """Whether a person or the system wants the run to end."""
         return self.effects.stop.is_set()
-
-    def problem_of(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
-        """Name the message of a ledger row in a problem."""
-        return Problem.of(error, unique_id=self.maildrop.unique_ids([row]).get(row), destination=destination)
-
-    def remember(self) -> None:
-        """Keep what was learned of the server, and take over what other runs have learned since this one began."""
-        source = self.job.source
-        known = self.ledger.server_facts(source.host, source.port)
-        self.profile = self.profile.joined_with(ServerProfile.from_stored(known))
-        learned = self.profile.to_stored()
-        if learned != known:
-            self.ledger.server_learned(source.host, source.port, learned)
-
-
-def _clock_doubt(account: str, last_run_at: float, now: float) -> FerryError:
-    before, present = (f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC" for moment in (last_run_at, now))
-    return FerryError(
-        Kind.TEMPORARY,
-        f"nothing was deleted by its age: the last run began at {before}, and now the clock shows {present}",
-        cure=f"see that the clock is right, then run once more: mailferry migrate {account}",
-    )

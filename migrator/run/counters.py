@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from migrator.errors import FerryError, Kind
 from migrator.message.spool import RowSet
 from migrator.model import Digest, KnownMessage, MessageRow
 from migrator.report import AccountReport, Problem, Status, WouldDelete
+
+
+class _Rows:
+    """Every row that was counted as listed stands in at most one of the other sets; in none, it remains."""
+
+    def __init__(self) -> None:
+        self.listed = RowSet()
+        self.known = RowSet()
+        self.copied = RowSet()
+        self.duplicates = RowSet()
+        self.failed: dict[MessageRow, Problem | None] = {}
+        self.skipped: dict[MessageRow, Problem | None] = {}
+
+    def take_out(self, row: MessageRow) -> None:
+        """Make sure that a row is listed, and is counted for nothing else yet."""
+        self.listed.add(row)
+        for rows in (self.known, self.copied, self.duplicates):
+            rows.discard(row)
+        self.failed.pop(row, None)
+        self.skipped.pop(row, None)
 
 
 class RunCounters:
@@ -21,17 +42,10 @@ class RunCounters:
         self._settled = 0
         self._seen = RowSet()
         self._contents = RowSet()
-        # Every row that was counted as listed stands in at most one of the sets below; in none, it remains.
-        self._listed = RowSet()
-        self._known = RowSet()
-        self._copied = RowSet()
-        self._duplicates = RowSet()
-        self._failed: dict[MessageRow, Problem | None] = {}
-        self._skipped: dict[MessageRow, Problem | None] = {}
+        self._rows = _Rows()
         self._not_deleted: dict[MessageRow, Problem] = {}
         self._general: list[Problem] = []
         self._filled: set[Digest] = set()
-        self._first_error: FerryError | None = None
 
     @property
     def name(self) -> str:
@@ -41,7 +55,7 @@ class RunCounters:
     @property
     def handled(self) -> int:
         """How many new messages the run has dealt with so far."""
-        return self._copied.count + self._duplicates.count + len(self._failed)
+        return self._rows.copied.count + self._rows.duplicates.count + len(self._rows.failed)
 
     @property
     def deletions(self) -> int:
@@ -50,12 +64,12 @@ class RunCounters:
 
     @property
     def failures(self) -> int:
-        """How many new messages could not be brought home so far."""
-        return len(self._failed)
+        """How many new messages could not be had so far."""
+        return len(self._rows.failed)
 
     def has_failed(self, row: MessageRow) -> bool:
-        """Say whether a new message was tried in this run and could not be brought home."""
-        return row in self._failed
+        """Say whether a new message was tried in this run and could not be copied."""
+        return row in self._rows.failed
 
     def counted(self, listing: Iterable[KnownMessage]) -> Iterator[KnownMessage]:
         """Pass a listing through, counting what no earlier session of this run showed.
@@ -67,7 +81,7 @@ class RunCounters:
             is_new_row = self._seen.add(message.row)
             is_new_content = not message.is_settled or self._contents.add(message.content)
             if is_new_row and (is_first or is_new_content):
-                self._listed.add(message.row)
+                self._rows.listed.add(message.row)
                 if message.is_settled:
                     self._count_settled(message)
             yield message
@@ -77,7 +91,7 @@ class RunCounters:
             self._report.filled -= 1
             self.copied_message(message.row, message.octets, was_stored=True)
         else:
-            self._known.add(message.row)
+            self._rows.known.add(message.row)
 
     def has_filled(self, digests: set[Digest]) -> None:
         """Count messages that were copied from one destination to another; one that is then listed counts as copied."""
@@ -95,35 +109,27 @@ class RunCounters:
 
     def copied_message(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
         """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
-        self._take_out(row)
+        self._rows.take_out(row)
         self._report.verified += 1
         if was_stored:
-            self._copied.add(row)
+            self._rows.copied.add(row)
             self._report.bytes += octets
         else:
-            self._duplicates.add(row)
-
-    def _take_out(self, row: MessageRow) -> None:
-        """Make sure that a row is listed, and is counted for nothing else yet."""
-        self._listed.add(row)
-        for rows in (self._known, self._copied, self._duplicates):
-            rows.discard(row)
-        self._failed.pop(row, None)
-        self._skipped.pop(row, None)
+            self._rows.duplicates.add(row)
 
     def verified_again(self) -> None:
         """Count a known message whose every copy was read again and found equal."""
         self._report.verified += 1
 
     def failed(self, row: MessageRow, problem: Problem | None) -> None:
-        """Count a new message that could not be brought home; without a problem of its own a general one tells why."""
-        self._take_out(row)
-        self._failed[row] = problem
+        """Count a new message that could not be copied; without a problem of its own a general one tells why."""
+        self._rows.take_out(row)
+        self._rows.failed[row] = problem
 
     def skipped(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a message that a rule leaves at the source; without a problem a person has accepted it."""
-        self._take_out(row)
-        self._skipped[row] = problem
+        self._rows.take_out(row)
+        self._rows.skipped[row] = problem
 
     def not_deleted(self, row: MessageRow, problem: Problem) -> None:
         """Note a message whose deletion is wanted and not confirmed."""
@@ -141,11 +147,16 @@ class RunCounters:
             self._report.notes.append(note)
 
     def problem(self, error: FerryError, destination: str | None = None) -> None:
-        """Note what concerns no single message; the same trouble is reported once."""
+        """Note what concerns no single message; the same problem is reported once."""
         problem = Problem.of(error, destination=destination)
         if problem not in self._general:
             self._general.append(problem)
-            self._first_error = self._first_error or error
+            known = self._report.for_schedule
+            self._report.for_schedule = replace(known, error=known.error or error)
+
+    def announced(self, login_delay: float | None) -> None:
+        """Note what a session's server says of the time between two log-ins."""
+        self._report.for_schedule = replace(self._report.for_schedule, login_delay=login_delay or 0.0)
 
     def interrupted(self) -> None:
         """Note that a person or the system ended the run early."""
@@ -155,20 +166,19 @@ class RunCounters:
     def report(self, seconds: float) -> AccountReport:
         """Add everything up."""
         report = self._report
-        report.listed = self._settled + self._listed.count
-        report.known = self._settled + self._known.count
-        report.copied, report.duplicates = self._copied.count, self._duplicates.count
-        report.failed, report.skipped = len(self._failed), len(self._skipped)
+        report.listed = self._settled + self._rows.listed.count
+        report.known = self._settled + self._rows.known.count
+        report.copied, report.duplicates = self._rows.copied.count, self._rows.duplicates.count
+        report.failed, report.skipped = len(self._rows.failed), len(self._rows.skipped)
         done = report.known + report.copied + report.duplicates + report.failed + report.skipped
         report.remaining = report.listed - done
         report.seconds = seconds
         report.would_delete = self.would_delete
-        report.first_error = self._first_error
         report.problems = [
             *self._general,
-            *(problem for problem in self._failed.values() if problem is not None),
+            *(problem for problem in self._rows.failed.values() if problem is not None),
             *self._not_deleted.values(),
-            *(problem for problem in self._skipped.values() if problem is not None),
+            *(problem for problem in self._rows.skipped.values() if problem is not None),
         ]
         report.status = self._status()
         return report
@@ -176,4 +186,4 @@ class RunCounters:
     def _status(self) -> Status:
         if self._general and not self.has_listing:
             return Status.FAILED
-        return Status.PARTIAL if self._general or self._failed or self._not_deleted else Status.OK
+        return Status.PARTIAL if self._general or self._rows.failed or self._not_deleted else Status.OK

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, assert_never
 
+from migrator.backoff import MESSAGE
+from migrator.errors import Kind
 from migrator.model import KnownMessage, MessageNumber, MessageRow
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
-from migrator.run.deletion_rule import is_due
-
-_FIRST_PATIENCE = 15 * 60
-_LONGEST_PATIENCE = 24 * 60 * 60
+from migrator.policy import Policy
+from migrator.run.suspects import BREAKING
 
 
 class Step(Enum):
@@ -30,46 +29,6 @@ class Step(Enum):
     WAIT = "failed before, and to be tried again later"
     SKIP_SIZE = "larger than the owner wants"
     SKIP_ACCEPTED = "a person has accepted that it stays as it is"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the owner of a maildrop wants. ``max_octets`` is None without a limit; ``limit`` bounds new messages.
-
-    ``has_patience`` is for a schedule: what failed before is then tried again after a while, longer each time.
-    """
-
-    leave_on_server: LeaveOnServer = field(default_factory=Keep)
-    source_proof: SourceProof = SourceProof.CONTENT
-    max_octets: int | None = None
-    limit: int | None = None
-    max_delete: int | None = None
-    has_patience: bool = False
-
-    def after(self, handled: int) -> Policy:
-        """Return what is left of the limit when so many new messages are dealt with."""
-        return self if self.limit is None else replace(self, limit=max(0, self.limit - handled))
-
-    @property
-    def deletes_at_once(self) -> bool:
-        """Whether a message may go as soon as it is verified."""
-        return self.due(0.0, 0.0)
-
-    def due(self, copied_at: float, now: float) -> bool:
-        """Say whether a message verified at ``copied_at`` is to be deleted at the source by ``now``."""
-        return is_due(self.leave_on_server, copied_at, now)
-
-    def next_due(self, copied_at: float) -> float:
-        """Return when a message verified at ``copied_at`` falls due; infinity if never."""
-        match self.leave_on_server:
-            case Keep():
-                return float("inf")
-            case DeleteWhenVerified():
-                return copied_at
-            case DeleteAfter(age):
-                return copied_at + age.total_seconds()
-            case _ as never:
-                assert_never(never)
 
 
 class PlannedMessage(NamedTuple):
@@ -121,7 +80,11 @@ class Column:
 
 @dataclass(slots=True)
 class Plan:
-    """What a session has to do. ``settled_until`` is when the first kept message falls due (infinity: never)."""
+    """What a session has to do, and what it must know of the messages that nothing is done with.
+
+    ``settled_until`` is when the first kept message falls due (infinity: never). ``changed_before`` were found changed
+    by an earlier run, over ``broke_before`` its sessions ended; ``has_nameless``: some message has no unique-id.
+    """
 
     known: int = 0
     retrieve: Column = field(default_factory=Column)
@@ -129,7 +92,10 @@ class Plan:
     delete: Column = field(default_factory=Column)
     oversized: Column = field(default_factory=Column)
     waiting: Column = field(default_factory=Column)
-    accepted: int = 0
+    accepted: Column = field(default_factory=Column)
+    changed_before: set[MessageRow] = field(default_factory=set)
+    broke_before: list[MessageRow] = field(default_factory=list)
+    has_nameless: bool = False
     beyond_limit: int = 0
     settled_until: float = float("inf")
 
@@ -143,9 +109,20 @@ class Plan:
         """What LIST announced for all of these together."""
         return self.retrieve.octets + self.complete.octets + self.delete.octets
 
+    def note(self, message: KnownMessage) -> None:
+        """Note what the next steps must know of a message, whatever is done with it."""
+        if not message.unique_id:
+            self.has_nameless = True
+        if not message.failure:
+            return
+        if message.failure == Kind.CHANGED:
+            self.changed_before.add(message.row)
+        elif message.failure in BREAKING:
+            self.broke_before.append(message.row)
 
-def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
-    """Decide for one message."""
+
+def step_for(message: KnownMessage, policy: Policy, now: float) -> Step:
+    """Return what a message needs."""
     if message.is_kept:
         return Step.KEEP
     if message.is_proven:
@@ -155,9 +132,13 @@ def decide(message: KnownMessage, policy: Policy, now: float) -> Step:
         return Step.SKIP_ACCEPTED
     if policy.max_octets is not None and message.octets > policy.max_octets:
         return Step.SKIP_SIZE
-    if policy.has_patience and message.failed_at is not None and now < message.failed_at + patience(message.attempts):
+    if policy.has_patience and _is_waiting(message, now):
         return Step.WAIT
     return Step.COMPLETE if message.content else Step.RETRIEVE
+
+
+def _is_waiting(message: KnownMessage, now: float) -> bool:
+    return message.failed_at is not None and now < message.failed_at + MESSAGE.retry_delay(message.attempts)
 
 
 def _next_due(message: KnownMessage, policy: Policy, now: float) -> float:
@@ -165,16 +146,12 @@ def _next_due(message: KnownMessage, policy: Policy, now: float) -> float:
     return float("inf") if message.is_accepted else policy.next_due(message.copied_at or now)
 
 
-def patience(attempts: int) -> float:
-    """Return how many seconds to leave a message alone that has failed so often: a quarter of an hour to a day."""
-    return float(min(_FIRST_PATIENCE << min(attempts - 1, 10), _LONGEST_PATIENCE))
-
-
 def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> Plan:
     """Decide for a whole listing. What failed before comes last, so that it holds up nothing else."""
     plan, failed_before = Plan(), Column()
     for message in messages:
-        match decide(message, policy, now):
+        plan.note(message)
+        match step_for(message, policy, now):
             case Step.KEEP:
                 plan.known += 1
                 plan.settled_until = min(plan.settled_until, _next_due(message, policy, now))
@@ -190,7 +167,7 @@ def make_plan(messages: Iterable[KnownMessage], policy: Policy, now: float) -> P
             case Step.SKIP_SIZE:
                 plan.oversized.append(message.number, message.row, message.octets)
             case Step.SKIP_ACCEPTED:
-                plan.accepted += 1
+                plan.accepted.append(message.number, message.row, message.octets)
             case _ as never:
                 assert_never(never)
     plan.retrieve.extend(failed_before)

@@ -17,7 +17,7 @@ _BUDGET = 48 * 1024 * 1024
 def refetched(session: Session, wanted: dict[Digest, bytes], state_dir: Path) -> Iterator[Message]:
     """Yield the wanted contents that the source still holds, each given with the unique-id it was last seen under.
 
-    What the source gives now is held against the digest; another message under the same unique-id is passed over.
+    The digest of what the source gives now must be that one; another message under the same unique-id is passed over.
     The session ends without QUIT: nothing at the source changes. Raises ``FerryError``.
     """
     try:

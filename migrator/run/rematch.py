@@ -25,7 +25,7 @@ _FEWEST = 5
 """Fewer messages make no maildrop that could be known again; they are retrieved."""
 
 _MISSING_IN = 10
-"""One of so many may be missing: of a large maildrop something has always been deleted meanwhile."""
+"""One in ten may be missing: of a large maildrop something has always been deleted meanwhile."""
 
 _Key = tuple[int, bytes]
 

@@ -1,4 +1,4 @@
-"""One session at a source, from log-in to QUIT: list, plan, retrieve and deliver, prove what is to go, delete.
+"""One session at a source, from log-in to QUIT: list, plan, retrieve and copy, prove what is to go, delete.
 
 Two rules make it safe. The ledger is written before any effect that would be unsafe unrecorded. And when in doubt
 the line is dropped without QUIT: only QUIT makes DELE real (RFC 1939, section 6), so hanging up takes nothing back
@@ -7,256 +7,286 @@ that was proven and deletes nothing that was not.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import chain
 
+from migrator.copying.fan_out import FanOut
 from migrator.errors import FerryError, Kind
-from migrator.model import KnownMessage, MessageRow
-from migrator.policy import Keep, SourceProof
+from migrator.events import event
+from migrator.policy import Keep, Policy, SourceProof
 from migrator.pop3.listing import Listing
 from migrator.pop3.session import Session
-from migrator.report import Problem, WouldDelete
-from migrator.run import deletion as farewell
+from migrator.report import WouldDelete
 from migrator.run.context import RunContext
-from migrator.run.fetch import Fetcher
-from migrator.run.plan import Column, Plan, PlannedMessage, Step, decide, make_plan
-from migrator.run.relogin import beginning
+from migrator.run.deletion import count_deletable, delete, end_without_deleting, too_many
+from migrator.run.deletion_rule import Allowance, DeletionRules
+from migrator.run.fetch import Fetcher, fan_out_to
+from migrator.run.header_proof import prove_by_headers
+from migrator.run.plan import Column, Plan, PlannedMessage, make_plan
+from migrator.run.recheck import Recheck
+from migrator.run.record import Recorder
+from migrator.run.relogin import Ended, LogIn, Reach, SessionResult, SuspectsTried
 from migrator.run.rematch import rematch
-from migrator.run.suspects import BREAKING
+from migrator.run.selection import Selection
 
-SLICE_SECONDS = 300.0
-"""After so long a session that deletes is brought to its QUIT, so that a dropped line undoes little."""
+_LOG = logging.getLogger("migrator.run")
 
 
-class Visit:
-    """One session of a run, and what came of it."""
+def hold_session(context: RunContext, entry: LogIn) -> SessionResult:
+    """Hold one session to its end, or to what ends it early; what was done until then is recorded."""
+    course = _Course(context, entry)
+    try:
+        with _opened(context) as session:
+            course.session = session
+            with closing(session.listing(context.spool_dir)) as listing:
+                work = _plan(context, course, session, listing)
+                if work is None:
+                    end_without_deleting(context, session)
+                    return course.result(Ended.UNCHANGED)
+                with fan_out_to(context, session, work.plan.messages) as fan_out:
+                    due, shown = _prove_by_headers(context, course, session, fan_out, work)
+                    recorder = _recorder(context, fan_out, work, due, shown)
+                    fetcher = Fetcher(context, session, fan_out, recorder)
+                    fetcher.fetch(_selected(context, course, work, due, recorder))
+                    return _finish(context, course, session, work, recorder, listing)
+    except FerryError as error:
+        return course.broken(error)
 
-    def __init__(self, context: RunContext, *, idle: int = 0) -> None:
-        """Prepare; nothing is touched yet. So many sessions in a row were ``idle``: they achieved nothing."""
-        self._context = context
-        self._idle = idle
-        self._counters = context.counters
-        self._ledger = context.maildrop
-        self._policy = context.policy.after(context.counters.handled)
-        self._began = time.monotonic()
-        self._changed_before: set[MessageRow] = set()
-        self._has_nameless = False
-        self._has_taken_all = False
-        self._has_put_off = False
-        self.listed = 0
-        self.brought = 0
-        self.deleted = 0
-        self.carried = 0
-        self.shown = 0
-        self.marked = 0
-        self.has_asked_to_delete = False
-        self.has_listing = False
-        self.has_found_new = False
-        self.has_finished = False
-        self.suspects_tried: list[MessageRow] = []
-        self.has_left_suspects = False
-        self.is_stuck = False
 
-    def make(self) -> None:
-        """Hold the session to its end. Raises what ended it early; what was done until then is recorded."""
-        session = self._open()
-        try:
-            self._hold(session)
-        except BaseException:
-            session.abandon()
-            raise
-        finally:
-            self._context.profile = session.profile
-            self.carried, self.shown, self.marked = session.carried, session.shown, session.marked
+def look(context: RunContext) -> None:
+    """Say what a session would do, and hang up."""
+    with _opened(context) as session:
+        with closing(session.listing()) as listing:
+            _match(context, session, listing)
+        policy = context.policy.after(context.counters.handled)
+        plan = _plan_listed(context, policy, context.effects.clock())
+        rows = {message.row for message in _would_go(context, plan, policy)}
+        would_go = [message for message in context.maildrop.listed(context.targets.wishes) if message.row in rows]
+        would_go.sort(key=lambda message: message.row)
+        context.counters.would_delete = [WouldDelete(one.unique_id, one.octets, one.digest) for one in would_go]
 
-    def look(self) -> None:
-        """Say what a session would do, and hang up."""
-        session = self._open()
-        try:
-            with closing(session.listing()) as listing:
-                self._match(session, listing)
-            shown: dict[MessageRow, WouldDelete] = {}
-            plan = self._plan(self._may_go(self._counters.counted(self._known()), shown))
-            self._counters.would_delete = [shown[row] for row in sorted(self._would_go(plan))]
-        finally:
-            session.abandon()
 
-    def _open(self) -> Session:
-        job = self._context.job
-        session = self._context.effects.open_session(job.source, job.password, self._context.profile)
-        self._context.effects.step("source.open")
-        session.without_top = self._context.without_top
-        return session
+@contextmanager
+def _opened(context: RunContext) -> Iterator[Session]:
+    """Log in; on leaving the line is closed, and what was learned of the server is kept."""
+    job, profile = context.job, context.server.profile
+    session = context.effects.open_session(job.source, job.password, profile)
+    context.effects.step("source.open")
+    event(_LOG, "session.opened", level=logging.DEBUG, account=job.name, host=job.source.host, port=job.source.port)
+    session.without_top = context.without_top
+    try:
+        yield session
+    finally:
+        session.abandon()
+        context.server.profile = session.profile
+        context.counters.announced(session.capabilities.login_delay)
 
-    def _hold(self, session: Session) -> None:
-        with closing(session.listing(self._context.spool_dir)) as listing:
-            self._work_through(session, listing)
 
-    def _work_through(self, session: Session, listing: Listing) -> None:
-        self.has_listing = True
-        key = self._settled_key(listing)
-        if (count := self._ledger.settled(key, self._context.effects.clock())) is not None:
-            self._counters.settled(count)
-            self.has_finished = True
-            farewell.delete(self._context, session, {})
-            return
-        self.listed = listing.count
-        if doubt := listing.doubt:
-            self._counters.problem(doubt)
-        self._match(session, listing)
-        self._counters.deleted(self._ledger.note(self._context.effects.clock()))
-        self._context.effects.step("listing.noted")
-        handled_before = self._context.contents_handled
-        plan = self._plan(self._counters.counted(self._known()))
-        may_delete = self._may_delete(plan)
-        with closing(
-            Fetcher(self._context, session, self._changed_before, plan.messages, may_delete=may_delete)
-        ) as fetcher:
-            self._work(session, plan, fetcher, plan.delete if may_delete else Column())
-        self.has_found_new = self._context.contents_handled > handled_before
-        if self.has_finished and self.deleted == 0 and self._is_settled(plan, fetcher) and not listing.doubt:
-            until = min(plan.settled_until, self._policy.next_due(self._context.effects.clock()))
-            self._ledger.listing_settled(key, listing.count, until)
+class _Course:
+    """What one session has come to so far."""
 
-    def _settled_key(self, listing: Listing) -> bytes:
-        """Return what an unchanged listing under an unchanged wish is known by."""
-        wish = repr((self._policy, self._context.destinations))
-        return sha256(listing.fingerprint + wish.encode()).digest()
-
-    def _work(self, session: Session, plan: Plan, fetcher: Fetcher, due: Column) -> None:
-        """Bring home what is new, prove what is due, delete it, QUIT."""
-        try:
-            if due and self._policy.source_proof is SourceProof.HEADERS:
-                portion, held = self._portion_of(due)
-                due = farewell.prove_by_headers(self._context, session, fetcher, portion)
-                due.extend(held)
-            self._context.effects.progress.planned(self._counters.name, plan.messages, plan.octets)
-            fetcher.fetch(self._sliced([plan.retrieve, plan.complete, due], len(fetcher.deletable)), plan.complete, due)
-        finally:
-            self.brought, self.is_stuck = fetcher.brought, fetcher.is_stuck
-        if self._context.is_stopped:
-            session.abandon()
-            return
-        self.has_asked_to_delete = bool(fetcher.deletable)
-        self.deleted = farewell.delete(self._context, session, fetcher.deletable)
-        self.has_finished = self._has_taken_all and not self._has_put_off
-
-    def _may_delete(self, plan: Plan) -> bool:
-        new = len(plan.retrieve) + len(plan.complete)
-        wanted = len(plan.delete) + (new if self._policy.deletes_at_once else 0)
-        return not farewell.too_many(self._context, self._counters.deletions + wanted)
-
-    def _portion_of(self, due: Column) -> tuple[Column, Column]:
-        """Return what this session proves by headers, and what waits to be proven by content at the very end."""
-        portion, held = Column(), Column()
-        for message in due:
-            into = portion if self._context.suspects.are_without(message.row) else held
-            into.append(*message)
-        self._has_put_off = portion.cut(self._context.portion.most) > 0
-        return portion, held
-
-    def _sliced(self, columns: Sequence[Column], taken: int) -> Iterator[PlannedMessage]:
-        """Pass on what this session is to retrieve: a portion, of which it has ``taken`` some, and not for too long.
-
-        Messages over which a session ended come when nothing else is left: then a session may as well begin with them.
-        """
-        held: list[PlannedMessage] = []
-        for message in self._in_turn(columns):
-            if message.row in self._context.suspects:
-                held.append(message)
-            elif self._is_worth_trying(message.row):
-                if self._is_long_enough(taken):
-                    return
-                taken += 1
-                yield message
-        self._has_taken_all = True
-        if not taken and not self._has_put_off:
-            self.suspects_tried = [message.row for message in held[: self._context.portion.most]]
-        self.has_left_suspects = len(held) > len(self.suspects_tried)
-        yield from held[: len(self.suspects_tried)]
-
-    def _in_turn(self, columns: Sequence[Column]) -> Iterator[PlannedMessage]:
-        """Yield all messages once, beginning where the last sessions did not begin in vain.
-
-        After two in vain it is enough to come to a QUIT: then the first ones wait for the next session.
-        """
-        place = beginning(self._idle, sum(map(len, columns)))
-        yield from islice(chain(*columns), place, None)
-        if self._idle < 2:
-            yield from islice(chain(*columns), place)
-        elif place:
-            self._has_put_off = True
-
-    def _is_worth_trying(self, row: MessageRow) -> bool:
-        """Say whether to retrieve a message: in a portion there is no room for what has failed in this run."""
-        has_failed = self._context.portion.is_limited and self._counters.has_failed(row)
-        return self._context.suspects.are_without(row) and not has_failed
-
-    def _is_long_enough(self, taken: int) -> bool:
-        """Say whether to come to QUIT now: for the time passed only where that confirms deletions."""
-        if taken >= self._context.portion.most:
-            return True
-        has_no_end = isinstance(self._policy.leave_on_server, Keep)
-        return not has_no_end and time.monotonic() - self._began > SLICE_SECONDS
-
-    def _is_settled(self, plan: Plan, fetcher: Fetcher) -> bool:
-        """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
-        if self._has_nameless:
-            return False
-        is_done = self.brought == len(plan.retrieve) + len(plan.complete) and not fetcher.has_changes
-        return is_done and not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)
-
-    def _match(self, session: Session, listing: Listing) -> None:
-        """Hold the listing against what is known, by unique-id and octets, then by headers where all ids changed."""
-        if self._ledger.match(listing) == listing.count:
-            rematch(session, self._ledger)
-
-    def _known(self) -> Iterator[KnownMessage]:
-        return self._ledger.listed(self._context.destinations)
-
-    def _plan(self, messages: Iterator[KnownMessage]) -> Plan:
-        plan = make_plan(self._noted(messages), self._policy, self._context.effects.clock())
-        for wanted in plan.oversized:
-            self._counters.skipped(wanted.row, self._too_large(wanted))
-        problems = self._context.ledger.history.problems([wanted.row for wanted in plan.waiting])
-        for row, problem in problems.items():
-            self._counters.failed(row, problem)
-        return plan
-
-    def _noted(self, messages: Iterator[KnownMessage]) -> Iterator[KnownMessage]:
-        """Pass messages through, keeping what the plan has no room for."""
-        for message in messages:
-            self._has_nameless |= not message.unique_id
-            if message.failure == Kind.CHANGED:
-                self._changed_before.add(message.row)
-            elif message.failure in BREAKING:
-                self._context.suspects.recall(message.row)
-            if message.is_accepted and not message.is_settled:
-                self._counters.skipped(message.row, None)
-            yield message
-
-    def _may_go(self, messages: Iterator[KnownMessage], shown: dict[MessageRow, WouldDelete]) -> Iterator[KnownMessage]:
-        """Pass messages through, showing what the policy would delete if nothing else stood in the way."""
-        now = self._context.effects.clock()
-        for message in messages:
-            if self._policy.deletes_at_once or decide(message, self._policy, now) is Step.DELETE:
-                shown[message.row] = WouldDelete(message.unique_id, message.octets, message.digest)
-            yield message
-
-    def _would_go(self, plan: Plan) -> Iterator[MessageRow]:
-        """Yield what a run with this plan would delete: it may be limited, or not allowed to delete so many."""
-        if self._may_delete(plan):
-            new = chain(plan.retrieve, plan.complete) if self._policy.deletes_at_once else ()
-            wanted = chain(plan.delete, new)
-            yield from (message.row for message in wanted)
-
-    def _too_large(self, wanted: PlannedMessage) -> Problem:
-        limit = self._policy.max_octets or 0
-        error = FerryError(
-            Kind.TOO_LARGE,
-            f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {limit:,}",
+    def __init__(self, context: RunContext, entry: LogIn) -> None:
+        self.session: Session | None = None
+        self.listed: int | None = None
+        self.is_deleting = False
+        self.selection = Selection(
+            context.suspects,
+            context.counters,
+            entry.portion,
+            idle=entry.idle,
+            may_take_long=isinstance(context.policy.leave_on_server, Keep),
         )
-        return self._context.problem_of(wanted.row, error)
+        self._context = context
+        self._before = self._standing()
+
+    def _standing(self) -> tuple[int, int, int, int]:
+        context = self._context
+        counters = context.counters
+        return context.handled.count, counters.deletions, counters.failures, len(context.suspects.set_aside)
+
+    def result(self, ended: Ended) -> SessionResult:
+        """Return what came of a session that ended as it should."""
+        self._context.suspects.clear(self.selection.tried)
+        return self._result(ended, are_left=self.selection.has_left_suspects)
+
+    def broken(self, error: FerryError) -> SessionResult:
+        """Return what came of a session that ended early."""
+        result = self._result(Ended.BROKEN, are_left=self._context.suspects.are_left, fault=error)
+        self._context.without_top.learn(error, result.reach.shown, result.reach.retrieved)
+        return result
+
+    def _result(self, ended: Ended, *, are_left: bool, fault: FerryError | None = None) -> SessionResult:
+        differences = [now - before for now, before in zip(self._standing(), self._before, strict=True)]
+        fetched, deleted, failed, set_aside = differences
+        session = self.session
+        return SessionResult(
+            ended,
+            time.monotonic(),
+            self.listed,
+            fetched,
+            deleted,
+            failed,
+            Reach(session.retrieved, session.shown, session.marked, self.is_deleting) if session else Reach(),
+            SuspectsTried(len(self.selection.tried), set_aside, are_left),
+            fault,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a session is to do: decided once, from its listing."""
+
+    plan: Plan
+    policy: Policy
+    rules: DeletionRules
+    now: float
+    key: bytes
+    """What an unchanged listing under an unchanged wish is known by."""
+
+
+def _plan(context: RunContext, course: _Course, session: Session, listing: Listing) -> _Work | None:
+    """Note the listing and plan by it; None where it is one in which nothing was left to do."""
+    course.listed = 0
+    now, policy = context.effects.clock(), context.policy.after(context.counters.handled)
+    wish = repr((policy, context.targets.wishes))
+    key = sha256(listing.fingerprint + wish.encode()).digest()
+    count = context.maildrop.settled(key, now)
+    if count is not None:
+        course.listed = count
+        context.counters.settled(count)
+        event(_LOG, "listing.taken", level=logging.DEBUG, account=context.job.name, messages=count, unchanged=True)
+        return None
+    course.listed = listing.count
+    if doubt := listing.doubt:
+        context.counters.problem(doubt)
+    _match(context, session, listing)
+    _note(context, now)
+    plan = _plan_listed(context, policy, now)
+    _tell_listing(context, listing, plan)
+    return _Work(plan, policy, _rules(context, plan, policy), now, key)
+
+
+def _match(context: RunContext, session: Session, listing: Listing) -> None:
+    """Hold the listing against what is known, by unique-id and octets, then by headers where all ids changed."""
+    if context.maildrop.match(listing) == listing.count:
+        rematch(session, context.maildrop)
+
+
+def _note(context: RunContext, now: float) -> None:
+    """Note the listing in the ledger; what it lacks and was to be deleted is deleted."""
+    gone = context.maildrop.note(now)
+    context.counters.deleted(gone)
+    if gone:
+        confirmed = {"messages": len(gone), "by": "the listing"}
+        event(_LOG, "deletions.confirmed", level=logging.DEBUG, account=context.job.name, **confirmed)
+    context.effects.step("listing.noted")
+
+
+def _tell_listing(context: RunContext, listing: Listing, plan: Plan) -> None:
+    counts = {
+        "messages": listing.count,
+        "octets": listing.octets,
+        "unchanged": False,
+        "to_retrieve": len(plan.retrieve) + len(plan.complete),
+        "due": len(plan.delete),
+    }
+    event(_LOG, "listing.taken", level=logging.DEBUG, account=context.job.name, **counts)
+
+
+def _plan_listed(context: RunContext, policy: Policy, now: float) -> Plan:
+    """Plan for the listing that was matched, and tell the run what the plan leaves out."""
+    plan = make_plan(context.counters.counted(context.maildrop.listed(context.targets.wishes)), policy, now)
+    for message in plan.accepted:
+        context.counters.skipped(message.row, None)
+    for row in plan.broke_before:
+        context.suspects.recall(row)
+    for message in plan.oversized:
+        context.counters.skipped(message.row, context.problems.of(message.row, _too_large(message, policy)))
+    for row, problem in context.ledger.history.problems([message.row for message in plan.waiting]).items():
+        context.counters.failed(row, problem)
+    return plan
+
+
+def _too_large(wanted: PlannedMessage, policy: Policy) -> FerryError:
+    return FerryError(
+        Kind.TOO_LARGE,
+        f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {policy.max_octets or 0:,}",
+    )
+
+
+def _rules(context: RunContext, plan: Plan, policy: Policy) -> DeletionRules:
+    """Return what the run may do at the source; that it wants more than it may is reported."""
+    new = len(plan.retrieve) + len(plan.complete) if policy.deletes_at_once else 0
+    allowance = Allowance(context.counters.deletions + len(plan.delete) + new, policy.max_delete)
+    if allowance.is_exceeded:
+        context.counters.problem(too_many(allowance))
+    wish = context.job.policy.leave_on_server
+    return DeletionRules(wish, policy.source_proof, allowance, is_clock_trusted=context.is_clock_trusted)
+
+
+def _would_go(context: RunContext, plan: Plan, policy: Policy) -> Iterator[PlannedMessage]:
+    """Yield what a run with this plan would delete: it may be limited, or not allowed to delete that many."""
+    if not _rules(context, plan, policy).allowance.is_exceeded:
+        new = chain(plan.retrieve, plan.complete) if policy.deletes_at_once else ()
+        yield from chain(plan.delete, new)
+
+
+def _prove_by_headers(
+    context: RunContext, course: _Course, session: Session, fan_out: FanOut, work: _Work
+) -> tuple[Column, Column]:
+    """Return the due messages that are to be proven by their content, and those that headers have proven."""
+    if work.rules.allowance.is_exceeded:
+        return Column(), Column()  # nothing of it may go, so it need not be read
+    due = work.plan.delete
+    if not due or work.policy.source_proof is not SourceProof.HEADERS:
+        return due, Column()
+    portion, held = course.selection.for_headers(due)
+    by_content, shown = prove_by_headers(context, session, fan_out, portion)
+    by_content.extend(held)
+    return by_content, shown
+
+
+def _recorder(context: RunContext, fan_out: FanOut, work: _Work, due: Column, shown: Column) -> Recorder:
+    known = context.maildrop.contents([message.row for message in chain(work.plan.complete, due)])
+    recheck = Recheck(known, work.plan.changed_before, fan_out, context.problems.of)
+    return Recorder(context, recheck, work.now, due={message.row for message in due}, shown=shown)
+
+
+def _selected(
+    context: RunContext, course: _Course, work: _Work, due: Column, recorder: Recorder
+) -> Iterator[PlannedMessage]:
+    plan = work.plan
+    context.effects.progress.planned(context.job.name, plan.messages, plan.octets)
+    taken = count_deletable(recorder.proven, work.rules, work.now)
+    return course.selection.messages([plan.retrieve, plan.complete, due], taken)
+
+
+def _finish(
+    context: RunContext, course: _Course, session: Session, work: _Work, recorder: Recorder, listing: Listing
+) -> SessionResult:
+    """Delete what may go, QUIT, and note whether an unchanged listing will need no work."""
+    rules = replace(work.rules, is_stopped=context.is_stopped)
+    if rules.is_stopped:
+        return course.result(Ended.STOPPED)
+    proven = recorder.proven
+    course.is_deleting = count_deletable(proven, rules, work.now) > 0
+    deleted = delete(context, session, proven, rules, work.now)
+    is_complete = course.selection.is_complete
+    if is_complete and deleted == 0 and not listing.doubt and _is_settled(work.plan, recorder):
+        until = min(work.plan.settled_until, work.policy.next_due(context.effects.clock()))
+        context.maildrop.listing_settled(work.key, listing.count, until)
+    if not context.targets.any_usable:
+        return course.result(Ended.STUCK)
+    return course.result(Ended.COMPLETE if is_complete else Ended.PORTION)
+
+
+def _is_settled(plan: Plan, recorder: Recorder) -> bool:
+    """Say whether the same listing means that there is nothing to do: never by sizes alone, without unique-ids."""
+    if plan.has_nameless or recorder.recorded < len(plan.retrieve) + len(plan.complete) or recorder.has_changes:
+        return False
+    return not (plan.delete or plan.oversized or plan.waiting or plan.accepted or plan.beyond_limit)

@@ -50,7 +50,7 @@ class Suspects:
         return row in self._suspected
 
     def are_without(self, row: MessageRow) -> bool:
-        """Say whether nothing is held against a message."""
+        """Say whether a message is not suspected, and not set aside."""
         return row not in self._suspected and row not in self._set_aside
 
     def recall(self, row: MessageRow) -> None:
@@ -93,6 +93,16 @@ class WithoutTop:
     def add_all(self) -> None:
         """Take all: a session that asked for headers broke over its first message, and may have had no room for it."""
         self._is_every_one = True
+
+    def learn(self, error: FerryError, shown: int, retrieved: int) -> None:
+        """Take what ended a session, which had ``shown`` some headers and ``retrieved`` some messages by then."""
+        match error:
+            case BrokenAtError(verb=Verb.TOP, number=number):
+                self.add(number)
+            case BrokenAtError(verb=Verb.RETR) if shown and not retrieved:
+                self.add_all()
+            case _:
+                pass
 
     def __contains__(self, number: object) -> bool:
         return self._is_every_one or number in self._numbers

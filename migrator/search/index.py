@@ -1,6 +1,6 @@
 """The search index: one SQLite file beside the ledger, which may be deleted at any time and is built again.
 
-It never endangers anything: no other part reads it, a damaged one is begun anew, and what it says of a message is only
+It never endangers anything: no other part reads it, a damaged one is begun again, and what it says of a message is only
 what helps to find it. The text itself is not kept, only which words stand where (a contentless FTS5 table).
 """
 
@@ -25,7 +25,7 @@ SHOWN_ID = 20
 
 FILE_NAME = "search.sqlite3"
 VERSION = 1
-"""Raised whenever an index written before would find other things than one written now: then it is built anew."""
+"""Raised whenever an index written before would find other things than one written now: then it is built again."""
 
 _BUSY_SECONDS = 10.0
 _CHUNK = 500
@@ -127,7 +127,7 @@ class SearchIndex:
 
     @classmethod
     def open(cls, state_dir: Path) -> SearchIndex:
-        """Open the index in ``state_dir``; one that is not there, damaged or of another version is begun anew."""
+        """Open the index in ``state_dir``; one that is not there, damaged or of another version is begun again."""
         path = state_dir / FILE_NAME
         try:
             return cls(_open(path))

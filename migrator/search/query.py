@@ -48,7 +48,7 @@ class Dated:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """Larger than, or smaller than, so many octets; None is open."""
+    """Larger than, or smaller than, a number of octets; None is open."""
 
     over: int | None
     under: int | None

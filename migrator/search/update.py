@@ -1,4 +1,4 @@
-"""Brings the search index up to date with the ledger: reads what is new in the archive, and has it parsed.
+"""Update the search index from the ledger: reads what is new in the archive, and has it parsed.
 
 Follows the ledger by the numbers of its contents, which only grow, so that looking whether anything is new costs next
 to nothing. A message that cannot be read waits, and is tried again next time; one that cannot be parsed is taken in
@@ -34,7 +34,7 @@ _CHUNK = 1_000
 _BATCH_MESSAGES = 250
 _BATCH_OCTETS = 4 * 1024 * 1024
 _SLACK = 3_600.0
-"""Sightings are looked at again for so many seconds: a run takes its time before it records."""
+"""For how many seconds sightings are looked at again: a run takes its time before it records."""
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Follower:
         self._followed = Followed()
 
     def follow(self) -> Followed:
-        """Take in everything that the ledger knows, the index does not, and a shelf can give."""
+        """Take in everything that the ledger knows, the index does not, and a destination can give."""
         if not self._is_same_ledger(self._index.progress):
             self._index.forget_all_but(self._all_digests())
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="parser") as pool:
@@ -153,7 +153,7 @@ class Follower:
         self._index.followed(IndexProgress(number, self._fingerprint(number), before.sightings), waiting=waiting)
 
     def _read_and_add(self, contents: Sequence[NumberedContent], pool: ThreadPoolExecutor) -> set[Digest]:
-        """Take these in; returns those that no shelf can give now. One batch is parsed while the next is read."""
+        """Take these in; returns those that no destination can give now. One batch is parsed while the next is read."""
         unknown = self._index.unknown(content.digest for content in contents)
         unread: set[Digest] = set()
         under_way: tuple[_Batch, Future[list[IndexedText | NotParsed]]] | None = None

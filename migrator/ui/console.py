@@ -1,7 +1,7 @@
 """What a person sees: lines that add up, problems with their cure, progress while it lasts.
 
 Results go to stdout, everything else to stderr; with ``--json`` stdout gets one document and every line goes to
-stderr. No line carries a control character of a server's, nor a secret that the screen was told to keep.
+stderr. No line holds a control character of a server's, nor a secret that it is to mask.
 """
 
 from __future__ import annotations

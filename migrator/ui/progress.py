@@ -26,7 +26,7 @@ class _Way:
     """How far an account has come, over all its sessions."""
 
     began: float
-    told: float
+    last_line: float
     messages: int = 0
     octets: int = 0
     planned_messages: int = 0
@@ -57,8 +57,8 @@ class LineProgress:
         """Say how much is to come, if anything."""
         now = self._clock()
         with self._lock:
-            way = self._ways.get(account) or _Way(began=now, told=now)
-            # A further session plans what the ones before did not bring home.
+            way = self._ways.get(account) or _Way(began=now, last_line=now)
+            # A further session plans what the ones before did not copy.
             planned = (way.messages + messages, way.octets + octets)
             self._ways[account] = replace(way, planned_messages=planned[0], planned_octets=planned[1])
         if messages:
@@ -68,10 +68,10 @@ class LineProgress:
         """Say how far it is, if that was not said lately."""
         now = self._clock()
         with self._lock:
-            way = self._ways.get(account) or _Way(began=now, told=now)
+            way = self._ways.get(account) or _Way(began=now, last_line=now)
             way = replace(way, messages=way.messages + messages, octets=way.octets + octets)
-            is_due = now - way.told >= SECONDS_BETWEEN_LINES
-            self._ways[account] = replace(way, told=now) if is_due else way
+            is_due = now - way.last_line >= SECONDS_BETWEEN_LINES
+            self._ways[account] = replace(way, last_line=now) if is_due else way
         if is_due:
             self._say(way.line(account, now))
 

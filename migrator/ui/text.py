@@ -81,7 +81,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
 
 
 def group_by_reason(things: Iterable[tuple[str, str]], named: int = 3) -> list[str]:
-    """Return a line for each reason, with the things it befell: ``a, b, c and 12 more: no answer``."""
+    """Return a line for each reason, with the things it happened to: ``a, b, c and 12 more: no answer``."""
     groups: dict[str, list[str]] = {}
     for name, reason in things:
         groups.setdefault(reason, []).append(name)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrator.destinations import Destination
+    from migrator.policy import Policy
     from migrator.pop3.session import Session, Source
     from migrator.run.context import AccountJob
-    from migrator.run.plan import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def open_source(account: config.Account) -> Session:
 
 def policy_of(source: config.Source, limits: RunLimits) -> Policy:
     """Return what may happen to an account's mail."""
-    from migrator.run.plan import Policy
+    from migrator.policy import Policy
 
     return Policy(
         leave_on_server=source.leave_on_server,

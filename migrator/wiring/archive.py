@@ -69,7 +69,7 @@ def bring_up_to_date(
 
 
 def index_what_is_new(config: Config) -> None:
-    """Bring the search index up to date after a run; another process at work on it is left to do so."""
+    """Update the search index after a run; another process at work on it is left to do so."""
     from migrator.search.index import SearchIndex
 
     with (

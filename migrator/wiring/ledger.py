@@ -40,7 +40,7 @@ def existing_ledger(config: Config) -> Ledger | None:
 def ledger_of_archive(config: Config) -> Ledger | None:
     """Open the ledger for a use case about what is archived; None where nothing is.
 
-    An archive without a ledger is an error with its cure: "0 copies, all well" would be a lie about it.
+    An archive without a ledger is an error with its cure: "0 copies, all well" would be untrue.
     """
     ledger = existing_ledger(config)
     if ledger is None and (holding := _with_files(_places(config.accounts))):

@@ -1,4 +1,4 @@
-"""Archives that were moved: recognised by what stands in them, so that nothing has to be told to this program.
+"""Archives that were moved: recognised by what stands in them, so that nobody has to say so.
 
 A folder of which the ledger knows nothing is the new place of another one if that is configured nowhere any more, is
 not where it was, and what is known to stand in it stands here.
@@ -84,7 +84,7 @@ def has_moved(old: KnownDestination, identity: str, copies: CopiesLedger) -> boo
 
 def _has_mbox_moved(old: Path, new: Path, copies: CopiesLedger) -> bool:
     """Compare the ends of all volumes, as far as they are known."""
-    from migrator.destinations import MISSING
+    from migrator.copy_records import MISSING
     from migrator.destinations.mbox.volumes import holds_all_of, regular_file
 
     records = [one for one in copies.recollection().volumes if one.end and one.changed_stamp != MISSING]

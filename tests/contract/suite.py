@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Destination, Finding, Found, Stored
+from migrator.copy_records import Finding, Found
+from migrator.destinations import Destination, Stored
 from migrator.errors import FerryError, Kind
 from migrator.message.body import Message
 from migrator.model import Digest

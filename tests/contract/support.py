@@ -7,22 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     Anchor,
-    Destination,
     Finding,
     Found,
     Intended,
     Intent,
     NothingKnown,
     Recollection,
-    Stored,
     Vanished,
     VolumeChanged,
     VolumeRecord,
     VolumeSeen,
     VolumeTouched,
 )
+from migrator.destinations import Destination, Stored
 from migrator.errors import FerryError
 from migrator.message.body import Body, Message
 from migrator.model import Digest, Locator, MaildirLocator

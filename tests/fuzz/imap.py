@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import cast
 
 from migrator.errors import FerryError
-from migrator.imap.fetch import Fetcher
-from migrator.imap.refusals import judge_append, judge_command, judge_farewell, judge_fetch, judge_login
+from migrator.imap.fetch import BodyFetcher
+from migrator.imap.refusals import judge_append, judge_bye, judge_command, judge_fetch, judge_login
 from migrator.imap.replies import (
     expand_uid_set,
     fetch_items_begin,
@@ -38,7 +38,7 @@ def replies(data: bytes) -> None:
         assert uids is None or (len(uids.uids) == count and all(0 < uid < 2**32 for uid in uids.uids))
         told = [
             judge_append(status, "INBOX", secrets=(SECRET,)).error,
-            judge_farewell(status.words, "host", secrets=(SECRET,)),
+            judge_bye(status.words, "host", secrets=(SECRET,)),
         ]
         told += [judge_command(line, "host", secrets=(SECRET,)), judge_fetch(line, secrets=(SECRET,))]
         told += [judge_login(line, "ann", secrets=(SECRET,))]
@@ -98,7 +98,7 @@ def _fetched(pieces: Iterator[bytes]) -> object:
 
     wire = Scripted("host", 143, lambda: cast("socket.socket", Line(all_pieces())), timeout=1.0, clock=lambda: 0.0)
     try:
-        found = Fetcher(wire, None, secrets=(SECRET,)).bodies([1, 2, 3])
+        found = BodyFetcher(wire, None, secrets=(SECRET,)).bodies([1, 2, 3])
     except (FerryError, OSError, imaplib.IMAP4.error) as error:
         return type(error)
     return {uid: b"".join(body.chunks()) for uid, body in found.items()}

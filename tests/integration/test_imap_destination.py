@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Recollection
+from migrator.copy_records import Recollection
 from migrator.destinations.imap import STEPS
 from migrator.errors import FerryError, Kind
 from migrator.imap.upload_limits import Allowance, Allowances

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import ImapAnchor, Intended, Intent
+from migrator.copy_records import ImapAnchor, Intended, Intent
 from migrator.destinations.imap import STEPS, ImapDestination
 from migrator.model import ImapLocator
 from tests.conftest import StartDovecot

@@ -234,8 +234,16 @@ def remove_place(world: World, n: int, _: int) -> None:
 @step(3)
 def spell(world: World, n: int, m: int) -> None:
     place = world.place(n)
+    before = world.settings.spelled.get(place.name, 0)
     world.settings.spelled[place.name] = m
-    world.say(f"config: {place.name} is written {world.destination_table(place)}")
+    if place.kind == "imap" and (before % 5 == 4) != (m % 5 == 4):
+        world.laws.is_unknown(place)
+    spelled = [
+        line
+        for line in world.destination_table(place).splitlines()
+        if line.startswith(("path", "host", "port", "folder"))
+    ]
+    world.say(f"config: {place.name} is written {', '.join(spelled)}")
 
 
 @step(5)

@@ -248,8 +248,11 @@ class Laws:
             )
 
     def is_unknown(self, place: Place) -> None:
-        """Note that a place has another name now, so that nobody can know what a person took out of it before."""
+        """Note that a place has another name now: nobody can know what it holds, nor what was taken out of it before."""
         self.memory.known_in.pop(place.name, None)
+        self.memory.gone_whole.discard(place.name)
+        if isinstance(place, ImapPlace):
+            self.memory.forgotten[place.name] = {same(one) for one in place.messages()}
 
     def is_deleted(self, place: Place) -> None:
         """Note that somebody deletes a whole place, which no run may pass over in silence if it knew of mail there."""

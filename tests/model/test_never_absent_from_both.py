@@ -12,8 +12,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, SourceProof
-from migrator.run.plan import Policy
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy, SourceProof
 from tests.rig import Rig
 from tests.servers.maildrop import StoredMessage
 from tests.servers.pop3 import Maildrop, Pop3Server

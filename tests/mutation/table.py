@@ -6,8 +6,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "run.plan": ("unit/run/test_plan",),
     "run.deletion_rule": ("unit/run/test_deletion_rule",),
     "run.relogin": ("unit/run/test_relogin",),
+    "run.portion": ("unit/run/test_portion",),
     "run.suspects": ("unit/run/test_suspects",),
     "run.counters": ("unit/run/test_counters",),
+    "pop3.failure": ("unit/pop3/test_failure",),
     "copying.judging": ("unit/copying/test_judging",),
     "copying.relocating": ("unit/copying/test_relocating",),
     "copying.copier": (
@@ -25,6 +27,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "integration/run/test_session",
         "integration/run/test_account",
     ),
+    "run.recheck": ("integration/run/test_fetch", "integration/run/test_fetch_outcomes"),
+    "run.record": ("integration/run/test_fetch", "integration/run/test_fetch_outcomes"),
+    "run.header_proof": ("integration/run/test_deletion", "integration/run/test_deletion_evidence"),
+    "run.selection": ("integration/run/test_session", "integration/run/test_any_line"),
     "run.deletion": (
         "integration/run/test_deletion",
         "integration/run/test_deletion_evidence",

@@ -14,7 +14,7 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -35,6 +35,10 @@ class HangUp(Exception):  # noqa: N818  an event of the script, no error
     """Ends the connection here and now."""
 
 
+class FallSilent(Exception):  # noqa: N818  an event of the script, no error
+    """Says nothing any more, whatever the client sends."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImapCommand:
     """One command as it came: ``verb`` in capitals, ``UID FETCH`` being one; ``line`` without its literals."""
@@ -46,11 +50,22 @@ class ImapCommand:
 
 
 class ImapFault:
-    """A server that behaves; each fault overrides what it damages. Raising ``HangUp`` ends the connection."""
+    """A server that behaves; each fault overrides what it damages.
+
+    Raising ``HangUp`` ends the connection, ``FallSilent`` leaves it open without another word.
+    """
+
+    def greeting(self) -> bytes | None:
+        """Words to greet with."""
 
     def instead(self, command: ImapCommand) -> bytes | None:
         """Words to answer a command with, in place of obeying it."""
         del command
+        return None
+
+    def storing(self, contents: Sequence[bytes]) -> bytes | None:
+        """Words to answer an APPEND of these messages with, in place of storing them."""
+        del contents
         return None
 
     def literal(self, command: ImapCommand, octets: int) -> None:
@@ -113,6 +128,54 @@ class Answers(_At):
 
     def instead(self, command: ImapCommand) -> bytes | None:
         return self.words if self.strikes(command) else None
+
+
+@dataclass
+class Stalls(_At):
+    """Falls silent on a command instead of obeying it."""
+
+    def instead(self, command: ImapCommand) -> bytes | None:
+        if self.strikes(command):
+            raise FallSilent
+        return None
+
+
+@dataclass
+class Greets(ImapFault):
+    """Greets with these words, then hangs up."""
+
+    words: bytes
+
+    def greeting(self) -> bytes | None:
+        return self.words
+
+
+@dataclass
+class Refuses(ImapFault):
+    """Refuses every APPEND with a message that contains these bytes; without words it hangs up on it."""
+
+    containing: bytes
+    words: bytes = b""
+
+    def storing(self, contents: Sequence[bytes]) -> bytes | None:
+        if not any(self.containing in content for content in contents):
+            return None
+        if not self.words:
+            raise HangUp
+        return self.words
+
+
+@dataclass
+class HasRoomFor(ImapFault):
+    """Has room for so many messages more; an APPEND that does not fit is refused as a whole."""
+
+    messages: int
+
+    def storing(self, contents: Sequence[bytes]) -> bytes | None:
+        if len(contents) > self.messages:
+            return b"NO [OVERQUOTA] the mailbox is full"
+        self.messages -= len(contents)
+        return None
 
 
 class ImapServer:
@@ -206,8 +269,13 @@ class _Connection:
     def run(self) -> None:
         """Serve until either side ends it."""
         with suppress(OSError, HangUp):
-            self._send(b"* OK ready\r\n")
-            while self._obey_one():
+            words = next((w for fault in self._server.faults if (w := fault.greeting()) is not None), None)
+            self._send((words or b"* OK ready") + b"\r\n")
+            with suppress(FallSilent):
+                while words is None and self._obey_one():
+                    pass
+                return
+            while self._line.recv(_CHUNK):
                 pass
 
     def _obey_one(self) -> bool:
@@ -220,6 +288,8 @@ class _Connection:
         self._server.commands.append(command)
         words = next((w for fault in self._server.faults if (w := fault.instead(command)) is not None), None)
         pieces = self._read_pieces(command, rest, refused=words)
+        if words is None and verb == "APPEND":
+            words = next((w for fault in self._server.faults if (w := fault.storing(pieces[1::2])) is not None), None)
         if words is not None:
             self._send(tag + b" " + words + b"\r\n")
             return True

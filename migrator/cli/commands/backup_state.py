@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Write the file, all of it or none."""
-    from jobs.redaction import without_passwords
+    from migrator.config.redaction import without_passwords
 
     config = configuration(arguments, screen)
     ledger = existing_ledger(config)

@@ -1,4 +1,4 @@
-"""``mailferry notify --test``: send a test message to everyone who is to be told, now."""
+"""``mailferry notify --test``: send a test message to everyone who is notified, now."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from migrator.cli.context import configuration
 from migrator.cli.exit_codes import DONE
-from migrator.operations.quarantine import Quarantine, decide
+from migrator.operations.quarantine import Quarantine, review_quarantine
 from migrator.report import shown_unique_id
 from migrator.ui.text import plain, plural, size
 from migrator.wiring.ledger import existing_ledger
@@ -29,7 +29,7 @@ def run(arguments: Namespace, screen: Console) -> int:
         if ledger := existing_ledger(config):
             stack.enter_context(closing(ledger))
         choices = {"retry": arguments.retry, "accept": arguments.accept}
-        found = decide(accounts, config.state_dir, ledger, **choices, now=time.time())
+        found = review_quarantine(accounts, config.state_dir, ledger, **choices, now=time.time())
     _show(found, screen)
     return DONE
 

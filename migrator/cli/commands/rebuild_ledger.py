@@ -1,4 +1,4 @@
-"""``mailferry rebuild-ledger``: build the ledger's knowledge of copies anew, from the archive files alone."""
+"""``mailferry rebuild-ledger``: learn again what the ledger knows of copies, from the archive files alone."""
 
 from __future__ import annotations
 

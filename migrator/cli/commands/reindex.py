@@ -1,4 +1,4 @@
-"""``mailferry reindex``: build the search index anew, from the archive."""
+"""``mailferry reindex``: build a new search index from the archive."""
 
 from __future__ import annotations
 

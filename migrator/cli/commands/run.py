@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(arguments: Namespace, screen: Console) -> int:
-    """Run the worker; a run that cannot be brought to its end in time is left to what a power cut would leave."""
+    """Run the worker; a run that does not end in time is left as a power cut would leave it."""
     from jobs.service import Service, ServiceOptions
 
     def load() -> Config:

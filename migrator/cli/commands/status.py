@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migrator.cli.context import configuration
 from migrator.cli.exit_codes import DONE
-from migrator.operations.status import AccountStatus, Holding, ScheduledAccount, account_statuses
+from migrator.operations.status import AccountStatus, Holding, WorkerView, account_statuses
 from migrator.report import Status
 from migrator.ui.console import Console, Style
 from migrator.ui.text import plain, plural, size, span
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
-    from jobs.alerting.incidents import Disk
+    from jobs.disk_usage import Disk
     from migrator.config import Account, Config
     from migrator.ledger.history import RunRecord
 
@@ -42,7 +42,7 @@ def run(arguments: Namespace, screen: Console) -> int:
         _show(status, screen, is_brief=is_brief)
     if is_brief:
         screen.result(_total(statuses))
-    if any(status.scheduled.is_known for status in statuses):
+    if any(status.worker.is_known for status in statuses):
         _show_worker(config.state_dir, screen)
     for disk in disks:
         _show_disk(disk, screen)
@@ -53,11 +53,11 @@ def _status(config: Config, accounts: Sequence[Account]) -> tuple[list[AccountSt
     ledger = existing_ledger(config)
     if ledger is None:
         return [AccountStatus(account.name) for account in accounts], []
-    from jobs.monitoring.stored_view import disks_of, next_run, scheduled_accounts
+    from jobs.monitoring.stored_view import disks_of, next_run, worker_views
 
     with closing(ledger):
-        scheduled = scheduled_accounts(config, ledger, accounts)
-        statuses = account_statuses(accounts, config.state_dir, ledger, scheduled, next_run(config))
+        workers = worker_views(config, ledger, accounts)
+        statuses = account_statuses(accounts, config.state_dir, ledger, workers, next_run(config))
         return statuses, disks_of(config, ledger)
 
 
@@ -93,8 +93,8 @@ def _show(status: AccountStatus, screen: Console, *, is_brief: bool) -> None:
     _show_runs(status.last_run, status.last_success, screen)
     if numbers.oldest_unsafe is not None:
         screen.result(f"  the oldest message that is not safe was first seen {_ago(numbers.oldest_unsafe)}")
-    _show_scheduled(status.name, status.scheduled, screen)
-    if status.scheduled.is_known and status.next_run is not None:
+    _show_worker_view(status.name, status.worker, screen)
+    if status.worker.is_known and status.next_run is not None:
         screen.result(f"  next run by mailferry run: {_next(status.next_run)}")
     if numbers.failed:
         screen.result(f"  {plural(numbers.failed, 'message')} set aside: see mailferry quarantine {status.name}")
@@ -116,15 +116,15 @@ def _show_holding(held: Holding, screen: Console) -> None:
         screen.result(plain(f"  archived: {archived}, proven, in {held.destination}"))
 
 
-def _show_scheduled(name: str, scheduled: ScheduledAccount, screen: Console) -> None:
-    if scheduled.is_parked:
+def _show_worker_view(name: str, worker: WorkerView, screen: Console) -> None:
+    if worker.is_parked:
         parked = screen.styled("parked", Style.BAD)
-        screen.result(f"  {parked} until its password or configuration changes: {plain(scheduled.message)}")
-    if scheduled.damaged:
-        copies = plural(scheduled.damaged, "stored copy is", "stored copies are")
+        screen.result(f"  {parked} until its password or configuration changes: {plain(worker.message)}")
+    if worker.damaged:
+        copies = plural(worker.damaged, "stored copy is", "stored copies are")
         screen.result(f"  {screen.styled(copies, Style.BAD)} damaged: run mailferry verify {name}")
-    if scheduled.verified_at:
-        screen.result(f"  its archive was last verified in full {_ago(scheduled.verified_at)}")
+    if worker.verified_at:
+        screen.result(f"  its archive was last verified in full {_ago(worker.verified_at)}")
 
 
 def _show_worker(state_dir: Path, screen: Console) -> None:

@@ -5,46 +5,42 @@ the names durable. A message is known by the unique part of its file name, so th
 and flag it. Every name of a batch begins with the anchor's prefix: that is how recovery finds what a crash left.
 Subfolders (``.Name``) are not used.
 
-Whatever stands there under a name that the ledger does not know is told, be it mail of others, or our own of which an
+Whatever stands there under a name that the ledger does not know is found, be it mail of others, or our own of which an
 older or another ledger has never heard. The folder as a whole is remembered as one ``VolumeRecord`` of the name
 ``maildir`` with the stamp of the folders ``new`` and ``cur``. While that is the same, nothing is listed. When it
-differs, the names are held against the ledger's; what it knows and nobody finds has vanished.
+differs, the names are compared with the ledger's; what it knows and nobody finds has vanished.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     Anchor,
-    BatchLimits,
     Finding,
-    Found,
     KnownPlaces,
     MaildirAnchor,
     Recollection,
-    Stored,
     Vanished,
     VolumeRecord,
     VolumeSeen,
     VolumeState,
 )
+from migrator.destinations import BatchLimits, Stored
+from migrator.destinations.local import LocalArchive, LocalEffects
 from migrator.destinations.maildir.reading import MessageFiles, found_in, message_files
 from migrator.errors import FerryError
 from migrator.files import (
     Device,
-    Patience,
     Step,
     away_error,
     create_file,
     folder_facts,
-    key_of,
-    lock_file,
     make_folder,
     no_step,
     storage_error,
@@ -53,7 +49,7 @@ from migrator.files import (
 )
 from migrator.message.body import Body, Message
 from migrator.message.line_ends import lines_of, pieces_of_lines
-from migrator.model import Locator, MaildirLocator, Proof
+from migrator.model import Locator, MaildirLocator
 from migrator.policy import WhenCopyIsGone
 from migrator.read_back import IO_CHUNK_OCTETS
 
@@ -75,16 +71,14 @@ _ASK_AT_ONCE = 2_000
 _TELL_EVERY = 5_000
 
 
-class MaildirDestination:
-    """A Maildir. One object serves one run and is not shared between threads.
+class MaildirDestination(LocalArchive):
+    """A Maildir.
 
-    ``clock`` tells the time of archiving; ``random`` makes names that nobody else makes; ``step`` is told each of
+    ``clock`` tells the time of archiving; ``random`` makes names that nobody else makes; ``step`` hears each of
     ``STEPS``.
     """
 
     kind = "maildir"
-    setting_place = ""
-    required_proof = Proof.EXACT
     limits = BatchLimits(messages=500, octets=32 << 20)
 
     def __init__(
@@ -99,16 +93,9 @@ class MaildirDestination:
         device: Device | None = None,
         when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP,
     ) -> None:
-        self.folder = Path(os.path.realpath(path))
-        self.identity = f"maildir:{self.folder}"
-        self.label = f"maildir {path}"
+        super().__init__(path, state_dir, lock_timeout, LocalEffects(clock, step, device or Device()))
         self.when_copy_is_gone = when_copy_is_gone
-        self._lock_path = state_dir / "locks" / f"maildir-{key_of(self.identity)}.lock"
-        self._clock = clock
         self._random = random
-        self._patience = Patience(lock_timeout)
-        self._step = step
-        self._device = device or Device()
         self._host = os.uname().nodename.replace("/", "\\057").replace(":", "\\072") or "localhost"
         self._files = MessageFiles(self.folder)
         self._record: VolumeRecord | None = None
@@ -136,7 +123,7 @@ class MaildirDestination:
         self._sweep(prefixes)
         for name in ("new", "cur"):
             sync_folder(self.folder / name, self._device)  # a killed process may not have come to it
-        yield from self._told(recollection.known)
+        yield from self._unknown_files(recollection.known)
         self._record = _record(stamp)
         yield VolumeSeen(self._record)
 
@@ -144,20 +131,20 @@ class MaildirDestination:
         if known := recollection.known.copies_known():
             raise away_error(f"the Maildir {self.folder}", known)
 
-    def _told(self, known: KnownPlaces) -> Iterator[Finding]:
-        """Tell the files that the ledger does not know, and in between, how far a long look has come."""
+    def _unknown_files(self, known: KnownPlaces) -> Iterator[Finding]:
+        """Yield the files that the ledger does not know, and in between, how far a long look has come."""
         files = message_files(self.folder)
         names = list(files)
-        told = 0
+        count = 0
         for start in range(0, len(names), _ASK_AT_ONCE):
             for name in known.unknown_names(names[start : start + _ASK_AT_ONCE]):
                 found = found_in(files[name], self._device)
                 if found is None:
                     continue  # moved or deleted since it was listed
                 yield found
-                told += 1
-                if told % _TELL_EVERY == 0:
-                    yield VolumeSeen(_record(""))  # no stamp: not everything has been told yet
+                count += 1
+                if count % _TELL_EVERY == 0:
+                    yield VolumeSeen(_record(""))  # no stamp: not everything has been yielded yet
         if missing := [name for name in known.base_names() if name not in files]:
             there = message_files(self.folder)  # a reader may have renamed them while they were listed
             if vanished := tuple(name for name in missing if name not in there):
@@ -181,16 +168,7 @@ class MaildirDestination:
             return ""
         return f"{new.st_ino}:{new.st_mtime_ns}/{cur.st_ino}:{cur.st_mtime_ns}"
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Keep other runs of this program out; a Maildir itself needs no lock."""
-        return lock_file(self._lock_path, self._patience, self._device, f"the archive {self.folder}")
-
     # ---------------------------------------------------------------------------------- begin and store
-
-    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
-        del messages, known
-        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:  # noqa: ARG002 - the contract's signature
         """Choose what the names of the next batch begin with; nothing is written yet."""
@@ -212,15 +190,10 @@ class MaildirDestination:
             self.begin(messages)
         names = [f"{self._prefix}{number}.{self._host}" for number in range(len(messages))]
         self._prefix = ""
-        try:
+        with self._undone_on_error(lambda: self._discard(names), f"delivering to the Maildir {self.folder}"):
             is_as_known = self._is_as_known()
             self._make_folders()
             self._deliver(messages, names)
-        except BaseException as error:
-            self._discard(names)
-            if isinstance(error, OSError):
-                raise storage_error(error, f"delivering to the Maildir {self.folder}") from error
-            raise
         return Stored(tuple(MaildirLocator(name) for name in names), self._remembered() if is_as_known else ())
 
     def _is_as_known(self) -> bool:

@@ -8,14 +8,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.destinations.identify import found_in_pieces
-from migrator.destinations.maildir.names import base_of
 from migrator.errors import FerryError, GoneError
 from migrator.files import Device, away_error, storage_error
 from migrator.message.body import Body, LinesBody
 from migrator.message.line_ends import StoredBody
-from migrator.model import Locator, MaildirLocator
+from migrator.model import Locator, MaildirLocator, base_name_of
 from migrator.read_back import IO_CHUNK_OCTETS, drop_cache, open_to_read_back, pieces_of, read_range
 
 _USUAL_PLACES = ("new/{}", "cur/{}:2,S", "cur/{}:2,", "cur/{}:2,RS", "cur/{}")
@@ -26,12 +25,12 @@ def message_files(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for name in ("new", "cur"):
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder / name) as entries:
-            files.update({base_of(entry.name): Path(entry.path) for entry in entries if _is_message(entry)})
+            files.update({base_name_of(entry.name): Path(entry.path) for entry in entries if _is_message(entry)})
     return files
 
 
 def _is_message(entry: os.DirEntry[str]) -> bool:
-    """Leave out hidden files, folders, and names that are no text and so cannot be told to the ledger."""
+    """Leave out hidden files, folders, and names that are no text and so cannot be kept in the ledger."""
     return not entry.name.startswith(".") and entry.name.isprintable() and entry.is_file(follow_symlinks=False)
 
 
@@ -68,7 +67,7 @@ class MessageFiles:
                 os.close(handle)
 
     def _opened(self, base: str, listings: Iterator[Callable[[], None]]) -> int | None:
-        """Open a message's file where it usually is, or else where a listing, made anew if need be, has it."""
+        """Open a message's file where it usually is, or else where a listing, a new one if need be, has it."""
         for place in _USUAL_PLACES:
             if (handle := _open(self._folder / place.format(base))) is not None:
                 return handle
@@ -137,7 +136,7 @@ def found_in(path: Path, device: Device) -> Found | None:
         body = _body(handle, f"reading {path}")
         if isinstance(body, FerryError):
             raise body
-        locator = MaildirLocator(base_of(path.name))
+        locator = MaildirLocator(base_name_of(path.name))
         return found_in_pieces(locator, body.chunks())
     finally:
         os.close(handle)

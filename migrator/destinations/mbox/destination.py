@@ -15,24 +15,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Anchor,
-    BatchLimits,
     Finding,
-    Found,
-    KnownPlaces,
     MboxAnchor,
     Recollection,
-    Stored,
     VolumeChanged,
     VolumeRecord,
     VolumeSeen,
     VolumeState,
     VolumeTouched,
 )
+from migrator.destinations import BatchLimits, Stored
+from migrator.destinations.local import LocalArchive, LocalEffects
 from migrator.destinations.mbox import mboxrd
-from migrator.destinations.mbox.records import Appender, RecordReader
+from migrator.destinations.mbox.records import RecordAppender, RecordReader
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
@@ -51,13 +49,10 @@ from migrator.destinations.mbox.volumes import (
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import (
     Device,
-    Patience,
     Step,
     away_error,
     create_file,
     folder_facts,
-    key_of,
-    lock_file,
     lock_volume,
     make_folder,
     no_step,
@@ -67,8 +62,7 @@ from migrator.files import (
 )
 from migrator.message.body import Body, Message
 from migrator.message.line_ends import beginning_of
-from migrator.model import Digest, Locator, Proof
-from migrator.policy import WhenCopyIsGone
+from migrator.model import Digest, Locator
 
 STEPS = (
     "mbox.folder-created",
@@ -102,17 +96,14 @@ class _Target:
         return self.volume.end if self.volume else 0
 
 
-class MboxDestination:
-    """An archive folder of mboxrd volumes. One object serves one run and is not shared between threads.
+class MboxDestination(LocalArchive):
+    """An archive folder of mboxrd volumes.
 
-    ``clock`` tells the time of archiving; ``step`` is told each of ``STEPS``. Accounts that share the folder share its
+    ``clock`` tells the time of archiving; ``step`` hears each of ``STEPS``. Accounts that share the folder share its
     volumes, as long as each recovers before it stores: what the ledger knows then is what stands there.
     """
 
     kind = "mbox"
-    when_copy_is_gone = WhenCopyIsGone.KEEP
-    setting_place = ""
-    required_proof = Proof.EXACT
     limits = BatchLimits(messages=2_000, octets=32 << 20)
 
     def __init__(
@@ -126,17 +117,9 @@ class MboxDestination:
         step: Step = no_step,
         device: Device | None = None,
     ) -> None:
-        self.folder = Path(os.path.realpath(path))
-        self.identity = f"mbox:{self.folder}"
-        self.label = f"mbox {path}"
-        self._key = key_of(self.identity)
-        self._state_dir = state_dir
+        super().__init__(path, state_dir, lock_timeout, LocalEffects(clock, step, device or Device()))
         self._distrusted = Distrusted(state_dir / "distrusted" / self._key)
-        self._clock = clock
         self._volume_limit = volume_limit
-        self._patience = Patience(lock_timeout)
-        self._step = step
-        self._device = device or Device()
         self._known: dict[str, VolumeRecord] = {}
         self._target: _Target | None = None
 
@@ -146,14 +129,14 @@ class MboxDestination:
         """Tell what is in the folder beyond what is remembered, and cut a torn tail that an intent explains.
 
         May be asked again, with a newer recollection. A volume that was touched is not written to before then. Where
-        none of the remembered volumes is there, nothing is told and ``AwayError`` raised.
+        none of the remembered volumes is there, nothing is yielded and ``AwayError`` raised.
         """
         self._refuse_if_away(recollection)
         recovery = Recovery(
             self.folder,
             self._state_dir / "torn" / self._key,
             recollection.intents,
-            self._patience,
+            self._lock_timeout,
             self._device,
             self._step,
             self._distrusted,
@@ -187,8 +170,7 @@ class MboxDestination:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other runs of this program out of the folder; a volume being written is locked against everybody."""
-        path = self._state_dir / "locks" / f"mbox-{self._key}.lock"
-        with lock_file(path, self._patience, self._device, f"the archive {self.folder}"):
+        with super().exclusive():
             try:
                 yield
             finally:
@@ -205,11 +187,6 @@ class MboxDestination:
         self._let_go()
 
     # -------------------------------------------------------------------------------------------- begin
-
-    def find(self, messages: Sequence[Message], known: KnownPlaces) -> Iterator[Found]:
-        """Tell nothing: ``recover`` has told all that stands here."""
-        del messages, known
-        return iter(())
 
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Choose the volume, lock it, and say where it ends now; a volume still to be created begins at 0."""
@@ -250,7 +227,7 @@ class MboxDestination:
             return None
         if name not in self._known or self._known[name].state is not VolumeState.OPEN:
             return None
-        volume = open_locked(self.folder / name, self._patience)
+        volume = open_locked(self.folder / name, self._lock_timeout)
         try:
             target = self._as_target(volume)
         except BaseException:
@@ -318,7 +295,7 @@ class MboxDestination:
                 name = name_of(month, number + 1)
                 continue
             try:
-                lock_volume(handle, self.folder / name, self._patience)
+                lock_volume(handle, self.folder / name, self._lock_timeout)
             except BaseException:
                 os.close(handle)
                 raise
@@ -329,16 +306,13 @@ class MboxDestination:
     ) -> tuple[Locator, ...]:
         start = volume.end
         date = mboxrd.timestamp(self._clock())
-        appender = Appender(volume, self._device, self._step)
-        try:
+        appender = RecordAppender(volume, self._device, self._step)
+        with self._undone_on_error(
+            lambda: self._undo(volume, start), f"writing to the volume {self.folder / volume.name}"
+        ):
             for message in messages:
                 appender.add(message, frames.get(message.digest) or _frame(message, date))
             appender.flush()
-        except BaseException as error:
-            self._undo(volume, start)
-            if isinstance(error, OSError):
-                raise storage_error(error, f"writing to the volume {self.folder / volume.name}") from error
-            raise
         self._refuse_company(volume)
         self._step("mbox.appended")
         return tuple(appender.locators)

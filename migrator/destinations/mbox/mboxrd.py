@@ -270,19 +270,19 @@ def _past_blank_lines(read: Reader, start: int, end: int, chunk: int) -> int:
 def _borders(read: Reader, start: int, end: int, chunk: int) -> Iterator[int]:
     """Yield the offset of every From_ line after the line at ``start``."""
     position = start
-    carried = b""
+    overlap = b""
     while position < end:
         data = read(position, min(chunk, end - position))
         if not data:
             return
-        window = carried + data
-        base = position - len(carried)
+        window = overlap + data
+        base = position - len(overlap)
         at = window.find(b"\nFrom ")
         while at >= 0:
             yield base + at + 1
             at = window.find(b"\nFrom ", at + 6)
         position += len(data)
-        carried = window[-5:]
+        overlap = window[-5:]
 
 
 def _form(read: Reader, begin: int, end: int, *, is_last: bool) -> Form:

@@ -24,7 +24,7 @@ from migrator.model import Locator, MboxLocator
 from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
 
 
-class Appender:
+class RecordAppender:
     """Appends a batch to one volume. Nothing is durable before the volume's fsync.
 
     ``locators`` says where the messages added so far stand, or will once ``flush`` has returned.
@@ -117,7 +117,7 @@ class RecordReader:
         return FerryError(Kind.MISMATCH, f"the volume {path} is missing", cure="bring it back from a backup")
 
     def _small(self, handle: int, run: Sequence[MboxLocator]) -> Iterator[Body | FerryError]:
-        """Read records that stand side by side at once, and cut them apart."""
+        """Read records that stand side by side at once, and cut them."""
         start, end = run[0].offset, run[-1].offset + run[-1].length
         try:
             data = read_range(handle, start, end - start)

@@ -1,10 +1,10 @@
 """What happened to an mbox folder since the ledger last looked: a crash, another writer, or damage.
 
 A volume whose stamp is the remembered one is not even opened. One that grew is read from its remembered end on, after
-an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are told as
-``Found``. One that was touched in any other way is read from its beginning, and all its records are told: what stands
-there is known then, wherever it stands. A volume that is not right, or not there, is looked at again as soon as its
-stamp is another one.
+an fsync (what a killed process wrote may not be on the disk yet) and from the device. Whole records are yielded as
+``Found``. One that was touched in any other way is read from its beginning, and all its records are yielded: what
+stands there is known then, wherever it stands. A volume that is not right, or not there, is looked at again as soon
+as its stamp is another one.
 
 Bytes are cut in one case only: a record is not whole, and an open intent explains it and all that follows, which is to
 say that its From_ line is one that we were about to write, from that place on, that nothing in it looks like another
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Finding,
     Found,
@@ -51,7 +51,7 @@ from migrator.destinations.mbox.volumes import (
 from migrator.errors import FerryError, Kind
 from migrator.files import (
     Device,
-    Patience,
+    LockTimeout,
     Step,
     create_file,
     make_folder,
@@ -121,7 +121,7 @@ class Recovery:
     folder: Path
     torn_folder: Path
     intents: Sequence[Intent]
-    patience: Patience
+    timeout: LockTimeout
     device: Device
     step: Step
     distrusted: Distrusted
@@ -147,7 +147,7 @@ class Recovery:
             yield from self._touched(known)
 
     def _unknown(self, name: str) -> Iterator[Finding]:
-        with opened(self.folder, name, self.patience) as volume:
+        with opened(self.folder, name, self.timeout) as volume:
             if begins_like_mbox(volume.handle) or self._evidence_of(name) is not None:
                 yield from self._appended(volume, VolumeRecord(name, 0, b"", ""))
 
@@ -160,7 +160,7 @@ class Recovery:
         """Tell the state of a volume that nobody has touched, where that is another than the ledger knows."""
         match known.state:
             case VolumeState.CHANGED:  # it was away
-                with opened(self.folder, known.name, self.patience) as volume:
+                with opened(self.folder, known.name, self.timeout) as volume:
                     yield VolumeSeen(replace(known, state=self._state_at_end(volume), changed_stamp=""))
             case VolumeState.OPEN if known.name in self.distrusted:
                 yield VolumeSeen(replace(known, state=VolumeState.CLOSED))
@@ -171,7 +171,7 @@ class Recovery:
         return VolumeState.OPEN if is_open else VolumeState.CLOSED
 
     def _touched(self, known: VolumeRecord) -> Iterator[Finding]:
-        with opened(self.folder, known.name, self.patience) as volume:
+        with opened(self.folder, known.name, self.timeout) as volume:
             if problem := self._problem(volume, known):
                 yield from self._reread(volume, known, problem)
             elif self._has_only_grown(volume, known):
@@ -207,9 +207,9 @@ class Recovery:
     def _appended(self, volume: OpenVolume, known: VolumeRecord) -> Iterator[Finding]:
         """Tell the records from the known end on, and then the volume's new end."""
         evidence = self._evidence_of(volume.name)
-        for told, finding in enumerate(self._records(volume, known, known.end, evidence), 1):
+        for count, finding in enumerate(self._records(volume, known, known.end, evidence), 1):
             yield finding
-            if told % _TELL_EVERY == 0 and isinstance(finding, Found) and isinstance(finding.locator, MboxLocator):
+            if count % _TELL_EVERY == 0 and isinstance(finding, Found) and isinstance(finding.locator, MboxLocator):
                 # No stamp: this is on the way, and must not look finished should the process die here.
                 end = finding.locator.offset + finding.locator.length
                 yield VolumeSeen(replace(volume.record(end=end, state=known.state), stamp=""))

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from migrator.destinations import VolumeRecord, VolumeState
+from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.files import (
     Device,
-    Patience,
+    LockTimeout,
     is_regular_file,
     lock_volume,
     make_folder,
@@ -146,23 +146,23 @@ def holds_all_of(folder: Path, records: Iterable[VolumeRecord]) -> bool:
 
 
 @contextmanager
-def opened(folder: Path, name: str, patience: Patience) -> Iterator[OpenVolume]:
+def opened(folder: Path, name: str, timeout: LockTimeout) -> Iterator[OpenVolume]:
     """Open a volume, for writing if possible, and lock it until the block ends; raises ``locked``, and OSError."""
-    volume = open_locked(folder / name, patience, even_read_only=True)
+    volume = open_locked(folder / name, timeout, even_read_only=True)
     try:
         yield volume
     finally:
         os.close(volume.handle)
 
 
-def open_locked(path: Path, patience: Patience, *, even_read_only: bool = False) -> OpenVolume:
+def open_locked(path: Path, timeout: LockTimeout, *, even_read_only: bool = False) -> OpenVolume:
     """Open a volume for appending and lock it until its handle is closed.
 
     ``even_read_only`` opens it for reading where it cannot be written.
     """
     handle = _open_for_reading(path) if even_read_only else _open(path)
     try:
-        lock_volume(handle, path, patience)
+        lock_volume(handle, path, timeout)
         return OpenVolume(path.name, handle, os.fstat(handle).st_size)
     except BaseException:
         os.close(handle)

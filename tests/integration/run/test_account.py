@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from migrator.policy import DeleteAfter
+from migrator.policy import DeleteAfter, Policy
 from migrator.report import AccountReport
-from migrator.run.plan import Policy
 from tests.mail import letters
 from tests.rig import Rig, deleting
 from tests.servers.pop3 import Maildrop, Pop3Server

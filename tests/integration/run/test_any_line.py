@@ -11,9 +11,8 @@ import pytest
 
 from migrator.errors import Kind
 from migrator.ledger import Ledger
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import AccountReport, Status
-from migrator.run.plan import Policy
 from tests.mail import letters
 from tests.rig import Rig, deleting, keeping
 from tests.servers.pop3 import Fault, Maildrop, Pop3Server

@@ -7,9 +7,8 @@ import pytest
 
 from migrator.destinations import Destination
 from migrator.errors import Kind
-from migrator.policy import DeleteWhenVerified, Keep, SourceProof
+from migrator.policy import DeleteWhenVerified, Keep, Policy, SourceProof
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.mail import letters, message_of
 from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting

@@ -8,9 +8,8 @@ import pytest
 from migrator.destinations import Destination
 from migrator.errors import Kind
 from migrator.model import Proof, UniqueId
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.mail import message_of
 from tests.rig import Rig, deleting
 from tests.scripted_destination import ScriptedFolder, ScriptedMailbox

@@ -8,9 +8,8 @@ import pytest
 
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.mail import letters
 from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting

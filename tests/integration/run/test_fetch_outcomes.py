@@ -12,9 +12,8 @@ import pytest
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
-from migrator.policy import DeleteWhenVerified, SourceProof
+from migrator.policy import DeleteWhenVerified, Policy, SourceProof
 from migrator.report import AccountReport, Status
-from migrator.run.plan import Policy
 from tests.mail import message_of
 from tests.rig import Rig, deleting
 from tests.scripted_destination import ScriptedFolder

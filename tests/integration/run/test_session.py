@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations import Destination
-from migrator.policy import DeleteAfter, Keep
+from migrator.policy import DeleteAfter, Keep, Policy
 from migrator.report import Status
-from migrator.run.plan import Policy
 from tests.mail import letters, message_of
 from tests.memory_destination import MemoryDestination
 from tests.rig import Rig, deleting

@@ -14,11 +14,10 @@ import pytest
 from migrator.destinations import Destination
 from migrator.errors import Kind
 from migrator.ledger import Ledger
-from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
+from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy
 from migrator.report import AccountReport, Status
 from migrator.run.account import run_account
 from migrator.run.context import Effects, RunContext
-from migrator.run.plan import Policy
 from tests.mail import message_of
 from tests.rig import Rig
 from tests.scripted_destination import ScriptedFolder

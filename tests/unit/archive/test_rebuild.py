@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migrator.destinations import Found, Recollection
+from migrator.copy_records import Found, Recollection
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.message.digest import digest_of
 from migrator.model import CopyState, MboxLocator

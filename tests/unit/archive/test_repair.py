@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copy_records import MboxAnchor, VolumeState
 from migrator.copying.copier import Copier
-from migrator.destinations import MboxAnchor, VolumeState
 from migrator.model import CopyState
 from tests.mail import mail, message_of
 from tests.servers.maildrop import Maildrop

@@ -15,7 +15,8 @@ from hypothesis import given, settings, strategies as st
 from migrator.archive.mend import Mender
 from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.archive.repair import Repair, Repaired
-from migrator.destinations import Destination, Finding, Found, Recollection
+from migrator.copy_records import Finding, Found, Recollection
+from migrator.destinations import Destination
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged

@@ -11,7 +11,8 @@ import pytest
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader
 from migrator.archive.verify import Check, Selection, Verification
-from migrator.destinations import Anchor, BatchLimits, Finding, Found, KnownPlaces, Recollection, Stored
+from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Recollection
+from migrator.destinations import BatchLimits, Stored
 from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged

@@ -8,10 +8,11 @@ import pytest
 
 from migrator.copying.copier import Copier, CopyResult
 from migrator.destinations import BatchLimits
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger import Ledger
+from migrator.ledger.copies import Judged
 from migrator.message.body import Message
-from migrator.model import CopyState
+from migrator.model import CopyState, Proof
 from migrator.policy import WhenCopyIsGone
 from tests.mail import message_of, simple
 from tests.memory_destination import CrashError, MemoryDestination
@@ -180,6 +181,35 @@ def test_a_copy_that_was_taken_out_counts_for_what_its_owner_says(
     for expected in (outcome, CopyResult.DUPLICATE if outcome is CopyResult.COPIED else outcome):
         assert copier(ledger, archive_folder).copy([ONE]) == [expected]
     assert len(archive_folder.stored) == stored
+
+
+@pytest.mark.parametrize("when", WhenCopyIsGone)
+def test_what_was_never_shown_was_not_taken_out_by_anybody(
+    ledger: Ledger, archive_folder: MemoryDestination, when: WhenCopyIsGone
+) -> None:
+    archive_folder.when_copy_is_gone = when
+    archive_folder.drops = {ONE.digest}
+    for _ in range(2):
+        [outcome] = copier(ledger, archive_folder).copy([ONE])
+        assert isinstance(outcome, FerryError)
+        assert outcome.kind is Kind.MISMATCH
+        assert isinstance(copier(ledger, archive_folder).verify_again([ONE.digest])[ONE.digest], FerryError)
+    archive_folder.drops.clear()
+    assert copier(ledger, archive_folder).copy([ONE]) == [CopyResult.COPIED]
+    assert len(archive_folder.stored) == 1
+
+
+def test_only_a_copy_that_was_proven_may_be_missing_and_count_as_there(
+    ledger: Ledger, archive_folder: MemoryDestination
+) -> None:
+    copier(ledger, archive_folder).copy([ONE])
+    copies = ledger.copies(archive_folder.identity, archive_folder.kind)
+    copies.stored([(copy.copy_id, copy.locator) for copy in copies.all_copies() if copy.locator], [])
+    copies.judged([Judged(copy.copy_id, CopyState.GONE, Proof.NONE) for copy in copies.all_copies()], 8.0)
+    archive_folder.stored.clear()
+    archive_folder.when_copy_is_gone = WhenCopyIsGone.ACCEPT
+    assert copier(ledger, archive_folder).copy([ONE]) == [CopyResult.TAKEN_OUT]
+    assert isinstance(copier(ledger, archive_folder).verify_again([ONE.digest])[ONE.digest], GoneError)
 
 
 def test_a_destination_that_was_emptied_is_an_error_and_nothing_is_taken_for_gone(

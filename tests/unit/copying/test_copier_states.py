@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copy_records import Relocated
 from migrator.copying.copier import Copier, CopyResult
-from migrator.destinations import BatchLimits, Relocated
+from migrator.destinations import BatchLimits
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Message

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copy_records import ImapAnchor, Lost, Relocated, VolumeRecord
 from migrator.copying.relocating import refuse_if_emptied, relocate
-from migrator.destinations import ImapAnchor, Lost, Relocated, VolumeRecord
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger, Judged

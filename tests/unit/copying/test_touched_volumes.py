@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from migrator.copy_records import Finding, Found, Recollection, VolumeRecord, VolumeTouched
 from migrator.copying.copier import Copier
-from migrator.destinations import Finding, Found, Recollection, VolumeRecord, VolumeTouched
 from migrator.errors import FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.message.body import Body, LinesBody, Message

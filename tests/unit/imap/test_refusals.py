@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrator.errors import Kind, Scope
-from migrator.imap.refusals import Remedy, backoff, judge_append, judge_command, judge_farewell, judge_login
+from migrator.imap.refusals import Remedy, backoff, judge_append, judge_bye, judge_command, judge_login
 from migrator.imap.replies import StatusReply, parse_status
 
 
@@ -68,7 +68,7 @@ def test_no_refusal_repeats_a_secret() -> None:
     errors = [
         judge_login(words, "ann", secrets=(b"sesame", b"c2VzYW1l")),
         judge_command(words, "host", secrets=(b"sesame", b"c2VzYW1l")),
-        judge_farewell(words, "host", secrets=(b"sesame", b"c2VzYW1l")),
+        judge_bye(words, "host", secrets=(b"sesame", b"c2VzYW1l")),
         judge_append(reply("NO " + words.decode()), "INBOX", secrets=(b"sesame", b"c2VzYW1l")).error,
     ]
     for error in errors:
@@ -77,10 +77,10 @@ def test_no_refusal_repeats_a_secret() -> None:
         assert "I do not like ***" in str(error)
 
 
-def test_a_farewell_with_a_pause_ends_the_session_and_says_how_long() -> None:
-    error = judge_farewell(b"Session throttled. Suggested Backoff Time: 5 seconds", "host")
+def test_a_bye_with_a_pause_ends_the_session_and_says_how_long() -> None:
+    error = judge_bye(b"Session throttled. Suggested Backoff Time: 5 seconds", "host")
     assert (error.kind, error.scope, error.wait) == (Kind.TEMPORARY, Scope.SESSION, 5)
-    assert judge_farewell(b"Autologout", "host").kind is Kind.CONNECT
+    assert judge_bye(b"Autologout", "host").kind is Kind.CONNECT
 
 
 @pytest.mark.parametrize(

@@ -27,21 +27,21 @@ def clock() -> Clock:
 
 
 def test_what_is_left_may_be_used_at_once_and_then_refills_evenly(tmp_path: Path, clock: Clock) -> None:
-    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
-    assert purse.wait(1000) == 0
-    purse.spend(1000)
-    assert purse.wait(100) == pytest.approx(8640)
+    allowance = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
+    assert allowance.wait(1000) == 0
+    allowance.spend(1000)
+    assert allowance.wait(100) == pytest.approx(8640)
     clock.now += 8640
-    assert purse.wait(100) == pytest.approx(0)
+    assert allowance.wait(100) == pytest.approx(0)
     clock.now += 86_400
-    assert purse.wait(1000) == 0
+    assert allowance.wait(1000) == 0
 
 
 def test_what_is_larger_than_the_allowance_waits_for_a_full_one(tmp_path: Path, clock: Clock) -> None:
-    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
-    assert purse.wait(5000) == 0
-    purse.spend(500)
-    assert purse.wait(5000) == pytest.approx(43_200)
+    allowance = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
+    assert allowance.wait(5000) == 0
+    allowance.spend(500)
+    assert allowance.wait(5000) == pytest.approx(43_200)
 
 
 def test_a_restart_forgets_nothing_and_other_users_have_their_own(tmp_path: Path, clock: Clock) -> None:
@@ -66,16 +66,16 @@ def test_a_damaged_file_counts_as_nothing_spent(tmp_path: Path, clock: Clock, co
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out_for_long(tmp_path: Path, clock: Clock) -> None:
-    purse = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
-    purse.spend(1000)
+    allowance = UploadAllowance(DAILY, "ann@host", tmp_path, clock=clock)
+    allowance.spend(1000)
     clock.now -= 1e9
-    assert purse.wait(1) <= 2 * 86_400
+    assert allowance.wait(1) <= 2 * 86_400
 
 
 def test_without_allowances_nothing_is_written(tmp_path: Path, clock: Clock) -> None:
-    purse = UploadAllowance(Allowances(), "ann@host", tmp_path, clock=clock)
-    purse.spend(10**12)
-    assert purse.wait(10**12) == 0
+    allowance = UploadAllowance(Allowances(), "ann@host", tmp_path, clock=clock)
+    allowance.spend(10**12)
+    assert allowance.wait(10**12) == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,7 +15,7 @@ import pytest
 from migrator.errors import FerryError, Kind
 from migrator.imap.append import Appender, AppendItem, options_of
 from migrator.imap.capabilities import UploadCapabilities
-from migrator.imap.fetch import Fetcher
+from migrator.imap.fetch import BodyFetcher
 from migrator.imap.find_copies import Glance, message_key
 from migrator.imap.wire import LONGEST_LINE, Wire
 from migrator.message.body import MemoryBody
@@ -99,8 +99,8 @@ def test_our_commands_and_those_of_imaplib_take_turns(wire: Wire) -> None:
 
 def test_an_append_sends_exactly_the_bytes_of_the_message(wire: Wire, script: Script) -> None:
     content = b"A: b\r\n\r\nbare\nand\rand\r\r\n\0\xff."
-    abilities = UploadCapabilities.of({b"LITERAL+", b"MULTIAPPEND"})
-    Appender(wire, b'"INBOX"', abilities).send(
+    upload_capabilities = UploadCapabilities.of({b"LITERAL+", b"MULTIAPPEND"})
+    Appender(wire, b'"INBOX"', upload_capabilities).send(
         [AppendItem(MemoryBody(content), OPTIONS), AppendItem(Pieces(content, 3), OPTIONS)]
     )
     literal = b' " 1-Jan-2026 00:00:00 +0000" {%d+}\r\n%b' % (len(content), content)
@@ -129,7 +129,7 @@ def test_a_body_that_is_not_as_long_as_it_says_ends_the_connection(wire: Wire) -
 def test_replies_may_come_in_any_pieces(fed: Fed, size: int) -> None:
     said = b"* 1 FETCH (UID 5 BODY[] {5}\r\na\r\n)b)\r\n* 7 EXISTS\r\nmf1 OK done\r\n"
     wire = fed(*(said[start : start + size] for start in range(0, len(said), size)), timeout=1000)
-    [(uid, body)] = Fetcher(wire, None).bodies([5]).items()
+    [(uid, body)] = BodyFetcher(wire, None).bodies([5]).items()
     assert (uid, b"".join(body.chunks())) == (5, b"a\r\n)b")
 
 
@@ -146,7 +146,7 @@ def test_replies_may_come_in_any_pieces(fed: Fed, size: int) -> None:
 )
 def test_a_body_is_found_wherever_the_server_puts_it(fed: Fed, response: bytes) -> None:
     wire = fed(response + b"\r\nmf1 OK done\r\n")
-    assert {uid: b"".join(body.chunks()) for uid, body in Fetcher(wire, None).bodies([5]).items()} == {5: b"abc"}
+    assert {uid: b"".join(body.chunks()) for uid, body in BodyFetcher(wire, None).bodies([5]).items()} == {5: b"abc"}
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_a_body_is_found_wherever_the_server_puts_it(fed: Fed, response: bytes) 
 )
 def test_a_body_that_is_not_given_is_not_there(fed: Fed, response: bytes) -> None:
     wire = fed(response + b"\r\nmf1 OK done\r\n")
-    assert Fetcher(wire, None).bodies([5]) == {}
+    assert BodyFetcher(wire, None).bodies([5]) == {}
 
 
 def test_sizes_leave_out_the_last_message_that_a_star_always_names(fed: Fed) -> None:
     wire = fed(b"* 9 FETCH (UID 40 RFC822.SIZE 7)\r\nmf1 OK done\r\n")
-    assert Fetcher(wire, None).sizes(41) == []
+    assert BodyFetcher(wire, None).sizes(41) == []
 
 
 def test_sizes_are_asked_on_where_the_server_tells_a_limited_number(fed: Fed) -> None:
@@ -167,7 +167,7 @@ def test_sizes_are_asked_on_where_the_server_tells_a_limited_number(fed: Fed) ->
         b"* 3 FETCH (UID 9 RFC822.SIZE 3)\r\n* 2 FETCH (UID 8 RFC822.SIZE 2)\r\nmf1 OK [MESSAGELIMIT 2 8] more\r\n",
         b"* 1 FETCH (UID 4 RFC822.SIZE 1)\r\nmf2 OK done\r\n",
     )
-    assert [(one.uid, one.size) for one in Fetcher(wire, None).sizes(1)] == [(4, 1), (8, 2), (9, 3)]
+    assert [(one.uid, one.size) for one in BodyFetcher(wire, None).sizes(1)] == [(4, 1), (8, 2), (9, 3)]
 
 
 def test_a_listing_tells_sizes_and_message_ids_as_they_come(fed: Fed) -> None:
@@ -179,24 +179,24 @@ def test_a_listing_tells_sizes_and_message_ids_as_they_come(fed: Fed) -> None:
         b"* 1 FETCH (UID 4 RFC822.SIZE 1 %b NIL)\r\nmf2 OK done\r\n" % field,
     )
     seen: list[Glance] = []
-    Fetcher(wire, None).glance(1, seen.append)
+    BodyFetcher(wire, None).glance(1, seen.append)
     assert seen == [Glance(9, 3, message_key(b"<a@b.c>")), Glance(8, 2, b""), Glance(4, 1, b"")]
 
 
 def test_a_limit_that_hides_nothing_more_ends_the_listing(fed: Fed) -> None:
     wire = fed(b"* 1 FETCH (UID 7 RFC822.SIZE 3)\r\nmf1 OK [MESSAGELIMIT 1 7] more\r\n")
-    assert [one.uid for one in Fetcher(wire, None).sizes(7)] == [7]
+    assert [one.uid for one in BodyFetcher(wire, None).sizes(7)] == [7]
 
 
 def test_uids_are_listed_without_anything_else(fed: Fed) -> None:
     wire = fed(b"* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 9)\r\nmf1 OK done\r\n")
-    assert Fetcher(wire, None).uids() == {7, 9}
+    assert BodyFetcher(wire, None).uids() == {7, 9}
 
 
 def test_a_refused_fetch_says_the_words(fed: Fed) -> None:
     wire = fed(b"mf1 NO [SERVERBUG] oh dear\r\n")
     with pytest.raises(FerryError) as raised:
-        Fetcher(wire, None).bodies([5])
+        BodyFetcher(wire, None).bodies([5])
     assert "oh dear" in raised.value.server_words
 
 
@@ -206,7 +206,7 @@ def test_a_refused_fetch_says_the_words(fed: Fed) -> None:
 def test_a_line_that_ends_or_falls_out_of_step_is_broken(fed: Fed, said: bytes) -> None:
     wire = fed(said)
     with pytest.raises(imaplib.IMAP4.abort):
-        Fetcher(wire, None).bodies([5])
+        BodyFetcher(wire, None).bodies([5])
 
 
 def test_a_dripping_server_is_timed_out(fed: Fed) -> None:
@@ -214,7 +214,7 @@ def test_a_dripping_server_is_timed_out(fed: Fed) -> None:
         wire = fed(*(said[at : at + 1] for at in range(len(said))), clock=count(0, 3).__next__)
         wire.receive_size = 1
         with pytest.raises(TimeoutError):
-            Fetcher(wire, None).bodies([5])
+            BodyFetcher(wire, None).bodies([5])
 
 
 def test_an_endless_line_is_refused(fed: Fed) -> None:
@@ -223,9 +223,9 @@ def test_an_endless_line_is_refused(fed: Fed) -> None:
         wire.next_line()
 
 
-def test_the_farewell_is_remembered(fed: Fed) -> None:
+def test_the_bye_is_remembered(fed: Fed) -> None:
     wire = fed(b"* BYE [UNAVAILABLE] going down\r\n")
     with pytest.raises(imaplib.IMAP4.abort):
         wire.next_status()
-    assert wire.farewell is not None
-    assert wire.farewell.words == b"[UNAVAILABLE] going down"
+    assert wire.bye is not None
+    assert wire.bye.words == b"[UNAVAILABLE] going down"

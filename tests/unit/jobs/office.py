@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
-from jobs.alerting.incidents import TOPIC, AlertInputs, AlertRules, OpenIncident, incidents, news
-from jobs.schedule.account_state import Fact
+from jobs.alerting.incidents import TOPIC, AlertInputs, AlertRules, OpenIncident, incident_changes, incidents
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import RunOutcome
+from jobs.schedule.state_store import Fact
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import Status
 
@@ -24,21 +24,21 @@ MONDAY = 1_795_996_800.0
 RUN_SECONDS = 20.0
 
 
-class MemoryNotes:
+class MemoryStateStore:
     """Notes that survive a power cut of the simulation; JSON, so that nothing is shared by accident."""
 
     def __init__(self) -> None:
         self._facts: dict[tuple[str, str], str] = {}
         self.writes = 0
 
-    def facts(self, topic: str) -> dict[str, Fact]:
+    def get_all(self, topic: str) -> dict[str, Fact]:
         return {name: json.loads(fact) for (of, name), fact in self._facts.items() if of == topic}
 
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+    def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         self._facts[topic, name] = json.dumps(dict(fact))
         self.writes += 1
 
-    def forgotten(self, topic: str, name: str) -> None:
+    def delete(self, topic: str, name: str) -> None:
         self._facts.pop((topic, name), None)
 
 
@@ -62,7 +62,7 @@ class Office:
     rules: AlertRules = field(default_factory=AlertRules)
     run_seconds: float = RUN_SECONDS
     now: float = MONDAY
-    notes: MemoryNotes = field(default_factory=MemoryNotes)
+    store: MemoryStateStore = field(default_factory=MemoryStateStore)
     outages: list[tuple[str, float, float]] = field(default_factory=list)
     login_delays: dict[str, float] = field(default_factory=dict)
     logins: list[tuple[float, str]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Office:
     _count: int = 0
     _life: int = 0
     _is_on: bool = False
-    _chance: Random = field(default_factory=lambda: Random(5))
+    _jitter: Random = field(default_factory=lambda: Random(5))
     queue: Queue = field(init=False)
 
     def at(self, moment: float, event: Callable[[], None]) -> None:
@@ -89,10 +89,10 @@ class Office:
         self._life += 1
         self._is_on = True
         self.queue = Queue(
-            self.notes,
+            self.store,
             limits=self.limits,
             next_round=lambda name, now: now + self.mailboxes[name].every,
-            chance=self._chance.random,
+            jitter=self._jitter.random,
         )
         self.reload()
         for name in self.mailboxes:
@@ -122,14 +122,12 @@ class Office:
 
     def _job(self, name: str) -> ScheduledAccount:
         mailbox = self.mailboxes[name]
-        return ScheduledAccount(
-            name, mailbox.host, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}"
-        )
+        return ScheduledAccount(name, frozenset({mailbox.host}), f"{name}@{mailbox.host}", f"{mailbox.version}")
 
     def _ring_later(self, name: str, life: int) -> None:
         def ring() -> None:
             if life == self._life and self._is_on and name in self.mailboxes:
-                self.queue.ring(name, self.now)
+                self.queue.wake(name, self.now)
                 self._ring_later(name, life)
 
         self.at(self.now + self.mailboxes[name].every, ring)
@@ -145,24 +143,24 @@ class Office:
     def _work(self) -> None:
         if not self._is_on:
             return
-        while turn := self.queue.take(self.now):
-            self._begin(turn)
+        while lease := self.queue.take(self.now):
+            self._begin(lease)
         self.most_at_once = max(self.most_at_once, self.queue.running)
         wakes = self.queue.wakes_at(self.now)
         if self.now < wakes < float("inf"):
             self.at(wakes, lambda: None)
 
-    def _begin(self, turn: Lease) -> None:
-        life, name = self._life, turn.job.name
-        if turn.parked and turn.parked == self._fingerprint(name):
-            self.queue.still_parked(turn)
+    def _begin(self, lease: Lease) -> None:
+        life, name = self._life, lease.job.name
+        if lease.parked and lease.parked == self._fingerprint(name):
+            self.queue.still_parked(lease)
             return
         outcome = self._outcome(name)
         fingerprint = self._fingerprint(name)
 
         def end() -> None:
             if life == self._life and self._is_on:
-                self.queue.finished(turn, outcome, self.now, fingerprint)
+                self.queue.finished(lease, outcome, self.now, fingerprint)
                 if outcome.status is Status.OK:
                     self.worked.append((self.now, name))
 
@@ -190,8 +188,8 @@ class Office:
         return RunOutcome(Status.OK)
 
     def _tell(self) -> None:
-        before = {key: OpenIncident.from_fact(fact) for key, fact in self.notes.facts(TOPIC).items()}
-        picture = AlertInputs(
+        before = {key: OpenIncident.from_fact(fact) for key, fact in self.store.get_all(TOPIC).items()}
+        inputs = AlertInputs(
             self.queue.states(),
             {name: mailbox.every for name, mailbox in self.mailboxes.items()},
             {name: frozenset({mailbox.host}) for name, mailbox in self.mailboxes.items()},
@@ -199,14 +197,14 @@ class Office:
             damaged=self.damaged,
         )
         still_open = [key for key, incident in before.items() if not incident.over_at]
-        told = news(incidents(picture, still_open, now=self.now, rules=self.rules), before, self.now)
+        told = incident_changes(incidents(inputs, still_open, now=self.now, rules=self.rules), before, self.now)
         self.told += [(self.now, "opened", incident.title) for incident in told.opened]
         self.told += [(self.now, "over", incident.title) for incident in told.recovered]
         for key in before.keys() - told.remembered.keys():
-            self.notes.forgotten(TOPIC, key)
+            self.store.delete(TOPIC, key)
         for key, incident in told.remembered.items():
             if before.get(key) != incident:
-                self.notes.noted(TOPIC, key, incident.as_fact())
+                self.store.put(TOPIC, key, incident.as_fact())
 
     def titles(self) -> list[str]:
         """What a person has been told, in order."""

@@ -16,7 +16,7 @@ from jobs.maintenance.upkeep import MOST_TRIES, PARTS, RETRY_SECONDS, Round, Sli
 from jobs.schedule.state_store import BufferedStateStore
 from migrator.config.secrets import TextSecret
 from migrator.errors import FerryError, Kind
-from tests.unit.jobs.office import MemoryNotes
+from tests.unit.jobs.office import MemoryStateStore
 
 NOTE = Notification("title", "body\n")
 DAY = 86_400.0
@@ -28,10 +28,10 @@ class Way:
     taken: list[Notification] = field(default_factory=list)
     is_broken: bool = False
 
-    def send(self, note: Notification) -> None:
+    def send(self, notification: Notification) -> None:
         if self.is_broken:
             raise FerryError(Kind.CONNECT, "no answer")
-        self.taken.append(note)
+        self.taken.append(notification)
 
 
 class Clock:
@@ -42,14 +42,14 @@ class Clock:
         return self.now
 
 
-def outbox(notes: MemoryNotes, *ways: Way, clock: Clock | None = None) -> Outbox:
+def outbox(store: MemoryStateStore, *ways: Way, clock: Clock | None = None) -> Outbox:
     listed: list[Channel] = list(ways)
-    return Outbox(notes, lambda: listed, clock or Clock())
+    return Outbox(store, lambda: listed, clock or Clock())
 
 
 def test_a_note_is_delivered_on_every_way_once() -> None:
-    notes, mail, chat = MemoryNotes(), Way("mail"), Way("chat")
-    box = outbox(notes, mail, chat)
+    store, mail, chat = MemoryStateStore(), Way("mail"), Way("chat")
+    box = outbox(store, mail, chat)
     box.put(NOTE)
     assert box.deliver()
     assert box.deliver()
@@ -57,41 +57,41 @@ def test_a_note_is_delivered_on_every_way_once() -> None:
 
 
 def test_a_way_that_fails_is_tried_again_alone_in_the_next_life_too() -> None:
-    notes, mail, chat = MemoryNotes(), Way("mail"), Way("chat", is_broken=True)
-    box = outbox(notes, mail, chat)
+    store, mail, chat = MemoryStateStore(), Way("mail"), Way("chat", is_broken=True)
+    box = outbox(store, mail, chat)
     box.put(NOTE)
     assert not box.deliver()
     chat.is_broken = False
-    assert outbox(notes, mail, chat).deliver()
+    assert outbox(store, mail, chat).deliver()
     assert (mail.taken, chat.taken) == ([NOTE], [NOTE])
-    assert notes.facts("outbox") == {}
+    assert store.get_all("outbox") == {}
 
 
 def test_a_note_that_nobody_takes_is_given_up_after_days() -> None:
-    notes, clock = MemoryNotes(), Clock()
-    box = outbox(notes, Way("mail", is_broken=True), clock=clock)
+    store, clock = MemoryStateStore(), Clock()
+    box = outbox(store, Way("mail", is_broken=True), clock=clock)
     box.put(NOTE)
     clock.now += KEPT_SECONDS - 1
     assert not box.deliver()
     clock.now += 2
     assert box.deliver()
-    assert notes.facts("outbox") == {}
+    assert store.get_all("outbox") == {}
 
 
 def test_without_a_way_nothing_is_kept() -> None:
-    notes = MemoryNotes()
-    outbox(notes).put(NOTE)
-    assert notes.facts("outbox") == {}
+    store = MemoryStateStore()
+    outbox(store).put(NOTE)
+    assert store.get_all("outbox") == {}
 
 
 def test_the_thread_delivers_what_is_put() -> None:
     arrived = threading.Event()
 
     class Ringing(Way):
-        def send(self, note: Notification) -> None:
+        def send(self, notification: Notification) -> None:
             arrived.set()
 
-    box = outbox(MemoryNotes(), Ringing("mail"))
+    box = outbox(MemoryStateStore(), Ringing("mail"))
     box.start()
     box.put(NOTE)
     assert arrived.wait(30)
@@ -132,34 +132,34 @@ def test_a_ping_that_fails_is_tried_a_few_times_and_its_url_is_not_logged(caplog
     assert "hunter2" not in str(caplog.records[0].__dict__)
 
 
-class Full(MemoryNotes):
+class Full(MemoryStateStore):
     """A ledger on a full disk."""
 
     is_full = True
 
-    def noted(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
+    def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         if self.is_full:
             raise FerryError(Kind.DISK_FULL, "there is no room")
-        super().noted(topic, name, fact)
+        super().put(topic, name, fact)
 
-    def forgotten(self, topic: str, name: str) -> None:
+    def delete(self, topic: str, name: str) -> None:
         if self.is_full:
             raise FerryError(Kind.DISK_FULL, "there is no room")
-        super().forgotten(topic, name)
+        super().delete(topic, name)
 
 
 def test_what_cannot_be_noted_now_is_noted_later() -> None:
     durable = Full()
-    notes = BufferedStateStore(durable)
-    notes.noted("a", "x", {"n": 1})
-    notes.noted("a", "y", {"n": 2})
-    notes.forgotten("a", "y")
-    assert notes.problem == "there is no room"
-    assert notes.facts("a") == {"x": {"n": 1}}
+    store = BufferedStateStore(durable)
+    store.put("a", "x", {"n": 1})
+    store.put("a", "y", {"n": 2})
+    store.delete("a", "y")
+    assert store.problem == "there is no room"
+    assert store.get_all("a") == {"x": {"n": 1}}
     durable.is_full = False
-    notes.catch_up()
-    assert notes.problem == ""
-    assert durable.facts("a") == {"x": {"n": 1}}
+    store.catch_up()
+    assert store.problem == ""
+    assert durable.get_all("a") == {"x": {"n": 1}}
 
 
 @dataclass
@@ -183,9 +183,9 @@ class Archive:
         self.indexed += 1
 
 
-def upkeep(archive: Archive, notes: MemoryNotes, names: tuple[str, ...] = ("ann", "bob")) -> Upkeep:
+def upkeep(archive: Archive, store: MemoryStateStore, names: tuple[str, ...] = ("ann", "bob")) -> Upkeep:
     return Upkeep(
-        notes,
+        store,
         names=lambda: names,
         verify_every=lambda: 30 * DAY,
         verify=archive.verify,
@@ -195,52 +195,52 @@ def upkeep(archive: Archive, notes: MemoryNotes, names: tuple[str, ...] = ("ann"
 
 
 def test_every_part_is_verified_once_in_a_period() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     archive = Archive(clock)
-    quiet = upkeep(archive, notes)
+    quiet = upkeep(archive, store)
     begun = clock.now
     while clock.now < begun + 30 * DAY - 3600:
         quiet.verify_once()
         clock.now += 600
     assert archive.parts == list(range(PARTS))
-    assert set(completed(notes)) == {"ann", "bob"}
-    assert begun + 29 * DAY < completed(notes)["ann"] < begun + 30 * DAY
+    assert set(completed(store)) == {"ann", "bob"}
+    assert begun + 29 * DAY < completed(store)["ann"] < begun + 30 * DAY
 
 
 def test_a_verification_goes_on_where_an_earlier_life_ended() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     first = Archive(clock)
     for _ in range(3):
-        upkeep(first, notes).verify_once()
+        upkeep(first, store).verify_once()
         clock.now += 4 * 3600
     second = Archive(clock)
-    upkeep(second, notes).verify_once()
+    upkeep(second, store).verify_once()
     assert (first.parts, second.parts) == ([0, 1, 2], [3])
 
 
 def test_what_was_missed_while_the_machine_was_off_is_caught_up() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     archive = Archive(clock)
-    upkeep(archive, notes).verify_once()
+    upkeep(archive, store).verify_once()
     clock.now += 10 * DAY
     for _ in range(100):
-        upkeep(archive, notes).verify_once()
+        upkeep(archive, store).verify_once()
         clock.now += 60
     assert len(archive.parts) == 81
 
 
 def test_a_slice_that_was_told_to_stop_is_done_again() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     archive = Archive(clock, answer=StoppedError())
     for _ in range(2):
-        upkeep(archive, notes).verify_once()
+        upkeep(archive, store).verify_once()
     assert archive.parts == [0, 0]
 
 
 def test_a_destination_that_stays_away_delays_no_other_for_ever() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     archive = Archive(clock, answer=Slice(10, 0, frozenset({"bob"})))
-    quiet = upkeep(archive, notes)
+    quiet = upkeep(archive, store)
     for _ in range(MOST_TRIES):
         quiet.verify_once()
         quiet.verify_once()  # not before a while has passed
@@ -250,21 +250,21 @@ def test_a_destination_that_stays_away_delays_no_other_for_ever() -> None:
     clock.now += 40 * DAY
     for _ in range(PARTS):
         quiet.verify_once()
-    assert set(completed(notes)) == {"ann"}
+    assert set(completed(store)) == {"ann"}
 
 
 def test_a_failure_of_the_whole_slice_is_an_unreachable_archive() -> None:
-    clock, notes = Clock(), MemoryNotes()
+    clock, store = Clock(), MemoryStateStore()
     archive = Archive(clock, answer=FerryError(Kind.ARCHIVE, "the folder is gone"))
-    upkeep(archive, notes).verify_once()
-    assert Round.from_fact(notes.facts("verification")["whole"]).tries == 1
+    upkeep(archive, store).verify_once()
+    assert Round.from_fact(store.get_all("verification")["whole"]).tries == 1
 
 
 def test_new_mail_is_indexed_without_waiting() -> None:
     archive = Archive(Clock())
     indexed = threading.Event()
     archive.index = indexed.set  # type: ignore[method-assign]  # told when it happens
-    quiet = upkeep(archive, MemoryNotes())
+    quiet = upkeep(archive, MemoryStateStore())
     quiet.start()
     assert indexed.wait(30)
     indexed.clear()

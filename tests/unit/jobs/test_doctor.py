@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.alerting.incidents import Disk
+from jobs.disk_usage import Disk
 from jobs.doctor import DoctorInputs, Severity, findings, is_person_needed
 from jobs.monitoring.health import Health, HealthVerdict
 from jobs.monitoring.snapshot import AccountView

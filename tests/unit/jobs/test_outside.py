@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobs.alerting.incidents import Disk
+from jobs.disk_usage import Disk
 from jobs.monitoring.health import STALE_SECONDS, HealthVerdict, forget, health_of, read, write
 from jobs.monitoring.http_server import Web
 from jobs.monitoring.metrics import text_of, write_textfile
@@ -134,8 +134,8 @@ def test_a_taken_port_is_a_configuration_error() -> None:
 
 
 def test_the_digest_adds_up() -> None:
-    note = weekly(WORKER)
-    head, ann, bob, total, *_ = (line.split() for line in note.body.splitlines())
+    notification = weekly(WORKER)
+    head, ann, bob, total, *_ = (line.split() for line in notification.body.splitlines())
     assert head[:2] == ["account", "on"]
     assert ann[:6] == ["ann", "12", "9", "2", "1", "40"]
     assert total[:6] == ["all", "17", "14", "2", "1", "40"]
@@ -144,7 +144,7 @@ def test_the_digest_adds_up() -> None:
 
 
 def test_the_digest_names_who_needs_a_person() -> None:
-    note = weekly(replace(WORKER, accounts=[BOB, PARKED]))
-    assert note.title == "weekly digest: 1 account of 2 in trouble"
-    assert "cleo: waits for a changed password: refused" in note.body
+    notification = weekly(replace(WORKER, accounts=[BOB, PARKED]))
+    assert notification.title == "weekly digest: 1 account of 2 in trouble"
+    assert "cleo: waits for a changed password: refused" in notification.body
     assert weekly(replace(WORKER, accounts=[BOB])).title == "weekly digest: all 1 account well"

@@ -10,20 +10,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.alerting.incidents import Disk
 from jobs.config_watch import Watched
-from jobs.disk_usage import SPAN_NEEDED, forecast, full_in, measured
+from jobs.disk_usage import SPAN_NEEDED, Disk, forecast, full_in, measured
 from jobs.lock import worker_lock
 from jobs.periodic import PeriodicTasks
-from jobs.redaction import without_passwords
 from jobs.schedule.credential_hash import Fingerprints
 from jobs.schedule.timetable import Timetable
 from jobs.schedule.workers import Liveness
 from jobs.systemd import Supervisor
 from migrator.config import Config, Schedule, load
+from migrator.config.redaction import without_passwords
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger
-from tests.unit.jobs.office import MemoryNotes
+from tests.unit.jobs.office import MemoryStateStore
 
 NOW = 1_795_996_800.0  # a Monday, midnight UTC
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -147,14 +146,14 @@ def test_ticks_come_in_their_periods_and_never_twice_for_a_late_one() -> None:
 
 def test_whoever_gets_nowhere_is_stuck_and_whoever_rests_is_not() -> None:
     now = [0.0]
-    pulse = Liveness(lambda: now[0])
-    pulse.beat("ann")
-    pulse.beat("bob")
-    pulse.rest("bob")
+    liveness = Liveness(lambda: now[0])
+    liveness.beat("ann")
+    liveness.beat("bob")
+    liveness.rest("bob")
     now[0] = 100.0
-    assert pulse.stuck(99.0) == ["ann"]
-    pulse.beat("ann")
-    assert pulse.stuck(99.0) == []
+    assert liveness.stuck(99.0) == ["ann"]
+    liveness.beat("ann")
+    assert liveness.stuck(99.0) == []
 
 
 def test_a_changed_file_is_noticed_once_it_is_left_alone(tmp_path: Path) -> None:
@@ -186,17 +185,17 @@ def test_a_disk_that_fills_has_its_forecast() -> None:
 
 
 def test_each_file_system_is_measured_once_and_sampled_each_hour(tmp_path: Path) -> None:
-    notes, disks = MemoryNotes(), list[Disk]()
+    store, disks = MemoryStateStore(), list[Disk]()
     for hour in range(30):
         for minute in (0, 20, 40):
-            disks = measured([tmp_path, tmp_path / "not" / "yet"], 10**9, notes, NOW + hour * 3600 + minute * 60)
+            disks = measured([tmp_path, tmp_path / "not" / "yet"], 10**9, store, NOW + hour * 3600 + minute * 60)
     [disk] = disks
     assert disk.path == str(tmp_path)
-    samples = notes.facts("disks")[str(tmp_path)]["samples"]
+    samples = store.get_all("disks")[str(tmp_path)]["samples"]
     assert isinstance(samples, list)
     assert len(samples) == 30
     assert samples[-1][0] - samples[0][0] >= SPAN_NEEDED
-    assert forecast(notes, tmp_path, disk.free) > 0
+    assert forecast(store, tmp_path, disk.free) > 0
 
 
 def test_a_configuration_is_given_out_without_its_secrets(tmp_path: Path) -> None:
@@ -239,27 +238,27 @@ def test_a_sheet_of_accounts_is_given_out_without_its_passwords(tmp_path: Path) 
 
 def test_the_ledgers_notes_keep_what_they_are_given(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path)
-    ledger.notes.noted("topic", "ann", {"at": 1.5, "list": [[1.0, 2.0]]})
-    ledger.notes.noted("topic", "ann", {"at": 2.5})
-    ledger.notes.noted("other", "ann", {})
+    ledger.state_store.put("topic", "ann", {"at": 1.5, "list": [[1.0, 2.0]]})
+    ledger.state_store.put("topic", "ann", {"at": 2.5})
+    ledger.state_store.put("other", "ann", {})
     ledger.close()
     again = Ledger.open(tmp_path)
-    assert again.notes.facts("topic") == {"ann": {"at": 2.5}}
-    again.notes.forgotten("topic", "ann")
-    again.notes.forgotten("topic", "nobody")
-    assert again.notes.facts("topic") == {}
-    assert again.notes.mismatches() == {}
+    assert again.state_store.get_all("topic") == {"ann": {"at": 2.5}}
+    again.state_store.delete("topic", "ann")
+    again.state_store.delete("topic", "nobody")
+    assert again.state_store.get_all("topic") == {}
+    assert again.state_store.mismatches() == {}
     again.close()
 
 
 def test_a_copy_of_the_ledger_is_whole_while_others_write(tmp_path: Path) -> None:
     ledger = Ledger.open(tmp_path / "state")
-    ledger.notes.noted("topic", "before", {})
+    ledger.state_store.put("topic", "before", {})
     other = Ledger.open(tmp_path / "state")
     ledger.copy_to(tmp_path / "ledger.sqlite3")
-    other.notes.noted("topic", "after", {})
+    other.state_store.put("topic", "after", {})
     copy = Ledger.open(tmp_path)
-    assert list(copy.notes.facts("topic")) == ["before"]
+    assert list(copy.state_store.get_all("topic")) == ["before"]
     assert copy.integrity_problems() == []
     for one in (ledger, other, copy):
         one.close()

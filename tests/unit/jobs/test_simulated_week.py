@@ -167,7 +167,7 @@ def test_an_account_that_is_removed_is_forgotten_and_one_that_comes_is_worked_at
     week.reload()
     week.pass_time(MONDAY + HOUR + MINUTE)
     assert "ann" not in week.queue.states()
-    assert "ann" not in week.notes.facts("schedule")
+    assert "ann" not in week.store.get_all("schedule")
     assert len(week.rounds_of("zoe")) == 1
 
 

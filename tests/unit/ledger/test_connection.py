@@ -90,7 +90,7 @@ def test_a_ledger_of_an_earlier_release_is_migrated_with_all_it_knows(path: Path
     before = known_of(path)
     with closing(Ledger.open(path.parent)) as ledger:
         assert known_of(path) == before != set()
-        ledger.notes.noted("topic", "name", {"a": 1})
+        ledger.state_store.put("topic", "name", {"a": 1})
         assert ledger.integrity_problems() == []
     assert version_of(path) == VERSION
 
@@ -116,7 +116,7 @@ def test_a_dry_look_at_an_earlier_ledger_migrates_nothing(path: Path) -> None:
     put_first_release(path)
     before = path.read_bytes()
     with closing(Ledger.open_dry(path.parent)) as ledger, closing(ledger.another()) as other:
-        assert other.notes.facts("topic") == {}
+        assert other.state_store.get_all("topic") == {}
     assert path.read_bytes() == before
     assert version_of(path) == 1
 

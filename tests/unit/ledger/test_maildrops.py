@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from migrator.destinations import MaildirAnchor
+from migrator.copy_records import MaildirAnchor
 from migrator.errors import FerryError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.copies import CopiesLedger, Judged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import MboxAnchor, VolumeRecord
+from migrator.copy_records import MboxAnchor, VolumeRecord
 from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.model import CopyState, MboxLocator, Proof

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Found, Lost, Relocated, Stranger
+from migrator.copy_records import Found, Lost, Relocated, Stranger
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import CopyState, ImapLocator, Proof

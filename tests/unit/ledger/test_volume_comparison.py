@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from migrator.destinations import Found
+from migrator.copy_records import Found
 from migrator.ledger.volume_comparison import KnownRecord, compared
 from migrator.model import CopyState, Digest, HeaderDigest, MboxLocator
 

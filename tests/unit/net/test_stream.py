@@ -17,6 +17,8 @@ from migrator.net.stream import (
     Stream,
     check_pin,
     connect,
+    handshake_error,
+    is_hang_up,
     open_stream,
     ssl_context,
     wrap_tls,
@@ -193,7 +195,32 @@ def test_a_connection_closed_in_the_handshake_is_an_error_and_no_hang(hello: Hel
 
     with serving(serve) as port, pytest.raises(FerryError) as caught:
         hello(port, TlsSettings())
-    assert caught.value.kind in {Kind.TLS, Kind.CONNECT}
+    assert (caught.value.kind, caught.value.advice) == (Kind.CONNECT, Advice.NOW)
+
+
+def debian_12_eof() -> ssl.SSLError:
+    """Make what Python 3.11.2 raises where newer ones raise SSLEOFError."""
+    error = ssl.SSLError(1, "[SSL: UNEXPECTED_EOF_WHILE_READING] unexpected eof while reading (_ssl.c:992)")
+    error.reason = "UNEXPECTED_EOF_WHILE_READING"
+    return error
+
+
+@pytest.mark.parametrize("error", [ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), debian_12_eof()])
+def test_a_hang_up_under_tls_is_one_on_every_python(error: ssl.SSLError) -> None:
+    assert is_hang_up(error)
+    said = handshake_error(HOST, TlsSettings(), error, None)
+    assert (said.kind, said.message) == (
+        Kind.CONNECT,
+        "the connection to localhost broke during the TLS handshake: the other side hung up",
+    )
+
+
+def test_other_tls_errors_are_no_hang_up() -> None:
+    error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")
+    error.reason = "WRONG_VERSION_NUMBER"
+    assert not is_hang_up(error)
+    assert not is_hang_up(ConnectionResetError())
+    assert handshake_error(HOST, TlsSettings(), error, None).kind is Kind.TLS
 
 
 def test_a_ca_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_line_that_carries_so_many_messages_keeps_half_of_them_or_more(number:
     kept = contents(told)
     assert kept == MANY[: len(kept)]
     assert number / 2 <= len(kept) <= number
-    assert one.session.carried == len(kept)
+    assert one.session.retrieved == len(kept)
     assert isinstance(error, BrokenAtError)
     assert (error.verb, error.number, error.is_first, error.has_begun) == (Verb.RETR, number + 1, False, False)
 
@@ -103,7 +103,7 @@ def test_a_first_message_that_came_whole_needs_no_barrier_if_the_line_ends_there
     one.streams[0].script = Maildrop(MANY, says={"RETR 1": [whole, ending], "STAT": [b""], "RETR": [b""]})
     told, _ = until_broken(retrieving(one, MANY))
     assert contents(told) == MANY[:1]
-    assert one.session.carried == 1
+    assert one.session.retrieved == 1
 
 
 @pytest.mark.parametrize("wrong", [stuffed(MANY[0])[:100] + b"\r\n.\r\n", stuffed(MANY[0]) + b"+O"])
@@ -112,7 +112,7 @@ def test_a_first_message_in_doubt_is_not_kept_where_the_line_ends(wrong: bytes) 
     one = opened(Maildrop(MANY, says=says), LOCK_STEP)
     told, _ = until_broken(retrieving(one, MANY))
     assert contents(told) == []
-    assert one.session.carried == 0
+    assert one.session.retrieved == 0
 
 
 @pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])

@@ -14,7 +14,18 @@ from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session
 from migrator.pop3.transport import HANG_UP, Saying
-from tests.unit.pop3.scripted import CAPA, PASSWORD, Maildrop, MemorySpool, Opened, Room, opened, refused, sample
+from tests.unit.pop3.scripted import (
+    CAPA,
+    PASSWORD,
+    Maildrop,
+    MemorySpool,
+    Opened,
+    Room,
+    opened,
+    refused,
+    sample,
+    source,
+)
 
 MAIL = [sample(number) for number in range(1, 21)]
 LOCK_STEP = ServerProfile(lock_step=True)
@@ -119,6 +130,22 @@ def test_endless_capabilities_end_the_session() -> None:
 def test_a_refusing_greeting_is_told_with_its_words() -> None:
     error = refused(Maildrop(MAIL), greeting=b"-ERR [SYS/TEMP] come back tomorrow\r\n")
     assert (error.kind, error.server_words) == (Kind.TEMPORARY, "[SYS/TEMP] come back tomorrow")
+    assert error.endpoint == source().endpoint
+
+
+@pytest.mark.parametrize("verb", ["STAT", "UIDL", "RETR", "TOP", "DELE"])
+def test_whatever_breaks_a_session_names_its_server(verb: str) -> None:
+    with pytest.raises(FerryError) as raised:
+        worked_through(opened(Maildrop(MAIL, says={verb: [HANG_UP]})).session)
+    assert raised.value.endpoint == source().endpoint
+
+
+def worked_through(session: Session) -> None:
+    session.listing().close()
+    list(session.top([MessageNumber(1)]))
+    wanted = iter([ListedMessage(MessageNumber(1), UniqueId(b""), len(MAIL[0]))])
+    list(session.retrieve(wanted, Room(), MemorySpool))
+    list(session.delete([MessageNumber(1)]))
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_the_same_trouble_is_told_once_and_the_first_decides() -> None:
         numbers.problem(error)
     report = numbers.report(1.0)
     assert [problem.kind for problem in report.problems] == [Kind.CONNECT, Kind.TIMEOUT]
-    assert report.first_error is first
+    assert report.for_schedule.error is first
 
 
 def test_what_a_rule_leaves_is_told_and_is_no_failure() -> None:

@@ -9,11 +9,12 @@ from itertools import product
 import pytest
 
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer, SourceProof
-from migrator.run.deletion_rule import Decision, DeletionPolicy, Evidence, ReadBy, decide
+from migrator.run.deletion_rule import Allowance, Decision, DeletionRules, Evidence, ReadBy, decide
 
 NOW = 1_000_000.0
 DAY = 86_400.0
-AT_ONCE = DeletionPolicy(DeleteWhenVerified(), SourceProof.CONTENT, may_delete=True)
+AT_ONCE = DeletionRules(DeleteWhenVerified(), SourceProof.CONTENT, Allowance(3, at_most=3))
+TOO_MANY = Allowance(4, at_most=3)
 BY_HEADERS = replace(AT_ONCE, source_proof=SourceProof.HEADERS)
 READ = Evidence(ReadBy.RETR, is_as_copied=True, is_everywhere=True, proven_at=NOW)
 SHOWN = Evidence(ReadBy.TOP, is_as_copied=True, is_everywhere=True, proven_at=NOW, was_retrieved_before=True)
@@ -33,10 +34,19 @@ SHOWN = Evidence(ReadBy.TOP, is_as_copied=True, is_everywhere=True, proven_at=NO
         (replace(SHOWN, is_as_copied=False), BY_HEADERS, Decision.CHANGED),
         (replace(READ, is_everywhere=False), AT_ONCE, Decision.NOT_EVERYWHERE),
         (READ, replace(AT_ONCE, leave_on_server=Keep()), Decision.NOT_DUE),
-        (READ, replace(AT_ONCE, may_delete=False), Decision.NOT_ALLOWED),
+        (READ, replace(AT_ONCE, allowance=TOO_MANY), Decision.NOT_ALLOWED),
+        (READ, replace(AT_ONCE, allowance=Allowance(10**6)), Decision.DELETE),
+        (READ, replace(AT_ONCE, is_stopped=True), Decision.STOPPED),
+        (READ, replace(AT_ONCE, is_clock_trusted=False), Decision.DELETE),
+        (READ, replace(AT_ONCE, leave_on_server=DeleteAfter(timedelta(0))), Decision.DELETE),
+        (
+            READ,
+            replace(AT_ONCE, leave_on_server=DeleteAfter(timedelta(0)), is_clock_trusted=False),
+            Decision.CLOCK_DOUBTED,
+        ),
     ],
 )
-def test_what_may_be_deleted(evidence: Evidence, rules: DeletionPolicy, decision: Decision) -> None:
+def test_what_may_be_deleted(evidence: Evidence, rules: DeletionRules, decision: Decision) -> None:
     assert decide(evidence, rules, NOW) is decision
 
 
@@ -56,7 +66,10 @@ def test_an_age_counts_from_the_first_proof(proven_at: float, decision: Decision
 
 def test_what_was_not_read_is_deleted_whatever_else_is_true_never() -> None:
     wishes: tuple[LeaveOnServer, ...] = (Keep(), DeleteWhenVerified(), DeleteAfter(timedelta(0)))
-    truths = product((False, True), repeat=4)
-    for (is_as_copied, is_everywhere, was_retrieved, may_delete), wish, proof in product(truths, wishes, SourceProof):
+    truths = product((False, True), repeat=5)
+    for (is_as_copied, is_everywhere, was_retrieved, is_trusted, is_stopped), wish, proof, allowance in product(
+        truths, wishes, SourceProof, (Allowance(1), TOO_MANY)
+    ):
         evidence = Evidence(ReadBy.NOTHING, is_as_copied, is_everywhere, 0.0, was_retrieved)
-        assert decide(evidence, DeletionPolicy(wish, proof, may_delete), NOW) is not Decision.DELETE
+        rules = DeletionRules(wish, proof, allowance, is_trusted, is_stopped)
+        assert decide(evidence, rules, NOW) is not Decision.DELETE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.copy_records import Found
 from migrator.copying.copier import Copier
-from migrator.destinations import Found
 from migrator.ledger import Ledger
 from migrator.model import Digest, ImapLocator, is_same_mailbox_elsewhere, mailbox_identity
 from migrator.run.moved_mailbox import follow_mailbox

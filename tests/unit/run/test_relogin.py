@@ -1,13 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from migrator.errors import Advice, FerryError, Kind
+from migrator.model import MessageNumber
+from migrator.pop3.protocol import BrokenAtError, Verb
+from migrator.pop3.server_profile import ServerProfile
+from migrator.run.portion import Portion
 from migrator.run.relogin import (
     MAX_LOGINS,
     PATIENCE_SECONDS,
-    Portion,
-    beginning,
+    PAUSE_WHERE_ALIVE,
+    End,
+    Ended,
+    History,
+    LogIn,
+    Reach,
+    SessionResult,
+    SuspectsTried,
+    next_step,
     pause_before_retry,
 )
 
@@ -75,33 +88,150 @@ def test_an_error_may_say_of_itself_that_now_is_the_time() -> None:
     assert pause_before_retry(error, 1, 0.0) is not None
 
 
-@pytest.mark.parametrize(("idle", "place"), [(0, 0), (1, 5), (2, 9), (3, 9)])
-def test_sessions_after_one_that_achieved_nothing_begin_elsewhere(idle: int, place: int) -> None:
-    assert beginning(idle, 10) == place
-    assert beginning(idle, 0) == 0
+# --- next_step ---
+
+NEW = ServerProfile()
+PARTIAL = ServerProfile(shows_part=True)
+KNOWN = ServerProfile(complete_up_to=100)
+
+CUT = FerryError(Kind.CONNECT, "the line broke")
+REFUSED = FerryError(Kind.AUTH, "no")
+BROKE_AT = BrokenAtError(Verb.RETR, MessageNumber(3), CUT, is_first=True)
+
+COPIED = SessionResult(Ended.COMPLETE, 1.0, listed=10, fetched=10, reach=Reach(retrieved=10))
+NOTHING_NEW = SessionResult(Ended.COMPLETE, 1.0, listed=10)
+UNCHANGED = SessionResult(Ended.UNCHANGED, 1.0, listed=10)
+PART_TAKEN = SessionResult(Ended.PORTION, 1.0, listed=10, fetched=5, reach=Reach(retrieved=5))
+PORTION_IN_VAIN = SessionResult(Ended.PORTION, 1.0, listed=10)
+STUCK = SessionResult(Ended.STUCK, 1.0, listed=10)
+STOPPED = SessionResult(Ended.STOPPED, 1.0, listed=10, fetched=3)
+NO_ENTRY = SessionResult(Ended.BROKEN, 1.0, fault=CUT)
+SHUT_OUT = SessionResult(Ended.BROKEN, 1.0, fault=REFUSED)
+CUT_LATE = SessionResult(Ended.BROKEN, 1.0, listed=10, fetched=4, reach=Reach(retrieved=4), fault=CUT)
+CUT_IN_VAIN = SessionResult(Ended.BROKEN, 1.0, listed=10, fault=CUT)
+SUSPECTS_LEFT = replace(COPIED, suspects=SuspectsTried(are_left=True))
+LAST_SUSPECT = SessionResult(
+    Ended.BROKEN, 1.0, listed=10, suspects=SuspectsTried(1, set_aside=1, are_left=False), fault=BROKE_AT
+)
+NEXT_SUSPECT = replace(LAST_SUSPECT, suspects=SuspectsTried(2, set_aside=1, are_left=True))
 
 
-def test_a_portion_is_unlimited_until_a_session_was_too_long() -> None:
-    assert not Portion().is_limited
-    assert Portion().after_full_session() == Portion()
-    assert Portion().shortened(0) == Portion(1)
-    assert Portion(5).shortened(9).most == 5
+def after(*results: SessionResult) -> History:
+    history = History(0.0)
+    for result in results:
+        history = history.after(result)
+    return history
 
 
-def test_a_portion_grows_again_and_each_time_that_was_too_much_more_slowly() -> None:
-    portion = Portion().shortened(10)
-    assert portion.after_full_session() == Portion(20)
-    portion = portion.after_full_session().shortened(10)
-    lengths = []
-    for _ in range(4):
-        lengths.append(portion.most)
-        portion = portion.after_full_session()
-    assert lengths == [10, 10, 20, 20]
-    portion = portion.shortened(10)
-    for _ in range(3):
-        assert (portion.most, portion.patience) == (10, 4)
-        portion = portion.after_full_session()
-    assert (portion.most, portion.after_full_session().most) == (10, 20)
-    for _ in range(20):
-        portion = portion.shortened(10)
-    assert portion.patience == 64
+@pytest.mark.parametrize(
+    ("results", "profile", "logs_in"),
+    [
+        ([], NEW, True),
+        # A server that may show only a part is looked at once more; one that is known not to, is not.
+        ([COPIED], NEW, True),
+        ([COPIED], KNOWN, False),
+        ([COPIED, NOTHING_NEW], NEW, False),
+        ([COPIED, COPIED], PARTIAL, True),
+        ([COPIED, COPIED, COPIED, COPIED], PARTIAL, True),
+        ([COPIED, COPIED, COPIED], NEW, False),
+        ([NOTHING_NEW], NEW, False),
+        ([UNCHANGED], PARTIAL, False),
+        # What a session left is for the next one, as long as they get on.
+        ([PART_TAKEN], KNOWN, True),
+        ([PART_TAKEN] * 9, KNOWN, True),
+        ([PORTION_IN_VAIN], KNOWN, True),
+        ([PORTION_IN_VAIN] * MAX_LOGINS, KNOWN, False),
+        ([PORTION_IN_VAIN, PORTION_IN_VAIN, PART_TAKEN, PORTION_IN_VAIN], KNOWN, True),
+        ([SUSPECTS_LEFT], KNOWN, True),
+        # Nothing can be copied, or nothing is to be.
+        ([STUCK], NEW, False),
+        ([STOPPED], NEW, False),
+        # A line that breaks is tried again: three times where nothing moves, without an end where something does.
+        ([NO_ENTRY], NEW, True),
+        ([NO_ENTRY] * MAX_LOGINS, NEW, False),
+        ([CUT_LATE] * 9, NEW, True),
+        ([CUT_IN_VAIN] * MAX_LOGINS, NEW, False),
+        ([SHUT_OUT], NEW, False),
+        # The look for more is worth no second try, unless the server is known to show parts.
+        ([COPIED, NO_ENTRY], NEW, False),
+        ([COPIED, NO_ENTRY], PARTIAL, True),
+        # After a fault nobody looks whether the listing is complete; what was left is taken all the same.
+        ([CUT_LATE, PART_TAKEN], KNOWN, True),
+        # Suspected messages: each costs a session, and the last of them ends the run.
+        ([NEXT_SUSPECT], NEW, True),
+        ([LAST_SUSPECT], NEW, False),
+    ],
+)
+def test_whether_a_run_logs_in_again(results: list[SessionResult], profile: ServerProfile, logs_in: bool) -> None:
+    assert isinstance(next_step(after(*results), profile), LogIn) is logs_in
+
+
+@pytest.mark.parametrize(
+    ("results", "profile", "words"),
+    [
+        ([COPIED, NOTHING_NEW], NEW, None),
+        ([COPIED, NO_ENTRY], NEW, None),
+        ([STUCK], NEW, None),
+        ([LAST_SUSPECT], NEW, None),
+        ([PORTION_IN_VAIN] * MAX_LOGINS, NEW, "three sessions in a row brought nothing"),
+        ([NO_ENTRY] * MAX_LOGINS, NEW, "the line broke"),
+        ([CUT_LATE, *[PORTION_IN_VAIN] * MAX_LOGINS], NEW, "the line broke"),
+        ([SHUT_OUT], NEW, "no"),
+        ([COPIED, SHUT_OUT], PARTIAL, "the server showed a part of the maildrop; the rest follows at the next run: no"),
+    ],
+)
+def test_what_is_said_at_the_end(results: list[SessionResult], profile: ServerProfile, words: str | None) -> None:
+    step = next_step(after(*results), profile)
+    assert isinstance(step, End)
+    assert (step.problem and step.problem.message) == words
+
+
+def test_a_run_that_can_copy_nowhere_does_not_log_in() -> None:
+    assert next_step(after(), NEW, can_copy=False) == End()
+
+
+@pytest.mark.parametrize(
+    ("results", "pause"),
+    [
+        ([PART_TAKEN], 0.0),
+        ([NO_ENTRY], 1.0),
+        ([NO_ENTRY, NO_ENTRY], 2.0),
+        ([CUT_LATE], PAUSE_WHERE_ALIVE),
+        ([NEXT_SUSPECT], PAUSE_WHERE_ALIVE),
+        ([CUT_LATE, NO_ENTRY], 1.0),
+    ],
+)
+def test_how_long_a_run_waits_before_it_logs_in_again(results: list[SessionResult], pause: float) -> None:
+    step = next_step(after(*results), NEW)
+    assert isinstance(step, LogIn)
+    assert step.pause == pause
+
+
+def test_what_was_achieved_is_bound_by_what_is_listed_so_that_no_server_keeps_a_run_going() -> None:
+    pretends = SessionResult(Ended.PORTION, 1.0, listed=10, deleted=10)
+    assert after(pretends).idle == 0
+    assert after(*[pretends] * 4).idle == 3
+    fails = SessionResult(Ended.PORTION, 1.0, listed=10, failed=10)
+    assert after(*[fails] * 3).idle == 2
+
+
+def test_a_session_that_sets_a_message_aside_is_not_idle() -> None:
+    assert after(NEXT_SUSPECT, NEXT_SUSPECT).idle == 0
+    assert after(replace(NEXT_SUSPECT, suspects=SuspectsTried(2, are_left=True))).idle == 1
+
+
+def test_sessions_are_made_shorter_once_a_line_was_cut_twice() -> None:
+    assert after(CUT_LATE).portion == Portion()
+    assert after(CUT_LATE, CUT_LATE).portion == Portion(4)
+    deleting = replace(CUT_LATE, reach=Reach(retrieved=8, marked=6, is_deleting=True))
+    assert after(CUT_LATE, deleting).portion == Portion(3)
+    assert after(CUT_LATE, replace(CUT_LATE, reach=Reach(shown=6))).portion == Portion(6)
+    assert after(CUT_LATE, CUT_LATE, PART_TAKEN).portion == Portion(8)
+    assert after(NO_ENTRY, NO_ENTRY).portion == Portion()
+
+
+def test_only_a_look_that_was_not_disturbed_tells_how_much_a_server_shows() -> None:
+    assert after(COPIED).learned(NOTHING_NEW, NEW) == ServerProfile(complete_up_to=10)
+    assert after(COPIED).learned(COPIED, NEW) == PARTIAL
+    for before, result in (([], COPIED), ([PART_TAKEN], COPIED), ([CUT_LATE, COPIED], NOTHING_NEW), ([COPIED], STUCK)):
+        assert after(*before).learned(result, NEW) == NEW

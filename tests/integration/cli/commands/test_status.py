@@ -99,7 +99,7 @@ def test_whoever_has_a_worker_is_told_how_it_is_and_when_it_runs_next(
     assert "mailferry run" not in ferry("status").out
     with closing(Ledger.open(tmp_path / "state")) as ledger:
         state = AccountState(first_seen=time.time(), next_due=time.time() + 930)
-        ledger.notes.noted(TOPIC, "alice", state.as_fact())
+        ledger.state_store.put(TOPIC, "alice", state.as_fact())
     lines = ferry("status").out.splitlines()
     assert any(line.startswith("  next run by mailferry run: in 15 min (") for line in lines)
     assert "mailferry run: no worker is running on this state_dir" in lines

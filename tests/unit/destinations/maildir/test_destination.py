@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-from migrator.destinations import Found, MaildirAnchor, Vanished, VolumeSeen, VolumeState
+from migrator.copy_records import Found, MaildirAnchor, Vanished, VolumeSeen, VolumeState
 from migrator.destinations.maildir.destination import STEPS, MaildirDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import Found, MboxAnchor, VolumeSeen, VolumeState
+from migrator.copy_records import Found, MboxAnchor, VolumeSeen, VolumeState
 from migrator.destinations.mbox.destination import STEPS, MboxDestination
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.files import Device

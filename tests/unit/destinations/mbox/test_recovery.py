@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.destinations import (
+from migrator.copy_records import (
     MISSING,
     Finding,
     Found,

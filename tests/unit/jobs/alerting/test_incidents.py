@@ -8,13 +8,13 @@ from jobs.alerting.incidents import (
     QUIET,
     AlertInputs,
     AlertRules,
-    Disk,
     OpenIncident,
-    Severity,
+    Urgency,
+    incident_changes,
     incidents,
-    news,
-    note_of,
+    notification_of,
 )
+from jobs.disk_usage import Disk
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
 from migrator.errors import Kind
@@ -26,8 +26,8 @@ FAILING = replace(WELL, attempts=2, failing_since=NOW - 900, kind="connect", hos
 
 
 def wrong(state: AccountState, *, interval: float = 900.0, rules: AlertRules | None = None) -> list[str]:
-    picture = AlertInputs({"ann": state}, {"ann": interval}, {"ann": frozenset({HOST})})
-    return list(incidents(picture, [], now=NOW, rules=rules or AlertRules()))
+    inputs = AlertInputs({"ann": state}, {"ann": interval}, {"ann": frozenset({HOST})})
+    return list(incidents(inputs, [], now=NOW, rules=rules or AlertRules()))
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,10 @@ def test_what_was_told_by_name_stays_open_when_the_whole_host_goes() -> None:
 
 def test_disks_archives_and_configurations_are_told_too() -> None:
     disk = Disk("/archive", 10, 100, 20)
-    picture = AlertInputs({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
-    found = incidents(replace(picture, config_problem="unknown key"), [], now=NOW, rules=AlertRules())
+    inputs = AlertInputs({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
+    found = incidents(replace(inputs, config_problem="unknown key"), [], now=NOW, rules=AlertRules())
     assert set(found) == {"disk:/archive", "damage:mbox:/archive", "configuration"}
-    assert found["damage:mbox:/archive"].severity is Severity.URGENT
+    assert found["damage:mbox:/archive"].urgency is Urgency.URGENT
 
 
 def test_an_incident_is_told_once_and_its_end_once() -> None:
@@ -102,7 +102,7 @@ def test_an_incident_is_told_once_and_its_end_once() -> None:
     told: list[tuple[int, int]] = []
     wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
     for is_wrong in (True, True, True, False, False):
-        found = news(wrong_now if is_wrong else {}, before, now)
+        found = incident_changes(wrong_now if is_wrong else {}, before, now)
         told.append((len(found.opened), len(found.recovered)))
         before, now = dict(found.remembered), now + 60
     assert told == [(2, 0), (0, 0), (0, 0), (0, 2), (0, 0)]
@@ -110,23 +110,23 @@ def test_an_incident_is_told_once_and_its_end_once() -> None:
 
 def test_what_comes_and_goes_is_told_again_only_after_a_while() -> None:
     wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
-    first = news(wrong_now, {}, NOW)
-    over = news({}, first.remembered, NOW + 60)
-    again = news(wrong_now, over.remembered, NOW + 120)
+    first = incident_changes(wrong_now, {}, NOW)
+    over = incident_changes({}, first.remembered, NOW + 60)
+    again = incident_changes(wrong_now, over.remembered, NOW + 120)
     assert again.is_empty
-    gone_again = news({}, again.remembered, NOW + 180)
+    gone_again = incident_changes({}, again.remembered, NOW + 180)
     assert gone_again.is_empty
-    lasting = news(wrong_now, again.remembered, NOW + QUIET + 60)
+    lasting = incident_changes(wrong_now, again.remembered, NOW + QUIET + 60)
     assert len(lasting.opened) == 2
 
 
 def test_a_failure_that_becomes_a_refused_password_has_not_recovered() -> None:
     failing = incidents(AlertInputs({"ann": FAILING}, {}, {}), [], now=NOW, rules=AlertRules())
-    first = news(failing, {}, NOW)
+    first = incident_changes(failing, {}, NOW)
     parked = incidents(
         AlertInputs({"ann": replace(FAILING, kind="auth", parked="x")}, {}, {}), [], now=NOW, rules=AlertRules()
     )
-    second = news(parked, first.remembered, NOW + 60)
+    second = incident_changes(parked, first.remembered, NOW + 60)
     assert [incident.key for incident in second.opened] == ["account:ann:parked"]
     assert second.recovered == ()
 
@@ -137,13 +137,13 @@ def test_incidents_are_remembered_as_they_were() -> None:
 
 
 def test_a_message_names_the_worst_first_and_what_to_do() -> None:
-    picture = AlertInputs({"ann": FAILING}, {}, {}, disks=[Disk("/archive", 10, 100, 20)])
-    found = news(incidents(picture, [], now=NOW, rules=AlertRules()), {}, NOW)
-    note = note_of(found, NOW)
-    assert note.title == "the disk of /archive is nearly full (and 1 more)"
-    assert "What to do: make room" in note.body
-    assert note.body.index("nearly full") < note.body.index("ann: mail is not being archived")
-    assert "cannot connect" in note.body
+    inputs = AlertInputs({"ann": FAILING}, {}, {}, disks=[Disk("/archive", 10, 100, 20)])
+    found = incident_changes(incidents(inputs, [], now=NOW, rules=AlertRules()), {}, NOW)
+    notification = notification_of(found, NOW)
+    assert notification.title == "the disk of /archive is nearly full (and 1 more)"
+    assert "What to do: make room" in notification.body
+    assert notification.body.index("nearly full") < notification.body.index("ann: mail is not being archived")
+    assert "cannot connect" in notification.body
 
 
 def test_every_kind_of_failure_reaches_a_person_in_the_end() -> None:

@@ -4,21 +4,17 @@ import pytest
 from hypothesis import given, strategies as st
 
 from jobs.schedule.retry import (
-    DAY,
-    FIRST_WAIT,
-    HOUR,
-    LONGEST_WAIT,
-    MINUTE,
     Park,
     Retry,
     RunOutcome,
     Scheduled,
     crashed,
-    decide,
+    next_attempt,
     outcome_of,
 )
-from migrator.errors import Advice, FerryError, Kind, Scope
-from migrator.report import AccountReport, Status
+from migrator.backoff import ACCOUNT, DAY, HOUR, MINUTE
+from migrator.errors import Advice, DefectError, Endpoint, FerryError, Kind, Scope
+from migrator.report import AccountReport, ForSchedule, Status
 
 NOON = 1.0 - 1e-9
 
@@ -32,7 +28,6 @@ def failure(kind: Kind, wait: float | None = None, advice: Advice | None = None)
     ("outcome", "attempts", "decision"),
     [
         (RunOutcome(Status.OK), 0, Scheduled(0.0)),
-        (RunOutcome(Status.OK, learned_gap=600.0), 0, Scheduled(600.0)),
         (RunOutcome(Status.PARTIAL, Kind.REFUSED, Scope.MESSAGE), 0, Scheduled(0.0)),
         (failure(Kind.CONNECT), 1, Retry(MINUTE)),
         (failure(Kind.CONNECT), 2, Retry(2 * MINUTE)),
@@ -54,7 +49,7 @@ def failure(kind: Kind, wait: float | None = None, advice: Advice | None = None)
     ],
 )
 def test_each_outcome_has_its_decision(outcome: RunOutcome, attempts: int, decision: object) -> None:
-    decided = decide(outcome, attempts, NOON)
+    decided = next_attempt(outcome, attempts, NOON)
     match decided, decision:
         case Retry(after), Retry(expected):
             assert after == pytest.approx(expected)
@@ -64,16 +59,28 @@ def test_each_outcome_has_its_decision(outcome: RunOutcome, attempts: int, decis
             assert decided == decision
 
 
+@pytest.mark.parametrize(
+    ("outcome", "decision"),
+    [
+        (RunOutcome(Status.OK), Scheduled(600.0)),
+        (failure(Kind.CONNECT), Retry(600.0)),
+        (failure(Kind.LOGIN_DELAY, wait=30.0), Retry(30.0)),  # its last word counts
+    ],
+)
+def test_nobody_comes_sooner_than_the_server_is_known_to_want(outcome: RunOutcome, decision: object) -> None:
+    assert next_attempt(outcome, 1, NOON, least_gap=600.0) == decision
+
+
 @given(
     kind=st.sampled_from(Kind),
     attempts=st.integers(1, 10**6),
-    chance=st.floats(0, 1, exclude_max=True),
+    jitter=st.floats(0, 1, exclude_max=True),
     wait=st.none() | st.floats(0, 10**9),
 )
 def test_no_failure_is_tried_in_a_tight_loop_or_forgotten(
-    kind: Kind, attempts: int, chance: float, wait: float | None
+    kind: Kind, attempts: int, jitter: float, wait: float | None
 ) -> None:
-    match decide(failure(kind, wait), attempts, chance):
+    match next_attempt(failure(kind, wait), attempts, jitter):
         case Retry(after):
             assert after <= DAY
             assert after >= (wait or 0.0 if kind is Kind.LOGIN_DELAY else MINUTE * 2 / 3) or after == DAY
@@ -87,10 +94,10 @@ def test_no_failure_is_tried_in_a_tight_loop_or_forgotten(
 @pytest.mark.parametrize("advice", Advice)
 def test_back_off_spreads_over_the_last_third(advice: Advice) -> None:
     outcome = RunOutcome(Status.FAILED, Kind.PROTOCOL, Scope.SESSION, advice)
-    waits = [decide(outcome, 1, chance / 100) for chance in range(100)]
+    waits = [next_attempt(outcome, 1, jitter / 100) for jitter in range(100)]
     seconds = [wait.after for wait in waits if isinstance(wait, Retry)]
-    assert min(seconds) == pytest.approx(FIRST_WAIT[advice] * 2 / 3)
-    assert max(seconds) < FIRST_WAIT[advice] <= LONGEST_WAIT[advice]
+    assert min(seconds) == pytest.approx(ACCOUNT[advice].first * 2 / 3)
+    assert max(seconds) < ACCOUNT[advice].first <= ACCOUNT[advice].longest
     assert len(set(seconds)) == 100
 
 
@@ -101,15 +108,18 @@ def test_only_trouble_of_the_line_is_an_outage_of_the_host() -> None:
 
 def test_a_report_tells_the_schedule_what_it_needs() -> None:
     error = FerryError(Kind.TEMPORARY, "busy", server_words="try later", wait=120.0)
-    report = AccountReport("alice", Status.FAILED, first_error=error)
-    outcome = outcome_of(report, host="pop.example.org:995")
+    report = AccountReport(
+        "alice", Status.FAILED, for_schedule=ForSchedule(error.blame(Endpoint("Pop.example.org", 995)), 900.0)
+    )
+    outcome = outcome_of(report)
+    assert (outcome.host, outcome.announced_gap) == ("pop.example.org:995", 900.0)
     assert (outcome.kind, outcome.scope, outcome.wait) == (Kind.TEMPORARY, Scope.ACCOUNT, 120.0)
     assert outcome.message == 'busy (the server said: "try later")'
     assert outcome.is_failure
 
 
 def test_an_unexpected_exception_is_told_by_its_type_only() -> None:
-    outcome = crashed(KeyError("hunter2"))
+    outcome = crashed(DefectError(KeyError("hunter2")))
     assert outcome.kind is Kind.INTERNAL
     assert outcome.is_failure
     assert "hunter2" not in outcome.message

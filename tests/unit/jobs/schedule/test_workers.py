@@ -12,7 +12,7 @@ from jobs.schedule.retry import RunOutcome
 from jobs.schedule.workers import RunResult, Worker
 from migrator.errors import Advice, Kind, Scope
 from migrator.report import AccountReport, Status
-from tests.unit.jobs.office import MemoryNotes
+from tests.unit.jobs.office import MemoryStateStore
 
 PATIENCE = 60.0
 REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wrong")
@@ -42,14 +42,14 @@ class Listening:
     heard: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     looked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def began(self, turn: Lease) -> None:
+    def began(self, lease: Lease) -> None:
         """Take note."""
 
-    def ended(self, turn: Lease, ending: RunResult) -> None:
-        self.endings.append(ending)
+    def ended(self, lease: Lease, result: RunResult) -> None:
+        self.endings.append(result)
         self.heard.release()
 
-    def still_parked(self, turn: Lease) -> None:
+    def still_parked(self, lease: Lease) -> None:
         self.looked.release()
 
     def wait(self, count: int = 1) -> None:
@@ -58,12 +58,14 @@ class Listening:
 
 
 def job(name: str) -> ScheduledAccount:
-    return ScheduledAccount(name, "a:995", frozenset({"a:995"}), name, "1")
+    return ScheduledAccount(name, frozenset({"a:995"}), name, "1")
 
 
 @contextmanager
 def worker(running: Running, listening: Listening, *names: str) -> Iterator[Worker]:
-    queue = Queue(MemoryNotes(), limits=Concurrency(2, 2), next_round=lambda _name, now: now + 900, chance=lambda: 0.5)
+    queue = Queue(
+        MemoryStateStore(), limits=Concurrency(2, 2), next_round=lambda _name, now: now + 900, jitter=lambda: 0.5
+    )
     made = Worker(queue, running, listening)
     made.load([job(name) for name in names], Concurrency(2, 2))
     made.start()
@@ -78,14 +80,14 @@ def test_everybody_is_worked_at_start() -> None:
         assert made.is_alive()
         assert all(state.last_worked for state in made.states().values())
     assert not made.is_alive()
-    assert made.pulse.stuck(-1.0) == []  # whoever has ended is not taken to hang
+    assert made.liveness.stuck(-1.0) == []  # whoever has ended is not taken to hang
 
 
 def test_a_ring_wakes_a_sleeping_worker() -> None:
     listening = Listening()
     with worker(Running(), listening, "ann") as made:
         listening.wait()
-        made.ring("ann")
+        made.wake("ann")
         listening.wait()
     assert len(listening.endings) == 2
 
@@ -115,7 +117,7 @@ def test_stopping_tells_the_runs_and_waits_for_them() -> None:
     with worker(running, listening, "ann", "bob"):
         assert running.begun.acquire(timeout=PATIENCE)
         assert running.begun.acquire(timeout=PATIENCE)
-    assert [ending.outcome.is_interrupted for ending in listening.endings] == [True, True]
+    assert [result.outcome.is_interrupted for result in listening.endings] == [True, True]
 
 
 def test_an_unexpected_exception_ends_one_run_only() -> None:
@@ -128,7 +130,7 @@ def test_an_unexpected_exception_ends_one_run_only() -> None:
     with worker(Running(work), listening, "ann", "bob") as made:
         listening.wait(2)
         assert made.is_alive()
-    [crash] = [ending for ending in listening.endings if ending.report is None]
+    [crash] = [result for result in listening.endings if result.report is None]
     assert crash.outcome.kind is Kind.INTERNAL
     assert crash.state.attempts == 1
 
@@ -137,12 +139,12 @@ def test_a_parked_account_runs_again_only_with_another_password() -> None:
     running, listening = Running(lambda _name, _stop: REFUSED), Listening()
     with worker(running, listening, "ann") as made:
         listening.wait()
-        made.ring("ann")
+        made.wake("ann")
         assert listening.looked.acquire(timeout=PATIENCE)
         assert len(listening.endings) == 1
         running.password = "right"
         running.work = lambda _name, _stop: RunOutcome(Status.OK)
-        made.ring("ann")
+        made.wake("ann")
         listening.wait()
     assert listening.endings[-1].outcome.status is Status.OK
     assert not listening.endings[-1].state.is_parked

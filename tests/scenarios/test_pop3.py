@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import Rig, deleting
-from tests.scenarios.matrix import page
-from tests.scenarios.table import MESSAGES, SCENARIOS, Scenario
+from tests.scenarios.pop3 import MESSAGES, SCENARIOS, Scenario
 from tests.servers.pop3 import Maildrop, Pop3Server
 
 LONGEST = 60.0
@@ -33,7 +32,7 @@ def test_nothing_is_lost_or_doubled(name: str, tmp_path: Path) -> None:
         if scenario.deleted is not None:
             assert report.deleted == scenario.deleted
         assert report.deleted <= len(server.removed) or not scenario.tells_truth
-        check(rig, maildrop, scenario, missing=(*scenario.missing, *scenario.never_home))
+        check(rig, maildrop, scenario, missing=(*scenario.missing, *scenario.never_given))
     complete(rig, maildrop, scenario)
 
 
@@ -43,7 +42,7 @@ def check(rig: Rig, maildrop: Maildrop, scenario: Scenario, missing: tuple[int, 
     for place, message in enumerate(MESSAGES):
         wanted = 0 if place in missing else 1
         assert stored.pop(message, 0) == wanted, f"message {place} is lost or doubled"
-        if wanted == 0 and place not in scenario.never_home:
+        if wanted == 0 and place not in scenario.never_given:
             assert left[message] == 1, f"message {place} is neither here nor there"
     assert not stored, f"the archive holds what no server meant: {stored}"
 
@@ -55,13 +54,8 @@ def complete(rig: Rig, maildrop: Maildrop, scenario: Scenario) -> None:
         rig.timeout = 8.0
         report = rig.migrate()
         assert report.status == scenario.healthy_status, report.problems
-        check(rig, maildrop, scenario, missing=scenario.never_home)
+        check(rig, maildrop, scenario, missing=scenario.never_given)
         assert maildrop.left() == []
         files = rig.files()
         assert rig.migrate().status == "ok"
         assert rig.files() == files
-
-
-def test_the_published_table_is_that_of_the_tests() -> None:
-    published = Path(__file__).parents[2] / "docs" / "server-behaviour.md"
-    assert published.read_text() == page(), "renew it: python -m tests.scenarios.matrix > docs/server-behaviour.md"
