@@ -65,9 +65,12 @@ def blamed_retrieval(error: FerryError, broke: Break) -> FerryError:
 
 def _for_step(error: FerryError, broke: Break) -> FerryError:
     """Blame a message for a lost step: only asked one by one does a reply point at one."""
-    verb, number = broke.due or (Verb.STAT, 0)
-    # What differed in octets; else what should come now; else, with nothing due, what came last.
-    culprit = broke.differing or (MessageNumber(number) if verb is Verb.RETR else broke.last)
+    match broke.due:
+        case (Verb.RETR, number):
+            expected: MessageNumber | None = MessageNumber(number)
+        case _:
+            expected = broke.last  # nothing should come, or a barrier's reply
+    culprit = broke.differing or expected
     if culprit is not None and broke.is_one_by_one:
         return _broken_at(culprit, error, broke)
     # With commands in flight any of them may have lost its reply: the session is wrong, no message is.
@@ -81,7 +84,7 @@ def _for_silence(number: MessageNumber, error: FerryError, broke: Break) -> Ferr
             # Servers that drop what was sent ahead (a small buffer read once, a proxy) answer the first command and
             # then nothing: lock step heals that, and the message is innocent.
             return error
-        return _broken_at(number, error, broke, has_begun=False)
+        return _broken_at(number, error, broke)
     if broke.reads_as_stat and not broke.is_one_by_one:
         # The barrier's reply stands where the message's should: the server left one out.
         return out_of_step("a reply is missing", b"")
@@ -94,9 +97,9 @@ def _for_silence(number: MessageNumber, error: FerryError, broke: Break) -> Ferr
     return _broken_at(number, error, broke)
 
 
-def _broken_at(number: MessageNumber, error: FerryError, broke: Break, *, has_begun: bool = True) -> BrokenAtError:
+def _broken_at(number: MessageNumber, error: FerryError, broke: Break) -> BrokenAtError:
     is_first = not broke.has_any_in_step and number == (broke.last or number)
-    return BrokenAtError(Verb.RETR, number, error, is_first=is_first, has_begun=has_begun)
+    return BrokenAtError(Verb.RETR, number, error, is_first=is_first)
 
 
 def blamed_command(

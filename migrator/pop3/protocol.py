@@ -192,12 +192,10 @@ class BrokenAtError(FerryError):
     """The session ended over one message: RETR, TOP or DELE of this number did it, or was under way when it ended.
 
     With ``is_first`` no message came before it in this session, so that the line cannot merely be one that breaks after
-    a while. ``has_begun`` is False if the connection ended before the first byte of the reply.
+    a while.
     """
 
-    def __init__(
-        self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool, has_begun: bool = True
-    ) -> None:
+    def __init__(self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool) -> None:
         super().__init__(
             cause.kind,
             f"message {number}: {cause.message}",
@@ -210,7 +208,6 @@ class BrokenAtError(FerryError):
         self.verb = verb
         self.number = number
         self.is_first = is_first
-        self.has_begun = has_begun
 
 
 LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})

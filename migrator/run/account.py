@@ -16,7 +16,7 @@ from migrator.message.spool import make_spool
 from migrator.pop3.protocol import BrokenAtError
 from migrator.report import AccountReport, Problem
 from migrator.run.account_lock import account_lock
-from migrator.run.backfill import fill_destinations
+from migrator.run.backfill import fill_destinations, report_unproven
 from migrator.run.clock import look_at_the_clock
 from migrator.run.context import RunContext
 from migrator.run.moved_mailbox import follow_mailbox
@@ -77,6 +77,7 @@ def _working(context: RunContext) -> Iterator[None]:
             context.counters.has_filled(fill_destinations(context))
             context.maildrop.settle(context.targets.wishes, context.effects.clock())
             yield
+        report_unproven(context)
         _report_set_aside(context)
         if context.is_stopped:
             context.counters.interrupted()

@@ -48,6 +48,18 @@ def fill_destinations(context: RunContext) -> set[Digest]:
     return filled
 
 
+def report_unproven(context: RunContext) -> None:
+    """Report copies that a server altered, whose messages the source did not list in this run: nothing else does."""
+    for target in context.targets.copiers:
+        if altered := context.maildrop.unproven_for_good(target.copies.destination_id):
+            error = FerryError(
+                Kind.UNPROVEN,
+                f"{altered:,} messages are kept as the server altered them, and the source does not list them any more",
+                cure='proof = "canonical" or "semantic" may accept them; see `mailferry verify`',
+            )
+            context.counters.problem(error, target.destination.label)
+
+
 def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome]]:
     left: dict[Digest, str] = {}
     for place, source in _sources(context, target):
@@ -66,13 +78,6 @@ def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome
                 yield message.digest, outcome
     if left:
         _report(context, target, left)
-    if altered := context.maildrop.unproven_for_good(target.copies.destination_id):
-        fallen_short = FerryError(
-            Kind.UNPROVEN,
-            f"{altered:,} messages are kept as the server altered them, and the source does not list them any more",
-            cure='proof = "canonical" or "semantic" may accept them; see `mailferry verify`',
-        )
-        context.counters.problem(fallen_short, target.destination.label)
 
 
 def _sources(context: RunContext, target: Copier) -> list[tuple[int, Copier]]:

@@ -40,8 +40,6 @@ class Ended(Enum):
     """No destination takes anything any more."""
     STOPPED = auto()
     """A person, or the system, wants the run to end."""
-    BROKEN = auto()
-    """Something else ended it: the result's ``fault``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +66,23 @@ class SuspectsTried:
 
 @dataclass(frozen=True, slots=True)
 class SessionResult:
-    """What came of one session. ``ended_at`` is by a clock that only goes forward.
+    """What came of one session. ``ended`` is how it ended, or what ended it early.
 
-    ``listed`` is None where it ended before its listing. ``fetched`` counts contents that were retrieved or proven and
-    that no earlier session of the run had handled, ``deleted`` deletions that were confirmed, by QUIT or by the
-    listing, ``failed`` new messages that could not be had (fewer than before: negative).
+    ``ended_at`` is by a clock that only goes forward; without ``has_listing`` it ended before that. ``fetched`` counts
+    contents that were retrieved or proven and that no earlier session of the run had handled, ``deleted`` deletions
+    that were confirmed, by QUIT or by the listing, ``failed`` new messages that could not be had (fewer than before:
+    negative).
     """
 
-    ended: Ended
+    ended: Ended | FerryError
     ended_at: float
-    listed: int | None = None
+    has_listing: bool = True
+    listed: int = 0
     fetched: int = 0
     deleted: int = 0
     failed: int = 0
     reach: Reach = field(default_factory=Reach)
     suspects: SuspectsTried = field(default_factory=SuspectsTried)
-    fault: FerryError | None = None
 
 
 class Totals(NamedTuple):
@@ -112,8 +111,8 @@ class History:
     logins: int = 0
     idle: int = 0
     """Sessions in a row that achieved nothing."""
-    breaks: int = 0
-    """Sessions that were cut off while messages came."""
+    was_cut: bool = False
+    """Whether a session was cut off while messages came: once may be chance."""
     most_listed: int = 0
     totals: Totals = field(default_factory=Totals)
     achieved: int = 0
@@ -125,7 +124,7 @@ class History:
 
     def after(self, result: SessionResult) -> History:
         """Return the history with one session more."""
-        most_listed = max(self.most_listed, result.listed or 0)
+        most_listed = max(self.most_listed, result.listed)
         totals = Totals(
             self.totals.fetched + result.fetched,
             self.totals.deleted + result.deleted,
@@ -137,7 +136,9 @@ class History:
             counted = replace(counted, achieved=achieved, progressed_at=result.ended_at, idle=0)
         elif not (result.suspects.taken and result.suspects.set_aside):
             counted = replace(counted, idle=self.idle + 1)
-        return _after_broken(counted, result, result.fault) if result.fault else _after_ended(counted, result)
+        if isinstance(result.ended, FerryError):
+            return _after_broken(counted, result, result.ended)
+        return _after_ended(counted, result)
 
     def learned(self, result: SessionResult, profile: ServerProfile) -> ServerProfile:
         """Return what a session that only looked tells of the server: whether its listings are complete."""
@@ -145,7 +146,7 @@ class History:
         is_seen = result.ended in {Ended.COMPLETE, Ended.UNCHANGED, Ended.PORTION}
         if not (is_look and is_seen) or self.last is None:
             return profile
-        return profile.after_another_session(self.last.listed or 0, showed_new=result.fetched > 0)
+        return profile.after_another_session(self.last.listed, showed_new=result.fetched > 0)
 
 
 def _after_ended(history: History, result: SessionResult) -> History:
@@ -156,18 +157,18 @@ def _after_ended(history: History, result: SessionResult) -> History:
 
 def _after_broken(history: History, result: SessionResult, fault: FerryError) -> History:
     """Make the next sessions shorter where these do not come to their QUIT."""
-    is_look = history.is_complete and result.listed is None
+    is_look = history.is_complete and not result.has_listing
     broken = replace(history, fault=fault, is_complete=is_look)
     reach = result.reach
     came = max(reach.retrieved, reach.shown)
     is_cut = fault.kind in {Kind.CONNECT, Kind.TIMEOUT} and came > 0
     if not (is_cut or reach.marked):
         return broken
-    if not history.breaks:  # the first time it may have been chance
-        return replace(broken, breaks=1)
+    if not history.was_cut:
+        return replace(broken, was_cut=True)
     length = reach.marked or came
     portion = history.portion.shortened(length // 2 if reach.is_deleting else length)
-    return replace(broken, breaks=history.breaks + 1, portion=portion)
+    return replace(broken, portion=portion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +198,10 @@ def next_step(history: History, profile: ServerProfile, *, can_copy: bool = True
     if history.last is None:
         return LogIn(portion=history.portion) if can_copy else End()
     match history.last.ended:
+        case FerryError() as fault:
+            return _after_fault(history, history.last, fault, profile)
         case Ended.STUCK | Ended.STOPPED:
             return End()
-        case Ended.BROKEN:
-            return _after_fault(history, history.last, profile)
         case Ended.UNCHANGED | Ended.COMPLETE | Ended.PORTION:
             return _after_quit(history, history.last, profile)
         case _ as never:
@@ -217,13 +218,10 @@ def _after_quit(history: History, result: SessionResult, profile: ServerProfile)
 
 
 def _may_show_more(history: History, result: SessionResult, profile: ServerProfile) -> bool:
-    return result.fetched > 0 and profile.wants_another_session(result.listed or 0, history.logins)
+    return result.fetched > 0 and profile.wants_another_session(result.listed, history.logins)
 
 
-def _after_fault(history: History, result: SessionResult, profile: ServerProfile) -> Step:
-    error = history.fault
-    if error is None:  # it is what BROKEN means
-        raise AssertionError
+def _after_fault(history: History, result: SessionResult, error: FerryError, profile: ServerProfile) -> Step:
     is_look = history.is_complete
     if is_look and not profile.shows_part:
         return End()  # it was only to see whether there is more

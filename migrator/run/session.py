@@ -92,7 +92,8 @@ class _Course:
 
     def __init__(self, context: RunContext, entry: LogIn) -> None:
         self.session: Session | None = None
-        self.listed: int | None = None
+        self.has_listing = False
+        self.listed = 0
         self.is_deleting = False
         self.selection = Selection(
             context.suspects,
@@ -116,24 +117,24 @@ class _Course:
 
     def broken(self, error: FerryError) -> SessionResult:
         """Return what came of a session that ended early."""
-        result = self._result(Ended.BROKEN, are_left=self._context.suspects.are_left, fault=error)
+        result = self._result(error, are_left=self._context.suspects.are_left)
         self._context.without_top.learn(error, result.reach.shown, result.reach.retrieved)
         return result
 
-    def _result(self, ended: Ended, *, are_left: bool, fault: FerryError | None = None) -> SessionResult:
+    def _result(self, ended: Ended | FerryError, *, are_left: bool) -> SessionResult:
         differences = [now - before for now, before in zip(self._standing(), self._before, strict=True)]
         fetched, deleted, failed, set_aside = differences
         session = self.session
         return SessionResult(
             ended,
             time.monotonic(),
+            self.has_listing,
             self.listed,
             fetched,
             deleted,
             failed,
             Reach(session.retrieved, session.shown, session.marked, self.is_deleting) if session else Reach(),
             SuspectsTried(len(self.selection.tried), set_aside, are_left),
-            fault,
         )
 
 
@@ -151,7 +152,7 @@ class _Work:
 
 def _plan(context: RunContext, course: _Course, session: Session, listing: Listing) -> _Work | None:
     """Note the listing and plan by it; None where it is one in which nothing was left to do."""
-    course.listed = 0
+    course.has_listing = True
     now, policy = context.effects.clock(), context.policy.after(context.counters.handled)
     wish = repr((policy, context.targets.wishes))
     key = sha256(listing.fingerprint + wish.encode()).digest()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT
 from tests.damage.calls.child import folders
 from tests.damage.calls.failing import Orders
+from tests.damage.calls.stage import Run, Stage
 from tests.mail import letters
 from tests.rig import Rig, deleting, mboxrd
 from tests.servers.maildrop import Maildrop
@@ -28,26 +25,14 @@ RUNS = [(["mbox"], False), (["maildir"], False), (["mbox", "maildir"], False), (
 STRIDE = 9
 
 
-def run(
-    folder: Path, server: Pop3Server, kinds: list[str], orders: Orders | None, *, is_apart: bool
-) -> dict[str, object]:
-    """Migrate in a process of its own that obeys the orders; returns its report."""
-    paths = [str(ROOT)]
-    if orders:
-        orders.write(folder / "calls")
-        paths.insert(0, str(folder / "calls"))
-    told = json.dumps([str(folder), server.port, server.password, kinds, is_apart])
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.damage.calls.child", told],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        timeout=60.0,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    report: dict[str, object] = json.loads(done.stdout)
-    return report
+Play = Callable[[Run], dict[str, object]]
+
+
+@pytest.fixture(scope="module")
+def play() -> Iterator[Play]:
+    """Migrate in a process of its own."""
+    with Stage(is_apart=False) as here, Stage(is_apart=True) as apart:
+        yield lambda run: (apart if run.is_apart else here).play(run)
 
 
 def stored(folder: Path, kind: str) -> Counter[bytes]:
@@ -58,22 +43,30 @@ def stored(folder: Path, kind: str) -> Counter[bytes]:
     return Counter(re.sub(rb"\n", b"\r\n", path.read_bytes()) for path in files)
 
 
-def calls_of_a_clean_run(folder: Path, kinds: list[str], *, is_apart: bool) -> list[str]:
+def run(
+    play: Play, folder: Path, server: Pop3Server, kinds: list[str], orders: Orders, *, is_apart: bool
+) -> dict[str, object]:
+    """Migrate under these orders; returns the report."""
+    orders.write(folder / "calls")
+    return play(Run(str(folder), server.port, server.password, kinds, is_apart, str(folder / "calls")))
+
+
+def calls_of_a_clean_run(play: Play, folder: Path, kinds: list[str], *, is_apart: bool) -> list[str]:
     folder.mkdir()
     log = folder / "calls.txt"
     with Pop3Server(Maildrop(MESSAGES)) as server:
-        orders = Orders(str(folder), 0, errno.EIO, is_porter=is_apart, count_to=str(log))
-        assert run(folder, server, kinds, orders, is_apart=is_apart)["status"] == "ok"
+        orders = Orders(str(folder), 0, errno.EIO, count_to=str(log))
+        assert run(play, folder, server, kinds, orders, is_apart=is_apart)["status"] == "ok"
     return log.read_text().split()
 
 
-def fails_and_recovers(folder: Path, number: int, error: int, kinds: list[str], *, is_apart: bool) -> None:
+def fails_and_recovers(play: Play, folder: Path, number: int, error: int, kinds: list[str], *, is_apart: bool) -> None:
     """Fail one call; then nothing is lost, a calm run ends well and has all of it once, and another changes nothing."""
     folder.mkdir()
     where = f"call {number} failed with {errno.errorcode[error]}"
     with Pop3Server(Maildrop(MESSAGES)) as server:
-        orders = Orders(str(folder), number, error, is_porter=is_apart, count_to=str(folder / "calls.txt"))
-        report = run(folder, server, kinds, orders, is_apart=is_apart)
+        orders = Orders(str(folder), number, error, count_to=str(folder / "calls.txt"))
+        report = run(play, folder, server, kinds, orders, is_apart=is_apart)
         left = Counter(server.maildrop.left())
         for kind in kinds:
             assert not Counter(MESSAGES) - (left | stored(folder, kind)), f"lost after {where}: {report}"
@@ -88,19 +81,28 @@ def fails_and_recovers(folder: Path, number: int, error: int, kinds: list[str], 
         assert (again.status, again.copied, again.deleted) == ("ok", 0, 0), where
 
 
+def chosen(calls: list[str], error: int) -> range:
+    """Return the numbers of some calls, others for each error."""
+    return range(1 + error % STRIDE, len(calls) + 1, STRIDE)
+
+
 @pytest.mark.parametrize(("kinds", "is_apart"), RUNS)
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_some_calls_that_fail_cost_work_only(tmp_path: Path, kinds: list[str], is_apart: bool, error: int) -> None:
-    calls = calls_of_a_clean_run(tmp_path / "clean", kinds, is_apart=is_apart)
+def test_some_calls_that_fail_cost_work_only(
+    play: Play, tmp_path: Path, kinds: list[str], is_apart: bool, error: int
+) -> None:
+    calls = calls_of_a_clean_run(play, tmp_path / "clean", kinds, is_apart=is_apart)
     assert {"write", "fsync", "open"} <= set(calls)
-    for number in range(1 + error % STRIDE, len(calls) + 1, STRIDE):
-        fails_and_recovers(tmp_path / str(number), number, error, kinds, is_apart=is_apart)
+    for number in chosen(calls, error):
+        fails_and_recovers(play, tmp_path / str(number), number, error, kinds, is_apart=is_apart)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kinds", "is_apart"), RUNS)
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_every_call_that_fails_costs_work_only(tmp_path: Path, kinds: list[str], is_apart: bool, error: int) -> None:
-    calls = calls_of_a_clean_run(tmp_path / "clean", kinds, is_apart=is_apart)
-    for number in range(1, len(calls) + 1):
-        fails_and_recovers(tmp_path / str(number), number, error, kinds, is_apart=is_apart)
+def test_all_others_that_fail_cost_work_only(
+    play: Play, tmp_path: Path, kinds: list[str], is_apart: bool, error: int
+) -> None:
+    calls = calls_of_a_clean_run(play, tmp_path / "clean", kinds, is_apart=is_apart)
+    for number in sorted(set(range(1, len(calls) + 1)) - set(chosen(calls, error))):
+        fails_and_recovers(play, tmp_path / str(number), number, error, kinds, is_apart=is_apart)

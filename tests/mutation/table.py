@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+_FETCHING = (
+    "integration/run/test_fetch",
+    "integration/run/test_fetch_outcomes",
+    "integration/run/test_fetch_batches",
+    "integration/run/test_session",
+    "integration/run/test_account",
+)
+_DELETING = (
+    "integration/run/test_deletion",
+    "integration/run/test_deletion_evidence",
+    "integration/run/test_session",
+)
+
 TESTS: dict[str, tuple[str, ...]] = {
     "run.plan": ("unit/run/test_plan",),
     "run.deletion_rule": ("unit/run/test_deletion_rule",),
-    "run.relogin": ("unit/run/test_relogin",),
     "run.portion": ("unit/run/test_portion",),
+    "run.relogin": ("unit/run/test_relogin",),
     "run.suspects": ("unit/run/test_suspects",),
     "run.counters": ("unit/run/test_counters",),
     "pop3.failure": ("unit/pop3/test_failure",),
+    "pop3.server_profile": ("unit/pop3/test_server_profile",),
     "copying.judging": ("unit/copying/test_judging",),
     "copying.relocating": ("unit/copying/test_relocating",),
     "copying.copier": (
@@ -18,24 +32,15 @@ TESTS: dict[str, tuple[str, ...]] = {
         "unit/copying/test_touched_volumes",
         "unit/copying/test_touched_archives",
     ),
+    "run.clock": ("integration/run/test_account",),
     "run.rematch": ("integration/run/test_rematch", "integration/run/test_rematch_moved"),
     "run.backfill": ("integration/run/test_backfill", "integration/run/test_backfill_sources"),
-    "run.fetch": (
-        "integration/run/test_fetch",
-        "integration/run/test_fetch_outcomes",
-        "integration/run/test_fetch_batches",
-        "integration/run/test_session",
-        "integration/run/test_account",
-    ),
-    "run.recheck": ("integration/run/test_fetch", "integration/run/test_fetch_outcomes"),
-    "run.record": ("integration/run/test_fetch", "integration/run/test_fetch_outcomes"),
-    "run.header_proof": ("integration/run/test_deletion", "integration/run/test_deletion_evidence"),
+    "run.header_proof": _DELETING,
+    "run.deletion": _DELETING,
+    "run.recheck": _FETCHING,
+    "run.record": _FETCHING,
+    "run.fetch": _FETCHING,
     "run.selection": ("integration/run/test_session", "integration/run/test_any_line"),
-    "run.deletion": (
-        "integration/run/test_deletion",
-        "integration/run/test_deletion_evidence",
-        "integration/run/test_session",
-    ),
     "run.session": (
         "integration/run/test_session",
         "integration/run/test_session_rules",

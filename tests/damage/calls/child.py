@@ -1,9 +1,7 @@
-"""A migration of one account into two folders, in a process of its own, some of whose system calls may fail."""
+"""A migration of one account into folders, some of whose system calls may fail."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +11,7 @@ from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
+from tests.damage.calls.stage import Run
 from tests.rig import At, Rig, deleting
 
 KINDS = {"mbox": MboxDestination, "maildir": MaildirDestination}
@@ -24,17 +23,12 @@ def folders(kinds: Sequence[str], rig: Rig) -> list[Destination]:
     return [KINDS[kind](rig.folder / kind, state_dir=rig.state, clock=clock) for kind in kinds]
 
 
-def main() -> None:
-    folder, port, password, kinds, is_apart = json.loads(sys.argv[1])
-    rig = Rig(Path(folder), At(port, password), destinations=partial(folders, kinds))
-    if is_apart:
+def migrated(run: Run) -> dict[str, object]:
+    """Migrate here; returns the report."""
+    rig = Rig(Path(run.folder), At(run.port, run.password), destinations=partial(folders, run.kinds))
+    if run.is_apart:
         rig.child_copiers = ChildCopierPool(worth_it=1)
     try:
-        report = deleting(rig).migrate().as_json()
+        return deleting(rig).migrate().as_json()
     except OSError as error:  # of opening the ledger, which the command line makes a line of; a run raises none
-        report = {"status": "failed", "errors": [str(error)]}
-    sys.stdout.write(json.dumps(report))
-
-
-if __name__ == "__main__":
-    main()
+        return {"status": "failed", "errors": [str(error)]}

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 ORDERS = "failing.json"
 """What ``Orders`` stand in, beside the ``sitecustomize.py`` that has them obeyed."""
@@ -25,7 +25,7 @@ _BY_PATH = ("open", "rename", "replace", "mkdir", "unlink")
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Fail the ``number``-th call below ``folder`` with ``error``, in the porter or else in the run itself; 0: none.
+    """Fail the ``number``-th call below ``folder`` with ``error``; 0: none.
 
     How many calls there were is written to ``count_to``.
     """
@@ -33,28 +33,33 @@ class Orders:
     folder: str
     number: int
     error: int
-    is_porter: bool
     count_to: str
 
     def write(self, place: Path) -> None:
-        """Leave the orders where the processes that have ``place`` on their path obey them."""
+        """Leave the orders where children that copy obey them, if they have ``place`` on their path."""
         place.mkdir(exist_ok=True)
         (place / ORDERS).write_text(json.dumps(asdict(self)))
         (place / "sitecustomize.py").write_text(f"from tests.damage.calls.failing import obey\nobey({str(place)!r})\n")
 
+    @classmethod
+    def read(cls, place: Path) -> Self:
+        """Read what was written."""
+        return cls(**json.loads((place / ORDERS).read_text()))
+
 
 def obey(place: str) -> None:
-    """Replace the calls of ``os`` if these orders concern this process."""
-    orders = Orders(**json.loads((Path(place) / ORDERS).read_text()))
-    if orders.is_porter == ("migrator.copying.offload_process" in sys.orig_argv):
-        Failing(orders).install()
+    """Replace the calls of ``os`` if this process copies for another."""
+    if "migrator.copying.offload_process" in sys.orig_argv:
+        failing = Failing()
+        failing.install()
+        failing.orders = Orders.read(Path(place))
 
 
 class Failing:
-    """Counts the calls, and fails one."""
+    """Counts the calls, and fails one, once it has orders."""
 
-    def __init__(self, orders: Orders) -> None:
-        self._orders = orders
+    def __init__(self) -> None:
+        self.orders: Orders | None = None
         self._seen = 0
         self._guard = Lock()
         self._readlink, self._open, self._write, self._close = os.readlink, os.open, os.write, os.close
@@ -72,8 +77,9 @@ class Failing:
 
     def _wrapped(self, name: str, call: Callable[..., Any], path_of: Callable[[Any], str]) -> Callable[..., Any]:
         def wrapped(first: Any, *rest: Any, **options: Any) -> Any:  # any call of os
-            if path_of(first).startswith(self._orders.folder) and self._is_to_fail(name):
-                raise OSError(self._orders.error, os.strerror(self._orders.error), first if name in _BY_PATH else None)
+            orders = self.orders
+            if orders and path_of(first).startswith(orders.folder) and self._is_to_fail(name, orders):
+                raise OSError(orders.error, os.strerror(orders.error), first if name in _BY_PATH else None)
             return call(first, *rest, **options)
 
         return wrapped
@@ -84,16 +90,16 @@ class Failing:
         except OSError:
             return ""
 
-    def _is_to_fail(self, name: str) -> bool:
-        if name == "unlink" and self._orders.error == errno.ENOSPC:
+    def _is_to_fail(self, name: str, orders: Orders) -> bool:
+        if name == "unlink" and orders.error == errno.ENOSPC:
             return False  # no disk is too full for that
         with self._guard:
             self._seen += 1
-            self._note(f"{name}\n")
-            return self._seen == self._orders.number
+            self._note(orders.count_to, f"{name}\n")
+            return self._seen == orders.number
 
-    def _note(self, line: str) -> None:
-        handle = self._open(self._orders.count_to, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def _note(self, path: str, line: str) -> None:
+        handle = self._open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._write(handle, line.encode())
         finally:

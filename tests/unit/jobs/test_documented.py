@@ -15,7 +15,10 @@ UNIT = ROOT / "deploy" / "mailferry.service"
 
 def test_every_event_is_documented_and_every_documented_event_exists() -> None:
     said = {
-        name for path in (ROOT / "jobs").rglob("*.py") for name in re.findall(r'say\(\s*"([a-z_.]+)"', path.read_text())
+        name
+        for folder in ("jobs", "migrator")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r'(?:say\(|event\(_LOG,)\s*"([a-z_.]+)"', path.read_text())
     }
     listed = set(re.findall(r"^\| `([a-z_.]+)`", (ROOT / "docs" / "events.md").read_text(), re.MULTILINE))
     assert said

@@ -58,6 +58,14 @@ def test_who_is_blamed_for_a_retrieval_that_ended_early(error: FerryError, broke
     assert (blamed.number if isinstance(blamed, BrokenAtError) else None) == number
 
 
+def test_what_blames_nobody_is_passed_on_as_it_is_but_for_a_step_that_is_lost_in_flight() -> None:
+    behind_all = replace(IN_FLIGHT, due=(Verb.STAT, 0))
+    for error, broke in ((CUT, behind_all), (LOST, IN_FLIGHT), (LOST, replace(ONE_BY_ONE, due=None, last=None))):
+        assert blamed_retrieval(error, broke) is error
+    assert isinstance(blamed_retrieval(CUT, replace(IN_FLIGHT, due=None)), OutOfStepError)
+    assert blamed_command(CUT, Verb.DELE, None, is_first=True) is CUT
+
+
 def test_a_barrier_in_a_messages_place_is_a_missing_reply_and_no_message_is_blamed() -> None:
     assert isinstance(blamed_retrieval(CUT, replace(IN_FLIGHT, reads_as_stat=True)), OutOfStepError)
     assert isinstance(blamed_retrieval(CUT, replace(ONE_BY_ONE, reads_as_stat=True)), BrokenAtError)

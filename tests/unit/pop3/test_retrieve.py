@@ -89,7 +89,7 @@ def test_a_line_that_carries_so_many_messages_keeps_half_of_them_or_more(number:
     assert number / 2 <= len(kept) <= number
     assert one.session.retrieved == len(kept)
     assert isinstance(error, BrokenAtError)
-    assert (error.verb, error.number, error.is_first, error.has_begun) == (Verb.RETR, number + 1, False, False)
+    assert (error.verb, error.number, error.is_first) == (Verb.RETR, number + 1, False)
 
 
 @pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
@@ -120,7 +120,7 @@ def test_a_session_that_begins_with_a_message_that_breaks_it_says_so(profile: Se
     one = opened(Maildrop(MANY, says={"RETR 1": [b"+OK\r\nSubject: x\r\n", HANG_UP]}), profile)
     _, error = until_broken(retrieving(one, MANY))
     assert isinstance(error, BrokenAtError)
-    assert (error.number, error.is_first, error.has_begun) == (1, True, True)
+    assert (error.number, error.is_first) == (1, True)
 
 
 class Growing:
@@ -372,7 +372,7 @@ def test_a_drop_inside_a_message_names_it(number: int, profile: ServerProfile) -
     one = opened(Maildrop(MANY, says={f"RETR {number}": [b"+OK\r\n" + cut, HANG_UP]}), profile)
     told, error = until_broken(retrieving(one, MANY))
     assert isinstance(error, BrokenAtError)
-    assert (error.number, error.kind, error.has_begun) == (number, Kind.CONNECT, True)
+    assert (error.number, error.kind) == (number, Kind.CONNECT)
     assert contents(told) == MANY[: len(contents(told))]
     assert not one.session.profile.lock_step or profile.lock_step
 

@@ -105,14 +105,12 @@ PART_TAKEN = SessionResult(Ended.PORTION, 1.0, listed=10, fetched=5, reach=Reach
 PORTION_IN_VAIN = SessionResult(Ended.PORTION, 1.0, listed=10)
 STUCK = SessionResult(Ended.STUCK, 1.0, listed=10)
 STOPPED = SessionResult(Ended.STOPPED, 1.0, listed=10, fetched=3)
-NO_ENTRY = SessionResult(Ended.BROKEN, 1.0, fault=CUT)
-SHUT_OUT = SessionResult(Ended.BROKEN, 1.0, fault=REFUSED)
-CUT_LATE = SessionResult(Ended.BROKEN, 1.0, listed=10, fetched=4, reach=Reach(retrieved=4), fault=CUT)
-CUT_IN_VAIN = SessionResult(Ended.BROKEN, 1.0, listed=10, fault=CUT)
+NO_ENTRY = SessionResult(CUT, 1.0, has_listing=False)
+SHUT_OUT = SessionResult(REFUSED, 1.0, has_listing=False)
+CUT_LATE = SessionResult(CUT, 1.0, listed=10, fetched=4, reach=Reach(retrieved=4))
+CUT_IN_VAIN = SessionResult(CUT, 1.0, listed=10)
 SUSPECTS_LEFT = replace(COPIED, suspects=SuspectsTried(are_left=True))
-LAST_SUSPECT = SessionResult(
-    Ended.BROKEN, 1.0, listed=10, suspects=SuspectsTried(1, set_aside=1, are_left=False), fault=BROKE_AT
-)
+LAST_SUSPECT = SessionResult(BROKE_AT, 1.0, listed=10, suspects=SuspectsTried(1, set_aside=1, are_left=False))
 NEXT_SUSPECT = replace(LAST_SUSPECT, suspects=SuspectsTried(2, set_aside=1, are_left=True))
 
 
@@ -130,6 +128,8 @@ def after(*results: SessionResult) -> History:
         # A server that may show only a part is looked at once more; one that is known not to, is not.
         ([COPIED], NEW, True),
         ([COPIED], KNOWN, False),
+        ([replace(COPIED, fetched=1)], NEW, True),
+        ([COPIED, COPIED], NEW, True),
         ([COPIED, NOTHING_NEW], NEW, False),
         ([COPIED, COPIED], PARTIAL, True),
         ([COPIED, COPIED, COPIED, COPIED], PARTIAL, True),
@@ -207,6 +207,14 @@ def test_how_long_a_run_waits_before_it_logs_in_again(results: list[SessionResul
     assert step.pause == pause
 
 
+def test_patience_counts_from_what_was_last_achieved() -> None:
+    begun = History(100.0)
+    assert isinstance(next_step(begun.after(replace(NO_ENTRY, ended_at=140.0)), NEW), LogIn)
+    assert next_step(begun.after(replace(NO_ENTRY, ended_at=150.0)), NEW) == End(CUT)
+    got_on = begun.after(replace(PART_TAKEN, ended_at=140.0))
+    assert isinstance(next_step(got_on.after(replace(NO_ENTRY, ended_at=150.0)), NEW), LogIn)
+
+
 def test_what_was_achieved_is_bound_by_what_is_listed_so_that_no_server_keeps_a_run_going() -> None:
     pretends = SessionResult(Ended.PORTION, 1.0, listed=10, deleted=10)
     assert after(pretends).idle == 0
@@ -226,12 +234,16 @@ def test_sessions_are_made_shorter_once_a_line_was_cut_twice() -> None:
     deleting = replace(CUT_LATE, reach=Reach(retrieved=8, marked=6, is_deleting=True))
     assert after(CUT_LATE, deleting).portion == Portion(3)
     assert after(CUT_LATE, replace(CUT_LATE, reach=Reach(shown=6))).portion == Portion(6)
+    assert after(CUT_LATE, replace(CUT_LATE, reach=Reach(retrieved=1))).portion == Portion(1)
     assert after(CUT_LATE, CUT_LATE, PART_TAKEN).portion == Portion(8)
+    assert after(CUT_LATE, CUT_LATE, COPIED).portion == Portion(4)
+    assert after(CUT_LATE, CUT_LATE, NO_ENTRY, CUT_LATE).portion == Portion(4, patience=2)
     assert after(NO_ENTRY, NO_ENTRY).portion == Portion()
 
 
 def test_only_a_look_that_was_not_disturbed_tells_how_much_a_server_shows() -> None:
     assert after(COPIED).learned(NOTHING_NEW, NEW) == ServerProfile(complete_up_to=10)
     assert after(COPIED).learned(COPIED, NEW) == PARTIAL
+    assert after(COPIED).learned(replace(COPIED, fetched=1), NEW) == PARTIAL
     for before, result in (([], COPIED), ([PART_TAKEN], COPIED), ([CUT_LATE, COPIED], NOTHING_NEW), ([COPIED], STUCK)):
         assert after(*before).learned(result, NEW) == NEW
