@@ -189,9 +189,14 @@ class Recovery:
         return ""
 
     def _has_only_grown(self, volume: OpenVolume, known: VolumeRecord) -> bool:
-        """Tell whether what was known need not be read again: it was right, and nobody has replaced the file."""
-        if known.state is VolumeState.CHANGED or _is_another_file(known.stamp, stamp_of(os.fstat(volume.handle))):
+        """Tell whether what was known need not be read again: it was right, and nobody has replaced the file.
+
+        Behind an open intent a torn tail is cut even of a file that was put back by a copy.
+        """
+        if known.state is VolumeState.CHANGED:
             return False
+        if _is_another_file(known.stamp, stamp_of(os.fstat(volume.handle))):
+            return volume.end > known.end and self._evidence_of(volume.name) is not None
         return volume.end > known.end or self._is_our_doing(volume)
 
     def _is_our_doing(self, volume: OpenVolume) -> bool:
