@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from migrator.errors import FerryError, Kind
 from migrator.files import Device, make_folder
-from migrator.ledger.archive import ArchiveLedger
-from migrator.ledger.connection import Connection
 from migrator.ledger.copies import CopiesLedger
+from migrator.ledger.copy_rows import places_like
+from migrator.ledger.database import Database, Opener
 from migrator.ledger.history import History
+from migrator.ledger.lease import Lease
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.ledger.moving import Moves
+from migrator.ledger.overview import Overview
+from migrator.ledger.receipts import ReceiptsLedger
 from migrator.ledger.schedule import StateStore
+from migrator.ledger.sqlite.connection import SqliteDatabase
+from migrator.ledger.transfer import check_is_here
 
 FILE_NAME = "ledger.sqlite3"
 
@@ -28,31 +34,72 @@ FILE_NAME = "ledger.sqlite3"
 class Ledger:
     """The ledger of one state folder. A run opens its own, so that runs side by side do not wait for one reader."""
 
-    def __init__(self, connection: Connection, *, is_dry: bool = False) -> None:
-        """Speak through an open connection; a dry ledger gives no numbers to what it does not know."""
+    def __init__(self, connection: Database, *, is_dry: bool = False, is_read_only: bool = False) -> None:
+        """Speak through an open connection; a dry ledger gives no numbers to what it does not know.
+
+        What is said to one that ``is_read_only`` is forgotten when it is closed.
+        """
         self._connection = connection
         self._is_dry = is_dry
+        self.is_read_only = is_read_only
         self.history = History(connection)
-        self.archive = ArchiveLedger(connection)
+        self._parts = connection.parts()
+        self.archive = self._parts.archive(connection)
         self.state_store = StateStore(connection)
         self.moves = Moves(connection)
+        self.overview = Overview(connection)
+        self.receipts = ReceiptsLedger(connection)
         self._idle: list[Ledger] = []
 
     @classmethod
-    def open(cls, state_dir: Path) -> Ledger:
-        """Open the ledger in ``state_dir``, made durably if it is not there (folder 0700, file 0600)."""
+    def open(cls, place: Path | str) -> Ledger:
+        """Open the ledger at a place, made durably if it is not there.
+
+        A place is a state folder, in which it is a file (folder 0700, file 0600), or the address of a database.
+        """
+        if isinstance(place, str):
+            return cls(_in_postgres(place))
+        state_dir = place
+        check_is_here(state_dir, state_dir / FILE_NAME)
         make_folder(state_dir, Device())
-        return cls(Connection(state_dir / FILE_NAME))
+        return cls(SqliteDatabase(state_dir / FILE_NAME))
 
     @classmethod
-    def open_dry(cls, state_dir: Path) -> Ledger:
-        """Open the ledger to look at it only; where there is none, or an older one, a copy in memory stands in."""
-        return cls(Connection(state_dir / FILE_NAME, is_dry=True), is_dry=True)
+    def open_dry(cls, place: Path | str) -> Ledger:
+        """Open the ledger to look at it only; where there is none, or an older one, something else stands in.
+
+        That is a copy in memory of a file; of a database it is an empty ledger. It goes when it is closed.
+        """
+        if isinstance(place, str):
+            return cls(_in_postgres(place, is_dry=True), is_dry=True)
+        check_is_here(place, place / FILE_NAME)
+        return cls(SqliteDatabase(place / FILE_NAME, is_dry=True), is_dry=True)
+
+    @classmethod
+    def open_existing(cls, address: str) -> Ledger | None:
+        """Open the ledger in a database if there is one; makes none."""
+        database = _in_postgres(address, is_dry=True)
+        if database.is_there():
+            return cls(database)
+        database.close()
+        return None
+
+    @classmethod
+    def open_to_read(cls, state_dir: Path) -> Ledger:
+        """Open the ledger of a folder that cannot be written, as it was when this was called; nothing is locked.
+
+        It is a copy: what a use case notes on its way has no effect.
+        """
+        return cls(SqliteDatabase(state_dir / FILE_NAME, is_copy=True), is_read_only=True)
+
+    @classmethod
+    def opened_by(cls, opener: Opener) -> Ledger:
+        """Open in this process the ledger that ``CopiesLedger.opener`` of another one has named."""
+        return cls(opener.open())
 
     def another(self) -> Ledger:
         """Open the same ledger once more for another run of this process; the writers of both queue."""
-        before = self._connection
-        return Ledger(Connection(before.path, writers=before.writers, is_dry=self._is_dry), is_dry=self._is_dry)
+        return Ledger(self._connection.another(), is_dry=self._is_dry)
 
     @contextmanager
     def lent(self) -> Iterator[Ledger]:
@@ -71,6 +118,19 @@ class Ledger:
         """Give back the memory that only makes reading again quick."""
         self._connection.rest()
 
+    @property
+    def lease(self) -> Lease:
+        """All that is owned through this ledger: to be asked before every effect outside of it (``lease.insist``)."""
+        return self._connection.lease
+
+    def owning(self, name: str, patience: float = 0.0) -> AbstractContextManager[None]:
+        """Own what this names (``account alice``) as the only one on any machine that has this ledger.
+
+        Raises ``locked`` when somebody else owns it still after that many seconds. On one machine, whose kernel locks
+        do this, it does nothing.
+        """
+        return self._connection.owning(name, patience)
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """Make one transaction of all that is said inside: durable on leaving, all of it or nothing."""
@@ -82,7 +142,7 @@ class Ledger:
         key = (account, host.lower(), port, username)
         select = "select id from maildrops where (account, host, port, username) = (?, ?, ?, ?)"
         insert = "insert into maildrops (account, host, port, username) values (?, ?, ?, ?)"
-        return MaildropLedger(self._connection, self._row(select, insert, key), account)
+        return self._parts.maildrop(self._connection, self._row(select, insert, key), account)
 
     def copies(self, identity: str, kind: str) -> CopiesLedger:
         """Return what is known of a destination, be it by a former name; it gets a row if it is new."""
@@ -92,7 +152,11 @@ class Ledger:
             " where (f.identity, d.kind) = (?1, ?2)"
         )
         insert = "insert into destinations (identity, kind) values (?, ?)"
-        return CopiesLedger(self._connection, self._row(select, insert, (identity, kind)))
+        return self.copies_numbered(self._row(select, insert, (identity, places_like(kind))))
+
+    def copies_numbered(self, destination_id: int) -> CopiesLedger:
+        """Return what is known of a destination that has this number."""
+        return self._parts.copies(self._connection, destination_id)
 
     def _row(self, select: str, insert: str, key: tuple[str | int, ...]) -> int:
         with self._connection.reading() as sql:
@@ -123,10 +187,15 @@ class Ledger:
 
     def integrity_problems(self) -> list[str]:
         """Check the whole database and its rules; empty when all is well. Slow on a large ledger."""
-        with self._connection.reading() as sql:
-            found = [row[0] for row in sql.execute("pragma integrity_check") if row[0] != "ok"]
-            found += [f"a row of {row[0]} points to nothing" for row in sql.execute("pragma foreign_key_check")]
-        return found
+        return self._connection.problems()
+
+    def weaknesses(self) -> list[str]:
+        """Return the settings and rules of a database in which a promise may not hold, each with what it should be."""
+        return self._connection.weaknesses()
+
+    def backup_command(self) -> str:
+        """Return the command that makes a consistent copy where ``copy_to`` does not, empty where it does."""
+        return self._connection.backup_command()
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole ledger into a new file (0600): what was committed by now, and nothing of later."""
@@ -137,3 +206,22 @@ class Ledger:
         for idle in self._idle:
             idle.close()
         self._connection.close()
+
+
+def _in_postgres(address: str, *, is_dry: bool = False) -> Database:
+    with with_psycopg():
+        from migrator.ledger.postgres.connection import PostgresDatabase
+    return PostgresDatabase(address, is_dry=is_dry)
+
+
+@contextmanager
+def with_psycopg() -> Iterator[None]:
+    """Import what speaks to PostgreSQL; raises ``FerryError`` with the cure where that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise FerryError(
+            Kind.INTERNAL,
+            f"the ledger is in PostgreSQL, and psycopg is missing: {error}",
+            cure="pip install 'mailferry[fleet]'",
+        ) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 
+from migrator.ledger.database import Sql
 from migrator.model import Digest
 
 THE_CONTENTS = "json_each(?) as place cross join contents c on c.digest = substr(?, place.value, 32)"
@@ -20,21 +20,22 @@ def places(digests: Sequence[Digest]) -> tuple[str, bytes]:
     return json.dumps(list(range(1, 32 * len(digests), 32))), b"".join(digests)
 
 
-def note_contents(sql: sqlite3.Connection, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
+def note_contents(sql: Sql, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
     """Give each digest that has none a number; with it come header digest, octets and Message-ID."""
     sql.executemany(
         "insert or ignore into contents (digest, header_digest, octets, message_id) values (?, ?, ?, ?)", contents
     )
 
 
-def number_contents(sql: sqlite3.Connection, contents: Sequence[tuple[Digest, bytes, int, bytes]]) -> list[int]:
+def number_contents(sql: Sql, contents: Sequence[tuple[Digest, bytes, int, bytes]]) -> list[int]:
     """Give each digest that has none a number, as ``note_contents`` does, and return the numbers of all, in order."""
     (last,) = sql.execute("select coalesce(max(id), 0) from contents").fetchone()
     numbers = list(range(last + 1, last + 1 + len(contents)))
-    noted = sql.executemany(
+    sql.executemany(
         "insert or ignore into contents (id, digest, header_digest, octets, message_id) values (?, ?, ?, ?, ?)",
         [(number, *content) for number, content in zip(numbers, contents, strict=True)],
     )
-    if noted.rowcount == len(contents):  # all are new, as is usual
+    (noted,) = sql.execute("select count(*) from contents where id > ?", (last,)).fetchone()
+    if noted == len(contents):  # all are new, as is usual
         return numbers
     return [number for (number,) in sql.execute(f"select c.id from {THE_CONTENTS}", places([c[0] for c in contents]))]

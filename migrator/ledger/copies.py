@@ -6,11 +6,10 @@ A copy is content x destination; there is at most one row for it, whatever happe
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from migrator.copy_records import (
@@ -22,17 +21,23 @@ from migrator.copy_records import (
     Recollection,
     VolumeRecord,
 )
+from migrator.ledger.acceptance import accepted_copies
+from migrator.ledger.allowances import SharedAllowances
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
 from migrator.ledger.copy_rows import (
     COPIES_OF_THE_CONTENTS,
     COPY,
+    DESTINATIONS_OF_THE_CONTENTS,
     IN_DOUBT,
     PLACE_COLUMNS,
     anchor_of,
     place_of,
     stored_copy,
 )
+from migrator.ledger.database import Opener, Sql
+from migrator.ledger.lease import Lease
 from migrator.ledger.remains import note_relocated, note_replaced, without_remains
+from migrator.ledger.settled import copies_worth_less, destination_worth_less
 from migrator.ledger.volume_comparison import Compared
 from migrator.ledger.volumes import VolumesLedger
 from migrator.message.body import Message
@@ -53,17 +58,33 @@ class Judged(NamedTuple):
 class CopiesLedger(VolumesLedger):
     """One destination, shared by every account that writes there."""
 
+    def opener(self) -> Opener:
+        """Return what opens the same ledger in another process."""
+        return self._connection.opener()
+
     @property
-    def ledger_path(self) -> Path:
-        """Where the database is."""
-        return self._connection.path
+    def lease(self) -> Lease:
+        """All that is owned through this ledger."""
+        return self._connection.lease
+
+    def owning(self, identity: str, patience: float) -> AbstractContextManager[None]:
+        """Own the destination as the only one on any machine; see ``Ledger.owning``."""
+        return self._connection.owning(f"destination {identity}", patience)
+
+    def shared_allowances(self) -> SharedAllowances | None:
+        """Return what all machines know of upload allowances; None where there is one machine, which has files."""
+        return None
 
     def recollection(self) -> Recollection:
         """Return what a destination needs to know to find what happened since."""
         with self._connection.reading() as sql:
             return Recollection(tuple(self._volumes(sql)), tuple(self._intents(sql)), self)
 
-    def _intents(self, sql: sqlite3.Connection) -> Iterator[Intent]:
+    def before_storing(self, digests: Sequence[Digest]) -> tuple[Recollection, dict[Digest, StoredCopy]]:
+        """Return ``recollection``, and what ``find`` finds of these contents: one question before each batch."""
+        return self.recollection(), self.find(digests)
+
+    def _intents(self, sql: Sql) -> Iterator[Intent]:
         rows = sql.execute(
             "select id, anchor from intents where destination_id = ? order by id", (self.destination_id,)
         ).fetchall()
@@ -81,6 +102,17 @@ class CopiesLedger(VolumesLedger):
             rows = sql.execute(COPIES_OF_THE_CONTENTS, (*places(digests), self.destination_id))
             return {copy.digest: copy for copy in map(stored_copy, rows)}
 
+    def everywhere(self, digests: Sequence[Digest]) -> dict[int, set[Digest]]:
+        """Return which of these contents each destination of the ledger has, by its number: this one's, and others'.
+
+        As in ``find``, INTENDED copies are left out. One question for all destinations: an office has hundreds.
+        """
+        found: dict[int, set[Digest]] = {}
+        with self._connection.reading() as sql:
+            for destination, digest in sql.execute(DESTINATIONS_OF_THE_CONTENTS, places(digests)):
+                found.setdefault(destination, set()).add(digest)
+        return found
+
     def intended(self, anchor: Anchor, messages: Sequence[tuple[Message, bytes]], now: float) -> dict[Digest, int]:
         """Make it durable that these messages are about to be stored from ``anchor`` on; returns the copies' numbers.
 
@@ -92,10 +124,10 @@ class CopiesLedger(VolumesLedger):
             digests = [message.digest for message, _ in messages]
             self._forget_gone(sql, digests)
             replaced = self._damaged(sql, digests)
-            intent_id = sql.execute(
-                "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?)",
+            (intent_id,) = sql.execute(
+                "insert into intents (destination_id, anchor, begun_at) values (?, ?, ?) returning id",
                 (self.destination_id, text, now),
-            ).lastrowid
+            ).fetchone()
             fresh = [message for message in messages if message[0].digest not in replaced] if replaced else messages
             contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in fresh])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
@@ -115,7 +147,7 @@ class CopiesLedger(VolumesLedger):
             )
             return numbers
 
-    def _forget_gone(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> None:
+    def _forget_gone(self, sql: Sql, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"
         if sql.execute(f"select 1 {gone} limit 1", (self.destination_id,)).fetchone():
             sql.executemany(
@@ -123,7 +155,7 @@ class CopiesLedger(VolumesLedger):
                 [(self.destination_id, digest) for digest in digests],
             )
 
-    def _damaged(self, sql: sqlite3.Connection, digests: Sequence[Digest]) -> dict[Digest, int]:
+    def _damaged(self, sql: Sql, digests: Sequence[Digest]) -> dict[Digest, int]:
         """Return the numbers of the copies of these contents that are DAMAGED."""
         any_damaged = f"select 1 from copies where destination_id = ? and state = 'damaged' and {IN_DOUBT} limit 1"
         if sql.execute(any_damaged, (self.destination_id,)).fetchone() is None:
@@ -153,7 +185,7 @@ class CopiesLedger(VolumesLedger):
     def judged(self, copies: Sequence[Judged], now: float) -> None:
         """Note the outcome of reading back."""
         with self._connection.transaction() as sql:
-            for (state, proof, reason), copy_ids in _by_verdict(copies).items():
+            for (state, proof, reason), copy_ids in by_verdict(copies).items():
                 is_proven = state is CopyState.VERIFIED
                 sql.execute(
                     "update copies set state = ?, proof = ?, reason = ?,"
@@ -162,7 +194,7 @@ class CopiesLedger(VolumesLedger):
                     (state, proof, reason, is_proven, now, json.dumps(copy_ids)),
                 )
                 if not is_proven:
-                    sql.execute("update maildrops set settled_key = null")
+                    copies_worth_less(sql, copy_ids)
 
     def never_there(self, copy_ids: Sequence[int]) -> None:
         """Forget copies that were said to be stored and that nothing ever showed, so that they are stored again."""
@@ -193,6 +225,11 @@ class CopiesLedger(VolumesLedger):
         """Return the copies that are UNPROVEN, DAMAGED or GONE, in archive order."""
         return self._some_copies(f"k.state = '{state}' and {IN_DOUBT.replace('state', 'k.state')}")
 
+    def accepted(self, *states: CopyState) -> set[int]:
+        """Return the numbers of the copies in these states, of any destination, that a person accepted as they are."""
+        with self._connection.reading() as sql:
+            return {copy_id for state in states for copy_id in accepted_copies(sql, state)}
+
     def _some_copies(self, condition: str) -> list[StoredCopy]:
         with self._connection.reading() as sql:
             rows = sql.execute(
@@ -215,12 +252,12 @@ class CopiesLedger(VolumesLedger):
             while chunk := list(islice(remaining, _CHUNK)):
                 chunk = without_remains(sql, self.destination_id, chunk)
                 note_relocated(sql, self.destination_id, chunk)
-                note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
+                self._note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
                 for kind, columns in PLACE_COLUMNS.items():
                     sql.executemany(
                         f"insert into copies (destination_id, content_id, state, {', '.join(columns)})"
                         f" select ?, id, 'stored', {', '.join('?' * len(columns))} from contents"
-                        " where digest = ? and true on conflict do update set"
+                        " where digest = ? and true on conflict (destination_id, content_id) do update set"
                         f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
                         " where copies.state = 'intended' or copies.state = 'damaged' or copies.state = 'gone'"
                         " or copies.uid_validity != excluded.uid_validity or exists (select 1 from volumes"
@@ -233,12 +270,15 @@ class CopiesLedger(VolumesLedger):
                     )
                 self.forget_strangers(sql, [f.locator.uid for f in chunk if isinstance(f.locator, ImapLocator)])
 
+    def _note_contents(self, sql: Sql, contents: Iterable[tuple[Digest, bytes, int, bytes]]) -> None:
+        note_contents(sql, contents)
+
     def intents_resolved(self) -> None:
         """Note that recovery has looked: what was intended and is not found is not there."""
         with self._connection.transaction() as sql:
             self._drop_intents(sql)
 
-    def _drop_intents(self, sql: sqlite3.Connection) -> None:
+    def _drop_intents(self, sql: Sql) -> None:
         mine = "(select id from intents where destination_id = ?)"
         is_nowhere = "coalesce(volume_id, base_name, uid) is null"
         intended = f"intent_id in {mine} and state = 'intended'"
@@ -285,7 +325,7 @@ class CopiesLedger(VolumesLedger):
                 " where destination_id = ? and base_name = ? and state != 'gone'",
                 [(reason, self.destination_id, name) for name in base_names],
             )
-            sql.execute("update maildrops set settled_key = null")
+            destination_worth_less(sql, self.destination_id)
 
     def damaged_to_be_read_again(self) -> list[StoredCopy]:
         """Return the DAMAGED copies, in archive order; a changed volume is read as a whole when it looks otherwise."""
@@ -311,7 +351,7 @@ class CopiesLedger(VolumesLedger):
                 [(f"{record.name} no longer holds it", copy.copy_id) for copy in compared.lost],
             )
 
-    def _place_again(self, sql: sqlite3.Connection, found: Iterable[Found]) -> None:
+    def _place_again(self, sql: Sql, found: Iterable[Found]) -> None:
         volume_ids = self._volume_ids(sql)
         sql.executemany(
             "update copies set volume_id = ?, offset = ?, length = ?, frame_crc = ?, state = 'stored'"
@@ -336,7 +376,7 @@ class CopiesLedger(VolumesLedger):
             last = (rows[-1][4] or "", rows[-1][5] or 0, rows[-1][0])
 
 
-def _by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], list[int]]:
+def by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], list[int]]:
     """Group copies by what is said of them, which is mostly the same of all."""
     groups: dict[tuple[CopyState, Proof, str], list[int]] = {}
     for copy in copies:

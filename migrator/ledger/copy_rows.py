@@ -28,12 +28,28 @@ COPIES_OF_THE_CONTENTS = (
     " left join volumes v on v.id = k.volume_id where k.destination_id = ? and k.state != 'intended'"
 )
 
+DESTINATIONS_OF_THE_CONTENTS = (
+    f"select k.destination_id, c.digest from {THE_CONTENTS} cross join copies k on k.content_id = c.id"
+    " where k.state != 'intended'"
+)
+
 PLACE_COLUMNS: dict[type[Locator], tuple[str, ...]] = {
     MboxLocator: ("volume_id", "offset", "length", "frame_crc"),
     MaildirLocator: ("base_name",),
     ImapLocator: ("uid_validity", "uid"),
 }
 """The columns that say where a copy stands; those of other kinds are null."""
+
+_PLACES_LIKE = {"s3": "mbox"}
+
+
+def places_like(kind: str) -> str:
+    """Return the kind whose places those of a destination are like: an object of records is a volume.
+
+    That is what ``destinations.kind`` holds; what a destination is, its identity says.
+    """
+    return _PLACES_LIKE.get(kind, kind)
+
 
 _ANCHORS: dict[str, type[MboxAnchor | MaildirAnchor | ImapAnchor]] = {
     anchor.__name__: anchor for anchor in (MboxAnchor, MaildirAnchor, ImapAnchor)

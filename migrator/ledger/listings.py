@@ -5,13 +5,13 @@ It is first matched (read only), then, when the run has recognised what it can b
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from migrator.ledger.connection import Connection
+from migrator.ledger.database import Database, Sql
 from migrator.ledger.history import log_deletions
+from migrator.ledger.kept_numbers import numbers_changed
 from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber, MessageRow
 
 _CHUNK = 10_000
@@ -72,7 +72,7 @@ class Candidate:
 class ListingLedger:
     """The listings of one maildrop of one account."""
 
-    def __init__(self, connection: Connection, maildrop_id: int, account: str) -> None:
+    def __init__(self, connection: Database, maildrop_id: int, account: str) -> None:
         """Stand for a maildrop of an account; a number of 0 is that of one which the ledger does not know."""
         self._connection = connection
         self._id = maildrop_id
@@ -82,10 +82,7 @@ class ListingLedger:
         """Compare a listing with what is known; returns how many are not. Changes nothing that lasts."""
         with self._connection.scratch() as sql:
             sql.execute(_LISTING_TABLE)
-            sql.execute("delete from temp.listing")
-            entries = ((entry.number, entry.unique_id, entry.octets) for entry in listing)
-            while chunk := list(islice(entries, _CHUNK)):
-                sql.executemany("insert into temp.listing (number, unique_id, octets) values (?, ?, ?)", chunk)
+            self._fill(sql, ((entry.number, entry.unique_id, entry.octets) for entry in listing))
             self._number_the_repeated(sql)
             sql.execute(
                 "update temp.listing set message_id = (select m.id from messages m where m.maildrop_id = ?"
@@ -96,7 +93,13 @@ class ListingLedger:
             (unknown,) = sql.execute("select count(*) from temp.listing where message_id is null").fetchone()
         return int(unknown)
 
-    def _number_the_repeated(self, sql: sqlite3.Connection) -> None:
+    def _fill(self, sql: Sql, entries: Iterator[tuple[int, bytes, int]]) -> None:
+        """Put number, unique-id and octets of each message into the table, in place of what it holds."""
+        sql.execute("delete from temp.listing")
+        while chunk := list(islice(entries, _CHUNK)):
+            sql.executemany("insert into temp.listing (number, unique_id, octets) values (?, ?, ?)", chunk)
+
+    def _number_the_repeated(self, sql: Sql) -> None:
         """Give messages that share unique-id and octets their ordinals: 0, 1, 2 in the order of the listing.
 
         Where there are more or fewer of them than are known, or where not all known ones are home, nothing tells which
@@ -177,24 +180,29 @@ class ListingLedger:
         deletion had been requested (then the log of deletions says so).
         """
         with self._connection.transaction() as sql:
-            (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
             sql.execute("update maildrops set session = session + 1 where id = ?", (self._id,))
             gone = self._note_absent(sql, now)
             sql.execute(_NUMBER_THE_REST)
             sql.execute(_MOVE_RECOGNISED, (self._id,))
-            sql.execute(
-                "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, first_seen)"
-                " select ? + number, ?, unique_id, octets, ordinal, 'listed', ?"
-                " from temp.listing where message_id is null and recognised_id is null order by number",
-                (base, self._id, now),
-            )
-            sql.execute(
-                "update temp.listing set message_id = coalesce(recognised_id, ? + number) where message_id is null",
-                (base,),
-            )
+            self._give_rows(sql, now)
+            numbers_changed(sql, self._account)
         return gone
 
-    def _note_absent(self, sql: sqlite3.Connection, now: float) -> list[MessageRow]:
+    def _give_rows(self, sql: Sql, now: float) -> None:
+        """Give a row to each message that has none; then the listing knows the row of every message."""
+        (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
+        sql.execute(
+            "insert into messages (id, maildrop_id, unique_id, announced, ordinal, state, first_seen)"
+            " select ? + number, ?, unique_id, octets, ordinal, 'listed', ?"
+            " from temp.listing where message_id is null and recognised_id is null order by number",
+            (base, self._id, now),
+        )
+        sql.execute(
+            "update temp.listing set message_id = coalesce(recognised_id, ? + number) where message_id is null",
+            (base,),
+        )
+
+    def _note_absent(self, sql: Sql, now: float) -> list[MessageRow]:
         # What may well be listed, under another unique-id or without one, is not known to be deleted.
         sql.execute(
             "update messages set state = 'copied' where state = 'delete-requested' and id in"

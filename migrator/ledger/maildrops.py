@@ -8,15 +8,18 @@ none (RFC 1939, section 7).
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from migrator.ledger.acceptance import let_lapse
 from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.copy_rows import IN_DOUBT
+from migrator.ledger.database import Sql
 from migrator.ledger.history import log_deletions
+from migrator.ledger.kept_numbers import numbers_changed
 from migrator.ledger.listings import ListingLedger
-from migrator.model import Content, Digest, KnownMessage, MessageRow, Proof, UniqueId
+from migrator.model import Content, Digest, KnownMessage, MessageNumber, MessageRow, Proof, UniqueId
 from migrator.policy import WhenCopyIsGone
 
 _CHUNK = 10_000
@@ -52,6 +55,17 @@ def _numbers(numbers: Iterable[int]) -> str:
 
 class MaildropLedger(ListingLedger):
     """One maildrop of one account: host, port and user under which unique-ids mean something."""
+
+    def revisions(self, destinations: Destinations) -> tuple[int, ...]:
+        """Return a number for each of these destinations, in order: another one once copies there are worth less.
+
+        What is asked of them after this, and settles a listing, does so under these numbers only.
+        """
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"select revision from destinations where id in {_numbers(destinations)} order by id"
+            ).fetchall()
+        return tuple(revision for (revision,) in rows)
 
     def settled(self, key: bytes, now: float) -> int | None:
         """Return how many messages a listing with this fingerprint holds if nothing is to be done for any of them."""
@@ -103,15 +117,19 @@ class MaildropLedger(ListingLedger):
             " left join problems p on p.message_id = m.id where l.number > ? order by l.number limit ?"
         )
         everywhere = len(destinations)
+        for row in self._pages(query):
+            held, taken_out = row[6] % _TAKEN_OUT, row[6] // _TAKEN_OUT
+            is_kept = taken_out > 0 and held + taken_out == everywhere
+            yield KnownMessage._make((*row[:6], held == everywhere, *row[7:], is_kept))
+
+    def _pages(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """Yield what a query about the listing answers, which begins behind a message's number, a page at a time."""
         last = 0
         while True:
             with self._connection.reading() as sql:
                 (base,) = sql.execute("select coalesce(max(id), 0) from messages").fetchone()
                 rows = sql.execute(query, (base, last, _PAGE)).fetchall()
-            for row in rows:
-                held, taken_out = row[6] % _TAKEN_OUT, row[6] // _TAKEN_OUT
-                is_kept = taken_out > 0 and held + taken_out == everywhere
-                yield KnownMessage._make((*row[:6], held == everywhere, *row[7:], is_kept))
+            yield from rows
             if len(rows) < _PAGE:
                 return
             last = rows[-1][0]
@@ -133,7 +151,7 @@ class MaildropLedger(ListingLedger):
             shared = sql.execute(
                 "select m.id, c.digest, c.header_digest, c.message_id from json_each(?) as wanted"
                 " cross join messages m on m.id = wanted.value"
-                " cross join messages s on s.gone_at is null and s.is_retrieved and s.maildrop_id = m.maildrop_id"
+                " cross join messages s on s.gone_at is null and s.is_retrieved = 1 and s.maildrop_id = m.maildrop_id"
                 " and s.unique_id = m.unique_id and (s.id = m.id or m.unique_id != x'')"
                 " join contents c on c.id = s.content_id",
                 (json.dumps(rows),),
@@ -199,6 +217,14 @@ class MaildropLedger(ListingLedger):
             ).fetchone()
         return int(count)
 
+    def let_acceptances_lapse(self, reached: Mapping[int, Collection[Proof]]) -> None:
+        """Forget that altered copies were accepted, where they reach what their destinations require by now."""
+        with self._connection.reading() as sql:
+            if sql.execute("select 1 from problems where accepted_at is not null limit 1").fetchone() is None:
+                return
+        with self._connection.transaction() as sql:
+            let_lapse(sql, self._account, reached)
+
     def settle(self, destinations: Destinations, now: float) -> None:
         """Note as copied what no destination lacks any more, though it was another run, or a repair, that stored it.
 
@@ -219,6 +245,8 @@ class MaildropLedger(ListingLedger):
                 (now, settled),
             )
             sql.execute("delete from problems where message_id in (select value from json_each(?))", (settled,))
+            if rows:
+                numbers_changed(sql, self._account)
 
     def identified(self, messages: Sequence[tuple[MessageRow, Digest]]) -> None:
         """Note what a RETR of this session showed these messages to be, though not every copy is proven."""
@@ -228,6 +256,7 @@ class MaildropLedger(ListingLedger):
                 f" copied_at = null, is_retrieved = 1, read_in = {_THIS_SESSION} where id = ?",
                 [(digest, row) for row, digest in messages],
             )
+            numbers_changed(sql, self._account)
 
     def copied(self, messages: Sequence[tuple[MessageRow, Digest]], now: float) -> None:
         """Note that each message, which a RETR of this session gave, has a proven copy at every destination now.
@@ -249,8 +278,32 @@ class MaildropLedger(ListingLedger):
             if sql.execute("select 1 from problems limit 1").fetchone():
                 sql.executemany("delete from problems where message_id = ?", [(row,) for row, _ in messages])
             self._take_the_place_of_vanished(sql, [row for row, _ in messages])
+            numbers_changed(sql, self._account)
 
-    def _take_the_place_of_vanished(self, sql: sqlite3.Connection, rows: Sequence[MessageRow]) -> None:
+    def taken_over(self, pairs: Sequence[tuple[MessageNumber, Digest]], destinations: Destinations, now: float) -> None:
+        """Note of the listing that was just noted which messages are copies that stand proven in every destination.
+
+        Their headers have shown it, and no RETR: nothing of it goes at the source before one has given this content.
+        Pairs of which a copy is missing somewhere, or of a message that is known as something else, change nothing.
+        """
+        held = f"(select {_holders(destinations)} from contents c where c.id = found.content)"
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "update messages set state = 'copied', content_id = found.content, copied_at = ?1, is_retrieved = 0,"
+                " read_in = null from (select l.message_id as row, c.id as content from json_each(?2) as wanted"
+                "  join temp.listing l on l.number = wanted.value"
+                "  join contents c on c.digest = substr(?3, 32 * wanted.key + 1, 32)) as found"
+                f" where messages.id = found.row and state = 'listed' and content_id is null and {held} = ?4",
+                (
+                    now,
+                    json.dumps([number for number, _ in pairs]),
+                    b"".join(digest for _, digest in pairs),
+                    len(destinations),
+                ),
+            )
+            numbers_changed(sql, self._account)
+
+    def _take_the_place_of_vanished(self, sql: Sql, rows: Sequence[MessageRow]) -> None:
         vanished = sql.execute(
             "select distinct v.id, v.content_id, v.copied_at from json_each(?) as wanted"
             " cross join messages m on m.id = wanted.value"
@@ -261,9 +314,9 @@ class MaildropLedger(ListingLedger):
         for old, content, copied_at in vanished:
             if copied_at is not None:
                 sql.execute(
-                    "update messages set copied_at = min(copied_at, ?) where content_id = ? and state = 'copied'"
+                    "update messages set copied_at = ? where copied_at > ? and content_id = ? and state = 'copied'"
                     " and id in (select value from json_each(?))",
-                    (copied_at, content, json.dumps(rows)),
+                    (copied_at, copied_at, content, json.dumps(rows)),
                 )
             sql.execute("delete from problems where message_id = ?", (old,))
             sql.execute("delete from messages where id = ?", (old,))
@@ -273,7 +326,7 @@ class MaildropLedger(ListingLedger):
         with self._connection.reading() as sql:
             query = (
                 "select m.id from json_each(?) as wanted cross join messages m on m.id = wanted.value"
-                " where m.is_retrieved"
+                " where m.is_retrieved = 1"
             )
             return {row for (row,) in sql.execute(query, (json.dumps(rows),))}
 
@@ -304,3 +357,4 @@ class MaildropLedger(ListingLedger):
                 "update messages set state = 'deleted', gone_at = ? where id in (select value from json_each(?))",
                 (now, json.dumps(rows)),
             )
+            numbers_changed(sql, self._account)

@@ -6,10 +6,10 @@ does not begin a second archive in the meantime.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
-from migrator.ledger.connection import Connection
+from migrator.ledger.database import Database, Sql
+from migrator.ledger.settled import destination_worth_less
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class KnownDestination:
 class Moves:
     """The names of all destinations."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         """Speak through this connection."""
         self._connection = connection
 
@@ -33,12 +33,12 @@ class Moves:
         """Return the destinations that the ledger knows, by identity."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select id, identity, kind, exists (select 1 from copies where destination_id = destinations.id)"
+                "select id, identity, exists (select 1 from copies where destination_id = destinations.id)"
                 " from destinations order by id"
             )
             return {
-                identity: KnownDestination(number, identity, kind, bool(has_copies))
-                for number, identity, kind, has_copies in rows
+                identity: KnownDestination(number, identity, identity.partition(":")[0], bool(has_copies))
+                for number, identity, has_copies in rows
             }
 
     def is_known_as(self, former: str, identity: str) -> bool:
@@ -71,7 +71,7 @@ class Moves:
         Where something is known under the new identity already, both become one: of what both know, that of the new
         one stays.
         """
-        with self._connection.transaction() as sql:
+        with self._connection.transaction(is_long=True) as sql:
             row = sql.execute("select id from destinations where identity = ?", (identity,)).fetchone()
             if row is None:
                 sql.execute("update destinations set identity = ? where id = ?", (identity, old.number))
@@ -82,16 +82,22 @@ class Moves:
                 taken = _merge(sql, old.number, number)
             sql.execute("delete from former_names where identity = ?", (identity,))
             sql.execute(
-                "insert or replace into former_names (identity, destination_id) values (?, ?)", (old.identity, number)
+                "insert into former_names (identity, destination_id) values (?, ?)"
+                " on conflict (identity) do update set destination_id = excluded.destination_id",
+                (old.identity, number),
             )
-            sql.execute("update maildrops set settled_key = null")
+            destination_worth_less(sql, number)
         return int(taken)
 
 
-def _merge(sql: sqlite3.Connection, old: int, new: int) -> int:
+def _merge(sql: Sql, old: int, new: int) -> int:
     """Give to one destination what only the other knows, and forget the other."""
     both = {"old": old, "new": new}
-    sql.execute("update or ignore volumes set destination_id = :new where destination_id = :old", both)
+    sql.execute(
+        "update volumes set destination_id = :new where destination_id = :old"
+        " and name not in (select name from volumes where destination_id = :new)",
+        both,
+    )
     sql.execute("update intents set destination_id = :new where destination_id = :old", both)
     # What is only intended in one and stands in the other is there.
     sql.execute(
@@ -110,9 +116,10 @@ def _merge(sql: sqlite3.Connection, old: int, new: int) -> int:
         " where destination_id = :old and volume_id in (select id from volumes where destination_id = :old)",
         both,
     )
-    taken = sql.execute("update copies set destination_id = :new where destination_id = :old", both).rowcount
+    (taken,) = sql.execute("select count(*) from copies where destination_id = :old", both).fetchone()
+    sql.execute("update copies set destination_id = :new where destination_id = :old", both)
     sql.execute("update former_names set destination_id = :new where destination_id = :old", both)
     for table in ("volumes", "strangers"):
         sql.execute(f"delete from {table} where destination_id = :old", both)
     sql.execute("delete from destinations where id = :old", both)
-    return taken
+    return int(taken)

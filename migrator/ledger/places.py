@@ -6,11 +6,11 @@ It is what destinations know as ``KnownPlaces``. Every method is one transaction
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from migrator.copy_records import Lost, Moved, Relocated, Stranger
-from migrator.ledger.connection import Connection
+from migrator.ledger.database import Database, Sql
+from migrator.ledger.settled import destination_worth_less
 from migrator.model import CopyState, ImapLocator, Proof
 
 _AT_ONCE = 2_000
@@ -19,7 +19,7 @@ _AT_ONCE = 2_000
 class PlacesLedger:
     """One destination, shared by every account that writes there."""
 
-    def __init__(self, connection: Connection, destination_id: int) -> None:
+    def __init__(self, connection: Database, destination_id: int) -> None:
         """Stand for a destination that the ledger has given a number."""
         self._connection = connection
         self.destination_id = destination_id
@@ -28,7 +28,7 @@ class PlacesLedger:
         """Return those of a Maildir's base names under which no copy is known to stand, in order."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select value from json_each(?) where not exists (select 1 from copies"
+                "select value from json_each(?, '$') where not exists (select 1 from copies"
                 " where destination_id = ? and base_name = value and state != 'gone')",
                 (json.dumps(base_names), self.destination_id),
             )
@@ -63,8 +63,10 @@ class PlacesLedger:
                 (self.destination_id, uid_validity),
             )
             sql.executemany(
-                "insert or replace into strangers (destination_id, uid, octets, message_id) select ?1, ?2, ?3, ?4"
-                " where not exists (select 1 from copies where destination_id = ?1 and uid_validity = ?5 and uid = ?2)",
+                "insert into strangers (destination_id, uid, octets, message_id) select ?1, ?2, ?3, ?4"
+                " where not exists (select 1 from copies where destination_id = ?1 and uid_validity = ?5 and uid = ?2)"
+                " on conflict (destination_id, uid) do update set octets = excluded.octets,"
+                " message_id = excluded.message_id",
                 ((self.destination_id, one.uid, one.octets, one.message_id, uid_validity) for one in strangers),
             )
             sql.execute(
@@ -100,7 +102,7 @@ class PlacesLedger:
         with self._connection.transaction() as sql:
             self.forget_strangers(sql, uids)
 
-    def forget_strangers(self, sql: sqlite3.Connection, uids: Iterable[int]) -> None:
+    def forget_strangers(self, sql: Sql, uids: Iterable[int]) -> None:
         """Forget strangers, as a part of a transaction."""
         sql.executemany(
             "delete from strangers where destination_id = ? and uid = ?", [(self.destination_id, uid) for uid in uids]
@@ -127,6 +129,17 @@ class PlacesLedger:
         with self._connection.reading() as sql:
             known = "select 1 from copies where destination_id = ? and uid_validity = ? limit 1"
             return sql.execute(known, (self.destination_id, uid_validity)).fetchone() is not None
+
+    def uids(self, uid_validity: int, *, most: int = 0) -> list[int]:
+        """Return the UIDs under which copies are known to stand; at ``most`` that many, spread over all."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select uid from (select uid, row_number() over (order by uid) as place, count(*) over () as known"
+                " from copies where destination_id = ? and uid_validity = ? and state not in ('gone', 'intended'))"
+                " as standing where ? = 0 or place % ((known + ? - 1) / ?) = 0",
+                (self.destination_id, uid_validity, most, most, max(1, most)),
+            )
+            return [uid for (uid,) in rows]
 
     def moved(self, uid_validity: int) -> Iterator[Moved]:
         """Yield the copies, but for those that are GONE, whose place is of another UIDVALIDITY than this."""
@@ -175,4 +188,4 @@ class PlacesLedger:
                 [(copy_id, *locator) for copy_id, locator, _ in copies],
             )
             if copies:
-                sql.execute("update maildrops set settled_key = null")
+                destination_worth_less(sql, self.destination_id)

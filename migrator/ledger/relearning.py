@@ -9,13 +9,13 @@ what is plainly left of a damaged record.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from migrator.copy_records import Found, VolumeRecord
-from migrator.ledger.connection import Connection
+from migrator.ledger.database import Database, Sql
+from migrator.ledger.settled import destination_worth_less
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 
 _CHUNK = 2_000
@@ -30,7 +30,7 @@ _TO_BE_MATCHED = (
     "drop table if exists temp.known",
     """create temp table known as
         select k.id, c.digest, c.header_digest, c.message_id, k.state, v.name as volume, k.offset, k.length,
-            k.frame_crc, k.base_name, null as number
+            k.frame_crc, k.base_name, cast(null as integer) as number
         from copies k join contents c on c.id = k.content_id left join volumes v on v.id = k.volume_id
         where k.destination_id = :destination""",
     "create index temp.known_by_digest on known (digest)",
@@ -45,7 +45,7 @@ _TO_BE_MATCHED = (
     "create index temp.lost_by_frame on lost (frame_crc, length)",
     "create index temp.lost_by_base_name on lost (base_name)",
 )
-_IS_VOLUME_THERE = "volume in (select value from json_each(:volumes))"
+_IS_VOLUME_THERE = "volume in (select value from json_each(:volumes, '$'))"
 _IS_UNKNOWN = "digest not in (select digest from temp.known)"
 
 _WITHOUT_REMAINS = (
@@ -87,10 +87,10 @@ _RECONCILED = (
         select :destination, c.id, 'stored', {_VOLUME_OF}, s.offset, s.length, s.frame_crc, s.base_name
         from (select min(number) as number from temp.scanned where {_IS_UNKNOWN} group by digest) as first
         join temp.scanned s on s.number = first.number join contents c on c.digest = s.digest order by s.number""",
-    "update maildrops set settled_key = null",
 )
 _MISSED = f"""select coalesce(volume, ''), count(*) from temp.lost
-    where not coalesce({_IS_VOLUME_THERE}, 0) and (base_name is null or :is_emptied) group by volume order by volume"""
+    where not coalesce({_IS_VOLUME_THERE}, false) and (base_name is null or :is_emptied)
+    group by volume order by volume"""
 
 _MANY_GONE = 10
 """As many messages, or more, that vanished together were not tidied up, if they are more than half of all."""
@@ -107,7 +107,7 @@ class Missed:
 class Relearning:
     """What is found in one folder, until the ledger is corrected by it."""
 
-    def __init__(self, connection: Connection, destination_id: int) -> None:
+    def __init__(self, connection: Database, destination_id: int) -> None:
         """Begin with nothing found."""
         self._connection = connection
         self._destination_id = destination_id
@@ -136,16 +136,21 @@ class Relearning:
             "destination": self._destination_id,
             "volumes": json.dumps([record.name for record in volumes]),
         }
-        with self._connection.transaction() as sql:
-            for statement in (*_TO_BE_MATCHED, *_WITHOUT_REMAINS):
+        with self._connection.transaction(is_long=True) as sql:
+            for statement in _TO_BE_MATCHED:
+                sql.execute(statement, values)
+            for table in ("scanned", "known", "lost"):
+                self._connection.filled(table)
+            for statement in _WITHOUT_REMAINS:
                 sql.execute(statement, values)
             values["is_emptied"] = self._is_emptied(sql)
             self._note(sql, volumes)
             for statement in _RECONCILED:
                 sql.execute(statement, values)
+            destination_worth_less(sql, self._destination_id)
             return [Missed(*row) for row in sql.execute(_MISSED, values).fetchall()]
 
-    def _is_emptied(self, sql: sqlite3.Connection) -> bool:
+    def _is_emptied(self, sql: Sql) -> bool:
         """Say whether the files of a Maildir are missing as if its disk was."""
         known, lost = sql.execute(
             "select count(*), count(*) filter (where number is null) from temp.known where base_name is not null"
@@ -153,7 +158,7 @@ class Relearning:
         ).fetchone()
         return bool(known and lost == known) or bool(lost >= _MANY_GONE and 2 * lost > known)
 
-    def _note(self, sql: sqlite3.Connection, volumes: Sequence[VolumeRecord]) -> None:
+    def _note(self, sql: Sql, volumes: Sequence[VolumeRecord]) -> None:
         sql.executemany(
             "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
             " values (?, ?, ?, ?, ?, ?)"

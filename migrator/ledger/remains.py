@@ -8,10 +8,10 @@ transactions of other modules.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 
 from migrator.copy_records import Found
+from migrator.ledger.database import Sql
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator
 
 _IS_STANDING = "coalesce(k.volume_id, k.base_name, k.uid) is not null"
@@ -31,7 +31,7 @@ _IN_MAILDIR = "select 1 from remains where destination_id = ? and base_name = ?"
 _HAS_COPY = "select 1 from contents c join copies k on k.content_id = c.id and k.destination_id = ? where c.digest = ?"
 
 
-def note_replaced(sql: sqlite3.Connection, copy_ids: Sequence[int]) -> None:
+def note_replaced(sql: Sql, copy_ids: Sequence[int]) -> None:
     """Note where the damaged ones of these copies stand, whose replacements have been stored."""
     sql.execute(
         f"{_NOTE} where k.id in (select value from json_each(?)) and k.state = 'intended' and {_IS_STANDING}",
@@ -39,7 +39,7 @@ def note_replaced(sql: sqlite3.Connection, copy_ids: Sequence[int]) -> None:
     )
 
 
-def note_relocated(sql: sqlite3.Connection, destination_id: int, found: Sequence[Found]) -> None:
+def note_relocated(sql: Sql, destination_id: int, found: Sequence[Found]) -> None:
     """Note the places of damaged copies, and of those about to be replaced, that are found whole in other places."""
     doubtful = f"k.destination_id = ? and (k.state = 'damaged' or k.state = 'intended') and {_IS_STANDING}"
     if sql.execute(f"select 1 from copies k where {doubtful} limit 1", (destination_id,)).fetchone() is None:
@@ -51,7 +51,7 @@ def note_relocated(sql: sqlite3.Connection, destination_id: int, found: Sequence
     )
 
 
-def without_remains(sql: sqlite3.Connection, destination_id: int, found: Sequence[Found]) -> list[Found]:
+def without_remains(sql: Sql, destination_id: int, found: Sequence[Found]) -> list[Found]:
     """Leave out what stands in the place of a superseded record and is no copy of anything known here."""
     if sql.execute("select 1 from remains where destination_id = ? limit 1", (destination_id,)).fetchone() is None:
         return list(found)
@@ -63,7 +63,7 @@ def without_remains(sql: sqlite3.Connection, destination_id: int, found: Sequenc
     ]
 
 
-def _stands_for_remains(sql: sqlite3.Connection, destination_id: int, found: Found) -> bool:
+def _stands_for_remains(sql: Sql, destination_id: int, found: Found) -> bool:
     match found.locator:
         case MboxLocator(volume, offset, length, frame_crc):
             facts = (volume, offset, length, frame_crc, found.header_digest, found.message_id)

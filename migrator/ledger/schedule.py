@@ -6,10 +6,16 @@ What the facts say is the worker's business (package ``jobs``); that they surviv
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from migrator.ledger.connection import Connection
+from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.copy_rows import IN_DOUBT
+from migrator.ledger.database import Database
+from migrator.model import CopyState
+
+SCHEDULE = "schedule"
+"""The topic of where each account stands between two runs of the worker."""
 
 VERIFICATION = "verification"
 """The topic of what is known of full verifications of the archive."""
@@ -23,7 +29,7 @@ def of_account(name: str) -> str:
 class StateStore:
     """What the worker remembers; each method is one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         """Read and write through this connection."""
         self._connection = connection
 
@@ -32,6 +38,13 @@ class StateStore:
         with self._connection.reading() as sql:
             rows = sql.execute("select name, fact from worker_notes where topic = ?", (topic,)).fetchall()
         return {name: json.loads(fact) for name, fact in rows}
+
+    def get(self, topic: str, name: str) -> dict[str, object]:
+        """Return one fact of a topic, ``{}`` where there is none."""
+        with self._connection.reading() as sql:
+            row = sql.execute("select fact from worker_notes where topic = ? and name = ?", (topic, name)).fetchone()
+        fact: dict[str, object] = json.loads(row[0]) if row else {}
+        return fact
 
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact in place of what was known under that name."""
@@ -53,10 +66,15 @@ class StateStore:
             self.put(VERIFICATION, of_account(name), {"completed_at": now})
 
     def mismatches(self) -> dict[str, int]:
-        """Count the stored copies that are known to be damaged, by the identity of their destination."""
+        """Count the stored copies that are known to be damaged, by the identity of their destination.
+
+        What a person has accepted as it is does not count.
+        """
         with self._connection.reading() as sql:
             rows = sql.execute(
                 "select d.identity, count(*) from copies k join destinations d on d.id = k.destination_id"
                 f" where k.state = 'damaged' and {IN_DOUBT.replace('state', 'k.state')} group by d.identity"
             )
-            return dict(rows.fetchall())
+            counts = Counter(dict(rows.fetchall()))
+            counts.subtract(accepted_copies(sql, CopyState.DAMAGED).values())
+            return dict(+counts)

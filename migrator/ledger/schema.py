@@ -20,6 +20,7 @@ from migrator.ledger.tables import (
     COPIES_WITH_JUDGEMENTS,
     EVIDENCE,
     INDEXES,
+    KEPT_NUMBERS,
     TABLES,
 )
 from migrator.model import base_name_of, mailbox_identity
@@ -168,7 +169,42 @@ def _spell_mailboxes_alike(sql: Connection) -> None:
             sql.execute("update or ignore destinations set identity = ? where id = ?", values)
 
 
-MIGRATIONS: tuple[_Migration, ...] = (m001_initial, m002_worker_notes, m003_cheaper_rules, m004_evidence)
+def m005_cures(sql: Connection) -> None:
+    """Keep apart what went wrong with a message and what a person can do about it."""
+    sql.execute("alter table problems add column cure text not null default ''")
+
+
+def m006_copying(sql: Connection) -> None:
+    """Know in which order a maildrop's messages were copied, and where the copies of a content are.
+
+    A search index that follows the ledger asks for both all the time; with hundreds of accounts neither a look at every
+    message nor one at every destination will do.
+    """
+    sql.execute("create index messages_by_copying on messages (maildrop_id, copied_at) where copied_at is not null")
+    sql.execute("create index copies_by_content on copies (content_id)")
+
+
+def m007_revisions(sql: Connection) -> None:
+    """Know whether copies of a destination have become worth less, for the listings that were settled by them."""
+    sql.execute("alter table destinations add column revision integer not null default 0")
+
+
+def m008_kept_numbers(sql: Connection) -> None:
+    """Keep the numbers of each account, that nobody must count its messages to see where they stand."""
+    for statement in KEPT_NUMBERS:
+        sql.execute(statement)
+
+
+MIGRATIONS: tuple[_Migration, ...] = (
+    m001_initial,
+    m002_worker_notes,
+    m003_cheaper_rules,
+    m004_evidence,
+    m005_cures,
+    m006_copying,
+    m007_revisions,
+    m008_kept_numbers,
+)
 
 
 def _moves_trigger(table: str, moves: dict[str, tuple[str, ...]]) -> str:

@@ -280,3 +280,35 @@ EVIDENCE = (
     ) strict, without rowid""",
     "drop table fillings",
 )
+
+KEPT_NUMBERS = (
+    """create table account_numbers (
+        account text primary key,
+        changes integer not null,              -- how often something changed of which the numbers tell,
+        counted integer not null default -1,   -- and how often it had when they were counted: they hold if that is all
+        on_server integer not null default 0,
+        safe integer not null default 0,
+        waiting integer not null default 0,
+        failed integer not null default 0,
+        deleted integer not null default 0,
+        octets_safe integer not null default 0,
+        oldest_unsafe real,
+        accepted integer not null default 0,
+        check (counted <= changes),
+        check (on_server = safe + waiting + failed + accepted)
+    ) strict, without rowid""",
+    """insert into account_numbers (account, changes, counted, on_server, safe, waiting, failed, deleted, octets_safe,
+            oldest_unsafe, accepted)
+        select account, 0, 0, on_server, safe, on_server - safe - failed - accepted, failed, deleted, octets_safe,
+            oldest_unsafe, accepted
+        from (select d.account, count(m.id) as on_server, count(m.copied_at) as safe,
+                count(*) filter (where m.copied_at is null and p.accepted_at is null and p.message_id is not null)
+                    as failed,
+                (select count(*) from deletions where account = d.account) as deleted,
+                coalesce(sum(c.octets) filter (where m.copied_at is not null), 0) as octets_safe,
+                min(m.first_seen) filter (where m.copied_at is null and p.accepted_at is null) as oldest_unsafe,
+                count(*) filter (where m.copied_at is null and p.accepted_at is not null) as accepted
+            from maildrops d left join messages m on m.maildrop_id = d.id and m.gone_at is null
+            left join contents c on c.id = m.content_id left join problems p on p.message_id = m.id
+            group by d.account)""",
+)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 
 from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.ledger.copy_rows import COPY, stored_copy
+from migrator.ledger.database import Sql
 from migrator.ledger.places import PlacesLedger
+from migrator.ledger.settled import destination_worth_less
 from migrator.ledger.volume_comparison import KnownRecord
 from migrator.model import CopyState, MboxLocator, StoredCopy
 
@@ -46,7 +47,7 @@ class VolumesLedger(PlacesLedger):
                 for copy_id, digest, header_digest, message_id, state, *place in rows
             ]
 
-    def _volumes(self, sql: sqlite3.Connection) -> Iterator[VolumeRecord]:
+    def _volumes(self, sql: Sql) -> Iterator[VolumeRecord]:
         rows = sql.execute(
             "select name, end_offset, tail_digest, stamp, state, changed_stamp from volumes where destination_id = ?"
             " order by name",
@@ -55,7 +56,7 @@ class VolumesLedger(PlacesLedger):
         for name, end, tail, stamp, state, changed_stamp in rows:
             yield VolumeRecord(name, end, tail, stamp, VolumeState(state), changed_stamp)
 
-    def _note_volumes(self, sql: sqlite3.Connection, volumes: Iterable[VolumeRecord]) -> None:
+    def _note_volumes(self, sql: Sql, volumes: Iterable[VolumeRecord]) -> None:
         sql.executemany(
             "insert into volumes (destination_id, name, end_offset, tail_digest, stamp, state)"
             " values (?, ?, ?, ?, ?, ?)"
@@ -65,7 +66,7 @@ class VolumesLedger(PlacesLedger):
             [(self.destination_id, v.name, v.end, v.tail_digest, v.stamp, v.state) for v in volumes],
         )
 
-    def _volume_ids(self, sql: sqlite3.Connection) -> dict[str, int]:
+    def _volume_ids(self, sql: Sql) -> dict[str, int]:
         rows = sql.execute("select name, id from volumes where destination_id = ?", (self.destination_id,))
         return dict(rows.fetchall())
 
@@ -90,4 +91,4 @@ class VolumesLedger(PlacesLedger):
                     record.changed_stamp,
                 ),
             )
-            sql.execute("update maildrops set settled_key = null")
+            destination_worth_less(sql, self.destination_id)

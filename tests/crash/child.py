@@ -18,7 +18,7 @@ from tests.rig import At, Orders, Rig, deleting, keeping
 def main() -> None:
     sys.stdin.readline()  # until our parent knows our process number
     orders = Orders(**json.loads(sys.argv[1]))
-    rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user)
+    rig = Rig(Path(orders.folder), At(orders.port, orders.password), user=orders.user, database=orders.database)
     rig.step = Dying(orders.step, orders.count)
     if orders.apart:
         rig.child_copiers, rig.destinations = ChildCopierPool(worth_it=1), partial(archive_of_a_porter, orders)

@@ -6,10 +6,12 @@ import json
 import os
 import signal
 from collections import Counter, deque
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from migrator.destinations.mbox.destination import STEPS as MBOX_STEPS
@@ -20,6 +22,7 @@ from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults.at import At as AtCommand
 from tests.servers.pop3_session import Command, Session
 from tests.servers.pop3_wire import HangUp, Wire
+from tests.servers.postgres import Postgres
 
 MESSAGES = growing_letters(12, by=1)
 
@@ -49,7 +52,7 @@ class KillClient(AtCommand):
         return wire
 
 
-def steps_of_a_clean_run(folder: Path) -> list[tuple[str, int]]:
+def steps_of_a_clean_run(folder: Path, database: str = "") -> list[tuple[str, int]]:
     """Record the steps of a run that nothing disturbs, each with its how-manieth time."""
     seen: Counter[str] = Counter()
     steps: list[tuple[str, int]] = []
@@ -59,13 +62,36 @@ def steps_of_a_clean_run(folder: Path) -> list[tuple[str, int]]:
         steps.append((name, seen[name]))
 
     with Pop3Server(Maildrop(MESSAGES)) as server:
-        rig = deleting(Rig(folder, server, step=step))
+        rig = deleting(Rig(folder, server, step=step, database=database))
         assert rig.migrate().deleted == len(MESSAGES)
     return steps
 
 
+FreshLedger = Callable[[], str]
+"""Makes room for a ledger: the address of a fresh database, or nothing for a file in the state folder."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def fresh(request: pytest.FixtureRequest) -> Iterator[FreshLedger]:
+    """Each kind of ledger in turn."""
+    if request.param == "sqlite":
+        yield str
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with ExitStack() as databases:
+        yield lambda: server.dsn(databases.enter_context(server.database()))
+
+
+def leases_run_out(database: str) -> None:
+    """Let the minute pass after which a worker that was killed owns its account no more."""
+    if database:
+        with psycopg.connect(database) as connection:
+            connection.execute("update leases set until = now() - interval '1 second'")
+
+
 def resume_and_compare(rig: Rig, left: list[bytes], where: str) -> None:
     """Resume after a kill: everything is in the archive once and nothing at the source; a third run changes nothing."""
+    leases_run_out(rig.database)
     in_doubt = Counter(rig.stored()) + Counter(left)
     assert not Counter(MESSAGES) - in_doubt, f"lost at {where}"
     report = rig.migrate()
@@ -77,17 +103,19 @@ def resume_and_compare(rig: Rig, left: list[bytes], where: str) -> None:
     assert rig.files() == files, f"changed once more after {where}"
 
 
-def test_a_kill_at_any_durable_step_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    steps = steps_of_a_clean_run(tmp_path / "clean")
+def test_a_kill_at_any_durable_step_loses_and_doubles_nothing(tmp_path: Path, fresh: FreshLedger) -> None:
+    steps = steps_of_a_clean_run(tmp_path / "clean", fresh())
     assert {"copies.intended", "copies.stored", "copies.judged", "messages.copied", "deletion.requested"} <= {
         name for name, _ in steps
     }
     for place, (name, count) in enumerate(steps):
         with Pop3Server(Maildrop(MESSAGES)) as server:
-            folder = tmp_path / str(place)
-            orders = Orders(str(folder), server.port, server.password, step=name, count=count)
+            folder, database = tmp_path / str(place), fresh()
+            orders = Orders(str(folder), server.port, server.password, step=name, count=count, database=database)
             assert child(orders).returncode == -signal.SIGKILL, (name, count)
-            resume_and_compare(deleting(Rig(folder, server)), server.maildrop.left(), f"{name} ({count})")
+            resume_and_compare(
+                deleting(Rig(folder, server, database=database)), server.maildrop.left(), f"{name} ({count})"
+            )
             assert server.maildrop.left() == [], (name, count)
 
 
@@ -113,22 +141,24 @@ PORTERS_STEPS = [
 
 
 @pytest.mark.parametrize("step", PORTERS_STEPS)
-def test_where_a_porter_dies_the_run_goes_on_without_it(tmp_path: Path, step: str) -> None:
+def test_where_a_porter_dies_the_run_goes_on_without_it(tmp_path: Path, fresh: FreshLedger, step: str) -> None:
+    database = fresh()
     with Pop3Server(Maildrop(MESSAGES)) as server:
-        process = start(Orders(str(tmp_path), server.port, server.password, step=step, apart=True))
+        process = start(Orders(str(tmp_path), server.port, server.password, step=step, apart=True, database=database))
         said, _ = process.communicate("go\n", timeout=60.0)
         assert process.returncode == 0
         report = json.loads(said)
         assert (report["status"], report["verified"], report["deleted"]) == ("ok", len(MESSAGES), len(MESSAGES))
-        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), step)
+        resume_and_compare(deleting(Rig(tmp_path, server, database=database)), server.maildrop.left(), step)
 
 
 @pytest.mark.parametrize("step", ["listing.noted", "messages.copied", "deletion.requested"])
-def test_a_kill_beside_a_porter_loses_and_doubles_nothing(tmp_path: Path, step: str) -> None:
+def test_a_kill_beside_a_porter_loses_and_doubles_nothing(tmp_path: Path, fresh: FreshLedger, step: str) -> None:
+    database = fresh()
     with Pop3Server(Maildrop(MESSAGES)) as server:
-        orders = Orders(str(tmp_path), server.port, server.password, step=step, apart=True)
+        orders = Orders(str(tmp_path), server.port, server.password, step=step, apart=True, database=database)
         assert child(orders).returncode == -signal.SIGKILL
-        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), step)
+        resume_and_compare(deleting(Rig(tmp_path, server, database=database)), server.maildrop.left(), step)
 
 
 COMMANDS = ["GREETING", "CAPA", "USER", "STAT", "LIST", "UIDL", "RETR", "DELE", "QUIT"]
@@ -136,20 +166,29 @@ COMMANDS = ["GREETING", "CAPA", "USER", "STAT", "LIST", "UIDL", "RETR", "DELE", 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["alone", "with a porter"])
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("verb", [*COMMANDS, "AUTH"])
+@pytest.mark.parametrize(
+    ("fresh", "verb"),
+    [
+        *(("sqlite", verb) for verb in [*COMMANDS, "AUTH"]),
+        *(("postgres", verb) for verb in COMMANDS if verb in {"UIDL", "RETR", "DELE", "QUIT"}),
+    ],
+    indirect=["fresh"],
+)
 def test_a_kill_at_any_command_loses_and_doubles_nothing(
-    tmp_path: Path, verb: str, when: str, apart: bool
+    tmp_path: Path, fresh: FreshLedger, verb: str, when: str, apart: bool
 ) -> None:  # pytest's
+    database = fresh()
     fault = KillClient(verb, when=when, times=1)
     auth = ("USER",) if verb == "USER" else ("PLAIN",)
     with Pop3Server(Maildrop(MESSAGES), faults=[fault], auth=auth) as server:
-        with start(Orders(str(tmp_path), server.port, server.password, apart=apart)) as process:
+        with start(Orders(str(tmp_path), server.port, server.password, apart=apart, database=database)) as process:
             fault.pid = process.pid
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
             assert process.wait() == -signal.SIGKILL
-        resume_and_compare(deleting(Rig(tmp_path, server)), server.maildrop.left(), f"{when} {verb}")
+        rig = deleting(Rig(tmp_path, server, database=database))
+        resume_and_compare(rig, server.maildrop.left(), f"{when} {verb}")
         assert server.maildrop.left() == []
 
 

@@ -6,11 +6,13 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.model.histories import PLACES, history_of, play, play_moments, shrunk
 from tests.model.stage import Stage
 from tests.model.steps import KINDS
+from tests.servers.postgres import Postgres
 
 _TELL_EVERY = 50
 
@@ -24,6 +26,7 @@ def main() -> int:
     parser.add_argument("--stop-after", type=int, default=1_000_000, help="failures (default: never)")
     parser.add_argument("--places", default=PLACES, help=f"only these destinations (default: {PLACES})")
     parser.add_argument("--without", default="", help="kinds of steps to leave out, with commas between")
+    parser.add_argument("--postgres", action="store_true", help="with the ledgers in databases of PostgreSQL")
     parser.add_argument("--moments", action="store_true", help="go on with the state of every moment of each history")
     options = parser.parse_args()
     how = play_moments if options.moments else play
@@ -34,7 +37,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mailferry-model-", dir=fast if fast.is_dir() else None) as name:
         folder = Path(name)
         (folder / "stage").mkdir()
-        with Stage(folder / "stage") as stage:
+        with ExitStack() as stack:
+            server = stack.enter_context(Postgres()) if options.postgres else None
+            stage = stack.enter_context(Stage(folder / "stage", server))
             for seed in range(options.seed, options.seed + options.histories):
                 if seed > options.seed and (seed - options.seed) % _TELL_EVERY == 0:
                     _print(f"... {seed - options.seed} histories, {broken.total()} broken laws")

@@ -6,7 +6,6 @@ nothing, so that a history stays one when steps are left out of it.
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from tests.model.places import FolderPlace, ImapPlace, MaildirPlace, same, short
@@ -180,7 +179,7 @@ def empty_restored(world: World, _: int, __: int) -> None:
 
 @step(2)
 def lose_state(world: World, _: int, __: int) -> None:
-    shutil.rmtree(world.state, ignore_errors=True)
+    world.ledgers.lose(world.settings.state)
     world.laws.knowledge_was_lost()
     world.say("person: the state folder is lost")
 
@@ -188,16 +187,14 @@ def lose_state(world: World, _: int, __: int) -> None:
 @step(3)
 def keep_state(world: World, _: int, __: int) -> None:
     if world.state.is_dir():
-        shutil.rmtree(world.folder / "state.kept", ignore_errors=True)
-        shutil.copytree(world.state, world.folder / "state.kept")
+        world.ledgers.copy(world.settings.state, "state.kept")
         world.say("person: a backup of the state folder is made")
 
 
 @step(3)
 def put_back_state(world: World, _: int, __: int) -> None:
     if (world.folder / "state.kept").is_dir():
-        shutil.rmtree(world.state, ignore_errors=True)
-        shutil.copytree(world.folder / "state.kept", world.state)
+        world.ledgers.copy("state.kept", world.settings.state)
         world.laws.knowledge_was_lost()
         world.say("person: the state folder is put back from its backup")
 
@@ -207,7 +204,7 @@ def other_machine(world: World, _: int, __: int) -> None:
     """Go on with a copy of the state folder, and with the first again at the next time."""
     other = "state2" if world.settings.state == "state" else "state"
     if world.state.is_dir() and not (world.folder / other).is_dir():
-        shutil.copytree(world.state, world.folder / other)
+        world.ledgers.copy(world.settings.state, other)
     world.settings.state = other
     world.laws.knowledge_was_lost()
     world.say(f"person: goes on with the copied state folder {other}")

@@ -27,6 +27,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from tests.servers.postgres import Postgres
+
 ROOT = Path(__file__).parents[2]
 _UNCOUNTED = (
     "/migrator/config/",
@@ -62,9 +64,13 @@ class Played:
 
 
 class Stage:
-    """The forking process, seen from a test. ``folder`` holds what commands print."""
+    """The forking process, seen from a test. ``folder`` holds what commands print.
 
-    def __init__(self, folder: Path) -> None:
+    With ``postgres`` the ledgers of the worlds that are played on it are databases there.
+    """
+
+    def __init__(self, folder: Path, postgres: Postgres | None = None) -> None:
+        self.postgres = postgres
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "COV_"))}
         environment |= {"HOME": str(folder), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
         self._folder = folder

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, Policy, SourceProof
+from tests.kept_numbers import wrongly_kept
 from tests.rig import Rig
 from tests.servers.maildrop import StoredMessage
 from tests.servers.pop3 import Maildrop, Pop3Server
@@ -161,6 +162,8 @@ class Mailferry(RuleBasedStateMachine):
     def a_run_that_nothing_disturbs(self) -> None:
         with Pop3Server(self.maildrop) as server:
             report = self.rig(server).migrate()
+            if any("deleted by its age" in problem.message for problem in report.problems):
+                report = self.rig(server).migrate()  # as the problem's cure says: somebody has looked at the clock
             kinds = {str(problem.kind) for problem in report.problems}
             assert kinds <= {"changed", "short", "ambiguous"}, report.problems
 
@@ -170,6 +173,10 @@ class Mailferry(RuleBasedStateMachine):
         assert not {content for content, count in stored.items() if count > 1}, "stored twice"
         assert not stored.keys() - self.known, "stored what nobody sent"
         assert not self.known - self.removed - stored.keys() - left, "lost"
+
+    @invariant()
+    def the_numbers_that_are_kept_are_counted_ones(self) -> None:
+        assert wrongly_kept(self.rig(None).state) == {}
 
     def rig(self, server: Pop3Server | None) -> Rig:
         return Rig(

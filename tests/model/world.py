@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from tests.model.laws import Laws, Run
+from tests.model.ledgers import Ledgers
 from tests.model.places import FolderPlace, ImapPlace, Mail, MaildirPlace, MboxPlace, Place, same, short
 from tests.model.source import FAULTS, Post, UniqueIds, Watch
 from tests.model.stage import Order, Played, Stage
@@ -83,6 +84,7 @@ class World:
         self.now = 1_790_000_000.0
         self.settings = Settings(list(destinations))
         self._stage = stage
+        self.ledgers = Ledgers(folder, stage.postgres)
         self._stack = ExitStack()
         self.server = self._stack.enter_context(Pop3Server(self.post.maildrops))
         self._imap: list[ImapServer] = []
@@ -109,6 +111,7 @@ class World:
         for server in self._imap:
             server.stop()
         self._stack.close()
+        self.ledgers.close()
         shutil.rmtree(self.folder)
 
     def say(self, line: str) -> None:
@@ -173,6 +176,8 @@ class World:
             path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith("ledger.sqlite3")
         ]
         files = {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
+        if not self.ledgers.is_in_files():
+            files["ledger"] = self.ledgers.content(self.settings.state)
         if (self.state / "ledger.sqlite3").is_file():
             copy = self.folder.with_name(f"{self.folder.name}-ledger")
             shutil.copytree(self.state, copy)
@@ -230,6 +235,7 @@ class World:
         self.laws.taken_meanwhile.clear()
         before = self.laws.look()
         played = self._stage.play(Order(arguments, str(self.folder), self.now, dies_at))
+        self.ledgers.a_minute_passes(self.settings.state)
         self.now += 60.0
         ended = f"killed at call {dies_at}" if played.was_killed else f"exit {played.code}"
         kinds = self._told(played) if run else ""
@@ -252,6 +258,8 @@ class World:
 
     def _write_configuration(self) -> None:
         text = f'state_dir = "{self.settings.state}"\n'
+        if address := self.ledgers.address(self.settings.state):
+            text += f'ledger = "{address}"\n'
         for user in ("alice", "bob") if self.settings.has_bob else ("alice",):
             text += self._account_tables(user)
             text += "".join(

@@ -9,10 +9,11 @@ import pytest
 
 from migrator.errors import FerryError, Kind
 from migrator.ledger import FILE_NAME, Ledger
-from migrator.ledger.connection import VERSION
 from migrator.ledger.schema import m001_initial, migrate
+from migrator.ledger.sqlite.connection import VERSION
 from tests.faults import fill_disk, small_disk
 from tests.mail import simple
+from tests.unit.ledger.conftest import Place
 
 
 @pytest.fixture
@@ -137,11 +138,11 @@ def test_a_damaged_ledger_is_one_line_with_a_cure(path: Path) -> None:
         Ledger.open(path.parent)
     assert caught.value.kind is Kind.INTERNAL
     assert str(path) in str(caught.value)
-    assert "run again" in str(caught.value)
+    assert "rebuild-ledger" in str(caught.value)
 
 
-def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger:
+def test_a_transaction_that_fails_leaves_nothing_behind(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger:
         connection = ledger._connection  # noqa: SLF001  # the test looks behind the curtain
         with pytest.raises(FerryError, match="break its rules"), connection.transaction() as sql:
             sql.executemany("insert into destinations (identity, kind) values ('x', ?)", [("mbox",), ("no kind",)])
@@ -149,8 +150,8 @@ def test_a_transaction_that_fails_leaves_nothing_behind(path: Path) -> None:
             assert sql.execute("select count(*) from destinations").fetchone() == (0,)
 
 
-def test_what_is_said_together_is_one_transaction(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger, closing(ledger.another()) as reader:
+def test_what_is_said_together_is_one_transaction(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger, closing(ledger.another()) as reader:
         with ledger.together():
             ledger.history.run_started("alice", 1.0)
             ledger.maildrop("alice", "h", 995, "u")
@@ -158,8 +159,8 @@ def test_what_is_said_together_is_one_transaction(path: Path) -> None:
         assert len(reader.history.last_runs("alice")) == 1
 
 
-def test_what_is_said_together_is_undone_together(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger:
+def test_what_is_said_together_is_undone_together(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger:
 
         def begin_badly() -> None:
             with ledger.together():
@@ -173,8 +174,8 @@ def test_what_is_said_together_is_undone_together(path: Path) -> None:
         assert [run.started_at for run in ledger.history.last_runs("alice")] == [2.0]
 
 
-def test_runs_side_by_side_are_lent_different_openings_and_the_next_run_one_of_them(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger:
+def test_runs_side_by_side_are_lent_different_openings_and_the_next_run_one_of_them(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger:
         with ledger.lent() as first, ledger.lent() as second:
             assert len({first, second, ledger}) == 3
         with ledger.lent() as third:
@@ -206,15 +207,15 @@ def test_a_copy_of_the_ledger_is_whole_and_private(path: Path, tmp_path: Path) -
         assert sql.execute("select account from maildrops").fetchall() == [("alice",)]
 
 
-def test_what_a_server_taught_is_remembered_by_host_and_port(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger:
+def test_what_a_server_taught_is_remembered_by_host_and_port(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger:
         ledger.server_learned("Pop.Example.Org", 995, {"habits": {"shows_part": True}})
         assert ledger.server_facts("pop.example.org", 995) == {"habits": {"shows_part": True}}
         assert ledger.server_facts("pop.example.org", 110) == {}
 
 
-def test_a_content_that_is_nowhere_is_found_nowhere(path: Path) -> None:
-    with closing(Ledger.open(path.parent)) as ledger:
+def test_a_content_that_is_nowhere_is_found_nowhere(place: Place) -> None:
+    with closing(Ledger.open(place)) as ledger:
         assert ledger.copies("shelf", "maildir").find([simple(1).digest]) == {}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,14 @@ from migrator.ledger import Ledger
 from migrator.ledger.copies import Judged
 from migrator.model import CopyState, MboxLocator, Proof
 from tests.mail import simple
+from tests.unit.ledger.conftest import Place
 
 OLD, NEW = "mbox:/old", "mbox:/new"
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with closing(Ledger.open(tmp_path)) as ledger:
+def ledger(place: Place) -> Iterator[Ledger]:
+    with closing(Ledger.open(place)) as ledger:
         yield ledger
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,14 @@ from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger, Judged
 from migrator.model import CopyState, ImapLocator, Proof
 from tests.mail import simple
+from tests.unit.ledger.conftest import Place
 
 KEY, OTHER = b"k" * 16, b"o" * 16
 
 
 @pytest.fixture
-def copies(tmp_path: Path) -> Iterator[CopiesLedger]:
-    with closing(Ledger.open(tmp_path)) as ledger:
+def copies(place: Place) -> Iterator[CopiesLedger]:
+    with closing(Ledger.open(place)) as ledger:
         yield ledger.copies("imap:ann@h/INBOX", "imap")
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from migrator.ledger import FILE_NAME, Ledger
+from migrator.errors import FerryError
+from migrator.ledger import Ledger
 from migrator.ledger.schema import MIGRATIONS
 from migrator.model import CopyState, MessageState
+
+DIGEST = f"x'{'00' * 32}'"
 
 LEGAL_MESSAGE_MOVES = {
     "listed": {"listed", "copied", "quarantined", "vanished"},
@@ -32,45 +35,56 @@ LEGAL_COPY_MOVES = {
 }
 
 
-@pytest.fixture
-def sql(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+class Rules:
     """A ledger's database with one maildrop, one destination, one volume and one content."""
-    Ledger.open(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as sql:
-        sql.execute("pragma foreign_keys = on")
-        sql.execute("insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')")
-        sql.execute("insert into destinations (identity, kind) values ('/archive', 'mbox')")
-        sql.execute("insert into volumes values (1, 1, '2026-11.mbox', 0, x'', '', 'open', '', '')")
-        sql.execute("insert into contents values (1, zeroblob(32), x'', 10, x'')")
-        sql.execute("insert into intents values (1, 1, '{}', 1.0)")
-        yield sql
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._database = ledger._connection  # noqa: SLF001  # the rules are the database's
+        for statement in (
+            "insert into maildrops (account, host, port, username) values ('alice', 'h', 995, 'u')",
+            "insert into destinations (identity, kind) values ('/archive', 'mbox')",
+            "insert into volumes values (1, 1, '2026-11.mbox', 0, x'', '', 'open', '', '')",
+            f"insert into contents values (1, {DIGEST}, x'', 10, x'')",  # noqa: S608  # our own words
+            "insert into intents values (1, 1, '{}', 1.0)",
+        ):
+            self.execute(statement)
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        """Run a statement in a transaction of its own; raises ``FerryError`` where a rule forbids it."""
+        with self._database.transaction() as sql:
+            sql.execute(statement, values)
 
 
-def put_message(sql: sqlite3.Connection, state: str) -> None:
+@pytest.fixture
+def sql(ledger: Ledger) -> Rules:
+    return Rules(ledger)
+
+
+def put_message(sql: Rules, state: str) -> None:
     gone = 5.0 if state in {"deleted", "vanished"} else None
     sql.execute(
         "insert into messages (id, maildrop_id, unique_id, announced, state, content_id, first_seen, copied_at, gone_at,"
-        " read_in) values (1, 1, x'61', 10, ?, 1, 1.0, 2.0, ?, 0)",
+        " read_in) values (7, 1, x'61', 10, ?, 1, 1.0, 2.0, ?, 0)",
         (state, gone),
     )
 
 
-def move_message(sql: sqlite3.Connection, state: str) -> None:
+def move_message(sql: Rules, state: str) -> None:
     gone = 6.0 if state in {"deleted", "vanished"} else None
-    sql.execute("update messages set state = ?, gone_at = ? where id = 1", (state, gone))
+    sql.execute("update messages set state = ?, gone_at = ? where id = 7", (state, gone))
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(LEGAL_MESSAGE_MOVES, LEGAL_MESSAGE_MOVES)))
-def test_a_message_makes_legal_moves_only(sql: sqlite3.Connection, before: str, after: str) -> None:
+def test_a_message_makes_legal_moves_only(sql: Rules, before: str, after: str) -> None:
     put_message(sql, before)
     if after in LEGAL_MESSAGE_MOVES[before]:
         move_message(sql, after)
     else:
-        with pytest.raises(sqlite3.IntegrityError, match="illegal move in messages"):
+        with pytest.raises(FerryError, match="illegal move in messages"):
             move_message(sql, after)
 
 
-def put_copy(sql: sqlite3.Connection, state: str) -> None:
+def put_copy(sql: Rules, state: str) -> None:
     sql.execute(
         "insert into copies (id, destination_id, content_id, state, intent_id, volume_id, offset, length, proof, verified_at)"
         " values (1, 1, 1, ?, 1, 1, 0, 20, 'exact', 3.0)",
@@ -79,12 +93,12 @@ def put_copy(sql: sqlite3.Connection, state: str) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(LEGAL_COPY_MOVES, LEGAL_COPY_MOVES)))
-def test_a_copy_makes_legal_moves_only(sql: sqlite3.Connection, before: str, after: str) -> None:
+def test_a_copy_makes_legal_moves_only(sql: Rules, before: str, after: str) -> None:
     put_copy(sql, before)
     if after in LEGAL_COPY_MOVES[before]:
         sql.execute("update copies set state = ?", (after,))
     else:
-        with pytest.raises(sqlite3.IntegrityError, match="illegal move in copies"):
+        with pytest.raises(FerryError, match="illegal move in copies"):
             sql.execute("update copies set state = ?", (after,))
 
 
@@ -108,9 +122,9 @@ def test_the_tables_here_name_every_state() -> None:
         "update contents set digest = x'00'",
     ],
 )
-def test_a_copy_is_never_less_than_it_claims(sql: sqlite3.Connection, statement: str) -> None:
+def test_a_copy_is_never_less_than_it_claims(sql: Rules, statement: str) -> None:
     put_copy(sql, "verified")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(FerryError, match="break its rules"):
         sql.execute(statement)
 
 
@@ -126,24 +140,25 @@ def test_a_copy_is_never_less_than_it_claims(sql: sqlite3.Connection, statement:
         "insert into messages (maildrop_id, unique_id, announced, state, first_seen) values (1, x'61', 10, 'listed', 1.0)",
     ],
 )
-def test_a_message_is_never_less_than_it_claims(sql: sqlite3.Connection, statement: str) -> None:
+def test_a_message_is_never_less_than_it_claims(sql: Rules, statement: str) -> None:
     put_message(sql, "copied")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(FerryError, match="break its rules"):
         sql.execute(statement)
 
 
-def test_a_unique_id_may_come_again_when_its_message_is_gone(sql: sqlite3.Connection) -> None:
+def test_a_unique_id_may_come_again_when_its_message_is_gone(sql: Rules) -> None:
     put_message(sql, "deleted")
     again = "insert into messages (maildrop_id, unique_id, announced, state, first_seen) values (1, x'61', 10, 'listed', 9.0)"
     sql.execute(again)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(FerryError, match="break its rules"):
         sql.execute(again)
 
 
 @pytest.mark.parametrize("statement", ["update deletions set account = 'eve'", "delete from deletions"])
-def test_the_log_of_deletions_is_append_only(sql: sqlite3.Connection, statement: str) -> None:
-    sql.execute("insert into deletions values (1, 'alice', 'h', 'u', x'61', 10, zeroblob(32), '[]', 5.0, 'QUIT: +OK')")
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+def test_the_log_of_deletions_is_append_only(sql: Rules, statement: str) -> None:
+    values = f"(1, 'alice', 'h', 'u', x'61', 10, {DIGEST}, '[]', 5.0, 'QUIT: +OK')"
+    sql.execute(f"insert into deletions values {values}")  # noqa: S608  # our own words
+    with pytest.raises(FerryError, match="append-only"):
         sql.execute(statement)
 
 

@@ -1,0 +1,1 @@
+"""The ledger in SQLite: a file in the state folder, for one machine."""
