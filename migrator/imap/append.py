@@ -53,11 +53,14 @@ class Appender:
         capabilities: UploadCapabilities,
         *,
         step: Callable[[str], None] = lambda _: None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
+        """Append to ``folder``; ``guard`` raises where no message may be sent to its end any more."""
         self._wire = wire
         self._folder = folder
         self._capabilities = capabilities
         self._step = step
+        self._guard = guard
         self._open: dict[bytes, tuple[int, int]] = {}
         self.answers: list[Answer] = []
         self.was_sent = False
@@ -100,6 +103,7 @@ class Appender:
                 if not self._may_go_ahead(tag):
                     return
             self._stream(item.body)
+        self._guard()  # what follows is what makes the server store it
         self.was_sent = True
         wire.put(b"\r\n")
 

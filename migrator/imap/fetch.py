@@ -141,15 +141,19 @@ class BodyFetcher:
 
         self._list(first, b"(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", keep)
 
-    def uids(self) -> set[int]:
-        """Return the UIDs of all messages."""
+    def uids(self, among: Sequence[int]) -> set[int]:
+        """Return the UIDs of the messages that are there: of all, unless what they are looked for ``among`` is short.
+
+        No SEARCH is sent for it: what servers make of ESEARCH differs (iCloud's answers nonsense).
+        """
         found: set[int] = set()
 
         def keep(shown: Shown) -> bool:
             found.add(shown.uid)
             return True
 
-        self._list(1, b"(UID)", keep)
+        if len(among) > SET_SIZE or self._fetch(uid_set_of(sorted(among)), b"(UID)", keep) is not None:
+            self._list(1, b"(UID)", keep)
         return found
 
     def _list(self, first: int, items: bytes, keep: Callable[[Shown], bool]) -> None:
@@ -166,7 +170,7 @@ class BodyFetcher:
                 return
             last = b"%d" % (shown[0] - 1)  # RFC 9738: it told the newest ones; ask for those below
 
-    def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], None]) -> StatusReply | None:
+    def _fetch(self, uid_set: bytes, items: bytes, keep: Callable[[Shown], object]) -> StatusReply | None:
         """Hand every FETCH response to ``keep``; return the tagged reply if it is not a plain OK."""
         with self._wire.conversation():
             tag = self._wire.new_tag()
@@ -175,7 +179,7 @@ class BodyFetcher:
         is_plain = reply.verdict is ReplyStatus.OK and reply.code != b"MESSAGELIMIT"
         return None if is_plain else reply
 
-    def _answer(self, tag: bytes, keep: Callable[[Shown], None]) -> StatusReply:
+    def _answer(self, tag: bytes, keep: Callable[[Shown], object]) -> StatusReply:
         wire = self._wire
         while True:
             line = wire.next_line()

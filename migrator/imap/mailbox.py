@@ -9,21 +9,27 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from migrator.backoff import IMAP_CONNECT
-from migrator.errors import Advice, FerryError, GoneError, Kind, Scope
+from migrator.backoff import IMAP_BUSY, IMAP_CONNECT
+from migrator.errors import Advice, FerryError, GoneError, Kind, Scope, StoppedError
 from migrator.imap.append import Appender
 from migrator.imap.fetch import BodyFetcher
 from migrator.imap.find_copies import Candidate, Glance, Portrait, SoughtCopy, pair
-from migrator.imap.session import Folder, ImapSession, folder_name
+from migrator.imap.logging_in import LoggingIn
+from migrator.imap.session import Folder, ImapSession
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
 from migrator.message.body import Body
+from migrator.net.patience import Halt, Stop
 
 READ_AT_ONCE = 100
+LONGEST_WAIT = 30.0
+"""Seconds that are waited out here; a longer wait is an error, and the caller decides."""
+MOST_WAITS = 5
+"""How often, in one run, a server gets time that may help."""
 PATIENCE = 2
 """How many time-outs in one call are taken for the fault of a message; the next is the server's."""
 _CURE = "look for it in the mailbox's other folders or its trash; nothing is deleted at the source because of it"
@@ -39,6 +45,11 @@ class MailboxEffects:
     sleep: Callable[[float], None]
     step: Callable[[str], None]
     spool: Path | None = None
+    halt: Halt = field(default_factory=Halt)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; raises ``StoppedError`` as soon as the run is to stop."""
+        self.halt.pause(self.sleep, seconds)
 
 
 class Mailbox:
@@ -47,13 +58,20 @@ class Mailbox:
     def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], effects: MailboxEffects) -> None:
         self.settings = settings
         self._password = password
+        self._logging_in = LoggingIn(settings.auth, settings.host, is_token=settings.is_token)
         self._effects = effects
         self._session: ImapSession | None = None
         self._folder: tuple[str, bool] | None = None
         self._seen: Folder | None = None
         self._room: int | None = None
         self._has_asked_room = False
+        self._may_wait = True
+        self._waits_left = MOST_WAITS
         self.is_open_for_writing = False
+
+    def heed(self, stop: Stop) -> None:
+        """Connect no more, and wait for silence no longer than a breath, once this is set."""
+        self._effects.halt.heeds = stop
 
     @property
     def session(self) -> ImapSession:
@@ -63,15 +81,36 @@ class Mailbox:
         pauses = iter(IMAP_CONNECT)
         while self._session is None:
             try:
-                self._session = ImapSession(self.settings, self._password, self._effects.clock)
+                self._session = ImapSession(
+                    self.settings, self._password, self._effects.clock, self._logging_in, self._effects.halt
+                )
             except FerryError as error:
+                if self._has_waited(error):
+                    continue
                 pause = next(pauses, None)
                 if pause is None or error.advice is not Advice.NOW or error.kind is Kind.TIMEOUT:
                     raise
-                self._effects.sleep(pause)
+                self._effects.pause(pause)
             else:
                 self._effects.step("imap.connected")
         return self._session
+
+    def _has_waited(self, error: FerryError) -> bool:
+        """Wait, once in a while, where the server says what may pass soon; say whether to try again."""
+        seconds = IMAP_BUSY[0] if error.wait is None else error.wait
+        is_short = seconds <= LONGEST_WAIT and (error.wait is not None or not error.finding)
+        if (
+            isinstance(error, StoppedError)
+            or error.kind is not Kind.TEMPORARY
+            or not is_short
+            or not self._may_wait
+            or not self._waits_left
+        ):
+            return False
+        self._may_wait = False  # until the folder could be looked at again
+        self._waits_left -= 1
+        self._effects.pause(seconds)
+        return True
 
     @property
     def folder(self) -> str:
@@ -111,6 +150,8 @@ class Mailbox:
         try:
             return self._look()
         except FerryError as error:
+            if self._has_waited(error):
+                return self.look()
             if error.scope is not Scope.SESSION:
                 raise
             self.drop_connection()
@@ -123,13 +164,17 @@ class Mailbox:
             return None
         session = self.session
         self._seen = session.select(self.folder) if self.is_open_for_writing else session.examine(self.folder)
+        self._may_wait = True
         return self._seen
 
     def create(self) -> None:
         """Make the folder; one that has appeared meanwhile is as good."""
-        name = self.folder
-        self.session.create(name)
-        self._folder = (name, True)
+        try:
+            self._folder = (self.session.create(self.folder), True)
+        except FerryError as error:
+            if not self._has_waited(error):
+                raise
+            self._folder = (self.session.create(self.folder), True)
         self._effects.step("imap.folder-created")
 
     def room(self, octets: int) -> int | None:
@@ -149,7 +194,10 @@ class Mailbox:
     def appender(self) -> Appender:
         """Return what sends messages to the folder over the present connection."""
         session = self.session
-        return Appender(session.wire, folder_name(self.folder), session.upload_capabilities, step=self._effects.step)
+        name = session.written(self.folder)
+        return Appender(
+            session.wire, name, session.upload_capabilities, step=self._effects.step, guard=self._effects.halt.guard
+        )
 
     def _body_fetcher(self) -> BodyFetcher:
         session = self.session
@@ -160,10 +208,10 @@ class Mailbox:
         with self.session.seam():
             return self._body_fetcher().sizes(first)
 
-    def uids(self) -> set[int]:
-        """Return the UIDs of all messages; the folder was just looked at."""
+    def uids(self, among: Sequence[int]) -> set[int]:
+        """Return the UIDs of the messages that are there: at least those ``among`` these; it was just looked at."""
         with self.session.seam():
-            return self._body_fetcher().uids()
+            return self._body_fetcher().uids(among)
 
     def glance(self, first: int, take: Callable[[Glance], None]) -> None:
         """Hand over every message from UID ``first`` on, with its size and what its Message-ID is known by.
@@ -180,7 +228,7 @@ class Mailbox:
             with self.session.seam():
                 self._body_fetcher().glance(first, note)
         except FerryError as error:
-            if error.kind is not Kind.REFUSED and error.scope is not Scope.SESSION:
+            if error.scope not in (Scope.MESSAGE, Scope.SESSION):
                 raise
             if error.scope is Scope.SESSION:
                 self.drop_connection()
@@ -213,6 +261,9 @@ class Mailbox:
             except FerryError as error:
                 if error.scope is Scope.SESSION:
                     self.drop_connection()
+                if self._has_waited(error):
+                    groups.appendleft(group)
+                    continue
                 if trouble.is_the_servers(error):
                     raise
                 if len(group) > 1:
@@ -244,12 +295,14 @@ class Mailbox:
             Kind.ARCHIVE,
             f"the mailbox {self.settings.folder} of {owner} is not there, and messages are known to be in it",
             cure="bring it back under this name; nothing is deleted at the source, and nothing stored, until then",
+            finding="mailbox-missing",
         )
 
     def _rebuilt(self, uid_validity: int, folder: Folder) -> FerryError:
         return FerryError(
             Kind.MISMATCH,
-            f"the folder {self.folder} was made anew (its UIDVALIDITY was {uid_validity} and is {folder.uid_validity})",
+            f"the folder {self.folder} was created again"
+            f" (its UIDVALIDITY was {uid_validity} and is {folder.uid_validity})",
             cure="the next `mailferry migrate` or `mailferry verify` finds its messages again",
         )
 

@@ -13,36 +13,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imapclient import IMAPClient  # type: ignore[import-untyped]  # it ships no types
-from imapclient.imap_utf7 import encode as modified_utf7  # type: ignore[import-untyped]  # as above
-
-from migrator.errors import FerryError, Kind, Scope, printable
+from migrator import __version__
+from migrator.errors import FerryError, Kind, printable
 from migrator.imap.capabilities import UploadCapabilities
-from migrator.imap.refusals import judge_bye, judge_command, judge_login
+from migrator.imap.client import Client, SaslSteps, quoted, words_of
+from migrator.imap.folder_names import Namespace
+from migrator.imap.folders import Folders
+from migrator.imap.logging_in import LoggingIn
+from migrator.imap.login_refusals import LoginRefusedError, judge_login, starttls_refused
+from migrator.imap.refusals import judge_bye, judge_command, judge_greeting
 from migrator.imap.replies import UID_LIMIT, ReplyStatus
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
-from migrator.model import mailbox_name
 from migrator.net import sasl, stream as net
+from migrator.net.access_token import AccessToken
+from migrator.net.failures import client_certificate_demanded, too_slow
+from migrator.net.first_words import Service
+from migrator.net.patience import Stop
 from migrator.net.tls import TlsMode, is_loopback
 
 if TYPE_CHECKING:
     from socket import socket
 
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
-_UNUSABLE = frozenset({rb"\noselect", rb"\nonexistent"})
-
-
-class _Client(IMAPClient):  # type: ignore[misc]  # a class without types cannot be subclassed otherwise
-    """imapclient on a connection of ours, without its log of every line (which costs 200 MB for 100 MB of mail)."""
-
-    def __init__(self, wire: Wire, timeout: float) -> None:
-        self._wire = wire
-        super().__init__(wire.host, wire.port, ssl=False, timeout=timeout)
-        wire.debug = 0
-
-    def _create_IMAP4(self) -> Wire:  # noqa: N802  # imapclient's name for it
-        return self._wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +51,136 @@ class Folder:
 class ImapSession:
     """A logged-in connection."""
 
-    def __init__(self, settings: ImapSettings, password: Callable[[], str | bytes], clock: Clock = monotonic) -> None:
-        """Connect and log in. Raises ``connect``, ``tls``, ``timeout``, ``auth``, ``temporary`` or ``protocol``."""
+    def __init__(
+        self,
+        settings: ImapSettings,
+        password: Callable[[], str | bytes],
+        clock: Clock = monotonic,
+        logging_in: LoggingIn | None = None,
+        stop: Stop | None = None,
+    ) -> None:
+        """Connect and log in, with what ``logging_in`` knows of earlier connections.
+
+        Raises ``connect``, ``tls``, ``timeout``, ``auth``, ``temporary``, ``protocol``; ``stop`` ends it, too.
+        """
         self.settings = settings
+        self._stop = stop
         self.secrets: tuple[bytes, ...] = ()
         self._line: Wire | None = None
         try:
             with self.seam():
-                self._open(clock)
-                self._log_in(password)
+                self._enter(password, clock, logging_in or _beginning(settings))
                 self.capabilities = frozenset(self._client.capabilities())
+                self._introduce()
         except BaseException:
             self.abandon()
             raise
         self.upload_capabilities = UploadCapabilities.of(self.capabilities)
+        self._folders = Folders(
+            self._client, settings.host, has_namespace=b"NAMESPACE" in self.capabilities, secrets=self.secrets
+        )
 
     def _open(self, clock: Clock) -> None:
         settings = self.settings
         try:
-            self._line = Wire(settings.host, settings.port, self._dial, timeout=settings.timeout, clock=clock)
+            self._line = Wire(
+                settings.host, settings.port, self._dial, timeout=settings.timeout, clock=clock, stop=self._stop
+            )
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:  # it greets with BYE, mostly because there are too many connections
-            words = printable(str(error).encode("utf-8", "replace"))
-            raise FerryError(Kind.TEMPORARY, f"{settings.host} turns us away", server_words=words) from error
-        self._client = _Client(self._line, settings.timeout)
+            raise judge_greeting(_said_in_greeting(error), settings.host) from error
+        self._client = Client(self._line, settings.endpoint, settings.timeout)
         if settings.tls.mode is TlsMode.STARTTLS:
             self._start_tls(self._line)
 
     def _dial(self) -> socket:
         settings = self.settings
-        sock = net.connect(settings.host, settings.port, timeout=settings.timeout)
-        return net.wrap_tls(sock, settings.host, settings.tls) if settings.tls.mode is TlsMode.IMPLICIT else sock
+        sock = net.connect(settings.host, settings.port, timeout=settings.timeout, stop=self._stop)
+        if settings.tls.mode is TlsMode.IMPLICIT:
+            return net.wrap_tls(sock, settings.host, settings.tls, Service.IMAP, self._stop)
+        net.await_plain_greeting(sock, settings.host, Service.IMAP, settings.tls.mode, self._stop)
+        return sock
 
     def _start_tls(self, wire: Wire) -> None:
-        verdict, words = wire._simple_command("STARTTLS")  # noqa: SLF001  # imaplib's starttls cannot check pins
+        if wire.state == "AUTH":  # RFC 9051, section 11.1
+            host = self.settings.host
+            raise FerryError(Kind.PROTOCOL, f"{host} greets as if we were logged in, and so cannot be asked to encrypt")
+        try:
+            verdict, said = wire._simple_command("STARTTLS")  # noqa: SLF001  # imaplib's starttls cannot check pins
+            words = said[0] or b""
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:  # BAD: it does not know the command
+            verdict, words = "BAD", words_of(error)
         if verdict != "OK":
-            raise FerryError(
-                Kind.TLS,
-                f"{self.settings.host} refuses STARTTLS",
-                server_words=printable(words[0] or b""),
-                cure='try tls = "implicit" with port 993',
-            )
+            raise starttls_refused(self.settings.host, words, may_be_open=self._may_be_open)
         if wire.has_unread:
-            raise FerryError(Kind.TLS, f"{self.settings.host} sent more behind its reply to STARTTLS: an attack?")
-        wire.encrypt(lambda sock: net.wrap_tls(sock, self.settings.host, self.settings.tls))
+            raise FerryError(Kind.TLS, f"{self.settings.host} sent more after its reply to STARTTLS: an attack?")
+        wire.encrypt(lambda sock: net.wrap_tls(sock, self.settings.host, self.settings.tls, Service.IMAP, self._stop))
         wire._get_capabilities()  # noqa: SLF001  # what came in the clear is void
 
-    def _log_in(self, password: Callable[[], str | bytes]) -> None:
-        wire, settings = self.wire, self.settings
-        if wire.state == "AUTH":  # PREAUTH
-            return
-        secret = password()
-        credentials = sasl.Credentials(settings.username, secret.encode() if isinstance(secret, str) else secret)
+    def _enter(self, password: Callable[[], str | bytes], clock: Clock, logging_in: LoggingIn) -> None:
+        """Connect and log in; each mechanism is tried on a new connection.
+
+        An access token is fetched before the first, and renewed once where it is refused.
+        """
+        credentials = self._credentials(password()) if self.settings.is_token else None
+        while True:
+            self._open(clock)
+            if self.wire.state == "AUTH":  # PREAUTH
+                return
+            credentials = credentials or self._credentials(password())
+            if self.wire.trace:
+                self.wire.trace.secrets = self.secrets
+            try:
+                if self._has_logged_in(credentials, logging_in):
+                    return
+            except FerryError as error:
+                token = password.other(error) if isinstance(password, AccessToken) else None
+                if token is None:
+                    raise
+                credentials = self._credentials(token)
+            self.abandon()
+
+    def _credentials(self, secret: str | bytes) -> sasl.Credentials:
+        if isinstance(secret, str):
+            secret = secret.encode(errors="surrogateescape")  # what the environment holds need not be UTF-8
+        credentials = sasl.Credentials(self.settings.username, secret)
         self.secrets = sasl.secrets_of(credentials)
-        if wire.trace:
-            wire.trace.secrets = self.secrets
-        mechanism = sasl.choose(self._offered(), settings.auth, may_reveal=self._may_reveal())
+        return credentials
+
+    def _has_logged_in(self, credentials: sasl.Credentials, logging_in: LoggingIn) -> bool:
+        """Try one mechanism; False if it is refused and another may be tried, over another connection."""
+        offered, may_reveal = _usable(self._offered(), credentials), self._may_reveal()
+        has_starttls = self.settings.tls.mode is TlsMode.NONE and "STARTTLS" in self.wire.capabilities
+        mechanism = logging_in.mechanism(offered, may_reveal=may_reveal)
+        try:
+            self._try(mechanism, credentials)
+        except LoginRefusedError as error:
+            if not logging_in.refused(mechanism, error, offered, may_reveal=may_reveal, has_starttls=has_starttls):
+                raise
+            return False
+        logging_in.succeeded(mechanism)
+        return True
+
+    def _try(self, mechanism: str, credentials: sasl.Credentials) -> None:
         if mechanism == "user" or (mechanism == "login" and "login" not in self._sasl_names()):
             self._login_command(credentials)
         else:
             self._authenticate(mechanism, credentials)
+
+    def _introduce(self) -> None:
+        """Say who we are (RFC 2971): 163.com and its kin open no folder before. A refusal is of no account."""
+        if b"ID" not in self.capabilities:
+            return
+        with suppress(ValueError, LookupError, TypeError):  # what it says of itself may make no sense
+            try:
+                self._client.id_({"name": "mailferry", "version": __version__})
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error:
+                return
 
     def _sasl_names(self) -> set[str]:
         names = {name.upper() for name in self.wire.capabilities}
@@ -129,9 +191,11 @@ class ImapSession:
         return self._sasl_names() | ({"user"} if has_login else set())
 
     def _may_reveal(self) -> bool:
-        settings = self.settings
-        is_encrypted = settings.tls.mode is not TlsMode.NONE
-        return is_encrypted or settings.allow_plaintext or is_loopback(settings.host)
+        return self.settings.tls.mode is not TlsMode.NONE or self._may_be_open
+
+    @property
+    def _may_be_open(self) -> bool:
+        return self.settings.allow_plaintext or is_loopback(self.settings.host)
 
     def _login_command(self, credentials: sasl.Credentials) -> None:
         """Log in by the command LOGIN: imaplib's own cannot send what is not ASCII."""
@@ -156,14 +220,15 @@ class ImapSession:
     def _authenticate(self, mechanism: str, credentials: sasl.Credentials) -> None:
         settings = self.settings
         exchange = sasl.begin(mechanism, credentials, host=settings.host, port=settings.port)
-        steps = _Steps(exchange)
+        steps = SaslSteps(exchange)
         try:
             self._client.sasl_login(exchange.name, steps)
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
             secrets = sasl.secrets_of(credentials, steps.said)
-            words = str(error).encode("utf-8", "replace") + exchange.explanation().encode()
+            reason = exchange.explanation()
+            words = words_of(error) + (f" ({reason})" if reason else "").encode()
             raise judge_login(words, self._user, secrets=secrets) from None  # it may hold the secret
         exchange.finish()
 
@@ -196,12 +261,13 @@ class ImapSession:
         except FerryError:
             raise
         except TimeoutError as error:
-            seconds = f"{self.settings.timeout:g} seconds"
-            raise FerryError(Kind.TIMEOUT, f"{host} did not answer within {seconds}") from error
+            seconds = self.settings.timeout
+            words = f"{host} did not answer within {seconds:g} seconds"
+            raise too_slow(words, seconds) from error
         except (OSError, imaplib.IMAP4.abort) as error:
             raise self._broken(error) from error
         except imaplib.IMAP4.error as error:
-            raise judge_command(str(error).encode("utf-8", "replace"), host, secrets=self.secrets) from error
+            raise judge_command(words_of(error), host, secrets=self.secrets) from error
         except (ValueError, LookupError, TypeError, AssertionError) as error:
             raise FerryError(Kind.PROTOCOL, f"{host} gave a reply that makes no sense") from error
         except BaseException:  # an interruption, mostly: the rest of an answer may still be on its way
@@ -213,64 +279,32 @@ class ImapSession:
         host, bye = self.settings.host, self._line.bye if self._line is not None else None
         if bye is not None:
             return judge_bye(bye.words, host, secrets=self.secrets)
+        if isinstance(error, OSError) and (demanded := client_certificate_demanded(host, error)):
+            return demanded
         words = str(error).encode("utf-8", "replace") if isinstance(error, imaplib.IMAP4.abort) else b""
         return FerryError(
             Kind.CONNECT, f"the connection to {host} broke", server_words=printable(words, secrets=self.secrets)
         )
 
     def resolve(self, folder: str) -> tuple[str, bool]:
-        """Return the server's name for a configured folder, and whether it exists.
-
-        A name that exists as it stands is taken; else ``/`` becomes the server's delimiter and the prefix of the
-        personal namespace is put before it (RFC 2342): Courier keeps everything below ``INBOX.``.
-        """
-        folder = mailbox_name(folder)
-        if folder == "INBOX":
-            return "INBOX", True
+        """Return the server's name for a configured folder, and whether it exists; see ``Folders.resolve``."""
         with self.seam():
-            if self._exists(folder):
-                return folder, True
-            prefix, delimiter = self._personal_namespace()
-            named = folder.replace("/", delimiter) if delimiter else folder
-            if not named.startswith(prefix):
-                named = prefix + named
-            return named, named != folder and self._exists(named)
+            return self._folders.resolve(folder)
 
-    def _exists(self, folder: str) -> bool:
-        return any(
-            name == folder and not _UNUSABLE.intersection(flag.lower() for flag in flags)
-            for flags, _, name in self._client.list_folders("", folder)
-        )
-
-    def _personal_namespace(self) -> tuple[str, str]:
-        if b"NAMESPACE" in self.capabilities:
-            personal = self._client.namespace().personal
-            if personal:
-                prefix, delimiter = personal[0]
-                return prefix or "", delimiter or ""
-        listed = self._client.list_folders("", "INBOX")
-        delimiter = listed[0][1] if listed else b"/"
-        return "", (delimiter or b"").decode("ascii")
-
-    def create(self, folder: str) -> None:
-        """Create a folder and subscribe to it, so that mail programs show it; one that is there already is fine."""
+    @property
+    def namespace(self) -> Namespace:
+        """How this server names folders; it is asked once."""
         with self.seam():
-            try:
-                self._client.create_folder(folder)
-            except imaplib.IMAP4.abort:
-                raise
-            except imaplib.IMAP4.error as error:
-                if not self._exists(folder):
-                    words = printable(str(error).encode("utf-8", "replace"), secrets=self.secrets)
-                    raise FerryError(
-                        Kind.REFUSED,
-                        f"the folder {folder} cannot be created",
-                        server_words=words,
-                        scope=Scope.ACCOUNT,
-                        cure="create it by hand, or name another one",
-                    ) from error
-            with suppress(imaplib.IMAP4.readonly):
-                self._client.subscribe_folder(folder)
+            return self._folders.namespace
+
+    def written(self, name: str) -> bytes:
+        """Return a folder's name as it stands in a command, quotes included."""
+        return quoted(self._folders.written(name))
+
+    def create(self, folder: str) -> str:
+        """Create a folder and subscribe to it; return its name as the server has it; see ``Folders.create``."""
+        with self.seam():
+            return self._folders.create(folder)
 
     def examine(self, folder: str) -> Folder:
         r"""Look at a folder as it is now; nothing about it changes, not even \Recent (RFC 9051, section 6.3.3)."""
@@ -282,9 +316,16 @@ class ImapSession:
 
     def _opened(self, folder: str, *, readonly: bool) -> Folder:
         with self.seam():
-            shown = self._client.select_folder(folder, readonly=readonly)
+            name = self._folders.written(folder)
+            try:
+                shown = self._client.select_folder(name, readonly=readonly)
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error as error:
+                what = f"to open the folder {folder}"
+                raise judge_command(words_of(error), self.settings.host, what=what, secrets=self.secrets) from error
             if b"UIDNEXT" not in shown or b"UIDVALIDITY" not in shown:  # older servers say it in STATUS only
-                shown |= self._client.folder_status(folder, ["UIDNEXT", "UIDVALIDITY"])
+                shown |= self._client.folder_status(name, ["UIDNEXT", "UIDVALIDITY"])
             seen = Folder(
                 uid_validity=int(shown[b"UIDVALIDITY"]),
                 uid_next=int(shown[b"UIDNEXT"]),
@@ -298,21 +339,26 @@ class ImapSession:
     def status(self, folder: str) -> dict[str, int]:
         """Return message count, UIDNEXT and UIDVALIDITY of a folder without opening it."""
         with self.seam():
-            shown: dict[bytes, Any] = self._client.folder_status(folder, ["MESSAGES", "UIDNEXT", "UIDVALIDITY"])
+            name = self._folders.written(folder)
+            shown: dict[bytes, Any] = self._client.folder_status(name, ["MESSAGES", "UIDNEXT", "UIDVALIDITY"])
             return {name.decode().lower(): int(number) for name, number in shown.items()}
 
     def quota(self, folder: str) -> tuple[int, int] | None:
-        """Return octets used and octets allowed of the tightest storage quota over a folder (RFC 9208), or None."""
+        """Return octets used and octets allowed of the tightest storage quota over a folder (RFC 9208), or None.
+
+        A limit of 0 is none: Stalwart, Dovecot and others say so where there is no limit.
+        """
         if b"QUOTA" not in self.capabilities:
             return None
         with self.seam():
             try:
-                _, quotas = self._client.get_quota_root(folder)
+                _, quotas = self._client.get_quota_root(self.written(folder))
             except imaplib.IMAP4.abort:
                 raise
             except (imaplib.IMAP4.error, LookupError, ValueError):
                 return None  # no quota root: servers answer NO, or a list so empty that imapclient stumbles
-        storage = [(int(q.usage) * 1024, int(q.limit) * 1024) for q in quotas if q.resource.upper() == "STORAGE"]
+        limits = [quota for quota in quotas if quota.resource.upper() == "STORAGE" and int(quota.limit) > 0]
+        storage = [(int(quota.usage) * 1024, int(quota.limit) * 1024) for quota in limits]
         return min(storage, key=lambda pair: pair[1] - pair[0], default=None)
 
     def close(self) -> None:
@@ -334,27 +380,21 @@ class ImapSession:
             self._line = None
 
 
-class _Steps:
-    """A SASL exchange as imaplib wants it: called with each challenge, the first one empty without SASL-IR."""
-
-    def __init__(self, exchange: sasl.Exchange) -> None:
-        self._exchange = exchange
-        self._is_first = True
-        self.said: list[bytes] = []
-
-    def __call__(self, challenge: bytes) -> bytes:
-        opening = self._exchange.initial if self._is_first else None
-        self._is_first = False
-        answer = self._exchange.respond(challenge) if opening is None else opening
-        self.said.append(answer)
-        return answer
+def _said_in_greeting(error: imaplib.IMAP4.error) -> bytes:
+    """Return the BYE with which a server greets: imaplib raises its line as Python writes bytes."""
+    words = str(error).removeprefix("b").strip("'\"").encode("utf-8", "replace")
+    return words.removeprefix(b"* BYE").strip()
 
 
-def quoted(word: bytes) -> bytes:
-    """Write printable ASCII as a quoted string (RFC 9051, section 4.3)."""
-    return b'"' + word.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+def _usable(offered: set[str], credentials: sasl.Credentials) -> set[str]:
+    """Return what this password can be used with: SCRAM wants text (RFC 5802, section 5.1)."""
+    try:
+        credentials.secret.decode()
+    except UnicodeDecodeError:
+        return {name for name in offered if not name.startswith("scram-")}
+    return offered
 
 
-def folder_name(folder: str) -> bytes:
-    """Write a folder's name as it stands in a command: modified UTF-7 (RFC 3501, section 5.1.3), quoted."""
-    return quoted(bytes(modified_utf7(folder)))
+def _beginning(settings: ImapSettings) -> LoggingIn:
+    """Return what is known of log-ins before the first."""
+    return LoggingIn(settings.auth, settings.host, is_token=settings.is_token)

@@ -19,7 +19,7 @@ class ImapSettings:
     ``flags`` are system flags (``\Seen``) and ``keywords`` words; both only where the folder keeps them for good.
     ``timeout`` is how many seconds of silence, or of a reply that does not end, are borne. ``allowances`` None means
     what is known of the provider by its host. ``setting_place`` tells where in the configuration a setting of this
-    mailbox belongs, in words.
+    mailbox belongs, in words. ``is_token``: the secret is an access token, which is never given as a password.
     """
 
     host: str
@@ -37,6 +37,7 @@ class ImapSettings:
     allowances: Allowances | None = None
     when_copy_is_gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
     setting_place: Callable[[], str] = str
+    is_token: bool = False
 
     @property
     def endpoint(self) -> Endpoint:

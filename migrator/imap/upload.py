@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from migrator.backoff import IMAP_BUSY, IMAP_SETTLING
 from migrator.errors import FerryError, Kind, Scope
 from migrator.imap.append import Answer, Appender, AppendItem, options_of
 from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
-from migrator.imap.internal_date import arrival_of, internal_date
-from migrator.imap.mailbox import Mailbox, MailboxEffects
+from migrator.imap.internal_date import internal_date
+from migrator.imap.mailbox import LONGEST_WAIT, Mailbox, MailboxEffects
+from migrator.imap.placing import BatchPlaces
 from migrator.imap.refusals import Remedy, judge_append
-from migrator.imap.replies import ReplyStatus, parse_append_uid
+from migrator.imap.replies import ReplyStatus
 from migrator.imap.upload_limits import UploadAllowance
 from migrator.message.body import Message
+from migrator.message.dating import moment_of_arrival
 from migrator.model import ImapLocator
 
 BATCH_MESSAGES = 100
 BATCH_OCTETS = 4 * 1024 * 1024
-LONGEST_WAIT = 30.0
-"""Seconds that are waited out here; a longer wait is an error, and the caller decides."""
 PATIENCE = 2
 """How many time-outs are taken for the fault of a message; the next is the server's."""
 
@@ -42,49 +42,95 @@ class UploadOptions:
     burst: int | None
     may_create: bool = True
     """Whether a folder that is not there may be made: none in which copies are known was taken away."""
+    kept: frozenset[bytes] = frozenset()
+    """The flags that the folder keeps for good."""
+
+    def flags_of(self, message: Message) -> tuple[bytes, ...]:
+        """Return the flags of a copy: those that all have, and those of the message that the folder keeps."""
+        known = {flag.lower() for flag in self.kept}
+        own = (flag.encode("ascii", "ignore") for flag in message.flags)
+        return tuple(dict.fromkeys((*self.flags, *(flag for flag in own if flag.lower() in known))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Messages, by their places in the batch, that are sent together. ``cuts``: how often the line broke over them."""
+    """Messages, by their places in the batch, that are sent together.
+
+    ``cuts`` is how often the line broke over them, ``has_waited`` whether the server was given time because of them.
+    """
 
     places: tuple[int, ...]
     cuts: int = 0
+    has_waited: bool = False
 
     def halves(self) -> tuple[_Group, _Group]:
         middle = len(self.places) // 2
-        return _Group(self.places[:middle], self.cuts), _Group(self.places[middle:], self.cuts)
+        return replace(self, places=self.places[:middle]), replace(self, places=self.places[middle:])
+
+
+class _Patience:
+    """How much of a server's trouble is borne for one batch: waits it asks for, silences, and hang-ups."""
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        self._sleep = sleep
+        self._waits = iter(IMAP_BUSY)
+        self._silences = self._hangups = self._refusals = 0
+
+    def wait_once(self) -> None:
+        """Give a server a moment that it did not ask for."""
+        self._sleep(IMAP_BUSY[0])
+
+    def has_waited(self, error: FerryError) -> bool:
+        """Wait as long as the server asks, or a little if it does not say; False if that is long, or did not help."""
+        pause = next(self._waits, None)
+        return pause is not None and self.has_paused(pause if error.wait is None else error.wait)
+
+    def has_paused(self, seconds: float) -> bool:
+        """Leave the server alone for that long; False, at once, if it is too long to be waited out here."""
+        if seconds > LONGEST_WAIT:
+            return False
+        self._sleep(seconds)
+        return True
+
+    def bears_silence(self) -> bool:
+        """Note a time-out; False if there were too many to blame a message."""
+        self._silences += 1
+        return self._silences <= PATIENCE
+
+    def bears_refusal(self) -> bool:
+        """Note a message that is refused for the moment, alone; False if there were too many to blame a message."""
+        self._refusals += 1
+        return self._refusals <= PATIENCE
+
+    def bears_hangup(self) -> bool:
+        """Note a message that the server hung up on, alone; False if there were too many to blame a message."""
+        self._hangups += 1
+        return self._hangups <= PATIENCE
 
 
 class BatchUpload:
-    """Stores ``messages`` in a mailbox whose next UID was at least ``uid_next`` under ``uid_validity``."""
+    """Stores ``messages`` in a mailbox whose next UID, and UIDVALIDITY, were those of ``anchor`` or later ones."""
 
     def __init__(
         self,
         mailbox: Mailbox,
         messages: Sequence[Message],
         *,
-        uid_validity: int,
-        uid_next: int,
+        anchor: ImapLocator,
         options: UploadOptions,
         allowance: UploadAllowance,
         effects: MailboxEffects,
     ) -> None:
         self._mailbox = mailbox
         self._messages = messages
-        self._uid_validity = uid_validity
-        self._uid_next = uid_next
         self._options = options
         self._allowance = allowance
         self._effects = effects
-        self._outcomes: dict[int, ImapLocator | FerryError] = {}
+        self._places = BatchPlaces(anchor)
         self._groups: deque[_Group] = deque()
-        self._unlocated: list[int] = []
-        self._claimed: set[int] = set()
         self.stop: FerryError | None = None
         """Why the mailbox takes no more now, if so."""
-        self._waits = iter(IMAP_BUSY)
-        self._silences = self._hangups = 0
+        self._patience = _Patience(effects.pause)
         self._has_created = False
 
     def run(self, room: int | None) -> tuple[ImapLocator | FerryError, ...]:
@@ -94,9 +140,8 @@ class BatchUpload:
             self._deliver(self._groups.popleft())
         self._locate()
         if self.stop is not None:
-            for place in range(len(self._messages)):
-                self._outcomes.setdefault(place, self.stop)
-        return tuple(self._outcomes[place] for place in range(len(self._messages)))
+            self._places.refuse(range(len(self._messages)), self.stop)
+        return tuple(self._places.outcomes[place] for place in range(len(self._messages)))
 
     def _acceptable(self, room: int | None) -> Iterable[int]:
         """Tell apart what is known to be refused before a byte of it is sent."""
@@ -112,7 +157,7 @@ class BatchUpload:
                 room = None if room is None else room - message.octets
                 yield place
                 continue
-            self._outcomes[place] = error
+            self._places.refuse([place], error)
 
     def _grouped(self, places: Iterable[int]) -> Iterable[_Group]:
         limits = (self._mailbox.session.upload_capabilities.message_limit, self._options.burst, BATCH_MESSAGES)
@@ -160,13 +205,13 @@ class BatchUpload:
             )
             return False
         if wait:
-            self._effects.sleep(wait)
+            self._effects.pause(wait)
         self._allowance.spend(octets, len(group.places))
         return True
 
     def _item(self, message: Message) -> AppendItem:
-        moment = arrival_of(header_of(message.body), self._options.now())
-        return AppendItem(message.body, options_of(self._options.flags, internal_date(moment)))
+        moment = moment_of_arrival(message, header_of(message.body), self._options.now())
+        return AppendItem(message.body, options_of(self._options.flags_of(message), internal_date(moment)))
 
     # What the server answered.
 
@@ -175,45 +220,31 @@ class BatchUpload:
         refused: dict[Remedy, list[int]] = {}
         errors: dict[Remedy, FerryError] = {}
         for answer in answers:
-            part = _Group(group.places[answer.first : answer.last], group.cuts)
+            part = replace(group, places=group.places[answer.first : answer.last])
             if answer.reply.verdict is ReplyStatus.OK:
-                self._take(answer, part)
+                self._places.take(answer.reply, part.places)
                 continue
             refusal = judge_append(answer.reply, self._mailbox.folder, secrets=self._mailbox.session.secrets)
             refusal.error.blame(self._mailbox.settings.endpoint)
-            if refusal.remedy is Remedy.SPLIT:
+            if refusal.remedy is Remedy.SPLIT or (refusal.remedy is Remedy.WAIT_ONCE and group.has_waited):
                 self._split(part, refusal.error)
             else:
                 refused.setdefault(refusal.remedy, []).extend(part.places)
                 errors.setdefault(refusal.remedy, refusal.error)
         for remedy, places in refused.items():
-            self._follow_up(remedy, errors[remedy], _Group(tuple(places), group.cuts))
-
-    def _take(self, answer: Answer, part: _Group) -> None:
-        """Note where copies stand, if the server says so and it can be."""
-        append_uid = parse_append_uid(answer.reply, count=len(part.places))
-        if (
-            append_uid is None
-            or append_uid.uid_validity != self._uid_validity
-            or min(append_uid.uids) < self._uid_next
-            or not self._claimed.isdisjoint(append_uid.uids)
-        ):
-            self._unlocated.extend(part.places)
-            return
-        for place, uid in zip(part.places, append_uid.uids, strict=True):
-            self._note(place, ImapLocator(append_uid.uid_validity, uid))
-
-    def _note(self, place: int, locator: ImapLocator) -> None:
-        self._outcomes[place] = locator
-        self._claimed.add(locator.uid)
+            self._follow_up(remedy, errors[remedy], replace(group, places=tuple(places)))
 
     def _split(self, part: _Group, error: FerryError) -> None:
         if len(part.places) > 1:
             self._groups.extendleft(reversed(part.halves()))
             return
-        self._outcomes[part.places[0]] = error
+        self._places.refuse(part.places, error)
         if error.scope is not Scope.MESSAGE:
             self.stop = error
+        elif error.kind is Kind.TEMPORARY and not self._patience.bears_refusal() and not self._places.has_success:
+            self.stop = FerryError(  # it is not the messages
+                error.kind, error.message, server_words=error.server_words, cure=error.cure, advice=error.advice
+            )
 
     def _follow_up(self, remedy: Remedy, error: FerryError, part: _Group) -> None:
         if remedy is Remedy.CREATE and not self._options.may_create:
@@ -223,7 +254,10 @@ class BatchUpload:
             self._create()
         elif remedy is Remedy.OPEN and not self._mailbox.is_open_for_writing:
             self._mailbox.open_for_writing()
-        elif remedy is not Remedy.WAIT or not self._has_waited(error):
+        elif remedy is Remedy.WAIT_ONCE:
+            self._patience.wait_once()
+            part = replace(part, has_waited=True)
+        elif remedy is not Remedy.WAIT or not self._patience.has_waited(error):
             self.stop = error
             return
         self._groups.appendleft(part)
@@ -233,23 +267,14 @@ class BatchUpload:
         self._mailbox.create()
         folder = self._mailbox.look()
         if folder is not None:
-            self._uid_validity, self._uid_next = folder.uid_validity, 1
-
-    def _has_waited(self, error: FerryError) -> bool:
-        """Wait as long as the server asks, or a little if it does not say; False if that is long, or did not help."""
-        pause = next(self._waits, None)
-        seconds = error.wait if error.wait is not None else pause
-        if pause is None or seconds is None or seconds > LONGEST_WAIT:
-            return False
-        self._effects.sleep(seconds)
-        return True
+            self._places.folder_is(folder.uid_validity)
 
     # What to do when there was no answer.
 
     def _resolve(self, rest: _Group, appender: Appender, lost: FerryError) -> None:
         """Find out what of ``rest`` is stored; what is not goes again, or is given up if it breaks the line."""
-        if lost.wait is not None:
-            self._pause(lost)
+        if lost.wait is not None and not self._patience.has_paused(lost.wait):
+            raise lost
         found = self._look_for(rest.places, may_come=appender.was_sent)
         self._effects.step("imap.resolved")
         missing = tuple(place for place in rest.places if place not in found)
@@ -257,8 +282,7 @@ class BatchUpload:
             return
         if lost.kind is Kind.TIMEOUT and appender.was_sent:
             raise lost  # the server may still store it, any minute: what is there decides when we come back
-        self._silences += lost.kind is Kind.TIMEOUT
-        if self._silences > PATIENCE:
+        if lost.kind is Kind.TIMEOUT and not self._patience.bears_silence():
             raise lost
         again = _Group(missing, 0 if found else rest.cuts + 1)
         if again.cuts < 2:  # once may be chance
@@ -268,27 +292,20 @@ class BatchUpload:
         else:
             self._give_up(missing[0], lost)
 
-    def _pause(self, lost: FerryError) -> None:
-        """Leave the server alone for as long as its BYE asked."""
-        if lost.wait is None or lost.wait > LONGEST_WAIT:
-            raise lost
-        self._effects.sleep(lost.wait)
-
     def _give_up(self, place: int, lost: FerryError) -> None:
-        self._hangups += 1
-        has_success = any(isinstance(outcome, ImapLocator) for outcome in self._outcomes.values())
-        if self._hangups > PATIENCE and not has_success:  # it is not the messages
+        if not self._patience.bears_hangup() and not self._places.has_success:  # it is not the messages
             raise lost
-        self._outcomes[place] = FerryError(
+        hung_up = FerryError(
             Kind.REFUSED, "the server hangs up whenever this message is sent", server_words=lost.server_words
         )
+        self._places.refuse([place], hung_up)
 
     def _look_for(self, places: Sequence[int], *, may_come: bool) -> set[int]:
         """Find copies of the messages at ``places`` and note their UIDs; return the places found."""
         found: set[int] = set()
         for pause in (0.0, *(IMAP_SETTLING if may_come else ())):
             if pause:
-                self._effects.sleep(pause)
+                self._effects.pause(pause)
             left = [place for place in places if place not in found]
             found |= self._found(left)
             if len(found) == len(places):
@@ -299,16 +316,14 @@ class BatchUpload:
         folder = self._mailbox.look()
         if folder is None:
             return set()
-        if folder.uid_validity != self._uid_validity:  # made again: what was meant may stand anywhere in it
-            self._claimed.clear()
-            self._uid_validity, self._uid_next = folder.uid_validity, 1
-        candidates = [one for one in self._mailbox.sizes(self._uid_next) if one.uid not in self._claimed]
+        self._places.folder_is(folder.uid_validity)
+        candidates = [one for one in self._mailbox.sizes(self._places.anchor.uid) if self._places.is_free(one.uid)]
         wanted = [self._wanted(self._messages[place]) for place in places]
         pairs, _ = self._mailbox.find(
             folder.uid_validity, candidates, wanted, is_rebuilding=self._options.is_rebuilding
         )
         for index, uid in pairs.items():
-            self._note(places[index], ImapLocator(folder.uid_validity, uid))
+            self._places.stand(places[index], uid)
         return {places[index] for index in pairs}
 
     @staticmethod
@@ -317,12 +332,9 @@ class BatchUpload:
 
     def _locate(self) -> None:
         """Find out by reading which UIDs the server gave, where it did not say so, or not believably."""
-        places, self._unlocated = self._unlocated, []
+        places = self._places.unlocated
         if not places:
             return
         found = self._look_for(places, may_come=True)
-        for place in places:
-            if place not in found:
-                self._outcomes[place] = FerryError(
-                    Kind.MISMATCH, "the server said that it stored the message, but it is not in the folder"
-                )
+        missing = FerryError(Kind.MISMATCH, "the server said that it stored the message, but it is not in the folder")
+        self._places.refuse([place for place in places if place not in found], missing)

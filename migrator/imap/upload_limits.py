@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 from migrator.files import replace_file
 
@@ -86,46 +87,69 @@ def preset_for(host: str) -> Allowances:
     return PRESETS.get(host.lower().rstrip("."), Allowances())
 
 
-class UploadAllowance:
-    """The allowances of one user at one host, with what is left of them in a small file.
+class AllowanceStore(Protocol):
+    """Where it is kept when the allowances of a user at a host are full again: seconds since the epoch, by their names.
 
-    The file is no promise: if it is lost or unreadable, the provider says stop a little earlier than we do.
+    It is no promise: where it is lost, the provider says stop a little earlier than we do.
     """
 
-    def __init__(self, allowances: Allowances, account: str, folder: Path, *, clock: Callable[[], float]) -> None:
+    def read(self, owner: str) -> Mapping[str, float]:
+        """Return what was written of an owner last, by whatever run; nothing where that is not known."""
+
+    def write(self, owner: str, full_at: Mapping[str, float]) -> None:
+        """Keep this in place of what was known of an owner."""
+
+
+class AllowanceFiles:
+    """A small file for each owner, in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, owner: str) -> Mapping[str, float]:
+        """Read afresh: another run may upload for the same user into another folder."""
+        with suppress(OSError, ValueError, AttributeError, TypeError):
+            kept = json.loads(self._path(owner).read_bytes())
+            return {str(name): float(moment) for name, moment in kept.items()}
+        return {}
+
+    def write(self, owner: str, full_at: Mapping[str, float]) -> None:
+        """Keep it; a full disk must not stop an upload that the provider allows."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with replace_file(self._path(owner), is_durable=False) as file:
+                file.write(json.dumps(dict(full_at)).encode())
+
+    def _path(self, owner: str) -> Path:
+        return self._folder / f"{sha256(owner.encode()).hexdigest()[:32]}.json"
+
+
+class UploadAllowance:
+    """The allowances of one user at one host, and what is left of them in a store."""
+
+    def __init__(
+        self, allowances: Allowances, owner: str, store: AllowanceStore, *, clock: Callable[[], float]
+    ) -> None:
         self._allowances = allowances
+        self._owner = owner
         self._clock = clock
-        self._path = folder / f"{sha256(account.encode()).hexdigest()[:32]}.json"
+        self.store = store
 
     def wait(self, octets: int, messages: int = 1) -> float:
         """Return for how many seconds an upload of so much has to wait; 0 if it may go now."""
         costs = self._costs(octets, messages)
-        now, full_at = self._clock(), self._remembered() if costs else {}
+        now, full_at = self._clock(), self.store.read(self._owner) if costs else {}
         return max((one.wait(full_at.get(one.name, 0.0), cost, now) for one, cost in costs), default=0.0)
 
     def spend(self, octets: int, messages: int = 1) -> None:
         """Note that so much was uploaded."""
         costs = self._costs(octets, messages)
-        now, full_at = self._clock(), self._remembered() if costs else {}
-        for one, cost in costs:
-            full_at[one.name] = one.spend(full_at.get(one.name, 0.0), cost, now)
         if costs:
-            self._remember(full_at)
+            now, full_at = self._clock(), self.store.read(self._owner)
+            spent = {one.name: one.spend(full_at.get(one.name, 0.0), cost, now) for one, cost in costs}
+            self.store.write(self._owner, {**full_at, **spent})
 
     def _costs(self, octets: int, messages: int) -> list[tuple[Allowance, int]]:
         return [(one, octets) for one in self._allowances.octets] + [
             (one, messages) for one in self._allowances.messages
         ]
-
-    def _remembered(self) -> dict[str, float]:
-        """Read afresh: another run may upload for the same user into another folder."""
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            kept = json.loads(self._path.read_bytes())
-            return {str(name): float(moment) for name, moment in kept.items()}
-        return {}
-
-    def _remember(self, full_at: dict[str, float]) -> None:
-        with suppress(OSError):  # a full disk must not stop an upload that the provider allows
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with replace_file(self._path, is_durable=False) as file:
-                file.write(json.dumps(full_at).encode())

@@ -15,21 +15,48 @@ import contextlib
 import imaplib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
+from migrator.errors import Endpoint, StoppedError
 from migrator.imap.replies import ReplyStatus, StatusReply, literal_octets, parse_status
 from migrator.imap.transcript import ImapTranscript
+from migrator.net.first_words import Service, check_greeting
+from migrator.net.stream import patiently
+from migrator.net.tls import TlsMode
 from migrator.net.trace import transcript
 
 if TYPE_CHECKING:
     from socket import socket
 
+    from migrator.net.patience import Stop
+
+_T = TypeVar("_T")
 RECEIVE_SIZE = 256 * 1024
 SEND_SIZE = 128 * 1024
 LONGEST_LINE = 1_000_000
 SLOWEST_RATE = 512.0
 
 Clock = Callable[[], float]
+
+
+class Unsent:
+    """Bytes that wait to be sent together."""
+
+    def __init__(self) -> None:
+        self.octets = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, data: bytes) -> None:
+        """Put bytes behind those that wait."""
+        self._pieces.append(data)
+        self.octets += len(data)
+
+    def take(self) -> bytes:
+        """Return all that waits; nothing waits then."""
+        waiting = b"".join(self._pieces)
+        self._pieces, self.octets = [], 0
+        return waiting
 
 
 class Wire(imaplib.IMAP4):
@@ -40,13 +67,22 @@ class Wire(imaplib.IMAP4):
 
     receive_size = RECEIVE_SIZE
 
-    def __init__(self, host: str, port: int, dial: Callable[[], socket], *, timeout: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        dial: Callable[[], socket],
+        *,
+        timeout: float,
+        clock: Clock,
+        stop: Stop | None = None,
+    ) -> None:
         self._timeout = timeout
+        self._stop = stop
         self._clock = clock
         self._arrived = b""
         self._at = 0
-        self._unsent: list[bytes] = []
-        self._unsent_octets = 0
+        self._unsent = Unsent()
         self._tags = 0
         self.bye: StatusReply | None = None
         """The server's BYE, once it has said so."""
@@ -60,10 +96,15 @@ class Wire(imaplib.IMAP4):
     # What imaplib calls.
 
     def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
-        """Take the connection; called by imaplib once, from its constructor."""
+        """Take the connection; imaplib calls it once. Raises ``protocol`` where no IMAP is spoken."""
         del timeout  # ``dial`` knows its own
-        self.host, self.port = host, port
         self.sock.settimeout(self._timeout)
+        try:
+            if self._receive():
+                check_greeting(self._arrived, Service.IMAP, Endpoint(host, port), TlsMode.IMPLICIT)
+        except BaseException:
+            self.shutdown()
+            raise
 
     def read(self, size: int) -> bytes:
         """Return exactly ``size`` bytes; for imaplib's own commands."""
@@ -121,17 +162,15 @@ class Wire(imaplib.IMAP4):
         """Take bytes to be sent soon: many small writes become few."""
         if self.trace:
             self.trace.said(data)
-        self._unsent.append(data)
-        self._unsent_octets += len(data)
-        if self._unsent_octets >= SEND_SIZE:
+        self._unsent.add(data)
+        if self._unsent.octets >= SEND_SIZE:
             self.flush()
 
     def flush(self) -> None:
-        """Send everything that was put; the time-out is for each piece of it, for ``sendall`` has one for all."""
-        waiting = memoryview(b"".join(self._unsent))
-        self._unsent, self._unsent_octets = [], 0
-        for start in range(0, len(waiting), SEND_SIZE):
-            self.sock.sendall(waiting[start : start + SEND_SIZE])
+        """Send everything that was put; the time-out is for each piece of it."""
+        waiting = memoryview(self._unsent.take())
+        while waiting:
+            waiting = waiting[self._patiently(partial(self.sock.send, waiting[:SEND_SIZE])) :]
 
     def next_line(self) -> bytes:
         """Return the next line without its line end; raises ``abort`` at the end of the stream."""
@@ -216,8 +255,15 @@ class Wire(imaplib.IMAP4):
         return self._arrived.find(b"\n")
 
     def _receive(self) -> bool:
-        self._arrived, self._at = self.sock.recv(self.receive_size), 0
+        self._arrived, self._at = self._patiently(partial(self.sock.recv, self.receive_size)), 0
         return bool(self._arrived)
+
+    def _patiently(self, action: Callable[[], _T]) -> _T:
+        try:
+            return patiently(self.sock, action, self._stop)
+        except StoppedError:
+            self.is_in_step = False
+            raise
 
     def _check(self, until: float) -> None:
         if self._clock() > until:

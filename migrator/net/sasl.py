@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from migrator.errors import FerryError, Kind, Scope, printable
+from migrator.errors import Correction, FerryError, Kind, Scope, printable
 
 if TYPE_CHECKING:
     from scramp import ScramClient
@@ -79,16 +79,45 @@ def choose(offered: Collection[str], wanted: str, *, may_reveal: bool) -> str:
     if not may_reveal and names.intersection(REVEALING + TOKENS):
         raise _would_reveal("every way to log in that the server offers")
     tokens = sorted(names.intersection(TOKENS))
-    cure = f'set auth = "{tokens[0]}" and give an access token as password' if tokens else ""
+    # Exchange and others that announce NTLM and GSSAPI alone take USER and PASS all the same.
+    cure = (
+        f'set auth = "{tokens[0]}" and give an access token as password'
+        if tokens
+        else 'many such servers take a name and a password all the same: set auth = "user"'
+    )
     shown = ", ".join(sorted(names)) or "none at all"
-    raise FerryError(Kind.AUTH, f"the server offers no way to log in that can be used here: {shown}", cure=cure)
+    raise FerryError(
+        Kind.AUTH,
+        f"the server offers no way to log in that can be used here: {shown}",
+        cure=cure,
+        finding="auth-refused",
+        settings=() if tokens else (Correction("auth", "user"),),
+    )
+
+
+def for_a_token(offered: Collection[str], wanted: str, *, may_reveal: bool) -> str:
+    """Return the mechanism for an access token, which never travels as a password; arguments as for ``choose``."""
+    if wanted == "auto":
+        # Some servers announce neither before the log-in: XOAUTH2 is what nearly all of them know.
+        is_offered = "oauthbearer" in {name.lower() for name in offered}
+        return choose(offered, "oauthbearer" if is_offered else "xoauth2", may_reveal=may_reveal)
+    if wanted in TOKENS:
+        return choose(offered, wanted, may_reveal=may_reveal)
+    raise FerryError(
+        Kind.AUTH,
+        f"an access token never travels as a password, as auth = {wanted} would have it",
+        cure='set auth = "auto", "xoauth2" or "oauthbearer"',
+        finding="auth-refused",
+        settings=(Correction("auth", "auto"),),
+    )
 
 
 def _would_reveal(what: str) -> FerryError:
     return FerryError(
         Kind.AUTH,
-        f"{what} would send the password over an unencrypted line",
+        f"{what} would send the password over an unencrypted connection",
         cure='use tls = "implicit" or "starttls", or set allow_plaintext = true',
+        finding="wrong-tls",
     )
 
 
@@ -206,7 +235,11 @@ class Scram:
             )
             self.initial: bytes | None = str(self._client.get_client_first()).encode()
         except UnicodeDecodeError as error:
-            raise FerryError(Kind.AUTH, f"{name} needs a password that is valid UTF-8") from error
+            raise FerryError(
+                Kind.AUTH,
+                f"{name} needs a password that is valid UTF-8, and this one has other bytes",
+                cure='set auth = "plain" (or "user"), which sends it as it is, or change the password',
+            ) from error
         except ScramException as error:
             raise self._failed() from error
         self._step = 0

@@ -1,4 +1,4 @@
-"""TCP and TLS for POP3 and IMAP alike: connect, verify, pin, time out. The only module that imports socket and ssl.
+"""TCP and TLS for POP3 and IMAP alike: connect, verify, pin, time out. Nobody else connects.
 
 Two ways to use a connection. ``connect`` and ``wrap_tls`` give a blocking socket to a library that wants one.
 ``open_stream`` gives a ``Stream``: it never blocks on sending while there is something to read, so thousands of
@@ -19,47 +19,95 @@ import ssl
 import time
 from collections.abc import Callable
 from hashlib import sha256
+from typing import TypeVar
 
 from migrator.errors import Endpoint, FerryError, Kind
-from migrator.net.certificates import described, expected
-from migrator.net.tls import TlsSettings
-
-CONNECT_TIMEOUT = 20.0
-"""Seconds that a connection attempt may take, name resolution aside."""
+from migrator.net import failures
+from migrator.net.certificates import not_pinned
+from migrator.net.connecting import CONNECT_TIMEOUT, connect
+from migrator.net.first_words import (
+    FIRST_WORDS_SECONDS,
+    Service,
+    check_greeting,
+    check_service,
+    patience,
+    service_of,
+)
+from migrator.net.patience import Patience, Stop
+from migrator.net.tls import TlsMode, TlsSettings
+from migrator.net.tls_layer import TlsLayer, client_hello, unverified_certificate
 
 RECEIVE_SIZE = 256 * 1024
-_RECORD_SIZE = 16 * 1024  # the most that one TLS record holds
+DATAGRAM_SECONDS = 0.5
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "Clock",
+    "Stream",
+    "await_plain_greeting",
+    "check_pin",
+    "connect",
+    "open_stream",
+    "patiently",
+    "send_datagram",
+    "service_in_waiting",
+    "ssl_context",
+    "wrap_tls",
+]
+
+_T = TypeVar("_T")
+_PEEKED = 256  # of a server's first words: enough to tell what it is
 
 Clock = Callable[[], float]
 
 
-def connect(host: str, port: int, *, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
-    """Return a connected blocking socket with no delay and keep-alive; its time-out is ``timeout`` seconds.
+def service_in_waiting(sock: socket.socket, host: str) -> Service | None:
+    """Return what is at the other end of a line on which the server waits for us; None where it stays unknown.
 
-    Every address of the host is tried, all of them within that time. Raises ``timeout`` or ``connect``.
+    A server that begins with TLS says nothing until it is spoken to, and neither does one of HTTP. It is asked over
+    a second connection to the same address, by the first message of a TLS handshake, which holds no secret.
     """
-    endpoint = Endpoint(host, port)
     try:
-        sock = _connected(host, port, timeout)
-    except TimeoutError as error:
-        words = f"{host}:{port} did not answer within {timeout:g} seconds"
-        raise FerryError(Kind.TIMEOUT, words, endpoint=endpoint) from error
-    except (OSError, UnicodeError) as error:
-        words = f"cannot connect to {host}:{port}: {_plain(error)}"
-        raise FerryError(Kind.CONNECT, words, endpoint=endpoint) from error
-    sock.settimeout(timeout)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return sock
+        with socket.create_connection(sock.getpeername()[:2], timeout=FIRST_WORDS_SECONDS) as other:
+            other.sendall(client_hello(host))
+            return service_of(other.recv(_PEEKED))
+    except OSError:
+        return None
 
 
-def _connected(host: str, port: int, timeout: float) -> socket.socket:
-    *others, last = (info[4] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    share = timeout / (len(others) + 1)  # an address that swallows everything must leave time for the next
-    for address in others:
-        with contextlib.suppress(OSError):
-            return socket.create_connection((str(address[0]), port), timeout=share)
-    return socket.create_connection((str(last[0]), port), timeout=share)
+def await_plain_greeting(
+    sock: socket.socket, host: str, expected: Service, mode: TlsMode, stop: Stop | None = None
+) -> None:
+    """Wait a little for a greeting in the clear on a blocking socket, without taking it.
+
+    Raises ``tls`` or ``protocol`` where what comes is of another service, or where another waits for its client; then
+    the socket is closed.
+    """
+    endpoint = Endpoint(host, _port_of(sock))
+    try:
+        seconds = patience(endpoint.port, sock.gettimeout() or CONNECT_TIMEOUT)
+        if _has_data(sock, Patience(seconds, time.monotonic, stop)):
+            check_greeting(sock.recv(_PEEKED, socket.MSG_PEEK), expected, endpoint, mode)
+        else:
+            check_service(service_in_waiting(sock, host), expected, endpoint, mode)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _port_of(sock: socket.socket) -> int:
+    try:
+        return int(sock.getpeername()[1])
+    except OSError:  # the other side has gone already
+        return 0
+
+
+def _has_data(sock: socket.socket, patience: Patience) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    while (left := patience.left()) > 0:
+        if poll.poll(max(1, left * 1000)):
+            return True
+    return False
 
 
 def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
@@ -71,7 +119,9 @@ def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(tls.ca_file) if tls.ca_file else None)
     except (OSError, ssl.SSLError) as error:
         raise FerryError(
-            Kind.TLS, f"the ca_file {tls.ca_file} cannot be used: {_plain(error)}", cure="it must hold PEM certificates"
+            Kind.TLS,
+            f"the ca_file {tls.ca_file} cannot be used: {failures.plain(error)}",
+            cure="it must hold PEM certificates",
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.fingerprint and tls.ca_file is None:
@@ -80,40 +130,74 @@ def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
     return context
 
 
-def wrap_tls(sock: socket.socket, host: str, tls: TlsSettings) -> ssl.SSLSocket:
+def wrap_tls(
+    sock: socket.socket, host: str, tls: TlsSettings, expected: Service | None = None, stop: Stop | None = None
+) -> ssl.SSLSocket:
     """Encrypt a blocking socket and verify the server; on failure the socket is closed and nothing was sent over it.
 
-    The socket's time-out bounds each step of the handshake. Raises ``tls``, ``timeout`` or ``connect``.
+    The socket's time-out bounds the handshake. ``expected`` is what should be spoken there. Raises ``tls``,
+    ``timeout``, ``connect``, or ``protocol`` where something else is spoken; ``StoppedError`` once ``stop`` is set.
     """
+    endpoint = Endpoint(host, _port_of(sock))
     try:
         wrapped = ssl_context(tls).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     except OSError as error:
         sock.close()
-        raise handshake_error(host, tls, error, None) from error
+        raise failures.handshake_error(endpoint, tls, error) from error
     try:
-        wrapped.do_handshake()
+        patiently(wrapped, wrapped.do_handshake, stop)
         check_pin(host, tls, wrapped.getpeercert(binary_form=True))
     except OSError as error:
-        seen = _unverified_certificate(wrapped)
+        seen = unverified_certificate(wrapped)
+        is_plain = failures.may_be_plain(error) and tls.mode is TlsMode.IMPLICIT
+        words = _words_in_the_clear(wrapped) if is_plain else b""
         wrapped.close()
-        raise handshake_error(host, tls, error, seen) from error
+        raise failures.handshake_error(endpoint, tls, error, seen=seen, words=words, expected=expected) from error
     except FerryError:
         wrapped.close()
         raise
     return wrapped
 
 
+def patiently(sock: socket.socket, action: Callable[[], _T], stop: Stop | None) -> _T:
+    """Return what a blocking socket's action does within its time-out; raises ``StoppedError`` once ``stop`` is set.
+
+    The action is asked for in short stretches, so it must be one that can be asked for again after a ``TimeoutError``.
+    """
+    seconds = sock.gettimeout()
+    if stop is None or seconds is None:
+        return action()
+    patience = Patience(seconds, time.monotonic, stop)
+    try:
+        while True:
+            if (left := patience.left()) <= 0:
+                raise TimeoutError("timed out")
+            sock.settimeout(left)
+            with contextlib.suppress(TimeoutError):
+                return action()
+    finally:
+        sock.settimeout(seconds)
+
+
+def _words_in_the_clear(sock: socket.socket) -> bytes:
+    """Return what the server greets with over a second connection that is left in the clear; nothing if it is silent.
+
+    What it said on the first one has gone into OpenSSL and is lost.
+    """
+    try:
+        with socket.create_connection(sock.getpeername()[:2], timeout=FIRST_WORDS_SECONDS) as other:
+            return other.recv(_PEEKED)
+    except OSError:
+        return b""
+
+
 def check_pin(host: str, tls: TlsSettings, certificate: bytes | None) -> None:
     """Raise ``tls`` unless the DER certificate has the pinned fingerprint, or nothing is pinned."""
     if tls.fingerprint is None:
         return
-    if certificate is None or sha256(certificate).hexdigest() != _normal(tls.fingerprint):
-        raise FerryError(
-            Kind.TLS,
-            f"{host} shows another certificate than the pinned one; {described(certificate)};"
-            f" expected SHA-256 {_normal(tls.fingerprint)}",
-            cure="if the server renewed its certificate, check the new fingerprint with its operator and configure it",
-        )
+    pin = _normal(tls.fingerprint)
+    if certificate is None or sha256(certificate).hexdigest() != pin:
+        raise not_pinned(host, pin, certificate)
 
 
 def _normal(fingerprint: str) -> str:
@@ -121,9 +205,13 @@ def _normal(fingerprint: str) -> str:
 
 
 def send_datagram(address: str, message: bytes) -> None:
-    """Send one datagram to a Unix socket (sd_notify(3)); an address that begins with ``@`` is an abstract one."""
+    """Send one datagram to a Unix socket (sd_notify(3)); an address that begins with ``@`` is an abstract one.
+
+    Where nobody takes what was sent before, it is given up after ``DATAGRAM_SECONDS``, by ``TimeoutError``.
+    """
     where = f"\0{address[1:]}" if address.startswith("@") else address
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.settimeout(DATAGRAM_SECONDS)
         sock.sendto(message, where)
 
 
@@ -134,15 +222,26 @@ class Stream:
     is the server's in DER once encrypted. Not shared between threads.
     """
 
-    def __init__(self, sock: socket.socket, *, timeout: float, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        timeout: float,
+        clock: Clock = time.monotonic,
+        host: str = "the server",
+        stop: Stop | None = None,
+    ) -> None:
         sock.settimeout(0)
         self._sock = sock
+        self._host = host
+        self._port = _port_of(sock)  # now: a line that has broken has none any more
         self._timeout = timeout
         self._clock = clock
+        self._stop = stop
         self._unsent = bytearray()
         self._outgoing = self._unsent
         """What goes on the wire: the same, or once encrypted what TLS makes of it."""
-        self._layer: _TlsLayer | None = None
+        self._layer: TlsLayer | None = None
         self._poll = select.poll()
 
     @property
@@ -163,15 +262,15 @@ class Stream:
         """Send what is queued as far as the line takes it and return what arrives; ``b""`` at the end of the stream.
 
         Waits at most ``timeout`` seconds (default: the stream's) for the first byte, then raises ``timeout``.
-        Raises ``connect`` when the line, or the encryption on it, breaks.
+        Raises ``connect`` when the line, or the encryption on it, breaks; ``StoppedError`` where the server is silent
+        once the run is to stop.
         """
-        patience = self._timeout if timeout is None else timeout
-        until = self._clock() + patience
+        patience = self._patience(timeout)
         while not self._is_closed():
             self._send()
             arrived = self._arrived()
             if arrived is None:
-                self._wait(until, patience)
+                self._wait(patience, timeout)
             elif plain := self._plain(arrived):
                 return plain
             elif not arrived:
@@ -185,33 +284,45 @@ class Stream:
     def _plain(self, arrived: bytes) -> bytes:
         if self._layer is None or not arrived:
             return arrived
-        plain = self._layer.decrypt(arrived)
+        try:
+            plain = self._layer.decrypt(arrived)
+        except ssl.SSLError as error:  # a hang-up too, whatever class this Python has for it
+            raise failures.broken_line(error, self._host) from error
         self._outgoing += self._layer.outgoing()
         return plain
 
     def _is_closed(self) -> bool:
         return self._layer is not None and self._layer.is_closed
 
-    def start_tls(self, host: str, tls: TlsSettings) -> None:
+    def service_in_waiting(self) -> Service | None:
+        """Return what is at the other end, where it is silent because it waits for us; None where none can tell."""
+        return service_in_waiting(self._sock, self._host)
+
+    def start_tls(self, host: str, tls: TlsSettings, expected: Service | None = None) -> None:
         """Encrypt the connection from here on and verify the server. Nothing may be queued or left unread.
 
-        Raises ``tls``, ``timeout`` or ``connect``; then the connection must be closed.
+        ``expected`` is what should be spoken there. Raises ``tls``, ``timeout``, ``connect``, or ``protocol`` where
+        something else is spoken; then the connection must be closed.
         """
-        layer = _TlsLayer(ssl_context(tls), host)
-        until = self._clock() + self._timeout
+        layer = TlsLayer(ssl_context(tls), host)
+        endpoint = Endpoint(host, self._port)
+        patience = self._patience(None)
+        words = b""
         try:
             while not layer.shake_hands():
                 self._outgoing += layer.outgoing()
                 self._send()
-                arrived = self._arrived()
+                arrived = self._read()
                 if arrived is None:
-                    self._wait(until, self._timeout)
+                    self._wait(patience, None)
                 else:
+                    words = words or arrived[:_PEEKED]
                     layer.feed(arrived)
-        except ssl.SSLError as error:
+        except OSError as error:
             self._outgoing += layer.outgoing()  # the alert, so that the server's log tells why
             self._send_quietly()
-            raise handshake_error(host, tls, error, _unverified_certificate(layer.tls)) from error
+            seen = unverified_certificate(layer.tls)
+            raise failures.handshake_error(endpoint, tls, error, seen=seen, words=words, expected=expected) from error
         self._outgoing += layer.outgoing()
         check_pin(host, tls, layer.certificate)
         self._layer = layer
@@ -240,7 +351,7 @@ class Stream:
             self._outgoing.clear()
             return
         except OSError as error:
-            raise FerryError(Kind.CONNECT, f"the connection broke while sending: {_plain(error)}") from error
+            raise failures.broken_line(error, self._host) from error
         del self._outgoing[:sent]
 
     def _send_quietly(self) -> None:
@@ -250,131 +361,30 @@ class Stream:
     def _arrived(self) -> bytes | None:
         """Return what has arrived, ``b""`` at the end of the stream, None if nothing has."""
         try:
+            return self._read()
+        except OSError as error:
+            raise failures.broken_line(error, self._host) from error
+
+    def _read(self) -> bytes | None:
+        try:
             return self._sock.recv(RECEIVE_SIZE)
         except BlockingIOError:
             return None
-        except OSError as error:
-            raise FerryError(Kind.CONNECT, f"the connection broke: {_plain(error)}") from error
 
-    def _wait(self, until: float, patience: float) -> None:
-        left = until - self._clock()
+    def _patience(self, timeout: float | None) -> Patience:
+        return Patience(self._timeout if timeout is None else timeout, self._clock, self._stop)
+
+    def _wait(self, patience: Patience, timeout: float | None) -> None:
+        left = patience.left()
         if left <= 0:
-            raise FerryError(Kind.TIMEOUT, f"the server was silent for {patience:g} seconds")
+            raise failures.silence(self._timeout if timeout is None else timeout, is_configured=timeout is None)
         self._poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
         self._poll.poll(max(1, left * 1000))
 
 
-def open_stream(host: str, port: int, *, timeout: float, clock: Clock = time.monotonic) -> Stream:
+def open_stream(
+    host: str, port: int, *, timeout: float, clock: Clock = time.monotonic, stop: Stop | None = None
+) -> Stream:
     """Return a connected stream that is not encrypted yet; ``start_tls`` does that. Raises ``timeout``, ``connect``."""
-    return Stream(connect(host, port, timeout=min(timeout, CONNECT_TIMEOUT)), timeout=timeout, clock=clock)
-
-
-class _TlsLayer:
-    """TLS between two memory buffers."""
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self.is_closed = False
-
-    @property
-    def certificate(self) -> bytes | None:
-        return self.tls.getpeercert(binary_form=True)
-
-    def shake_hands(self) -> bool:
-        """Take one step of the handshake; True when it is complete."""
-        try:
-            self.tls.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        return True
-
-    def feed(self, data: bytes) -> None:
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
-
-    def outgoing(self) -> bytes:
-        return self._outgoing.read()
-
-    def encrypt(self, data: bytearray) -> bytes:
-        self.tls.write(data)
-        return self._outgoing.read()
-
-    def decrypt(self, data: bytes) -> bytes:
-        """Return all plain bytes that ``data`` completes: one call for many records."""
-        self._incoming.write(data)
-        records: list[bytes] = []
-        try:
-            while record := self.tls.read(_RECORD_SIZE):
-                records.append(record)
-            self.is_closed = True
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError as error:  # a hang-up too, whatever class this Python has for it
-            raise FerryError(Kind.CONNECT, f"the encrypted connection broke: {_plain(error)}") from error
-        return b"".join(records)
-
-    def close_notify(self) -> bytes:
-        with contextlib.suppress(ssl.SSLError, ValueError):  # the other side's is not waited for
-            self.tls.unwrap()
-        return self._outgoing.read()
-
-
-def _unverified_certificate(tls: ssl.SSLObject | ssl.SSLSocket) -> bytes | None:
-    """Return the certificate the server showed though it failed verification, if this Python can tell."""
-    inner = getattr(tls, "_sslobj", None)  # public only from Python 3.13 on
-    try:
-        chain = inner.get_unverified_chain() if inner is not None else None
-        return chain[0].public_bytes(2) if chain else None  # 2: DER
-    except (AttributeError, ValueError, ssl.SSLError):
-        return None
-
-
-def handshake_error(host: str, tls: TlsSettings, error: OSError, seen: bytes | None) -> FerryError:
-    """Return what a failed handshake is: ``connect`` and ``timeout`` may pass, ``tls`` is a matter for a person."""
-    if isinstance(error, TimeoutError):
-        return FerryError(Kind.TIMEOUT, f"{host} did not finish the TLS handshake in time")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return FerryError(
-            Kind.TLS,
-            f"the certificate of {host} is not trusted: {error.verify_message.rstrip('.')}; {described(seen)};"
-            f" expected {expected(host, tls.ca_file)}",
-            cure="correct the host name, or set ca_file or fingerprint if this certificate is the right one",
-        )
-    if isinstance(error, ssl.SSLError) and not is_hang_up(error):
-        return FerryError(
-            Kind.TLS,
-            f"no TLS connection with {host}: {_plain(error)}",
-            cure="check port and tls mode (implicit, starttls); TLS 1.2 or newer is needed",
-        )
-    return FerryError(Kind.CONNECT, f"the connection to {host} broke during the TLS handshake: {_plain(error)}")
-
-
-def is_hang_up(error: OSError) -> bool:
-    """Tell whether the other side ended an encrypted line without a close_notify, or in the handshake.
-
-    Python 3.11.2 with OpenSSL 3 (Debian 12) knows no class for it: there it is an ``SSLError`` with a reason.
-    """
-    if isinstance(error, ssl.SSLEOFError):
-        return True
-    return isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
-
-
-def _plain(error: BaseException) -> str:
-    """Say in a few words what an operating system or TLS error means."""
-    if isinstance(error, socket.gaierror):
-        return "the host name is not known"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing answers on that port"
-    if isinstance(error, ConnectionResetError):
-        return "the other side reset it"
-    if isinstance(error, OSError) and is_hang_up(error):
-        return "the other side hung up"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.replace("_", " ").lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    sock = connect(host, port, timeout=timeout, stop=stop)
+    return Stream(sock, timeout=timeout, clock=clock, host=host, stop=stop)

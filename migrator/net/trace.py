@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from migrator.errors import ConfigError, printable
+from migrator.files import share_decides
 
 MASK = b"***"
 
@@ -60,7 +61,8 @@ def trace_to(path: Path) -> Iterator[None]:
     """Trace to a file (0600), behind what it holds, as long as this lasts. Raises ``ConfigError``."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.fchmod(handle, 0o600)
+        with share_decides():
+            os.fchmod(handle, 0o600)
     except OSError as error:
         raise ConfigError([f"--trace: {path} cannot be written: {error.strerror}"]) from error
     with open(handle, "a", encoding="ascii", errors="backslashreplace", buffering=1) as file:  # noqa: PTH123  # a descriptor

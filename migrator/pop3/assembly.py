@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from migrator.message.body import Body, LinesBody, Message, PiecedBody
 from migrator.message.digest import HEADER_LIMIT, canonical, digest_of, header_block, header_facts, lf_lines
@@ -45,6 +45,10 @@ def _in_both_forms(received: bytes) -> tuple[bytes, bytes]:
     return content, content.replace(b"\r\n", b"\n")
 
 
+BEGINNING: Final = 80
+"""Octets of a message that show whether it begins like a status line."""
+
+
 class Collector:
     """Takes the pieces of one message. No piece may end between CR and LF.
 
@@ -63,8 +67,8 @@ class Collector:
 
     def add(self, piece: bytes) -> None:
         """Take the next piece; once there is too much for memory it goes to the spool."""
-        if len(self.beginning) < 4:
-            self.beginning = (self.beginning + piece)[:4]
+        if len(self.beginning) < BEGINNING:
+            self.beginning = (self.beginning + piece)[:BEGINNING]
         self.received += len(piece)
         content, lines = _in_both_forms(piece)
         self._hash.update(content)

@@ -9,13 +9,23 @@ import binascii
 from base64 import b64decode, b64encode
 from hashlib import md5
 
-from migrator.errors import Advice, FerryError, Kind, printable
-from migrator.net.sasl import Credentials, Exchange, begin, choose, secrets_of
+from migrator.errors import Advice, Correction, FerryError, Kind, printable, without_secrets
+from migrator.net.login_order import Says
+from migrator.net.sasl import Credentials, Exchange, begin, secrets_of
 from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import Challenge, Reply, Verb
-from migrator.pop3.replies import Capabilities, Stage, apop_timestamp, refusal
+from migrator.pop3.refusals import Stage, refusal, what_is_said
+from migrator.pop3.replies import Capabilities, apop_timestamp
 
 _MAX_AUTH_LINE = 255
+
+
+class LoginRefusedError(FerryError):
+    """The server said no to this log-in; ``says`` tells whether another way to log in can help."""
+
+    def __init__(self, cause: FerryError, says: Says) -> None:
+        super().__init__(**vars(cause))
+        self.says = says
 
 
 def log_in(
@@ -23,6 +33,7 @@ def log_in(
     credentials: Credentials,
     mechanism: str,
     *,
+    about: str = "",
     greeting: bytes,
     capabilities: Capabilities,
     host: str,
@@ -30,11 +41,17 @@ def log_in(
 ) -> None:
     """Log in by the mechanism with this configuration name (never ``auto``); afterwards the maildrop is ours.
 
-    Raises ``auth``, ``in-use``, ``login-delay``, ``temporary`` or ``refused`` as the server means it. A line that is
-    closed in answer to a secret is a refusal, too: some servers do that instead of ``-ERR``.
+    Raises ``auth``, ``in-use``, ``login-delay``, ``temporary`` or ``refused`` as the server means it; a
+    ``LoginRefusedError`` where it refuses the password, or this way to give it. A line that is closed in answer to a
+    secret is a refusal, too: some servers do that instead of ``-ERR``. ``about`` names the attempt in an error.
     """
     if any(character in credentials.username for character in "\r\n\0") or set(b"\r\n\0") & set(credentials.secret):
-        raise FerryError(Kind.AUTH, "username or password has a line end or NUL in it", cure="POP3 cannot send that")
+        raise FerryError(
+            Kind.AUTH,
+            "username or password has a line end or NUL in it",
+            cure="POP3 cannot send that",
+            finding="auth-refused",
+        )
     line.protocol.secrets = secrets_of(credentials)
     try:
         match mechanism:
@@ -48,30 +65,41 @@ def log_in(
     except FerryError as error:
         raise _dropped_at_login(error) from error
     if not reply.is_ok:
-        raise refusal(
-            Stage.LOGIN, reply.text, secrets=line.protocol.secrets, wait=capabilities.login_delay, about=mechanism
-        )
+        raise _refused(reply, line.protocol.secrets, capabilities.login_delay, about or mechanism)
 
 
-def mechanism_for(wanted: str, greeting: bytes, capabilities: Capabilities, *, may_reveal: bool) -> str:
-    """Choose by what the server offers. One that offers nothing at all is taken to know USER and PASS."""
+def offered_by(greeting: bytes, capabilities: Capabilities) -> frozenset[str]:
+    """Return the ways to log in by their configuration names.
+
+    Who has no CAPA, or offers nothing, is taken to know USER and PASS: solid-pop3d has no CAPA, greets with a
+    timestamp, and refuses APOP for everybody whose password it keeps hashed.
+    """
     offered = {name.lower() for name in capabilities.sasl}
     if apop_timestamp(greeting):
         offered.add("apop")
-    if "USER" in capabilities or not offered:
+    if "USER" in capabilities or not capabilities.is_known or not offered:
         offered.add("user")
-    return choose(offered, wanted, may_reveal=may_reveal)
+    return frozenset(offered)
+
+
+def _refused(reply: Reply, secrets: tuple[bytes, ...], delay: float | None, about: str) -> FerryError:
+    stage = Stage.USER_NAME if reply.verb is Verb.USER else Stage.LOGIN
+    error = refusal(stage, reply.text, secrets=secrets, wait=delay, about=about)
+    says = what_is_said(without_secrets(reply.text, secrets)) if error.kind is Kind.AUTH else None
+    return LoginRefusedError(error, says) if says else error
 
 
 def _dropped_at_login(error: FerryError) -> FerryError:
     if error.kind is not Kind.CONNECT:
         return error
-    return FerryError(
+    dropped = FerryError(
         Kind.AUTH,
-        "the server closed the connection instead of answering the login",
+        "the server closed the connection instead of answering the log-in",
         cure="that is how some servers refuse a wrong username or password: check both, and auth",
         advice=Advice.LATER,
+        finding="auth-refused",
     )
+    return LoginRefusedError(dropped, Says.PASSWORD)
 
 
 def _user_pass(line: Conversation, credentials: Credentials) -> Reply:
@@ -82,7 +110,11 @@ def _user_pass(line: Conversation, credentials: Credentials) -> Reply:
 def _apop(line: Conversation, credentials: Credentials, timestamp: bytes) -> Reply:
     if not timestamp:
         raise FerryError(
-            Kind.AUTH, "the server's greeting has no timestamp, so APOP cannot be used", cure="change auth"
+            Kind.AUTH,
+            "the server's greeting has no timestamp that is one by RFC 1939, so APOP cannot be used",
+            cure='set auth = "auto"',
+            finding="auth-refused",
+            settings=(Correction("auth", "auto"),),
         )
     digest = md5(timestamp + credentials.secret, usedforsecurity=False).hexdigest()  # RFC 1939 names the hash
     return line.ask(Verb.APOP, credentials.username.encode() + b" " + digest.encode())

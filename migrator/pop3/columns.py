@@ -1,6 +1,7 @@
 """The lines of LIST and UIDL: a message number and what stands behind it, kept as they came and read by thousands.
 
-Blank lines are nothing, a tab is as good as a space, and a line without a number is set aside for those who ask.
+Blank lines are nothing, any white space is as good as a space, and a line without a number is set aside for those who
+ask.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from migrator.errors import Advice, FerryError, Kind, printable
 from migrator.pop3.protocol import Verb, out_of_step
 
 MAX_LINE = 4 * 1024
-"""Octets of one line; RFC 1939 allows unique-ids of 70, the longest seen have some hundreds."""
+"""Octets of one line that are believed; RFC 1939 allows unique-ids of 70, the longest seen have some hundreds."""
+
+ENDLESS_LINE = 1024 * 1024
+"""Octets after which a line is taken to have no end."""
 
 _IN_MEMORY = 16 * 1024 * 1024
 _BLOCK = 256 * 1024
@@ -31,6 +35,7 @@ class Text:
         self._allowed_octets = 512 * allowed + _IN_MEMORY
         self._open_line = 0
         self._has_begun = False
+        self._has_long_line = False
         folder = str(spool_dir) if spool_dir else None
         self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder)  # noqa: SIM115 - it lives with the listing
         finalize(self, self._file.close)  # so that a listing that is merely forgotten leaves nothing open
@@ -44,17 +49,24 @@ class Text:
         self.lines += piece.count(b"\n")
         self.octets += len(piece)
         if self.lines > self._allowed or self.octets > self._allowed_octets:
-            raise FerryError(Kind.PROTOCOL, f"the server lists far more than it announced: {self.lines} messages")
+            raise FerryError(Kind.PROTOCOL, f"the server lists far more than it announced: {self.lines:,} messages")
         self._check_line_lengths(piece)
         self._file.write(piece)
 
     def _check_line_lengths(self, piece: bytes) -> None:
-        """Walk in strides: some line end must stand within each."""
+        """Walk in strides: where no line end stands within one, there is a line that is too long."""
         begin = -self._open_line
         while begin + MAX_LINE < len(piece):
-            end = piece.rfind(b"\n", max(begin, 0), begin + MAX_LINE)
+            end = piece.rfind(b"\n", max(begin, 0), max(begin + MAX_LINE, 0))
             if end < 0:
-                raise FerryError(Kind.PROTOCOL, f"the server's listing has a line of more than {MAX_LINE} octets")
+                self._has_long_line = True
+                end = piece.find(b"\n", max(begin + MAX_LINE, 0))
+                if (end if end >= 0 else len(piece)) - begin > ENDLESS_LINE:
+                    raise FerryError(
+                        Kind.PROTOCOL, f"the server's listing has a line of more than {ENDLESS_LINE} octets"
+                    )
+                if end < 0:
+                    break
             begin = end + 1
         last = piece.rfind(b"\n")
         self._open_line = len(piece) - last - 1 if last >= 0 else self._open_line + len(piece)
@@ -62,7 +74,8 @@ class Text:
     def columns(self, odd: OddLines) -> Iterator[tuple[list[int], list[bytes]]]:
         """Yield message numbers and what stands behind each, thousands at a time; ``odd`` takes lines without one."""
         for block in self.whole_lines():
-            yield _two_words_each(block) or _whatever_words(block, odd)
+            usual = None if self._has_long_line else _two_words_each(block)
+            yield usual or _whatever_words(block, odd)
 
     def whole_lines(self) -> Iterator[bytes]:
         """Yield the text in blocks that end with a line end; other readers may move the file meanwhile."""
@@ -110,19 +123,23 @@ def as_numbers(words: list[bytes]) -> list[int] | None:
     return list(map(int, words)) if is_each_one else None
 
 
-_ENTRY = re.compile(rb"[ \t]*(\d{1,15})(?:[ \t]+(.*))?", re.DOTALL)
+_ENTRY = re.compile(rb"\s*(\d{1,15})(?:\s+(.*))?", re.DOTALL)
 
 
 def entry_of(line: bytes, odd: OddLines) -> tuple[int, bytes] | None:
-    """Return a line's message number and what stands behind it; None for a blank line or one that ``odd`` takes."""
+    """Return a line's message number and what stands behind it; None for a blank line or one that ``odd`` takes.
+
+    Of a line that is too long only the number is believed.
+    """
     line = line.rstrip(b"\r")
     if not line.strip():
         return None
-    found = _ENTRY.fullmatch(line)
+    is_too_long = len(line) > MAX_LINE
+    found = _ENTRY.fullmatch(line[:MAX_LINE])
     if found is None:
-        odd.add(line)
+        odd.add(line[:MAX_LINE])
         return None
-    return int(found[1]), found[2] or b""
+    return int(found[1]), b"" if is_too_long else found[2] or b""
 
 
 class OddLines:
@@ -139,9 +156,9 @@ class OddLines:
         self.count += 1
 
     def check(self, sensible: int) -> None:
-        """Raise ``protocol`` if there are more of them than of others: then this is no reply to the command."""
+        """Raise ``protocol`` if there are more of them than of others: then this is not a reply to the command."""
         if self.count > sensible:
-            raise out_of_step(f"this is no reply to {self.verb}", self._first)
+            raise out_of_step(f"this is not a reply to {self.verb}", self._first)
 
     def doubt(self) -> FerryError | None:
         """Return the error that tells a person of them, if there are any."""
@@ -151,6 +168,6 @@ class OddLines:
             Kind.PROTOCOL,
             f"{self.verb} has lines without a message number ({self.count}): what they stand for cannot be retrieved",
             server_words=printable(self._first, limit=120),
-            cure="look at the maildrop by other means; the other messages are not affected",
+            cure="look at the mailbox by other means; the other messages are not affected",
             advice=Advice.LATER,
         )

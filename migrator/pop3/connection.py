@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 from migrator.errors import Endpoint, FerryError, Kind, printable
+from migrator.net.failures import too_slow
+from migrator.net.first_words import Service
 from migrator.net.stream import Clock
 from migrator.net.tls import TlsSettings
 from migrator.net.trace import MASK, transcript
@@ -99,9 +101,8 @@ class Conversation:
         self._arrived += len(data)
         if self._waited >= self._timeout:
             if self.protocol.completed == self._completed and self._arrived < LEAST_RATE * self._waited:
-                raise FerryError(
-                    Kind.TIMEOUT, f"no progress: {self._arrived} octets in {self._waited:.0f} seconds of waiting"
-                )
+                words = f"no progress: {self._arrived} octets in {self._waited:.0f} seconds of waiting"
+                raise too_slow(words, self._timeout)
             self._begin_watch()
 
     def ask(self, verb: Verb, argument: bytes = b"", *, number: int = 0, timeout: float | None = None) -> Reply:
@@ -112,12 +113,21 @@ class Conversation:
 
     def expect_silence(self) -> None:
         """Raise ``protocol`` if the server said anything that was not asked for. Nothing may be in flight."""
-        stray = self.protocol.leftover or self.stream.receive_now()
+        stray = self._unasked()
         if stray[:4].upper() == b"-ERR":  # "-ERR Disconnected for inactivity", and the like
             words = printable(stray[4:].partition(b"\n")[0].strip(), secrets=self.protocol.secrets)
             raise FerryError(Kind.CONNECT, "the server ended the session", server_words=words)
         if stray:
             raise out_of_step("it spoke without being asked", stray, self.protocol.secrets)
+
+    def _unasked(self) -> bytes:
+        """Return what came without being asked for, unless it belongs to a greeting of several lines."""
+        stray = self.protocol.leftover
+        if stray and self.protocol.completed > 1:
+            return stray
+        if news := self.stream.receive_now():
+            self.protocol.receive(news)
+        return b"" if self.protocol.is_in_greeting() else self.protocol.leftover
 
     def short_reply(self, timeout: float | None = None) -> Reply:
         """Wait for a reply that is held in memory. Raises ``protocol`` if it grows beyond what CAPA ever needs."""
@@ -159,6 +169,6 @@ class Conversation:
 
     def encrypt(self, host: str, tls: TlsSettings) -> None:
         """Go on over TLS. Raises as ``start_tls`` of the stream does."""
-        self.stream.start_tls(host, tls)
+        self.stream.start_tls(host, tls, Service.POP3)
         if self._trace:
             self._trace.note("encrypted")

@@ -5,9 +5,9 @@ line when somebody iterates, and a poll that finds its fingerprint unchanged nev
 announced, generously, because STAT is known to lie.
 
 One odd line costs one message at most what the line should have told. Without a readable size a message is announced
-with 0 octets; with no unique-id, or two, it has none, and its content tells what it is. Only a line of LIST without a
-message number hides a message: the listing's ``doubt`` names it. Where most lines are odd the reply is that to another
-command.
+with 0 octets; with no unique-id, two, or one that is far too long, it has none, and its content tells what it is. Only
+a line of LIST without a message number hides a message: the listing's ``doubt`` names it. Where most lines are odd the
+reply is that to another command.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.pop3.columns import MAX_LINE, OddLines, Text, as_numbers, entry_of
 from migrator.pop3.connection import Conversation
 from migrator.pop3.protocol import BodyEnds, BodyPart, Reply, Verb, out_of_step
-from migrator.pop3.replies import Stage, Stat, parse_stat, refusal
+from migrator.pop3.refusals import Stage, refusal
+from migrator.pop3.replies import Stat, parse_stat
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -95,14 +96,14 @@ class Listing:
         still = {number for number, _ in now._named()}
         kept = {number for number, _ in self._named()} - marked
         if not kept <= still:
-            raise out_of_step(f"{len(kept - still)} messages that were not deleted are listed no more", b"")
+            raise out_of_step(f"messages that were not deleted are no longer listed: {len(kept - still)}", b"")
         match len(marked & still):
             case 0:
                 return Marked.GONE
             case count if count == len(marked):
                 return Marked.SHOWN
             case count:
-                raise out_of_step(f"of {len(marked)} deleted messages {count} are listed still", b"")
+                raise out_of_step(f"deleted messages are still listed: {count} of {len(marked)}", b"")
 
     def close(self) -> None:
         """Let go of memory and files; the listing cannot be iterated afterwards."""
@@ -272,5 +273,5 @@ def stat_of(reply: Reply, line: Conversation) -> Stat:
         raise refusal(Stage.MAILDROP, reply.text, secrets=line.protocol.secrets, about="STAT")
     stat = parse_stat(reply.text)
     if stat is None:
-        raise out_of_step("this is no reply to STAT", reply.text, line.protocol.secrets)
+        raise out_of_step("this is not a reply to STAT", reply.text, line.protocol.secrets)
     return stat

@@ -19,6 +19,9 @@ from migrator.errors import FerryError, Kind, printable
 from migrator.model import MessageNumber
 from migrator.pop3.replies import MAX_STATUS_LINE, BodyReader, parse_status, whole_body
 
+MOST_GREETING_LINES = 20
+"""Some servers greet in several lines, or with a blank line first; none needs more than this."""
+
 WHOLE_LIMIT = 16 * 1024
 """An incomplete reply longer than this is not looked at again from its start, but streamed."""
 
@@ -198,12 +201,14 @@ class BrokenAtError(FerryError):
     def __init__(self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool) -> None:
         super().__init__(
             cause.kind,
-            f"message {number}: {cause.message}",
+            cause.message,
             server_words=cause.server_words,
             cure=cause.cure,
             scope=cause.scope,
             advice=cause.advice,
             endpoint=cause.endpoint,
+            finding=cause.finding,
+            settings=cause.settings,
         )
         self.verb = verb
         self.number = number
@@ -228,6 +233,7 @@ class Protocol:
         self._position = 0
         self._reader: BodyReader | None = None
         self._parts: deque[bytes] = deque()
+        self._greeting_lines = 0
 
     @property
     def in_flight(self) -> int:
@@ -294,7 +300,33 @@ class Protocol:
             return self._no_line(len(buffer) - start)
         if not self._due:
             raise out_of_step("it spoke without being asked", self.leftover, self.secrets)
+        if self._is_greeting(buffer[start:line_end]):
+            self._position = line_end + 1
+            return self.next_event()
         return self._reply(buffer[start:line_end], line_end + 1)
+
+    def is_in_greeting(self) -> bool:
+        """Leave out what came of a greeting of several lines; say whether the rest may be the beginning of one more."""
+        while not self._due and (line_end := self._buffer.find(b"\n", self._position)) >= 0:
+            line = self._buffer[self._position : line_end]
+            if not (self._is_greeting(line) or self._is_another_greeting(line)):
+                return False
+            self._position = line_end + 1
+        return self._is_greeting(self.leftover)
+
+    def _is_greeting(self, line: bytes) -> bool:
+        """Say whether this is a blank line before the greeting, or text behind its first line and before any reply."""
+        is_behind = self.completed == 1 and self.state in {State.AUTHORIZATION, State.EXCHANGE}
+        if (self.state is State.GREETING and not line.strip()) or (is_behind and not line.startswith((b"+", b"-"))):
+            self._greeting_lines += 1
+            return self._greeting_lines <= MOST_GREETING_LINES
+        return False
+
+    def _is_another_greeting(self, line: bytes) -> bool:
+        """Say whether this is a second +OK that came before anything was asked: it can be the reply to nothing."""
+        self._greeting_lines += 1
+        is_behind = self.completed == 1 and self.state is State.AUTHORIZATION
+        return is_behind and line[:3].upper() == b"+OK" and self._greeting_lines <= MOST_GREETING_LINES
 
     def _no_line(self, octets: int) -> NeedData:
         if octets >= MAX_STATUS_LINE:
@@ -323,7 +355,7 @@ class Protocol:
         verb, _ = self._due[0]
         if self.state is not State.EXCHANGE or not line.startswith(b"+"):
             hint = "; is it a POP3 server? check host and port" if self.state is State.GREETING else ""
-            raise out_of_step(f"this is no reply to {verb}{hint}", line.strip(), self.secrets)
+            raise out_of_step(f"this is not a reply to {verb}{hint}", line.strip(), self.secrets)
         self.state = next_state(self.state, verb, Outcome.CHALLENGE)
         self._position = behind
         return Challenge(line[1:].strip())

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from enum import Enum
 
-from migrator.errors import Advice, FerryError, Kind, Scope, printable
+from migrator.errors import FerryError, Kind, printable
 
 MAX_STATUS_LINE = 16 * 1024
 """RFC 2449 says 512 octets; SASL challenges of some providers are longer, nothing sane is this long."""
@@ -42,6 +41,8 @@ def parse_status(line: bytes) -> Status | None:
         return Status(is_ok=False, text=line[4:].strip())
     if line[:3].upper() == b"+OK":
         return Status(is_ok=True, text=line[3:].strip())
+    if line[:4].upper() == b"+ERR":  # hMailServer, up to 2026
+        return Status(is_ok=False, text=line[4:].strip())
     return None
 
 
@@ -53,7 +54,7 @@ class Stat:
     octets: int
 
 
-_STAT = re.compile(rb"(\d{1,15})[ \t]+(\d{1,18})(?:[ \t]|$)")
+_STAT = re.compile(rb"(\d{1,15})\s+(\d{1,18})(?:\s|$)")
 
 
 def parse_stat(text: bytes) -> Stat | None:
@@ -62,11 +63,16 @@ def parse_stat(text: bytes) -> Stat | None:
     return Stat(int(found[1]), int(found[2])) if found else None
 
 
-_TIMESTAMP = re.compile(rb"<[^<>\s]+@[^<>\s]*>")
+_ATOMS = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.+[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_TIMESTAMP = re.compile(rb"<%b@(?:%b\.?|\[[\x21-\x5a\x5e-\x7e]{1,80}\])>" % (_ATOMS, _ATOMS))
 
 
 def apop_timestamp(greeting: bytes) -> bytes:
-    """Return the banner's timestamp (RFC 1939, section 7), ``b""`` if there is none."""
+    """Return the banner's timestamp (RFC 1939, section 7), ``b""`` if there is none.
+
+    It must be a message-id of RFC 822: with other bytes in it, somebody between us and the server could find out the
+    password by MD5's collisions (CVE-2007-1558).
+    """
     found = _TIMESTAMP.search(greeting)
     return found[0] if found else b""
 
@@ -222,115 +228,3 @@ def parse_capabilities(content: bytes) -> Capabilities:
             # Two SASL lines, or AUTH beside SASL, have been seen: what is offered adds up.
             entries[name] = entries.get(name, ()) + tuple(words[1:])
     return Capabilities(is_known=True, entries=entries)
-
-
-# --- refusals ----------------------------------------------------------------------------------------------------
-
-
-class Stage(Enum):
-    """Where in the conversation a server said no."""
-
-    GREETING = "the server does not take connections"
-    LOGIN = "the server refused the login"
-    MAILDROP = "the server refused a command"
-    MESSAGE = "the server does not give this message"
-
-
-_CODE = re.compile(rb"\[([A-Za-z0-9/_-]{1,64})[^\]]{0,200}\]")
-
-_CODES: dict[str, tuple[Kind, Advice]] = {
-    "IN-USE": (Kind.IN_USE, Advice.LATER),
-    "LOGIN-DELAY": (Kind.LOGIN_DELAY, Advice.LATER),
-    "AUTH": (Kind.AUTH, Advice.NEVER),
-    "SYS/TEMP": (Kind.TEMPORARY, Advice.LATER),
-    "SYS/PERM": (Kind.REFUSED, Advice.NEVER),
-}
-
-# Servers without response codes say it in words; in order, the first that fits counts.
-_WORDS: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
-    (re.compile(words, re.I), kind)
-    for words, kind in (
-        (rb"account.{0,30}(?:locked|disabled|suspended|blocked)|user.{0,20}(?:locked out|disabled)", Kind.AUTH),
-        (rb"in use|already (?:open|locked|logged)|lock(?:ed)? by|is locked|lock busy|is busy", Kind.IN_USE),
-        (rb"able to (?:get |obtain |acquire )?(?:a |the |an )?(?:exclusive )?lock", Kind.IN_USE),
-        (rb"(?:mailbox|maildrop|mail drop|spool).{0,20}lock|lock.{0,20}(?:mailbox|maildrop|mail drop)", Kind.IN_USE),
-        (rb"another (?:pop3? )?(?:session|client|connection)", Kind.IN_USE),
-        (rb"download.{0,20}exceed|exceed.{0,40}(?:download|bandwidth|quota)|lockdown in sector", Kind.QUOTA),
-        (rb"too (?:many|often|frequent|soon)|login delay|log ?in.{0,20}interval|rate limit", Kind.LOGIN_DELAY),
-        (rb"temporar|try (?:again|later)|unavailable|overload|shutting down|internal error", Kind.TEMPORARY),
-    )
-)
-
-_CURES: dict[Kind, str] = {
-    Kind.AUTH: "check username, password and auth",
-    Kind.IN_USE: "another session holds it, perhaps one that broke off: the server frees it after some minutes",
-    Kind.QUOTA: "the provider limits how much may be read per day: it goes on after that",
-}
-
-
-def response_code(text: bytes) -> str:
-    """Return the response code at the start of a status line's words, in upper case, ``""`` without one."""
-    found = _CODE.match(text)
-    return found[1].decode("ascii").upper() if found else ""
-
-
-def refusal(
-    stage: Stage, text: bytes, *, secrets: tuple[bytes, ...] = (), wait: float | None = None, about: str = ""
-) -> FerryError:
-    """Turn the words after ``-ERR`` into an error with its class: retry, wait, credentials or operator.
-
-    A response code decides; without one, well-known words do; without these, a refused login is a matter of
-    credentials and anything else a plain refusal. ``wait`` is the LOGIN-DELAY that CAPA announced; words that say how
-    long count for more.
-    """
-    kind, advice = _classified(stage, text)
-    scope = Scope.MESSAGE if stage is Stage.MESSAGE and kind in {Kind.REFUSED, Kind.TEMPORARY} else Scope.ACCOUNT
-    return FerryError(
-        kind,
-        _SAID.get(kind, stage.value) + (f" ({about})" if about else ""),
-        server_words=printable(text, secrets=secrets),
-        cure=_CURES.get(kind, ""),
-        scope=scope,
-        advice=advice,
-        wait=_wait_of(text, wait) if kind is Kind.LOGIN_DELAY else None,
-    )
-
-
-_SECONDS = re.compile(rb"(\d{1,6})[ -]?(sec|min)", re.I)
-
-
-def _wait_of(text: bytes, announced: float | None) -> float | None:
-    """Return how many seconds a refusal says, else what CAPA announced."""
-    found = _SECONDS.search(text)
-    return float(found[1]) * (60 if found[2].lower() == b"min" else 1) if found else announced
-
-
-_SAID: dict[Kind, str] = {
-    Kind.IN_USE: "the mailbox is in use by another session",
-    Kind.LOGIN_DELAY: "the server wants more time between two log-ins",
-    Kind.TEMPORARY: "the server cannot serve just now",
-    Kind.QUOTA: "the provider's limit for reading is reached",
-}
-
-
-def _classified(stage: Stage, text: bytes) -> tuple[Kind, Advice]:
-    code = response_code(text)
-    for prefix, meaning in _CODES.items():
-        if code == prefix or code.startswith(prefix + "/"):
-            return meaning
-    kind = _by_words(stage, text)
-    return kind, Advice.NEVER if kind is Kind.AUTH else Advice.LATER
-
-
-def _by_words(stage: Stage, text: bytes) -> Kind:
-    only = {Kind.QUOTA} if stage is Stage.MESSAGE else set(Kind)  # a message may be "in use" for other reasons
-    for pattern, kind in _WORDS:
-        if kind in only and pattern.search(text):
-            return kind
-    match stage:
-        case Stage.GREETING:
-            return Kind.TEMPORARY
-        case Stage.LOGIN:
-            return Kind.AUTH
-        case Stage.MAILDROP | Stage.MESSAGE:
-            return Kind.REFUSED

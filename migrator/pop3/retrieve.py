@@ -11,6 +11,7 @@ What is in flight stands in ``migrator.pop3.window``, who is blamed when it brea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Final
@@ -18,7 +19,7 @@ from typing import Final
 from migrator.errors import FerryError, Kind, Scope
 from migrator.message.body import Message
 from migrator.model import MessageNumber
-from migrator.pop3.assembly import Collector, Spool, small_message
+from migrator.pop3.assembly import BEGINNING, Collector, Spool, small_message
 from migrator.pop3.connection import Conversation
 from migrator.pop3.failure import Break, blamed_retrieval
 from migrator.pop3.listing import stat_of
@@ -34,7 +35,8 @@ from migrator.pop3.protocol import (
     Verb,
     out_of_step,
 )
-from migrator.pop3.replies import Stage, Stat, parse_stat, parse_status, refusal
+from migrator.pop3.refusals import Stage, refusal
+from migrator.pop3.replies import Stat, parse_stat, parse_status
 from migrator.pop3.retrieved import (
     BLOCKED,
     IN_STEP,
@@ -83,6 +85,17 @@ class _Arrivals:
         self.first_differing: MessageNumber | None = None
         """The first of those since the last barrier that fitted."""
         self.last: MessageNumber | None = None
+        self.status_form: bytes | None = None
+        """What the server says behind ``+OK`` to the first RETR, without its numbers."""
+        self.ending: FerryError | None = None
+        """What the server said at a message, and meant of the session."""
+
+
+_NUMBER = re.compile(rb"\d+")
+
+
+def _form_of(status_text: bytes) -> bytes:
+    return _NUMBER.sub(b"0", status_text)
 
 
 class _LongReply:
@@ -137,27 +150,22 @@ class Retrieval:
         self._long_reply: _LongReply | None = None
 
     @property
+    def status_form(self) -> bytes | None:
+        """What the server said behind +OK, with 0 for each number; None where no message came."""
+        return self._arrivals.status_form
+
+    @property
     def has_seen_other_sizes(self) -> bool:
         """Whether a message had other octets than announced."""
         return self._arrivals.differing > 0
 
     def __iter__(self) -> Iterator[RetrieveEvent]:
         """Yield what happens, in order. Raises ``BrokenAtError`` where the session ended over one message."""
-        protocol = self._line.protocol
         try:
-            while True:
-                self._say_more()
-                if not protocol.in_flight:
-                    if self._unsaid.is_over:
-                        return
-                    yield BLOCKED
-                    continue
-                event: Event | NeedData = self._line.next_event()
-                while event is not NEED_DATA:
-                    if (told := self._understand(event)) is not None:
-                        yield told
-                    event = self._line.pending_event()
+            yield from self._events()
         except FerryError as error:
+            if self._arrivals.ending is not None:
+                raise self._arrivals.ending from error
             blamed = blamed_retrieval(error, self._broken_off())
             if self._is_first_beyond_doubt(error):
                 self.in_step = 1
@@ -165,6 +173,23 @@ class Retrieval:
             if blamed is error:
                 raise
             raise blamed from error
+        if self._arrivals.ending is not None:
+            raise self._arrivals.ending
+
+    def _events(self) -> Iterator[RetrieveEvent]:
+        """Say and understand, until all is said and understood."""
+        while True:
+            self._say_more()
+            if not self._line.protocol.in_flight:
+                if self._unsaid.is_over:
+                    return
+                yield BLOCKED
+                continue
+            event: Event | NeedData = self._line.next_event()
+            while event is not NEED_DATA:
+                if (told := self._understand(event)) is not None:
+                    yield told
+                event = self._line.pending_event()
 
     # --- saying ---
 
@@ -215,7 +240,8 @@ class Retrieval:
     def _understand(self, event: Event) -> RetrieveEvent | None:
         match event:
             case Reply(verb=Verb.RETR, is_ok=True):
-                return self._retrieved(small_message(event.content), len(event.content), event.content[:4])
+                content = event.content
+                return self._retrieved(small_message(content), len(content), content[:BEGINNING], event.text)
             case Reply(verb=Verb.RETR):
                 return self._refused(event)
             case Reply():
@@ -226,7 +252,7 @@ class Retrieval:
                 self._reply_under_way().add(event.content, self._window.next.octets)
             case BodyEnds():
                 reply, self._long_reply = self._reply_under_way(), None
-                return self._retrieved(*reply.whole())
+                return self._retrieved(*reply.whole(), reply.status_text)
             case Challenge():
                 raise out_of_step("a SASL challenge out of place", event.text)
         return None
@@ -235,21 +261,35 @@ class Retrieval:
         assert self._long_reply is not None  # noqa: S101 - BodyBegins came first: the protocol's tests hold it to that
         return self._long_reply
 
-    def _retrieved(self, message: Message, wire_octets: int, beginning: bytes) -> Retrieved:
+    def _retrieved(self, message: Message, wire_octets: int, beginning: bytes, status_text: bytes) -> Retrieved:
         wanted = self._landed()
         told = Retrieved(wanted.number, message, wanted.octets, wire_octets)
-        if told.is_as_announced:
-            return told
         arrivals = self._arrivals
-        if beginning.upper().startswith((b"+OK", b"-ERR")):
-            # A stray status line before the true one: no count would ever show it.
+        if told.is_as_announced:
+            arrivals.status_form = arrivals.status_form or _form_of(status_text)
+            return told
+        if self._may_hold_a_status_line(beginning):
             arrivals.first_differing = wanted.number
             raise out_of_step("a message that begins with a status line", beginning)
+        arrivals.status_form = arrivals.status_form or _form_of(status_text)
         if not self.has_learned_sizes_differ:
             arrivals.differing += 1
             arrivals.first_differing = arrivals.first_differing or wanted.number
             self._pace = _Pace.DRAINING
         return told
+
+    def _may_hold_a_status_line(self, beginning: bytes) -> bool:
+        """Say whether a stray line may have come before the true status line, which no count would show.
+
+        Where sizes are but estimates, a message may begin like one itself: the server's own have another form.
+        """
+        first = beginning.partition(b"\n")[0]
+        if not first.upper().startswith((b"+OK", b"-ERR")):
+            return False
+        arrivals, standing = self._arrivals, self._standing
+        are_estimates = standing.are_sizes_estimates or self.has_learned_sizes_differ or arrivals.differing > 0
+        usual = standing.status_form if arrivals.status_form is None else arrivals.status_form
+        return not are_estimates or usual is None or _form_of(first[3:].strip()) == usual
 
     def _landed(self) -> ToRetrieve:
         wanted = self._window.landed()
@@ -259,13 +299,15 @@ class Retrieval:
             self._pace = _Pace.FLOWING
         return wanted
 
-    def _refused(self, reply: Reply) -> RetrieveRefused:
+    def _refused(self, reply: Reply) -> RetrieveRefused | None:
+        """Tell of a message that is refused; what means the whole session ends it, once what came is confirmed."""
         number = self._landed().number
         self._arrivals.refused += 1
         error = refusal(Stage.MESSAGE, reply.text, secrets=self._line.protocol.secrets, about=f"RETR {number}")
-        if error.scope is not Scope.MESSAGE:
-            raise error
-        return RetrieveRefused(number, error)
+        if error.scope is not Scope.MESSAGE and self._arrivals.ending is None:
+            self._arrivals.ending = error
+            self._unsaid.end()
+        return RetrieveRefused(number, error) if self._arrivals.ending is None else None
 
     def _confirmed(self, reply: Reply) -> InStep:
         stat = stat_of(reply, self._line)

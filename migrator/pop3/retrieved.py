@@ -98,3 +98,7 @@ class Standing:
     sizes_differ: bool
     is_first: bool
     """Whether no message, and no header, came in this session before."""
+    are_sizes_estimates: bool = False
+    """Whether the octets announced have meant little before."""
+    status_form: bytes | None = None
+    """What the server is known to say behind +OK to RETR, with 0 for each number."""

@@ -8,8 +8,10 @@ same value, so that nobody asks two memories about one server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
+
+from migrator.net.login_order import LoginMemory
 
 SIZE_TRUST_BOUND = 20
 
@@ -42,21 +44,26 @@ class ServerProfile:
     """STAT gives other octets within a session, though nothing happens to the messages."""
     no_top: bool = False
     """TOP gives whole messages."""
+    status_form: str | None = None
+    """What it says behind +OK to RETR, with 0 for each number; None while that is not known."""
     shows_part: bool = False
     """Gmail, for one, lists a few hundred messages and more of them once these are gone."""
     complete_up_to: int = 0
     """The longest listing after which a second session showed nothing new."""
     size_trust: int = 0
     """Rises with every message that came with the octets announced and falls with every other one, within bounds."""
+    login: LoginMemory = field(default_factory=LoginMemory, compare=False)
+    """How the user in question has logged in; kept apart from the rest, which is the same for all users."""
 
     @classmethod
-    def from_stored(cls, stored: Mapping[str, Mapping[str, Any]]) -> ServerProfile:
-        """Return what the ledger has kept."""
-        return cls(**stored.get("session", {}), **stored.get("habits", {}))
+    def from_stored(cls, stored: Mapping[str, Mapping[str, Any]], login: LoginMemory | None = None) -> ServerProfile:
+        """Return what the ledger has kept of a server, and of one user's log-ins there."""
+        return cls(**stored.get("session", {}), **stored.get("habits", {}), login=login or LoginMemory())
 
     def to_stored(self) -> dict[str, dict[str, object]]:
-        """Return what the ledger is to keep."""
+        """Return what the ledger is to keep of the server."""
         traits = asdict(self)
+        del traits["login"]
         habits = {name: traits.pop(name) for name in _RUN_TRAITS}
         return {"session": traits, "habits": habits}
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind, Scope
-from migrator.message.digest import HeaderFacts
+from migrator.message.digest import HeaderFacts, canonical, header_block
 from migrator.model import MessageNumber
 from migrator.net.stream import Clock, open_stream
 from migrator.pop3.asking import WholeBodyError, header_of, replies, shows_body
@@ -26,13 +26,15 @@ from migrator.pop3.failure import blamed_command, has_lost_step
 from migrator.pop3.listing import LISTING, Listing, Marked, stat_of, take_list, take_listing
 from migrator.pop3.opening import capabilities_of, open_line
 from migrator.pop3.protocol import LINE_ENDING, Reply, Verb, out_of_step
-from migrator.pop3.replies import Capabilities, Stage, Stat, parse_stat, refusal
+from migrator.pop3.refusals import Stage, refusal
+from migrator.pop3.replies import Capabilities, Stat, parse_stat
 from migrator.pop3.retrieve import Retrieval
 from migrator.pop3.retrieved import Budget, RetrieveEvent, Standing, ToRetrieve
 from migrator.pop3.server_profile import NOTHING_KNOWN, ServerProfile
 from migrator.pop3.source import Source
 from migrator.pop3.transport import OpenStream
 from migrator.pop3.window import WINDOW_COMMANDS
+from migrator.ui.text import plural
 
 __all__ = ["Session", "Source", "open_session"]
 
@@ -109,6 +111,8 @@ class Session:
             self.is_pipelined,
             self.profile.sizes_differ,
             is_first,
+            self.profile.sizes_differ or self.profile.announces_any_size,
+            None if self.profile.status_form is None else self.profile.status_form.encode("latin-1"),
         )
         retrieval = Retrieval(self._line, wanted, budget, spool, standing)
         try:
@@ -117,6 +121,8 @@ class Session:
         finally:
             self.retrieved += retrieval.in_step
             self._expected.have_sizes_differed |= retrieval.has_seen_other_sizes
+            if retrieval.in_step and retrieval.status_form is not None:
+                self.profile = replace(self.profile, status_form=retrieval.status_form.decode("latin-1"))
         self._is_confirmed = retrieval.is_confirmed
         if retrieval.has_learned_sizes_differ:
             self.profile = replace(self.profile, sizes_differ=True)
@@ -160,6 +166,17 @@ class Session:
             raise blamed_command(error, Verb.TOP, due, numbers[-1:], is_first=is_first) from error
         return answers
 
+    def header_texts(self, numbers: Sequence[MessageNumber]) -> dict[MessageNumber, bytes]:
+        """Return the headers of a few messages (TOP n 0), for a person to look at; a refused one is left out."""
+        self._know_start()
+        with self._talking():
+            asked = replies(self._line, Verb.TOP, numbers, b"0", window=1)
+            texts = {
+                MessageNumber(reply.number): header_block(canonical(reply.content)) for reply in asked if reply.is_ok
+            }
+        self.check_step()
+        return texts
+
     def delete(self, numbers: Iterable[MessageNumber]) -> Iterator[tuple[MessageNumber, FerryError | None]]:
         """Mark messages for deletion and yield each with the refusal, if any. Only ``quit`` makes it real.
 
@@ -198,7 +215,7 @@ class Session:
 
     def _shown_by_list(self, stat: Stat) -> Marked:
         """Compare LIST with what was listed at first. Twisted, for one, counts and lists what is marked until QUIT."""
-        mismatch = f"STAT counts {stat.count} messages behind {self.marked} deletions"
+        mismatch = f"STAT counts {plural(stat.count, 'message')} behind {plural(self.marked, 'deletion')}"
         if self._listing is None:
             raise out_of_step(mismatch, b"")
         now = take_list(self._line, stat, None)
@@ -327,7 +344,7 @@ class Session:
 
 
 def _not_asked(number: MessageNumber) -> FerryError:
-    return FerryError(Kind.REFUSED, f"the line broke before over the header of message {number}")
+    return FerryError(Kind.REFUSED, f"the connection broke before at the header of message {number}")
 
 
 def open_session(

@@ -10,7 +10,10 @@ from migrator.net.tls import TlsSettings, is_loopback
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a maildrop is and how to get in. ``timeout`` is for silence and lack of progress, in seconds."""
+    """Where a maildrop is and how to get in. ``timeout`` is for silence and lack of progress, in seconds.
+
+    ``is_token``: the secret is an access token, which is never given as a password.
+    """
 
     host: str
     port: int
@@ -19,6 +22,7 @@ class Source:
     auth: str = "auto"
     allow_plaintext: bool = False
     timeout: float = 45.0
+    is_token: bool = False
 
     @property
     def endpoint(self) -> Endpoint:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from migrator.errors import FerryError, Kind
+from migrator.net.first_words import Service
 from migrator.net.stream import Clock
 from migrator.net.tls import TlsSettings
 
@@ -32,8 +33,11 @@ class ByteStream(Protocol):
     def receive_now(self) -> bytes:
         """Return what has already arrived; never waits."""
 
-    def start_tls(self, host: str, tls: TlsSettings) -> None:
-        """Encrypt the connection from here on and verify the server."""
+    def service_in_waiting(self) -> Service | None:
+        """Return what is at the other end, where it is silent because it waits for us; None where none can tell."""
+
+    def start_tls(self, host: str, tls: TlsSettings, expected: Service | None = None) -> None:
+        """Encrypt the connection from here on and verify the server, which should speak ``expected``."""
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -66,6 +70,7 @@ class ScriptedStream:
     slice_size: int = 1 << 20
     is_encrypted: bool = False
     is_closed: bool = False
+    waiting: Service | None = None
     heard: list[bytes] = field(default_factory=list)
     _arriving: deque[Saying] = field(default_factory=deque)
     _half_line: bytes = b""
@@ -101,9 +106,13 @@ class ScriptedStream:
         """Return the next slice, if the script said more than was asked for."""
         return self.receive() if self._arriving else b""
 
-    def start_tls(self, host: str, tls: TlsSettings) -> None:
+    def service_in_waiting(self) -> Service | None:
+        """Return what the script is said to wait as."""
+        return self.waiting
+
+    def start_tls(self, host: str, tls: TlsSettings, expected: Service | None = None) -> None:
         """Count as encrypted from here on."""
-        del host, tls
+        del host, tls, expected
         self.is_encrypted = True
 
     def close(self) -> None:

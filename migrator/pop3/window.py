@@ -45,6 +45,10 @@ class Unsaid:
         """Be done with the message that was looked at."""
         self._next = None
 
+    def end(self) -> None:
+        """Ask for nothing more."""
+        self._wanted, self._next, self.is_exhausted = iter(()), None, True
+
 
 class Window:
     """RETRs that were said and not answered, and what no barrier stands behind yet."""

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from migrator.errors import Kind, Scope
-from migrator.imap.refusals import Remedy, backoff, judge_append, judge_bye, judge_command, judge_login
+from migrator.imap.refusals import (
+    Remedy,
+    backoff,
+    judge_append,
+    judge_bye,
+    judge_command,
+    judge_fetch,
+    judge_greeting,
+)
 from migrator.imap.replies import StatusReply, parse_status
 
 
@@ -38,7 +46,13 @@ def reply(words: str) -> StatusReply:
             Kind.TEMPORARY,
             299.609,
         ),
-        ("NO Server error - Please try again later", Remedy.WAIT, Kind.TEMPORARY, None),
+        ("NO Server error - Please try again later", Remedy.WAIT_ONCE, Kind.TEMPORARY, None),
+        ("NO Server Unavailable. 15", Remedy.WAIT_ONCE, Kind.TEMPORARY, None),
+        ("NO [SERVERBUG] Internal error", Remedy.WAIT_ONCE, Kind.TEMPORARY, None),
+        ("NO [CONTACTADMIN] call me", Remedy.WAIT_ONCE, Kind.TEMPORARY, None),
+        ("NO APPEND The storage limit has been exceeded", Remedy.SPLIT, Kind.QUOTA, None),
+        ("NO [LIMIT] APPEND Rate limit hit.", Remedy.WAIT, Kind.TEMPORARY, None),
+        ("NO APPEND Unsafe Login. Please contact kefu@188.com", Remedy.STOP, Kind.REFUSED, None),
         ("NO Message contains bare newlines", Remedy.SPLIT, Kind.REFUSED, None),
         ("BAD Command Argument Error. 11", Remedy.SPLIT, Kind.REFUSED, None),
         ("NO", Remedy.SPLIT, Kind.REFUSED, None),
@@ -49,24 +63,9 @@ def test_each_refusal_of_append_has_a_remedy(words: str, remedy: Remedy, kind: K
     assert (refusal.remedy, refusal.error.kind, refusal.error.wait) == (remedy, kind, wait)
 
 
-@pytest.mark.parametrize(
-    ("words", "kind"),
-    [
-        (b"[AUTHENTICATIONFAILED] Authentication failed.", Kind.AUTH),
-        (b"LOGIN failed.", Kind.AUTH),
-        (b"[ALERT] Too many simultaneous connections. (Failure)", Kind.TEMPORARY),
-        (b"[UNAVAILABLE] Temporary authentication failure.", Kind.TEMPORARY),
-        (b"Request is throttled. Suggested Backoff Time: 1000 milliseconds", Kind.TEMPORARY),
-    ],
-)
-def test_a_login_is_refused_for_good_or_for_now(words: bytes, kind: Kind) -> None:
-    assert judge_login(words, "ann at host").kind is kind
-
-
 def test_no_refusal_repeats_a_secret() -> None:
     words = b"I do not like sesame, at all: c2VzYW1l"
     errors = [
-        judge_login(words, "ann", secrets=(b"sesame", b"c2VzYW1l")),
         judge_command(words, "host", secrets=(b"sesame", b"c2VzYW1l")),
         judge_bye(words, "host", secrets=(b"sesame", b"c2VzYW1l")),
         judge_append(reply("NO " + words.decode()), "INBOX", secrets=(b"sesame", b"c2VzYW1l")).error,
@@ -75,6 +74,23 @@ def test_no_refusal_repeats_a_secret() -> None:
         assert "sesame" not in str(error)
         assert "c2VzYW1l" not in str(error)
         assert "I do not like ***" in str(error)
+
+
+def test_each_refusal_names_its_finding() -> None:
+    assert judge_append(reply("NO [OVERQUOTA] full"), "INBOX").error.finding == "quota-full"
+    assert judge_append(reply("NO [NOPERM] no"), "INBOX").error.finding == "refused"
+    assert judge_greeting(b"too many connections from your address", "host").finding == "limited"
+
+
+def test_a_refusal_to_fetch_that_may_pass_may_be_of_one_message() -> None:
+    assert judge_fetch(b"[SERVERBUG] Internal error").scope is Scope.MESSAGE
+    assert judge_fetch(b"[UNAVAILABLE] later").scope is Scope.ACCOUNT
+    assert judge_fetch(b"no").kind is Kind.REFUSED
+
+
+def test_a_bye_of_a_server_that_takes_no_more_is_temporary() -> None:
+    error = judge_bye(b"[UNAVAILABLE] Too many connections", "host")
+    assert (error.kind, error.scope) == (Kind.TEMPORARY, Scope.SESSION)
 
 
 def test_a_bye_with_a_pause_ends_the_session_and_says_how_long() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from contextlib import suppress
+
 import pytest
 
 from migrator.errors import FerryError, Kind
-from migrator.imap.session import ImapSession, folder_name
+from migrator.imap.client import quoted
+from migrator.imap.folder_names import FolderName
+from migrator.imap.session import ImapSession
 from migrator.net.tls import TlsMode, TlsSettings
 from tests.unit.imap.scripted import PLAIN, Script, serving, settings
 
@@ -30,7 +35,9 @@ def logged_in(script: Script, *, auth: str = "auto", password: str | bytes = "se
     [
         (b"* BYE too many connections\r\n", Kind.TEMPORARY),
         (b"", Kind.TIMEOUT),
-        (b"220 mail.example.org ESMTP\r\n", Kind.CONNECT),
+        (b"220 mail.example.org ESMTP\r\n", Kind.PROTOCOL),
+        (b"+OK POP3 ready\r\n", Kind.PROTOCOL),
+        (b"\x15\x03\x01\x00\x02\x02\x0a", Kind.TLS),
         (b"\x16\x03\x01\x00\n", Kind.CONNECT),
     ],
 )
@@ -74,13 +81,24 @@ def test_no_password_goes_where_login_is_disabled_and_nothing_else_offered() -> 
 
 @pytest.mark.parametrize("capabilities", [b"IMAP4rev1", b"IMAP4rev1 AUTH=PLAIN"])
 def test_a_server_that_echoes_the_password_does_not_get_it_into_the_error(capabilities: bytes) -> None:
-    script = Script({b"LOGIN": b"TAG NO bad: sesame\r\n"}, capabilities=capabilities)
-    script.replies[b"AUTHENTICATE"] = b"TAG NO bad: sesame AGFubgBzZXNhbWU=\r\n"
+    script = Script({b"LOGIN": b"TAG NO bad password: sesame\r\n"}, capabilities=capabilities)
+    script.replies[b"AUTHENTICATE"] = b"TAG NO bad password: sesame AGFubgBzZXNhbWU=\r\n"
     error = refused(script)
     assert error.kind is Kind.AUTH
-    assert "bad: ***" in str(error)
+    assert "bad password: ***" in str(error)
     assert "sesame" not in repr(error)
     assert error.__cause__ is None
+
+
+def test_a_refused_password_comes_with_what_else_the_server_offers() -> None:
+    script = Script(
+        {b"AUTHENTICATE": b"TAG NO [AUTHENTICATIONFAILED] no\r\n"},
+        capabilities=b"IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2 STARTTLS",
+    )
+    error = refused(script)
+    assert (error.kind, error.finding) == (Kind.AUTH, "auth-refused")
+    assert "check username, password and auth; the server also offers xoauth2;" in error.cure
+    assert 'set tls = "starttls"' in error.cure
 
 
 def test_a_refusal_that_only_wants_time_is_temporary() -> None:
@@ -91,7 +109,8 @@ def test_a_refusal_that_only_wants_time_is_temporary() -> None:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (b"TAG NO not here\r\n", "refuses STARTTLS"),
+        (b"TAG NO not here\r\n", 'refuses STARTTLS (the server said: "not here")'),
+        (b"TAG BAD what?\r\n", 'refuses STARTTLS (the server said: "what?"); try tls = "implicit" with port 993'),
         (b"TAG OK go\r\n* OK injected\r\n", "an attack?"),
     ],
 )
@@ -127,7 +146,7 @@ def test_replies_that_make_no_sense_are_protocol_or_connection_errors(reply: byt
     [("INBOX", b'"INBOX"'), ("Büro", b'"B&APw-ro"'), ('a"b\\c', b'"a\\"b\\\\c"'), ("a&b\r\nc", b'"a&-b&AA0ACg-c"')],
 )
 def test_folder_names_are_written_safely(folder: str, written: bytes) -> None:
-    assert folder_name(folder) == written
+    assert quoted(FolderName.of(folder).wire) == written
 
 
 @pytest.mark.parametrize(
@@ -166,6 +185,86 @@ def test_inbox_has_no_case_and_a_delimiter_at_the_end_means_nothing(folder: str,
         session.close()
 
 
+def test_who_we_are_is_said_after_log_in_where_the_server_wants_to_know() -> None:
+    for capabilities, expected in ((b"IMAP4rev1 AUTH=PLAIN ID", 1), (b"IMAP4rev1 AUTH=PLAIN", 0)):
+        script = Script({b"ID": b"* ID NIL\r\nTAG OK\r\n"}, capabilities=capabilities)
+        logged_in(script)
+        assert sum(b' ID ("name" "mailferry" "version" "' in line for line in script.heard) == expected
+
+
+@pytest.mark.parametrize("reply", [b"TAG NO no\r\n", b"TAG BAD no\r\n", b"* ID (\r\nTAG OK\r\n", b"TAG OK\r\n"])
+def test_what_a_server_makes_of_our_name_is_of_no_account(reply: bytes) -> None:
+    logged_in(Script({b"ID": reply}, capabilities=b"IMAP4rev1 AUTH=PLAIN ID"))
+
+
+@pytest.mark.parametrize(
+    ("said", "quota"),
+    [
+        (b'* QUOTA "" (STORAGE 5 0)', None),
+        (b'* QUOTA "" (STORAGE 5 10 MESSAGE 3 4)', (5 * 1024, 10 * 1024)),
+        (b'* QUOTA "" (STORAGE 5 0)\r\n* QUOTA "user" (STORAGE 5 7)', (5 * 1024, 7 * 1024)),
+        (b'* QUOTA "" ()', None),
+    ],
+)
+def test_a_quota_of_nothing_is_no_quota(said: bytes, quota: tuple[int, int] | None) -> None:
+    script = Script(
+        {b"GETQUOTAROOT": b'* QUOTAROOT "Old mail" ""\r\n' + said + b"\r\nTAG OK\r\n"},
+        capabilities=b"IMAP4rev1 AUTH=PLAIN QUOTA",
+    )
+    with serving(script) as port:
+        session = ImapSession(settings(port), lambda: "sesame")
+        assert session.quota("Old mail") == quota
+        session.close()
+    assert any(line.endswith(b' GETQUOTAROOT "Old mail"\r\n') for line in script.heard)
+
+
+def test_a_refused_namespace_is_none() -> None:
+    script = Script(
+        {b"LIST": b'* LIST () "." INBOX\r\nTAG OK\r\n', b"NAMESPACE": b"TAG BAD what?\r\n", b"STATUS": b"TAG NO\r\n"},
+        capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
+    )
+    with serving(script) as port:
+        session = ImapSession(settings(port), lambda: "sesame")
+        assert session.resolve("Old/2026") == ("Old.2026", False)
+        session.close()
+
+
+def test_a_folder_that_opens_is_there_though_no_list_shows_it() -> None:
+    script = Script(
+        {
+            b"LIST": b"TAG OK\r\n",
+            b"NAMESPACE": b'* NAMESPACE (("" "/")) NIL NIL\r\nTAG OK\r\n',
+            b"STATUS": b'* STATUS "archive" (UIDVALIDITY 7)\r\nTAG OK\r\n',
+        },
+        capabilities=b"IMAP4rev1 AUTH=PLAIN NAMESPACE",
+    )
+    with serving(script) as port:
+        session = ImapSession(settings(port), lambda: "sesame")
+        assert session.resolve("archive") == ("archive", True)
+        session.close()
+
+
+def test_a_server_that_has_no_time_is_not_taken_for_one_without_the_folder() -> None:
+    script = Script({b"LIST": b"TAG OK\r\n", b"STATUS": b"TAG NO Server Unavailable. 15\r\n"})
+    with serving(script) as port:
+        session = ImapSession(settings(port), lambda: "sesame")
+        with pytest.raises(FerryError) as raised:
+            session.resolve("Archive")
+        session.close()
+    assert raised.value.kind is Kind.TEMPORARY
+
+
+def test_a_folder_that_cannot_be_opened_is_named() -> None:
+    with serving(Script({b"EXAMINE": b"TAG BAD no way\r\n"})) as port:
+        session = ImapSession(settings(port), lambda: "sesame")
+        with pytest.raises(
+            FerryError, match=r"refuses to open the folder Archive .the server said: .no way."
+        ) as raised:
+            session.examine("Archive")
+        session.close()
+    assert raised.value.kind is Kind.PROTOCOL
+
+
 def test_numbers_that_cannot_be_are_not_believed() -> None:
     script = Script(
         {b"EXAMINE": b"* OK [UIDVALIDITY 0] x\r\n* OK [UIDNEXT 5] x\r\n* 0 EXISTS\r\nTAG OK [READ-ONLY]\r\n"}
@@ -190,3 +289,12 @@ def test_a_server_without_uidnext_in_examine_is_asked_by_status() -> None:
         seen = session.examine("INBOX")
         session.close()
     assert (seen.uid_validity, seen.uid_next, seen.exists) == (7, 12, 3)
+
+
+@pytest.mark.parametrize("capabilities", [b"IMAP4rev1", b"IMAP4rev1 AUTH=PLAIN"])
+def test_a_password_that_is_no_utf_8_is_sent_as_it_is(capabilities: bytes) -> None:
+    script = Script(capabilities=capabilities, replies={b"AUTHENTICATE": b"+ \r\n"})
+    with suppress(FerryError), serving(script) as port:
+        ImapSession(settings(port, timeout=0.5), lambda: "gr\udcfcn").close()
+    latin = "grün".encode("latin-1")
+    assert any(latin in line or b64encode(b"\0ann\0" + latin) in line for line in script.heard)

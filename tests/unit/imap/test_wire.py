@@ -190,7 +190,14 @@ def test_a_limit_that_hides_nothing_more_ends_the_listing(fed: Fed) -> None:
 
 def test_uids_are_listed_without_anything_else(fed: Fed) -> None:
     wire = fed(b"* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 9)\r\nmf1 OK done\r\n")
-    assert BodyFetcher(wire, None).uids() == {7, 9}
+    assert BodyFetcher(wire, None).uids(range(1, 10_000)) == {7, 9}
+
+
+def test_a_few_uids_are_asked_for_and_all_are_listed_where_the_server_refuses_that(fed: Fed) -> None:
+    wire = fed(b"* 1 FETCH (UID 7)\r\nmf1 OK done\r\n")
+    assert BodyFetcher(wire, None).uids([7, 8, 12]) == {7}
+    wire = fed(b"mf1 NO no such message\r\n* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 9)\r\nmf2 OK done\r\n")
+    assert BodyFetcher(wire, None).uids([7, 8]) == {7, 9}
 
 
 def test_a_refused_fetch_says_the_words(fed: Fed) -> None:

@@ -134,7 +134,9 @@ def test_scram_says_its_first_part_with_auth_unless_that_makes_a_line_of_more_th
     streams: list[ScriptedStream] = []
     drop = Maildrop(MAIL, capa=[*CAPA, "SASL SCRAM-SHA-256"], says={"AUTH": [b"-ERR no\r\n"]})
     with pytest.raises(FerryError):
-        open_session(source(username=username), lambda: PASSWORD, connect=connecting(drop, streams))
+        open_session(
+            source(username=username, auth="scram-sha-256"), lambda: PASSWORD, connect=connecting(drop, streams)
+        )
     heard = streams[0].heard
     command = heard[1].split()
     assert command[:2] == [b"AUTH", b"SCRAM-SHA-256"]

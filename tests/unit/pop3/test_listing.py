@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from migrator.errors import FerryError, Kind
 from migrator.model import ListedMessage, MessageNumber, UniqueId
-from migrator.pop3.columns import MAX_LINE, OddLines, Text
+from migrator.pop3.columns import ENDLESS_LINE, MAX_LINE, OddLines, Text
 from migrator.pop3.listing import Listing, Marked, entries_allowed
 from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.replies import Stat
@@ -211,10 +212,29 @@ def test_a_listing_never_grows_without_end(verb: str, slice_size: int) -> None:
 @pytest.mark.parametrize("slice_size", [100, 5000, 1 << 20])
 @pytest.mark.parametrize("before", [b"", b"1 10\r\n" * 2000])
 def test_a_line_never_grows_without_end(slice_size: int, before: bytes) -> None:
-    long = b"+OK\r\n" + before + b"1 " + b"9" * 50_000 + b"\r\n2 10\r\n"
+    long = b"+OK\r\n" + before + b"1 " + b"9" * (ENDLESS_LINE + 10) + b"\r\n2 10\r\n"
     one = opened(Maildrop(MAIL, says={"UIDL": [long]}), slice_size=slice_size)
     with pytest.raises(FerryError, match="line of more than"):
         one.session.listing()
+
+
+@pytest.mark.parametrize("slice_size", [100, 5000, 1 << 20])
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+@pytest.mark.parametrize("length", [MAX_LINE - 1, MAX_LINE, 5_000, 50_000])
+def test_a_line_that_is_too_long_says_nothing_of_its_message_and_spoils_no_other(
+    slice_size: int, order: tuple[int, ...], length: int
+) -> None:
+    lines = {1: b"1 a\r\n", 2: b"2 " + b"9" * length + b"\r\n", 3: b"3 c\r\n"}
+    uidl: list[Saying] = [b"+OK\r\n" + b"".join(lines[number] for number in order) + b".\r\n"]
+    one = opened(Maildrop(MAIL, says={"UIDL": uidl}), slice_size=slice_size)
+    with closing(one.session.listing()) as listing:
+        assert [(number, unique_id) for number, unique_id, _ in listing] == [(1, b"a"), (2, b""), (3, b"c")]
+        assert listing.doubt is None
+
+
+def test_a_size_that_is_too_long_is_none() -> None:
+    listing = listing_of(b"1 10\r\n2 " + b"9" * 9_000 + b"\r\n3 30\r\n", b"1 a\r\n2 b\r\n3 c\r\n")
+    assert [octets for _, _, octets in listing] == [10, 0, 30]
 
 
 @given(st.lists(st.integers(0, MAX_LINE - 10), max_size=20), st.integers(1, 9000))
@@ -253,13 +273,16 @@ def test_a_large_listing_goes_to_the_folder_it_was_given(tmp_path: Path) -> None
 
 _ORDINARY = st.builds(b"%d %b".__mod__, st.tuples(st.integers(0, 10**14), st.binary(min_size=1, max_size=4)))
 _LINE = (
-    st.sampled_from([b"", b"7", b"7 ", b"7 7", b"7 a b", b" 7  a", b"7\ta", b"7 a\x0b", b"007 0", b"x 1"]) | _ORDINARY
+    st.sampled_from(
+        [b"", b"7", b"7 ", b"7 7", b"7 a b", b" 7  a", b"7\ta", b"7 a\x0b", b"\x0b7\x0ca", b"007 0", b"x 1"]
+    )
+    | _ORDINARY
 )
 
 
 @given(st.lists(_LINE.filter(lambda line: not set(b"\r\n") & set(line))), st.sampled_from([b"\r\n", b"\n", b"\r\r\n"]))
 def test_many_lines_are_read_as_each_one_would_be(lines: list[bytes], line_end: bytes) -> None:
-    each = [re.fullmatch(rb"[ \t]*(\d{1,15})(?:[ \t]+(.*))?", line, re.S) for line in lines if line.strip()]
+    each = [re.fullmatch(rb"\s*(\d{1,15})(?:\s+(.*))?", line, re.S) for line in lines if line.strip()]
     text, odd = Text(entries_allowed(Stat(0, 0)), None), OddLines(Verb.LIST)
     text.write(b"1 1" + line_end + b"".join(line + line_end for line in lines))
     read = [entry for numbers, behind in text.columns(odd) for entry in zip(numbers, behind, strict=True)]

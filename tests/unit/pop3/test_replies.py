@@ -5,19 +5,16 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from migrator.errors import Advice, FerryError, Kind, Scope
+from migrator.errors import FerryError, Kind
 from migrator.pop3.replies import (
     BodyReader,
     Capabilities,
-    Stage,
     Stat,
     Status,
     apop_timestamp,
     parse_capabilities,
     parse_stat,
     parse_status,
-    refusal,
-    response_code,
     whole_body,
 )
 
@@ -32,6 +29,7 @@ from migrator.pop3.replies import (
         (b"-ERR  [IN-USE] busy\r", Status(is_ok=False, text=b"[IN-USE] busy")),
         (b"-err no", Status(is_ok=False, text=b"no")),
         (b"-Err", Status(is_ok=False, text=b"")),
+        (b"+ERR Server error\r", Status(is_ok=False, text=b"Server error")),
     ],
 )
 def test_status_lines_are_read_leniently(line: bytes, status: Status) -> None:
@@ -194,85 +192,6 @@ def test_garbage_is_some_capabilities_or_our_own_error(garbage: bytes) -> None:
     assert isinstance(told, Capabilities)
     assert (told.login_delay or 0) >= 0
     assert isinstance(told.sasl, tuple)
-    response_code(garbage)
     parse_stat(garbage)
     parse_status(garbage)
     apop_timestamp(garbage)
-
-
-# --- refusals ---
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "advice"),
-    [
-        (b"[IN-USE] Do you have another POP session running?", Kind.IN_USE, Advice.LATER),
-        (b"[in-use] x", Kind.IN_USE, Advice.LATER),
-        (b"[LOGIN-DELAY] minimum time between mail checks", Kind.LOGIN_DELAY, Advice.LATER),
-        (b"[AUTH] invalid password, mailbox locked by nobody", Kind.AUTH, Advice.NEVER),
-        (b"[SYS/TEMP] try later", Kind.TEMPORARY, Advice.LATER),
-        (b"[SYS/PERM] no such mailbox", Kind.REFUSED, Advice.NEVER),
-        (b"[SYS/TEMP/disk] x", Kind.TEMPORARY, Advice.LATER),
-        (b"[X-ODD] password wrong", Kind.AUTH, Advice.NEVER),
-        (b"Unable to lock maildrop", Kind.IN_USE, Advice.LATER),
-        (b"maildrop already locked", Kind.IN_USE, Advice.LATER),
-        (b"unable to obtain an exclusive lock", Kind.IN_USE, Advice.LATER),
-        (b"Mailbox in use", Kind.IN_USE, Advice.LATER),
-        (b"account locked after failures", Kind.AUTH, Advice.NEVER),
-        (b"too many connections from your IP", Kind.LOGIN_DELAY, Advice.LATER),
-        (b"Download exceed", Kind.QUOTA, Advice.LATER),
-        (b"Temporary failure", Kind.TEMPORARY, Advice.LATER),
-        (b"invalid password", Kind.AUTH, Advice.NEVER),
-        (b"", Kind.AUTH, Advice.NEVER),
-    ],
-)
-def test_a_refused_login_has_its_class(text: bytes, kind: Kind, advice: Advice) -> None:
-    error = refusal(Stage.LOGIN, text, wait=30.0)
-    assert (error.kind, error.advice, error.scope) == (kind, advice, Scope.ACCOUNT)
-    assert error.wait == (30.0 if kind is Kind.LOGIN_DELAY else None)
-
-
-@pytest.mark.parametrize("text", [b"[IN-USE] busy", b"maildrop locked", b"mailbox is in use by another client"])
-def test_in_use_is_never_called_a_bad_password(text: bytes) -> None:
-    words = str(refusal(Stage.LOGIN, text)).lower()
-    assert "in use" in words
-    assert "password" not in words
-
-
-@pytest.mark.parametrize(
-    ("stage", "text", "kind", "scope"),
-    [
-        (Stage.GREETING, b"go away", Kind.TEMPORARY, Scope.ACCOUNT),
-        (Stage.GREETING, b"[SYS/PERM] go away", Kind.REFUSED, Scope.ACCOUNT),
-        (Stage.MAILDROP, b"no", Kind.REFUSED, Scope.ACCOUNT),
-        (Stage.MESSAGE, b"no such message", Kind.REFUSED, Scope.MESSAGE),
-        (Stage.MESSAGE, b"message is in use", Kind.REFUSED, Scope.MESSAGE),
-        (Stage.MESSAGE, b"[SYS/TEMP] disk", Kind.TEMPORARY, Scope.MESSAGE),
-        (Stage.MESSAGE, b"Download exceed", Kind.QUOTA, Scope.ACCOUNT),
-    ],
-)
-def test_a_refusal_reaches_as_far_as_its_stage(stage: Stage, text: bytes, kind: Kind, scope: Scope) -> None:
-    error = refusal(stage, text)
-    assert (error.kind, error.scope) == (kind, scope)
-
-
-def test_a_refusal_repeats_no_secret() -> None:
-    error = refusal(Stage.LOGIN, b"[AUTH] hunter2 is wrong: hunter2\x07", secrets=(b"hunter2",))
-    assert "hunter2" not in str(error)
-    assert error.server_words == "[AUTH] *** is wrong: ***\\x07"
-
-
-@pytest.mark.parametrize(
-    ("words", "seconds"),
-    [
-        (b"[LOGIN-DELAY] wait 300 seconds", 300.0),
-        (b"[LOGIN-DELAY] minimum is 15 minutes", 900.0),
-        (b"Too many logins in a 15-minute period", 900.0),
-        (b"[LOGIN-DELAY] later, please", 30.0),
-        (b"[AUTH] wait 300 seconds", None),
-    ],
-)
-def test_how_long_to_stay_away_is_what_the_words_say_else_what_capa_announced(
-    words: bytes, seconds: float | None
-) -> None:
-    assert refusal(Stage.LOGIN, words, wait=30.0).wait == seconds

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -33,6 +34,8 @@ from tests.unit.pop3.scripted import (
 )
 
 LOCK_STEP = ServerProfile(lock_step=True)
+WORDED = "0 octets"
+"""What is learned of the scripted server's +OK to RETR."""
 NO_PIPELINING = tuple(name for name in CAPA if name != "PIPELINING")
 
 
@@ -53,7 +56,7 @@ def test_every_message_comes_whole_and_in_step(profile: ServerProfile, slice_siz
     told = list(retrieving(one, MANY))
     assert contents(told) == MANY
     assert isinstance(told[-1], InStep)
-    assert one.session.profile == profile
+    assert one.session.profile == replace(profile, status_form=WORDED)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +173,7 @@ class Moving:
 def test_octets_that_move_in_stat_are_told_from_a_lost_step_by_a_noop_and_remembered(noop: bytes) -> None:
     one = opened(Moving(noop), LOCK_STEP)
     assert contents(list(retrieving(one, MANY[:20]))) == MANY[:20]
-    assert one.session.profile == ServerProfile(stat_moves=True)
+    assert one.session.profile == ServerProfile(stat_moves=True, status_form=WORDED)
     assert one.heard.count(b"NOOP\r\n") == 1
     ahead = opened(Moving(), one.session.profile)
     assert contents(list(retrieving(ahead, MANY[:20]))) == MANY[:20]
@@ -225,7 +228,7 @@ def test_a_providers_daily_limit_ends_the_session() -> None:
     one = opened(Maildrop(MANY[:10], says={"RETR 4": [b"-ERR Download exceed\r\n"]}))
     _, error = until_broken(retrieving(one, MANY[:10]))
     assert (error.kind, error.scope) == (Kind.QUOTA, Scope.ACCOUNT)
-    assert one.is_closed
+    assert b"QUIT\r\n" not in one.heard
 
 
 def test_sizes_that_differ_are_learned_when_the_session_stays_in_step() -> None:
@@ -234,7 +237,7 @@ def test_sizes_that_differ_are_learned_when_the_session_stays_in_step() -> None:
     one = opened(Maildrop(messages, sizes=sizes))
     told = list(retrieving(one, messages, sizes))
     assert contents(told) == messages
-    assert one.session.profile == ServerProfile(sizes_differ=True)
+    assert one.session.profile == ServerProfile(sizes_differ=True, status_form=WORDED)
 
 
 def test_one_message_of_another_size_says_nothing_of_the_server() -> None:
@@ -242,7 +245,7 @@ def test_one_message_of_another_size_says_nothing_of_the_server() -> None:
     sizes = {7: 1000}
     one = opened(Maildrop(messages, sizes=sizes))
     assert contents(list(retrieving(one, messages, sizes))) == messages
-    assert one.session.profile == ServerProfile()
+    assert one.session.profile == ServerProfile(status_form=WORDED)
 
 
 def test_a_server_known_for_other_sizes_is_not_slowed_down() -> None:
@@ -478,3 +481,41 @@ def test_leaving_in_the_middle_hangs_up_without_quit() -> None:
 def test_a_scripted_stream_is_silent_at_once() -> None:
     with pytest.raises(FerryError, match="silent"):
         ScriptedStream(Maildrop([]), greeting=b"").receive()
+
+
+@pytest.mark.parametrize("profile", [ServerProfile(), LOCK_STEP])
+@pytest.mark.parametrize("words", [b"Download exceed", b"Exceeded the login limit for a 15 minute period."])
+def test_a_limit_that_is_told_at_a_message_ends_the_session_and_keeps_what_came(
+    words: bytes, profile: ServerProfile
+) -> None:
+    says: dict[str, list[Saying]] = {f"RETR {number}": [b"-ERR " + words + b"\r\n"] for number in range(60, 701)}
+    one = opened(Maildrop(MANY, says=says), profile)
+    told, error = until_broken(retrieving(one, MANY))
+    assert error.scope is Scope.ACCOUNT
+    assert contents(told) == MANY[:59]
+    assert not [event for event in told if isinstance(event, RetrieveRefused)]
+    assert sum(line.startswith(b"RETR") for line in one.heard) < (61 if profile is LOCK_STEP else 701)
+
+
+def test_a_limit_that_is_told_as_the_line_ends_is_what_ended_it() -> None:
+    says: dict[str, list[Saying]] = {"RETR 5": [b"-ERR Download exceed\r\n", HANG_UP]}
+    _, error = until_broken(retrieving(opened(Maildrop(MANY, says=says)), MANY))
+    assert error.kind is Kind.QUOTA
+
+
+OWN = b"+OK 1234 octets\r\nSubject: mine\r\n\r\nyes\r\n"
+
+
+@pytest.mark.parametrize("first", [b"+OK\r\n", b"+OK and more\r\n", b"-ERR no\r\n", b"+ok 7 messages\r\n"])
+def test_where_sizes_are_estimates_a_message_may_begin_like_a_status_line(first: bytes) -> None:
+    messages = [*MANY[:6], first + b"Subject: mine\r\n\r\nyes\r\n", *MANY[6:9]]
+    sizes = {number: len(message) + 5 for number, message in enumerate(messages, start=1)}
+    one = opened(Maildrop(messages, sizes=sizes))
+    assert contents(list(retrieving(one, messages, sizes))) == messages
+
+
+def test_a_line_that_reads_as_the_servers_own_status_is_never_taken_for_a_messages() -> None:
+    messages = [*MANY[:6], OWN, *MANY[6:9]]
+    sizes = {number: len(message) + 5 for number, message in enumerate(messages, start=1)}
+    _, error = until_broken(retrieving(opened(Maildrop(messages, sizes=sizes)), messages, sizes))
+    assert error.kind is Kind.PROTOCOL

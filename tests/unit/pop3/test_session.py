@@ -7,6 +7,7 @@ import pytest
 from migrator.errors import FerryError, Kind, Scope
 from migrator.message.digest import HeaderFacts, header_block, header_facts
 from migrator.model import ListedMessage, MessageNumber, UniqueId
+from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.connection import Conversation
 from migrator.pop3.listing import Marked
@@ -303,7 +304,7 @@ def test_a_message_that_vanished_behind_deletions_is_no_reason_to_quit() -> None
     read(one, 1, 2)
     list(one.session.delete(one.numbers(1, 2)))
     drop.deleted.add(9)
-    with pytest.raises(OutOfStepError, match="listed no more"):
+    with pytest.raises(OutOfStepError, match="no longer listed"):
         one.session.quit()
     assert one.is_closed
 
@@ -387,7 +388,7 @@ def test_quit_is_not_said_when_a_deletion_is_not_accounted_for(profile: ServerPr
     one.session.listing()
     read(one, 1, 2, 3)
     list(one.session.delete(one.numbers(1, 2, 3)))
-    with pytest.raises(OutOfStepError, match="of 3 deleted messages 1"):
+    with pytest.raises(OutOfStepError, match="still listed: 1 of 3"):
         one.session.quit()
     assert b"QUIT\r\n" not in one.heard
     assert one.is_closed
@@ -492,6 +493,14 @@ def test_top_tells_of_each_header_what_retr_would(profile: ServerProfile) -> Non
     assert _Refusal() == shown[1][1]
     assert [number for number, _ in shown] == [3, 99, 1]
     assert isinstance(shown[2][1], HeaderFacts)
+
+
+def test_headers_are_shown_to_a_person_and_open_no_way_to_delete() -> None:
+    one = opened(Maildrop(MAIL))
+    shown = one.session.header_texts(one.numbers(20, 99, 19))
+    assert shown == {20: header_block(MAIL[19]), 19: header_block(MAIL[18])}
+    with pytest.raises(FerryError, match="without having been read"):
+        list(one.session.delete(one.numbers(20)))
 
 
 def test_top_yields_nothing_that_is_not_known_to_be_in_step() -> None:
@@ -599,7 +608,10 @@ class _Dripping:
     def receive_now(self) -> bytes:
         return b""
 
-    def start_tls(self, host: str, tls: TlsSettings) -> None:
+    def service_in_waiting(self) -> Service | None:
+        return None
+
+    def start_tls(self, host: str, tls: TlsSettings, expected: Service | None = None) -> None:
         raise AssertionError
 
     def close(self) -> None:
@@ -625,6 +637,47 @@ def test_replies_that_complete_are_progress_however_short_they_are() -> None:
     assert line.now > 100
 
 
-def test_a_server_of_another_kind_is_asked_about() -> None:
-    with pytest.raises(OutOfStepError, match=r"is it a POP3 server\? check host and port"):
-        opened(Maildrop(MAIL), greeting=b"* OK IMAP4rev1 ready\r\n")
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"\r\n+OK ready\r\n",
+        b"\r\n \r\n+OK ready\r\n",
+        b"+OK ready\r\nAll of this is watched.\r\n",
+        b"+OK ready\r\nTerms of use:\r\n  be kind\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("profile", [ServerProfile(), ServerProfile(no_capa=True)])
+@pytest.mark.parametrize("slice_size", [1, 7, 1000])
+def test_a_greeting_of_several_lines_is_one(greeting: bytes, profile: ServerProfile, slice_size: int) -> None:
+    one = opened(Maildrop(MAIL), profile, greeting=greeting, slice_size=slice_size)
+    assert one.session.stat().count == len(MAIL)
+
+
+def test_an_endless_greeting_is_none() -> None:
+    error = refused(Maildrop(MAIL), greeting=b"+OK ready\r\n" + b"and more\r\n" * 100)
+    assert error.kind is Kind.PROTOCOL
+
+
+def test_words_behind_the_log_in_are_never_skipped() -> None:
+    error = refused(Maildrop(MAIL, before={f"PASS {PASSWORD}": b"by the way\r\n"}))
+    assert error.kind is Kind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("greeting", "is_stamp"),
+    [
+        (b"+OK <1896.697170952@dbc.mtview.ca.us>", True),
+        (b"+OK hi <a.b-c_d@[192.0.2.1]> there", True),
+        (b"+OK <1@localhost.>", True),
+        (b"+OK <\x01\x02@example.org>", False),
+        (b"+OK <1.2@ex\x80ample>", False),
+        (b"+OK <1.2@>", False),
+        (b"+OK <a@b@c>", False),
+        (b"+OK <1.2@exam,ple>", False),
+        (b"+OK <a..b@example.org", False),
+    ],
+)
+def test_only_a_message_id_is_hashed_with_the_password(greeting: bytes, is_stamp: bool) -> None:
+    drop = Maildrop(MAIL, says={"APOP": [b"+OK in\r\n"]})
+    one = opened(drop, greeting=greeting + b"\r\n")
+    assert any(line.startswith(b"APOP") for line in one.heard) is is_stamp
