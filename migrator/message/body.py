@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from migrator.model import Digest, HeaderDigest
 
@@ -21,11 +21,21 @@ class Body(Protocol):
         """Yield the bytes in order, in pieces of bounded size; each call starts again."""
 
 
+@runtime_checkable
+class HasEnvelope(Protocol):
+    """What a body that was read from an mbox may know besides."""
+
+    @property
+    def envelope(self) -> bytes:
+        """The From_ line above it; empty where there was none."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryBody:
     """A message small enough to be held in memory."""
 
     content: bytes
+    envelope: bytes = b""
 
     @property
     def octets(self) -> int:
@@ -41,6 +51,7 @@ class LinesBody(NamedTuple):
     """A message held in memory with LF line ends, as folders have it; each of them stands for a CRLF."""
 
     lines: bytes
+    envelope: bytes = b""
 
     @property
     def octets(self) -> int:
@@ -86,7 +97,9 @@ class Message(NamedTuple):
     """A message in canonical form with what identifies it, ready to be stored anywhere.
 
     ``message_id`` is the value of its Message-ID header, ``b""`` without one; it only helps a person to find it.
-    ``octets`` is the length in bytes of the canonical form.
+    ``octets`` is the length in bytes of the canonical form. ``fallback_date`` is what the place it comes from says
+    about when it arrived, in seconds since the epoch: it counts where the header says nothing. ``flags`` are system
+    flags of IMAP (RFC 9051, section 2.3.2) that the copy is to have where its destination can have them.
     """
 
     digest: Digest
@@ -94,3 +107,5 @@ class Message(NamedTuple):
     message_id: bytes
     octets: int
     body: Body
+    fallback_date: float | None = None
+    flags: tuple[str, ...] = ()

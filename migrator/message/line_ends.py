@@ -26,7 +26,7 @@ def lines_of(body: Body) -> bytes:
 def pieces_of_lines(body: Body) -> Iterator[bytes]:
     """Yield ``to_lf`` of a message, piece by piece."""
     match body:
-        case LinesBody(lines):
+        case LinesBody(lines=lines):
             yield lines
         case LinedBody():
             yield from body.lines()
@@ -39,6 +39,7 @@ class StoredBody(LinedBody):
     """A long message in a folder, read from its file while it is consumed; good while that is open."""
 
     read: Callable[[], Iterator[bytes]]
+    envelope: bytes = b""
 
     def lines(self) -> Iterator[bytes]:
         """Yield what the file has now."""

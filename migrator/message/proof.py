@@ -141,4 +141,4 @@ def _semantic(original: Body, copy: Body) -> Comparison:
     found = differences(ours, theirs)
     if found:
         return Comparison(Proof.NONE, "differs in " + ", ".join(found))
-    return Comparison(Proof.SEMANTIC, "built anew by the server; every part has the same meaning")
+    return Comparison(Proof.SEMANTIC, "rebuilt by the server; every part has the same meaning")

@@ -40,6 +40,7 @@ class Leaf:
     name: str
     is_attached: bool
     content: bytes
+    content_id: str = ""
 
     @property
     def is_text(self) -> bool:
@@ -49,8 +50,13 @@ class Leaf:
     def as_text(self) -> str:
         """Return what a reader sees of it."""
         if self.content_type == "text/html":
-            return from_html(decode(self.content, self.charset or _html_charset(self.content)))
+            return from_html(decode(self.content, self.html_charset))
         return decode(self.content, self.charset)
+
+    @property
+    def html_charset(self) -> str:
+        """The charset of a part that is HTML: what its header says, else what it says itself."""
+        return self.charset or _html_charset(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,7 @@ def _leaf(part: PyLazyMimePart) -> Leaf | None:
         name=part.filename,
         is_attached=is_attached or bool(part.filename),
         content=content,
+        content_id=next(iter(_values(part, "content-id")), ""),
     )
 
 
@@ -161,7 +168,14 @@ def _forgiving_leaves(message: bytes) -> Iterator[Leaf]:
         content_type, name = part.get_content_type(), part.get_filename() or ""
         is_attached = part.get_content_disposition() == "attachment" or not content_type.startswith("text/")
         charset = str(part.get_param("charset", ""))
-        yield Leaf(content_type, charset, decoded(name.encode("utf-8", "replace")), is_attached or bool(name), content)
+        yield Leaf(
+            content_type,
+            charset,
+            decoded(name.encode("utf-8", "replace")),
+            is_attached or bool(name),
+            content,
+            str(part.get("Content-ID", "")),
+        )
 
 
 def _charset(content_type: str) -> str:
@@ -184,6 +198,7 @@ def from_html(source: str) -> str:
 
 def _with_bounded_headers(message: bytes) -> bytes:
     """Cut a header block that is longer than any honest one: decoding its words takes time by the square of it."""
+    message = message.removeprefix(b"\xef\xbb\xbf")  # it would hide the first field
     block = header_block(message)
     if len(block) < BLOCK_LIMIT // 2:
         return message

@@ -14,8 +14,8 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from migrator.message.written_date import moment_of
 from migrator.parse.charsets import decode
 
 BLOCK_LIMIT = 256 * 1024
@@ -24,6 +24,9 @@ MOST_FIELDS = 2_000
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,200})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.M)
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?\n]{0,4000})\?=")
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?([\w.:+-]{1,40})", re.I)
+_NEARBY = 16 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(?==\?)")
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -51,18 +54,31 @@ def headers(message: bytes) -> Headers:
     for name, value in fields(message):
         if name in _WANTED and len(values := found.setdefault(name, [])) < 20:
             values.append(value)
+    nearby = _nearby_charset(message, found)
+
+    def joined(name: bytes) -> str:
+        return ", ".join(filter(None, (decoded(value, nearby) for value in found.get(name, ()))))
+
     return Headers(
-        sender=_joined(found, b"from") or _joined(found, b"sender"),
-        to=_joined(found, b"to"),
-        cc=_joined(found, b"cc"),
-        bcc=_joined(found, b"bcc"),
-        reply_to=_joined(found, b"reply-to"),
-        subject=_joined(found, b"subject"),
-        message_id=_joined(found, b"message-id"),
-        list_id=" ".join(filter(None, (_joined(found, b"list-id"), _joined(found, b"list-post")))),
+        sender=joined(b"from") or joined(b"sender"),
+        to=joined(b"to"),
+        cc=joined(b"cc"),
+        bcc=joined(b"bcc"),
+        reply_to=joined(b"reply-to"),
+        subject=joined(b"subject"),
+        message_id=joined(b"message-id"),
+        list_id=" ".join(filter(None, (joined(b"list-id"), joined(b"list-post")))),
         date=_date(found),
-        date_text=_joined(found, b"date"),
+        date_text=joined(b"date"),
     )
+
+
+def _nearby_charset(message: bytes, found: dict[bytes, list[bytes]]) -> str:
+    """Return the charset that the message declares first, for headers that declare none and are not ASCII."""
+    if all(value.isascii() for values in found.values() for value in values):
+        return ""
+    declared = _CHARSET.search(message, 0, _NEARBY)
+    return declared[1].decode("ascii", "replace") if declared else ""
 
 
 def header_words(known: Headers) -> tuple[str, str, str, str, str]:
@@ -81,25 +97,31 @@ def fields(message: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def header_block(message: bytes) -> bytes:
-    """Return the header block with lines that end in LF, or as much of it as is looked at."""
-    block = message[:BLOCK_LIMIT].replace(b"\r\n", b"\n")
+    """Return the header block with lines that end in LF, or as much of it as is looked at.
+
+    A mark of UTF-8, which Windows programs put before everything, is passed over.
+    """
+    block = message[:BLOCK_LIMIT].removeprefix(_BYTE_ORDER_MARK).replace(b"\r\n", b"\n")
     if block.startswith(b"\n"):
         return b""
     end = block.find(b"\n\n")
     return block[: end + 1] if end >= 0 else block
 
 
-def decoded(value: bytes) -> str:
-    """Return a header's value unfolded, its encoded words decoded, with single blanks."""
+def decoded(value: bytes, nearby: str = "") -> str:
+    """Return a header's value unfolded, its encoded words decoded, with single blanks.
+
+    ``nearby`` is a charset that the message declares elsewhere.
+    """
     if b"=?" not in value:
-        return " ".join(decode(value).split())
+        return " ".join(decode(value, nearby=nearby).split())
     value = _BETWEEN_WORDS.sub(rb"\1", value[:VALUE_LIMIT])
     pieces: list[str] = []
     done = 0
     for charset, content, start, end in _joined_words(value):
-        pieces += [decode(value[done:start]), decode(content, charset)]
+        pieces += [decode(value[done:start], nearby=nearby), decode(content, charset)]
         done = end
-    return " ".join("".join([*pieces, decode(value[done:])]).split())
+    return " ".join("".join([*pieces, decode(value[done:], nearby=nearby)]).split())
 
 
 def _joined_words(value: bytes) -> Iterator[tuple[str, bytes, int, int]]:
@@ -127,10 +149,6 @@ def _word(encoding: bytes, content: bytes) -> bytes:
         return content
 
 
-def _joined(found: dict[bytes, list[bytes]], name: bytes) -> str:
-    return ", ".join(filter(None, map(decoded, found.get(name, ()))))
-
-
 def _date(found: dict[bytes, list[bytes]]) -> int | None:
     """Return when it was written; where that cannot be, when it was received (the newest Received stands first)."""
     stamps = [*found.get(b"date", ()), *found.get(b"delivery-date", ())]
@@ -139,15 +157,8 @@ def _date(found: dict[bytes, list[bytes]]) -> int | None:
 
 
 def _moment(stamp: bytes) -> int | None:
-    try:
-        moment = parsedate_to_datetime(stamp[:200].decode("latin-1").strip())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    try:
-        return int(moment.timestamp()) if _EARLIEST <= moment < _LATEST else None
-    except OverflowError:
-        return None
+    moment = moment_of(stamp)
+    return int(moment.timestamp()) if moment is not None and _EARLIEST <= moment < _LATEST else None
 
 
 _WANTED = frozenset(

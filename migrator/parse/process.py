@@ -16,7 +16,8 @@ from typing import IO, Self
 from migrator.errors import FerryError, Kind
 from migrator.parse.content import Attachment
 from migrator.parse.headers import Headers
-from migrator.parse.worker import ANSWER, ATTACHMENT, INDEX, READY, REQUEST, SHOW
+from migrator.parse.layout import Layout
+from migrator.parse.worker import ANSWER, ATTACHMENT, INDEX, LAYOUT, READY, REQUEST, SHOW
 from migrator.ui.sanitize import line
 
 LONGEST_ANSWER = 256 * 1024 * 1024
@@ -72,6 +73,13 @@ class Parser:
     def attachment(self, message: bytes, number: int) -> bytes | NotParsed:
         """Return the decoded bytes of an attachment, counted from 1 as ``show`` lists them."""
         return next(iter(self._ask(ATTACHMENT, number, [message])))
+
+    def layout(self, message: bytes, *, loads_pictures: bool = False) -> Layout | NotParsed:
+        """Return a message's HTML as its sender laid it out, without what acts or loads.
+
+        With ``loads_pictures``, which is a person's choice, pictures of https servers stay.
+        """
+        return _as_layout(next(iter(self._ask(LAYOUT, int(loads_pictures), [message]))))
 
     def _ask(self, asked: int, number: int, messages: Sequence[bytes]) -> list[bytes | NotParsed]:
         """Return an answer for each message. Whatever the worker dies of is the fault of the one it was reading."""
@@ -208,6 +216,22 @@ def _as_shown(answer: bytes | NotParsed) -> ShownText | NotParsed:
         case {"text": str(text), "attachments": list(listed), "is_whole": bool(is_whole)}:
             attachments = tuple(Attachment(str(name), str(kind), int(octets)) for name, kind, octets in listed)
             return ShownText(text, attachments, is_whole)
+        case _:
+            return NotParsed(_NONSENSE)
+
+
+def _as_layout(answer: bytes | NotParsed) -> Layout | NotParsed:
+    if isinstance(answer, NotParsed):
+        return answer
+    match _loaded(answer):
+        case {
+            "html": str(html),
+            "remote": int(remote),
+            "hosts": list(hosts),
+            "links": list(links),
+            "is_whole": bool(is_whole),
+        }:
+            return Layout(html, remote, tuple(map(str, hosts)), tuple(map(str, links)), is_whole)
         case _:
             return NotParsed(_NONSENSE)
 

@@ -22,7 +22,7 @@ from migrator.parse.headers import header_words
 REQUEST = struct.Struct("!BIQ")
 ANSWER = struct.Struct("!BQ")
 
-INDEX, SHOW, ATTACHMENT = 0, 1, 2
+INDEX, SHOW, ATTACHMENT, LAYOUT = 0, 1, 2, 3
 
 READY = b"R"
 
@@ -71,9 +71,15 @@ def _answer(asked: int, number: int, message: bytes) -> tuple[bool, bytes]:
     try:
         if asked == ATTACHMENT:
             return True, _attachment(message, number)
-        return True, json.dumps(_indexed(message) if asked == INDEX else _shown(message)).encode("ascii")
+        return True, json.dumps(_read(asked, number, message)).encode("ascii")
     except (NotParsedError, RecursionError, MemoryError) as error:
         return False, json.dumps(str(error) or type(error).__name__).encode("ascii")
+
+
+def _read(asked: int, number: int, message: bytes) -> dict[str, object]:
+    if asked == INDEX:
+        return _indexed(message)
+    return _laid_out(message, loads_pictures=bool(number)) if asked == LAYOUT else _shown(message)
 
 
 def _attachment(message: bytes, number: int) -> bytes:
@@ -81,7 +87,8 @@ def _attachment(message: bytes, number: int) -> bytes:
 
     attached = [leaf for leaf in leaves(message) if not leaf.is_text]
     if not 0 < number <= len(attached):
-        raise NotParsedError(f"it has {len(attached)} attachments")
+        count = {0: "no attachment", 1: "1 attachment"}.get(len(attached), f"{len(attached)} attachments")
+        raise NotParsedError(f"it has {count}")
     return attached[number - 1].content
 
 
@@ -109,6 +116,18 @@ def _shown(message: bytes) -> dict[str, object]:
         "attachments": [[one.name, one.content_type, one.octets] for one in mail.attachments],
         "is_whole": mail.is_whole,
     }
+
+
+def _laid_out(message: bytes, *, loads_pictures: bool) -> dict[str, object]:
+    from migrator.parse.content import NotParsedError, leaves
+    from migrator.parse.layout import NotCleanedError, laid_out
+
+    try:
+        return asdict(laid_out(leaves(message), loads_pictures=loads_pictures))
+    except NotCleanedError as error:
+        raise NotParsedError(str(error)) from error
+    except ImportError as error:  # it comes with the page
+        raise NotParsedError("mailferry[web] is not installed") from error
 
 
 def _send(stdout: BinaryIO, is_parsed: bool, answer: bytes) -> None:  # noqa: FBT001  # the answer's first field

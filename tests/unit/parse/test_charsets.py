@@ -47,6 +47,41 @@ def test_a_charset_that_nobody_declared_is_guessed(text: str, charset: str) -> N
     assert decode(text.encode(charset)) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "charset"),
+    [
+        ("会议通知", "gbk"),
+        ("付款通知", "gbk"),
+        ("会议", "gbk"),
+        ("회의 견적서", "euc-kr"),
+        ("會議通知", "big5"),
+        ("会議通知", "shift_jis"),
+        ("привет", "koi8-r"),
+        ("Привет", "cp1251"),
+        ("Grüße", "cp1252"),
+        ("élève", "cp1252"),
+        ("niño", "cp1252"),
+    ],
+)
+def test_four_characters_are_enough_where_most_are_not_ascii(text: str, charset: str) -> None:
+    assert decode(text.encode(charset)) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "nearby", "text"),
+    [
+        ("契約書".encode("euc-jp"), "euc-jp", "契約書"),
+        ("订单确认".encode("gbk"), "gb2312", "订单确认"),
+        ("şirket".encode("cp1254"), "iso-8859-9", "şirket"),
+        ("Grüße".encode(), "koi8-r", "Grüße"),
+        ("会议通知".encode("gbk"), "iso-8859-1", "会议通知"),
+        ("Grüße".encode("cp1252"), "no-such", "Grüße"),
+    ],
+)
+def test_what_is_declared_nearby_is_better_than_a_guess(content: bytes, nearby: str, text: str) -> None:
+    assert decode(content, nearby=nearby) == text
+
+
 @given(st.binary(max_size=300), st.text(max_size=20))
 def test_whatever_the_bytes_and_the_charset_there_is_a_text(content: bytes, declared: str) -> None:
     assert isinstance(decode(content, declared), str)

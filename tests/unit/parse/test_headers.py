@@ -39,12 +39,31 @@ def test_a_value_is_read_as_its_writer_meant_it(value: bytes, text: str) -> None
         (b"Date: nonsense\nReceived: by x; Tue, 2 Jan 2024 00:00:00 +0000", datetime(2024, 1, 2, tzinfo=UTC)),
         (b"Date: Mon, 1 Jan 1601 00:00:00 +0000\nDelivery-date: Tue, 2 Jan 2024 00:00:00 +0000",
          datetime(2024, 1, 2, tzinfo=UTC)),
+        (b"Date: Di, 5 M\xe4rz 2024 09:59:60 +0100", datetime(2024, 3, 5, 9, tzinfo=UTC)),
+        (b"Date: 2024-03-05T09:59:00Z", datetime(2024, 3, 5, 9, 59, tzinfo=UTC)),
+        (b"Date: 05/03/2024 09:59", None),
         (b"Date: Fri, 31 Dec 9999 23:59:59 -2359", None),
         (b"Subject: undated", None),
     ],
 )  # fmt: skip
 def test_the_date_is_the_first_sane_one(stamps: bytes, moment: datetime | None) -> None:
     assert headers(stamps + b"\n\nx").date == (None if moment is None else int(moment.timestamp()))
+
+
+@pytest.mark.parametrize("charset", ["gbk", "utf-8"])
+def test_a_raw_subject_is_read_without_a_charset_of_its_own(charset: str) -> None:
+    assert headers("Subject: 会议通知\n\nx".encode(charset)).subject == "会议通知"
+
+
+def test_a_raw_subject_is_in_the_charset_that_a_part_of_the_message_declares() -> None:
+    message = "From: 邀请函 <a@b>\nSubject: Re: 订单确认\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+    message += 'Content-Type: text/plain; charset="gb2312"\n\nx\n--b--\n'
+    known = headers(message.encode("gbk"))
+    assert (known.sender, known.subject) == ("邀请函 <a@b>", "Re: 订单确认")
+
+
+def test_a_mark_of_utf_8_hides_no_field() -> None:
+    assert headers(b"\xef\xbb\xbfSubject: first\r\nTo: b\r\n\r\nx").subject == "first"
 
 
 def test_only_the_header_block_is_read() -> None:
