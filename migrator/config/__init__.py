@@ -11,6 +11,7 @@ from migrator.config.model import (
     Auth,
     Config,
     Destination,
+    FolderDestination,
     ImapDestination,
     MaildirDestination,
     MboxDestination,
@@ -18,8 +19,9 @@ from migrator.config.model import (
     Source,
 )
 from migrator.config.reading import load
+from migrator.config.store import S3Destination
 from migrator.config.urls import End, config_from_urls, default_state_dir, destination_from_url
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
 
 __all__ = [
     "Account",
@@ -27,6 +29,7 @@ __all__ = [
     "Config",
     "Destination",
     "End",
+    "FolderDestination",
     "ImapDestination",
     "LimitsTable",
     "MaildirDestination",
@@ -34,11 +37,13 @@ __all__ = [
     "Metrics",
     "Notify",
     "Pings",
+    "S3Destination",
     "Schedule",
     "Server",
     "Smtp",
     "Source",
     "VerifySchedule",
+    "WebTable",
     "config_from_urls",
     "default_state_dir",
     "destination_from_url",

@@ -1,25 +1,55 @@
-"""Many accounts in one sheet (``accounts_file``): a row of a CSV file becomes the tables of an account.
+"""Many accounts in one sheet (``accounts_file``): a row becomes the tables of an account, or says why it cannot.
 
-The first row names the columns: ``name``, any key of ``[accounts.source]``, ``mbox`` and ``maildir`` (a path each),
-``imap_`` and any key of a destination of type imap, ``every`` or ``cron``. A password's column is ``password`` (text)
-or ``password_env``, ``password_file`` and so on. An empty cell is a key that is not there. Commas or semicolons
-separate.
+The first row names the columns, in any case and spacing: ``name``, ``address``, any key of ``[accounts.source]``,
+``mbox`` and ``maildir`` (a path each), ``imap_`` and any key of a destination of type imap, ``every`` or ``cron``. A
+password's column is ``password`` (text) or ``password_env``, ``password_file`` and so on. The names that imapsync,
+Microsoft and MigrationWiz give to columns mean what they mean there. An empty cell is a key that is not there.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from migrator.config.model import ImapDestination, Source
 from migrator.config.passwords import SOURCES
 from migrator.config.problems import nearest
+from migrator.config.sheet import Line
 from migrator.config.worker import Schedule
 
+ALIASES = {
+    # imapsync
+    "host1": "host",
+    "user1": "username",
+    "password1": "password",
+    "host2": "imap_host",
+    "user2": "imap_username",
+    "password2": "imap_password",
+    # Microsoft's list for a migration by IMAP
+    "EmailAddress": "address",
+    "UserName": "username",
+    "Password": "password",
+    # MigrationWiz
+    "Source Email": "address",
+    "Source Login Name": "username",
+    "Source Password": "password",
+    "Destination Email": "imap_address",
+    "Destination Login Name": "imap_username",
+    "Destination Password": "imap_password",
+    "Flags": "",
+}
+"""What other programs call columns, and what these are here; one without a meaning is passed over."""
+
+_OWN = ("name", "address", "mbox", "maildir")
+_TELLING = ("name", "address", "username")
+"""Columns of which one must be there: an account has a name."""
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False}
 _TRUTHS = frozenset({"allow_plaintext", "leave_on_server", "seen"})
 _LISTS = frozenset({"flags", "keywords"})
+_NUMBERS = frozenset({"port", "max_connections"})
+_VARIABLES = frozenset({"password_env", "imap_password_env"})
+_PASSWORDS = _VARIABLES | {"password", "imap_password"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,61 +59,139 @@ class Row:
     line: int
     account: Mapping[str, object]
     problem: str = ""
+    address: str = ""
+    has_username: bool = False
+    """Whether the name to log in with is the row's own, and not its address for want of one."""
+
+    @property
+    def name(self) -> str:
+        """What the account is called."""
+        return str(self.account.get("name", ""))
 
 
-def rows(text: str) -> Iterator[Row]:
-    """Yield each account of a CSV text, and a row with a problem for each line that cannot be one."""
-    lines = text.splitlines(keepends=True)
-    separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    try:
-        columns = [column.strip() for column in next(reader, [])]
-        unusable = _unusable(columns)
-        if unusable:
-            yield Row(1, {}, unusable)
-            return
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _row(reader.line_num, columns, cells)
-    except csv.Error as error:
-        yield Row(reader.line_num, {}, f"this is not CSV: {error}")
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A whole sheet: its columns and its lines, and what is wrong with it as a whole (then it has no rows)."""
+
+    lines: Iterable[Line] = ()
+    columns: tuple[str | None, ...] = ()
+    line: int = 1
+    """The number of the first row, which names the columns."""
+    problem: str = ""
+
+    def filled(self) -> Iterator[Line]:
+        """Yield the lines that are to be accounts, one at a time."""
+        for line in self.lines:
+            if line.number > self.line and (line.problem or not line.is_empty):
+                yield line
+
+    def rows(self) -> Iterator[tuple[Line, Row]]:
+        """Yield every line with what it is."""
+        names: dict[str, int] = {}
+        for line in self.filled():
+            row = self.row(line)
+            first = names.setdefault(row.name, row.line) if row.name else row.line
+            if first != row.line and not row.problem:
+                row = replace(row, problem=f'the name "{row.name}" stands in line {first} already')
+            yield line, row
+
+    def row(self, line: Line) -> Row:
+        """Return what a line is by itself."""
+        return _row(line, self.columns)
+
+    def passwords(self) -> list[Mapping[str, object]]:
+        """Return which variables hold passwords, and one password that stands in the sheet if any does."""
+        places = [(number, column) for number, column in enumerate(self.columns) if column in _PASSWORDS]
+        found = {
+            (column, cell if column in _VARIABLES else "")
+            for line in (self.filled() if places else ())
+            for number, column in places
+            if number < len(line.cells) and (cell := line.cells[number].strip())
+        }
+        return [{"password": {"env": cell} if column in _VARIABLES else "-"} for column, cell in found]
 
 
-def _unusable(columns: list[str]) -> str:
-    if "name" not in columns:
-        return "the first row must name the columns, and one of them must be name"
-    known = _columns()
-    strange = [f'unknown column "{column}"{nearest(column, known)}' for column in columns if column not in known]
-    repeated = [f'the column "{column}" stands twice' for column in sorted(set(columns)) if columns.count(column) > 1]
+def sheet_of(lines: Iterable[Line]) -> Sheet:
+    """Return a sheet of these lines, which will be gone through several times."""
+    head = next((line for line in lines if not line.is_empty or line.problem), Line(1, ()))
+    columns = tuple(_column(name) for name in head.cells)
+    if problem := head.problem or _unusable(head.cells, columns):
+        return Sheet(line=head.number, problem=problem)
+    return Sheet(lines, columns, head.number)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_.-]+", "", name).casefold()
+
+
+def column_names() -> list[str]:
+    """Return what a column may be called here, besides the names that other programs use."""
+    passwords = {f"password_{source}" for source in SOURCES if source != "vault"}
+    imap = {f"imap_{key}" for key in {*ImapDestination.key_names(), *passwords} - {"type"}}
+    return [*_OWN, *sorted({*Schedule.key_names(), *Source.key_names(), *passwords}), *sorted(imap)]
+
+
+def _column(written: str) -> str | None:
+    """Return the column that is meant; empty for one that is passed over, None for one that is not known."""
+    if not written.strip():
+        return ""
+    known = {_plain(name): meaning for name, meaning in ALIASES.items()}
+    known |= {_plain(name): name for name in column_names()}
+    return known.get(_plain(written))
+
+
+def _unusable(written: Sequence[str], columns: Sequence[str | None]) -> str:
+    names = [column for column in columns if column]
+    if not set(names) & set(_TELLING):
+        return (
+            f"the first row must name the columns, and one of them must be {', '.join(_TELLING[:-1])} or {_TELLING[-1]}"
+        )
+    known = column_names()
+    pairs = zip(written, columns, strict=True)
+    strange = [
+        f'unknown column "{name.strip()}"{nearest(name.strip(), known)}' for name, column in pairs if column is None
+    ]
+    repeated = [f'the column "{column}" stands twice' for column in sorted(set(names)) if names.count(column) > 1]
     return "; ".join(strange + repeated)
 
 
-def _columns() -> set[str]:
-    passwords = {f"password_{source}" for source in SOURCES}
-    source = {*Source.key_names(), *passwords}
-    imap = {f"imap_{key}" for key in {*ImapDestination.key_names(), *passwords} - {"type"}}
-    return {"name", "mbox", "maildir", *Schedule.key_names(), *source, *imap}
+def _row(line: Line, columns: Sequence[str | None]) -> Row:
+    filled = {name: cell.strip() for name, cell in zip(columns, line.cells, strict=False) if name and cell.strip()}
+    account = _account(filled, is_named="name" in columns)
+    surplus = [cell for cell in line.cells[len(columns) :] if cell.strip()]
+    problem = line.problem
+    if surplus and not problem:
+        problem = f"has {len(line.cells)} cells, but there are {len(columns)} columns"
+    return Row(line.number, account, problem, filled.get("address", ""), "username" in filled)
 
 
-def _row(line: int, columns: list[str], cells: list[str]) -> Row:
-    if len(cells) > len(columns):
-        return Row(line, {}, f"has {len(cells)} cells, but there are {len(columns)} columns")
-    filled = {column: cell.strip() for column, cell in zip(columns, cells, strict=False) if cell.strip()}
-    return Row(line, _account(filled))
-
-
-def _account(filled: Mapping[str, str]) -> Mapping[str, object]:
+def _account(filled: Mapping[str, str], *, is_named: bool) -> Mapping[str, object]:
+    """Return a row's tables; where the sheet has a column for names, a row without one has none."""
     imap = {key.removeprefix("imap_"): cell for key, cell in filled.items() if key.startswith("imap_")}
     plain = {key: cell for key, cell in filled.items() if not key.startswith("imap_")}
-    account: dict[str, object] = {key: plain.pop(key) for key in ("name",) if key in plain}
+    address = plain.pop("address", "")
+    if address:
+        plain.setdefault("username", address)
+    account: dict[str, object] = {}
+    if name := plain.pop("name", "" if is_named else _name_of(address, plain)):
+        account["name"] = name
     destinations: list[object] = [
         {"type": kind, "path": plain.pop(kind)} for kind in ("mbox", "maildir") if kind in plain
     ]
     if imap:
+        if mailbox := imap.pop("address", ""):
+            imap.setdefault("username", mailbox)
         destinations.append({"type": "imap", **_values(imap)})
     if schedule := {key: plain.pop(key) for key in Schedule.key_names() if key in plain}:
         account["schedule"] = schedule
     return account | {"source": _values(plain), "destinations": destinations}
+
+
+def _name_of(address: str, source: Mapping[str, str]) -> str:
+    """Return what an account is called that has no name: its address, or user and host."""
+    username, host = source.get("username", ""), source.get("host", "")
+    named = address or (username if "@" in username or not host or not username else f"{username}@{host}")
+    return "".join(one if one.isalnum() or one in "._-@" else "_" for one in named)
 
 
 def _values(cells: Mapping[str, str]) -> dict[str, object]:
@@ -97,7 +205,7 @@ def _values(cells: Mapping[str, str]) -> dict[str, object]:
 
 
 def _value(key: str, cell: str) -> object:
-    if key == "port" and cell.isdecimal():
+    if key in _NUMBERS and cell.isdecimal():
         return int(cell)
     if key in _TRUTHS:
         return _BOOLEANS.get(cell.lower(), cell)

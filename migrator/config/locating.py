@@ -16,17 +16,49 @@ def find_config(explicit: Path | None = None) -> Path:
     The usual ones: ``./config.toml``, ``$XDG_CONFIG_HOME/mailferry/config.toml``, ``/etc/mailferry/config.toml``.
     """
     if explicit is not None:
-        if not explicit.is_file():
-            why = "this is no ordinary file" if explicit.exists() else "there is no such file"
-            raise ConfigError([f"{explicit}: {why}"])
+        try:
+            if not explicit.is_file():
+                why = "this is not a regular file" if explicit.exists() else "there is no such file"
+                raise ConfigError([f"{explicit}: {why}"])
+        except PermissionError as error:
+            raise ConfigError([f"{explicit}: this user may not look into its folder"]) from error
         return explicit
-    places = usual_places()
-    for place in places:
-        if place.is_file():
-            return place
-    looked = ", ".join(map(str, places))
-    without = "only `mailferry migrate --from URL --to URL` needs none"
-    raise ConfigError([f"no configuration found ({looked}); name one with -c FILE; {without}"])
+    if (usual := usual_config()) is not None:
+        return usual
+    looked = ", ".join(map(str, usual_places()))
+    without = "`mailferry add ADDRESS` makes one, `mailferry migrate --from URL --to URL` needs none" + _what_is_there()
+    raise ConfigError([f"no configuration found ({looked}{_unreadable()}); name one with -c FILE; {without}"])
+
+
+def usual_config() -> Path | None:
+    """Return the first configuration that is at a usual place; the system's only where this user may read it.
+
+    The service's own belongs to its user alone; everybody else on that machine works as if it were not there.
+    """
+    return next((place for place in usual_places() if place != SYSTEM_WIDE and place.is_file()), None) or _system_wide()
+
+
+def _system_wide() -> Path | None:
+    return SYSTEM_WIDE if os.access(SYSTEM_WIDE, os.R_OK) and SYSTEM_WIDE.is_file() else None
+
+
+def _unreadable() -> str:
+    """Say that a configuration of the system is there, or may be, which this user may not read."""
+    try:
+        is_there = SYSTEM_WIDE.is_file()
+    except PermissionError:
+        is_there = True
+    return ", which this user may not read" if is_there else ""
+
+
+def _what_is_there() -> str:
+    """Say where what was archived without a configuration is seen, if anything was."""
+    from migrator.config.one_shot import FILE_NAME
+    from migrator.config.urls import default_state_dir
+
+    state_dir = default_state_dir()
+    is_there = (state_dir / FILE_NAME).is_file()
+    return f"; what that has archived is seen with --state-dir {state_dir}" if is_there else ""
 
 
 def usual_places() -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ What only the scheduled worker reads is in ``worker``, what tables are made of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -20,8 +20,10 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import values
+from migrator.config.many_accounts import ManyAccounts
 from migrator.config.problems import Place, nearest
 from migrator.config.secrets import Secret
+from migrator.config.store import S3Destination
 from migrator.config.table import (
     FIRST_RELEASE,
     Duration,
@@ -29,14 +31,14 @@ from migrator.config.table import (
     Fingerprint,
     Folder,
     Host,
+    LoginSecret,
     Octets,
     Port,
-    SecretValue,
     Table,
     Text,
     Written,
 )
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule, WebTable
 from migrator.errors import ConfigError, Endpoint
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings, is_loopback
@@ -58,6 +60,10 @@ class Auth(StrEnum):
     OAUTHBEARER = "oauthbearer"
 
 
+TOKENS = frozenset({Auth.XOAUTH2, Auth.OAUTHBEARER})
+"""What sends an access token."""
+
+
 def _by_tls(implicit: int, otherwise: int) -> Callable[[dict[str, object]], int]:
     return lambda table: implicit if table.get("tls", TlsMode.IMPLICIT) is TlsMode.IMPLICIT else otherwise
 
@@ -66,17 +72,19 @@ class Server(Table):
     """One end of a connection: what POP3 sources and IMAP destinations have in common."""
 
     host: Host = Field(description="the server: a name or an address, without port or scheme")
-    tls: TlsMode = Field(TlsMode.IMPLICIT, description="how the line is encrypted; for `none` see `allow_plaintext`")
+    tls: TlsMode = Field(
+        TlsMode.IMPLICIT, description="how the connection is encrypted; for `none` see `allow_plaintext`"
+    )
     port: Port = Field(description="the server's port")
     username: Text = Field(description="the name to log in with")
-    password: SecretValue = Field(description="see “Passwords”; for `xoauth2` and `oauthbearer` an access token")
+    password: LoginSecret = Field(description="see “Passwords”; for `xoauth2` and `oauthbearer` an access token")
     auth: Auth = Field(
         Auth.AUTO,
-        description="how to log in; `auto` takes the strongest that the server offers, where that is refused the next",
+        description="how to log in; `auto` takes the strongest that the server offers, or the next if that is refused",
     )
     allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = Field(
         False,  # noqa: FBT003  # a default stands first
-        description="an unencrypted line to anything but this machine needs `true`",
+        description="an unencrypted connection to anything but this machine needs `true`",
     )
     ca_file: ExistingFile | None = Field(None, description="trust this certification authority only (a PEM file)")
     fingerprint: Fingerprint | None = Field(
@@ -85,7 +93,13 @@ class Server(Table):
     )
     timeout: Duration = Field(
         timedelta(seconds=45),
-        description="how long silence, or no progress, is borne; connecting has at most 20 seconds",
+        description="how long silence, or no progress, is tolerated; connecting has at most 20 seconds",
+    )
+
+    max_connections: Annotated[int, Field(strict=True, ge=1, le=100)] | None = Field(
+        None,
+        description="the most connections with this server at one time, over all accounts; without it what the server "
+        "takes is learned from its refusals (eight at most)",
     )
 
     @field_validator("allow_plaintext")
@@ -98,6 +112,19 @@ class Server(Table):
                 "use tls, or accept that with allow_plaintext = true"
             )
         return allowed
+
+    @field_validator("auth")
+    @classmethod
+    def _token_is_no_password(cls, auth: Auth, info: ValidationInfo) -> Auth:
+        password = info.data.get("password")
+        if password is not None and password.is_token and auth not in {Auth.AUTO, *TOKENS}:
+            raise ValueError(f'"{auth}" would send an access token as a password; use auto')
+        return auth
+
+    @property
+    def is_token(self) -> bool:
+        """Whether an access token is what logs in, wherever it comes from."""
+        return self.password.is_token or self.auth in TOKENS
 
     @property
     def endpoint(self) -> Endpoint:
@@ -187,10 +214,14 @@ class ImapDestination(Server):
         return "" if self._place is None else self._place.for_setting()
 
 
-Destination = MboxDestination | MaildirDestination | ImapDestination
+FolderDestination = MboxDestination | MaildirDestination
+"""What stands on a disk of this machine."""
+
+Destination = MboxDestination | MaildirDestination | S3Destination | ImapDestination
 DESTINATIONS: dict[str, type[Destination]] = {
     "mbox": MboxDestination,
     "maildir": MaildirDestination,
+    "s3": S3Destination,
     "imap": ImapDestination,
 }
 
@@ -205,21 +236,36 @@ class Key:
     since: str = FIRST_RELEASE
 
 
+NO_ACCOUNT = "there is no account; add [[accounts]], or run: mailferry add ADDRESS"
+
 TOP_KEYS = {
     "state_dir": Key("path", '`"state"`', "the ledger, locks and whatever else must be remembered; on a local disk"),
-    "defaults": Key("table", "", "`[defaults.source]` and `[defaults.imap]`: any key of these, for all accounts"),
+    "ledger": Key(
+        "address",
+        "",
+        '`"postgresql://HOST/DATABASE"`: the ledger is in this database, for several machines ([fleet](fleet.md)), '
+        "instead of in a file in `state_dir`; without a password",
+    ),
+    "defaults": Key(
+        "table",
+        "",
+        "`[defaults.source]` and `[defaults.imap]`: any key of these, for all accounts; `[defaults.destination]`: "
+        "where the mail of a row of the `accounts_file` goes that says nothing of that",
+    ),
     "schedule": Key("table", "", "when `mailferry run` works the accounts"),
     "verify": Key("table", "", "how often `mailferry run` reads the archive again"),
     "limits": Key("table", "", "how much `mailferry run` does at one time"),
     "metrics": Key("table", "", "what monitoring may ask"),
     "notify": Key("table", "", "who hears of what goes wrong"),
     "pings": Key("table", "", "dead-man switches"),
+    "web": Key("table", "", "the page that `mailferry run` serves ([web](web.md))"),
+    "oauth": Key("tables", "", "`[oauth.NAME]` each: where access tokens come from ([OAuth](oauth.md))"),
     "accounts": Key("tables", "", "the accounts, `[[accounts]]` each"),
     "accounts_file": Key("path", "", "more accounts, from a sheet (see below)"),
 }
 ACCOUNT_KEYS = {
     "name": Key("text", "needed", "unique; letters, digits and `. _ - @`. An account is known by it"),
-    "source": Key("table", "needed", "`[accounts.source]`: the maildrop"),
+    "source": Key("table", "needed", "`[accounts.source]`: where mail is fetched from"),
     "destinations": Key("tables", "needed", "`[[accounts.destinations]]` each: where a copy of every message goes"),
     "schedule": Key("table", "", "`[accounts.schedule]`: instead of the common `[schedule]`"),
 }
@@ -227,12 +273,17 @@ ACCOUNT_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One maildrop, where its mail goes, and when."""
+    """One maildrop, where its mail goes, and when. ``place`` is where its table stands, None where it has none.
+
+    ``address`` is what a sheet says whose mail it is, which need not be the name to log in with.
+    """
 
     name: str
     source: Source
     destinations: tuple[Destination, ...]
     schedule: Schedule | None = None
+    place: Place | None = None
+    address: str = ""
 
     @property
     def file_name(self) -> str:
@@ -240,21 +291,53 @@ class Account:
         quoted = quote(self.name, safe="@+")
         return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
+    @property
+    def is_row(self) -> bool:
+        """Whether it stands in a sheet, whose rows are worked each by itself."""
+        return self.place is not None and self.place.line is not None
+
     def secrets(self) -> tuple[Secret, ...]:
         """Return every password that working this account needs."""
-        servers = [end for end in (self.source, *self.destinations) if isinstance(end, Server)]
-        return tuple(server.password for server in servers)
+        return (*(server.password for server in self.servers()), *self._keys())
+
+    def _keys(self) -> tuple[Secret, ...]:
+        """Return what requests to object stores are signed with, where that is configured."""
+        return tuple(key for end in self.destinations if isinstance(end, S3Destination) for key in end.signing_keys())
+
+    def servers(self) -> tuple[Server, ...]:
+        """Return the ends that are logged in to."""
+        return tuple(end for end in (self.source, *self.destinations) if isinstance(end, Server))
+
+    def secret_identities(self) -> tuple[str, ...]:
+        """Return what changes when a person changes a password, or signs in; fetches no token. Only to be hashed."""
+        passwords = (one.password.identity(is_fresh_each_time=one.is_token) for one in self.servers())
+        return (*passwords, *(key.identity() for key in self._keys()))
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row of the ``accounts_file`` that is no account; ``problem`` is a line for a person that names it.
+
+    ``lacks_host``: nothing is wrong with it but that nobody has looked yet for the server of its ``address``.
+    """
+
+    name: str
+    address: str
+    problem: str
+    lacks_host: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """A whole configuration. ``path`` is its file, None when it came from URLs; ``warnings`` are lines for a person.
 
-    ``files`` are all that it was read from: ``path`` and the ``accounts_file``.
+    ``files`` are all that it was read from: ``path``, the ``accounts_file``, those that hold one account each, and what
+    the page has written. ``bad_rows`` are no accounts, and hinder none. ``changed_by_page`` are the tables beside
+    accounts that the page may change, since nobody has written them into ``path``.
     """
 
     state_dir: Path
-    accounts: tuple[Account, ...]
+    accounts: Sequence[Account]
     path: Path | None = None
     files: tuple[Path, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
@@ -263,15 +346,47 @@ class Config:
     metrics: Metrics | None = None
     notify: Notify | None = None
     pings: Pings | None = None
+    web: WebTable | None = None
     warnings: tuple[str, ...] = ()
+    bad_rows: tuple[BadRow, ...] = ()
+    changed_by_page: frozenset[str] = frozenset()
+    ledger: str = ""
 
-    def select(self, names: Sequence[str]) -> tuple[Account, ...]:
-        """Return the accounts with these names, in the file's order, or all for no names; raises ``ConfigError``."""
-        known = {account.name: account for account in self.accounts}
-        strange = [name for name in names if name not in known]
+    @property
+    def ledger_place(self) -> Path | str:
+        """Where the ledger is: the state folder, in which it is a file, or the address of a database."""
+        return self.ledger or self.state_dir
+
+    def names(self) -> Iterator[str]:
+        """Yield what the accounts are called, in the file's order."""
+        many = self.accounts
+        return many.names() if isinstance(many, ManyAccounts) else (account.name for account in many)
+
+    def named(self, name: str) -> Account | None:
+        """Return the account with this name, None if there is none."""
+        many = self.accounts
+        if isinstance(many, ManyAccounts):
+            return many.named(name)
+        return next((account for account in many if account.name == name), None)
+
+    def select(self, names: Sequence[str]) -> Sequence[Account]:
+        """Return the accounts with these names, in the file's order, or all for no names; raises ``ConfigError``.
+
+        Where there is a page, which adds the first account, there may be none yet: then there is none to choose.
+        """
+        if not (self.accounts or names or self.bad_rows):
+            raise ConfigError([NO_ACCOUNT])
+        if not names:
+            return self.accounts
+        strange = [name for name in names if self.named(name) is None]
         if strange:
-            raise ConfigError([f'there is no account "{name}"{nearest(name, known)}' for name in strange])
-        return tuple(account for account in self.accounts if not names or account.name in names)
+            bad = {row.name: row.problem for row in self.bad_rows}
+            known = tuple(self.names())
+            raise ConfigError(
+                [bad.get(name) or f'there is no account "{name}"{nearest(name, known)}' for name in strange]
+            )
+        chosen = set(names)
+        return tuple(filter(None, map(self.named, (name for name in self.names() if name in chosen))))
 
     def missing_secrets(self, accounts: Sequence[Account] | None = None) -> list[str]:
         """Say, a line for each, which password sources of the accounts (of all, by default) are plainly not there."""

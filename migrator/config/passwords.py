@@ -20,24 +20,43 @@ from migrator.config.secrets import (
     TextSecret,
 )
 
-SOURCES = ("command", "env", "file", "keyring", "credential")
+SOURCES = ("command", "env", "file", "keyring", "credential", "oauth", "vault")
+
+Tokens = Callable[[object, str], Secret]
+"""Makes a secret of what stands under ``oauth``, for a user; raises ``ValueError``."""
+
+Kept = Callable[[str], Secret]
+"""Makes the secret that the vault has under a name."""
 
 _HOW = 'write "text" or one of { command = "…" }, { env = "VAR" }, { file = "PATH" }, { keyring = "SERVICE" }'
 
 
 def secret(
-    written: object, *, path: Callable[[str], Path], username: str = "", withheld: frozenset[str] = frozenset()
+    written: object,
+    *,
+    path: Callable[[str], Path],
+    username: str = "",
+    withheld: frozenset[str] = frozenset(),
+    tokens: Tokens | None = None,
+    kept: Kept | None = None,
 ) -> Secret:
     """Read the value of ``password``; raises ``ValueError`` with words for a person.
 
     ``path`` makes a relative path absolute, ``username`` is the keyring's, and ``withheld`` are the environment
-    variables that no command of ours gets to see.
+    variables that no command of ours gets to see. ``tokens`` is None where no access token can serve, ``kept`` where
+    there is no vault.
     """
     if isinstance(written, str):
         if not written:
             raise ValueError("must not be empty")
         return TextSecret(written)
+    if isinstance(written, Mapping) and set(written) == {"oauth"}:
+        if tokens is None:
+            raise ValueError("an access token (oauth) cannot serve here")
+        return tokens(written["oauth"], username)
     source, reference = _source(written)
+    if source == "vault":
+        return _kept(kept, reference)
     match source:
         case "command":
             return CommandSecret(_command(reference), withheld)
@@ -49,6 +68,12 @@ def secret(
             return KeyringSecret(reference, username)
         case _:
             return CredentialSecret(_credential(reference))
+
+
+def _kept(kept: Kept | None, name: str) -> Secret:
+    if kept is None:
+        raise ValueError("there is no vault here: only a configuration file has one")
+    return kept(name)
 
 
 def _source(written: object) -> tuple[str, str]:
@@ -97,7 +122,7 @@ def variables_in(document: object) -> frozenset[str]:
 def stands_in_text(document: object) -> bool:
     """Say whether any password stands in the document itself."""
     match document:
-        case {"password": str()}:
+        case {"password": str()} | {"client_secret": str()} | {"secret_access_key": str()}:
             return True
         case Mapping():
             return any(map(stands_in_text, document.values()))

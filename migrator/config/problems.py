@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrator.config.values import shown
@@ -24,11 +24,13 @@ class Place:
     """Where in which file something stands. ``path`` leads to the table: ``("accounts", 0, "source")``."""
 
     file: str
-    text: str = ""
+    text: str = field(default="", repr=False)
     table: str = ""
     account: str = ""
     path: KeyPath = ()
     line: int | None = None
+    also: str = ""
+    """How else a key of the table can be written."""
 
     def at(self, *steps: str | int, account: str = "") -> Place:
         """Return the place of a table within this one."""
@@ -55,7 +57,12 @@ class Place:
             return f"in the row of {self.account} ({self.file}, line {self.line})" if self.line else f"({self.file})"
         line = self._line("")
         where = f"{self.file}, line {line}" if line else self.file
-        return f"under {self.table} of {self.account} ({where})"
+        also = f", or {self.also}" if self.also else ""
+        return f"under {self.table} of {self.account} ({where}){also}"
+
+    def line_number(self) -> int:
+        """Return the line at which the table begins, 1 where that is not known."""
+        return self._line("") or 1
 
     def _line(self, key: str) -> int | None:
         return self.line or (line_of(self.text, self.path, key) if self.text else None)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import stat
-import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from migrator.config import passwords, values
+from migrator.config import account_files, passwords, values
+from migrator.config.document import document_of, exposed_password, text_of
 from migrator.config.model import (
     ACCOUNT_KEYS,
     DESTINATIONS,
+    NO_ACCOUNT,
     TOP_KEYS,
     Account,
+    BadRow,
     Config,
     Destination,
     ImapDestination,
@@ -27,11 +28,20 @@ from migrator.config.model import (
     Server,
     Source,
 )
+from migrator.config.oauth import OAuthTable, TokenSources
+from migrator.config.openid import OpenIdTable
+from migrator.config.places import identity_of
 from migrator.config.problems import Place, described, nearest
+from migrator.config.settings_file import KEYS as SETTINGS, SettingsFile, read_settings, settings_file
+from migrator.config.state_places import ledger_address, state_folder
 from migrator.config.table import Context, Table
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
+from migrator.config.vault_key import VAULT, KeyPlaces
+from migrator.config.vault_secret import VaultSecret
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
 from migrator.errors import ConfigError
-from migrator.model import mailbox_identity
+
+if TYPE_CHECKING:
+    from migrator.config.bulk import Sheet
 
 AnyTable = TypeVar("AnyTable", bound=Table)
 Raw = Mapping[str, object]
@@ -43,37 +53,39 @@ _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type"
 
 def load(path: Path) -> Config:
     """Read and check a configuration file; raises ``ConfigError`` with a line for every problem in it."""
-    text = _text(path)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_not_toml(path, str(error))]) from None
-    return Reading(path, text, document).config()
+    text = text_of(path)
+    return Reading(path, text, document_of(path, text)).config()
 
 
-def _not_toml(path: Path, reason: str) -> str:
-    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", reason)
-    return f"{path}, line {found[2]}: this is not TOML: {found[1]}" if found else f"{path}: this is not TOML: {reason}"
+def load_with(path: Path, text: str, account: Raw) -> Config:
+    """Check a configuration as it will be once another account stands beside it; raises ``ConfigError``."""
+    document = document_of(path, text)
+    accounts = document.get("accounts", [])
+    together = [*accounts, account] if isinstance(accounts, list) else accounts
+    return Reading(path, text, {**document, "accounts": together}).config()
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8 (octet {error.start})"]) from None
+def load_instead(path: Path, file: Path, text: str) -> Config:
+    """Check a configuration as it will be once the file of one of its accounts has another text.
+
+    Raises ``ConfigError``.
+    """
+    own = text_of(path)
+    return Reading(path, own, document_of(path, own), {file.absolute(): text}).config()
 
 
 class Reading:
     """One reading of one document: collects problems until the end."""
 
-    def __init__(self, path: Path, text: str, document: Raw) -> None:
+    def __init__(self, path: Path, text: str, document: Raw, instead: Mapping[Path, str] | None = None) -> None:
+        """``instead`` are texts in place of what stands in some files of accounts."""
         self.path = path
+        self._instead = instead or {}
         self.document = document
         self.top = Place(file=str(path), text=text)
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.bad_rows: list[BadRow] = []
         self.files = [path]
         withheld = passwords.variables_in(document)
         self.context = Context(folder=path.absolute().parent, withheld=withheld)
@@ -81,31 +93,38 @@ class Reading:
     def config(self) -> Config:
         """Return the configuration, or raise ``ConfigError`` with everything that is wrong with it."""
         self._unknown(self.document, tuple(TOP_KEYS), self.top)
+        state_dir = self.context.path(state_folder(self.document, self.top, self.problems))
+        ledger = ledger_address(self.document, self.top, self.problems)
+        self._settings = self._settings_file(state_dir)
+        web = self._web(state_dir)
+        self._oauth(state_dir)
         defaults = self._defaults()
         schedule = self._optional("schedule", Schedule) or Schedule()
         verify = self._optional("verify", VerifySchedule) or VerifySchedule()
         limits = self._optional("limits", LimitsTable) or LimitsTable()
         metrics = self._optional("metrics", Metrics)
-        notify = self._notify()
+        notify = self._nested("notify", Notify, "smtp", Smtp)
         pings = self._optional("pings", Pings)
-        state_dir = self._state_dir()
-        accounts = self._accounts(defaults)
-        self._together(accounts, state_dir)
-        self._warn_if_readable(self.path, self.document)
+        accounts = self._accounts(defaults, state_dir)
+        self.warnings += exposed_password(self.path, self.document)
         if self.problems:
             raise ConfigError(list(dict.fromkeys(self.problems)))
         return Config(
             path=self.path,
             files=tuple(self.files),
             state_dir=state_dir,
+            ledger=ledger,
             schedule=schedule,
             verify=verify,
             limits=limits,
             metrics=metrics,
             notify=notify,
             pings=pings,
-            accounts=tuple(accounts),
+            web=web,
+            changed_by_page=frozenset(filter(self._settings.counts, SETTINGS)),
+            accounts=accounts,
             warnings=tuple(self.warnings),
+            bad_rows=tuple(self.bad_rows),
         )
 
     def _unknown(self, raw: Raw, keys: tuple[str, ...], place: Place) -> None:
@@ -125,16 +144,57 @@ class Reading:
             return None
 
     def _optional(self, key: str, model: type[AnyTable]) -> AnyTable | None:
-        raw = self._mapping(self.document, key, self.top)
-        return None if raw is None else self._table(model, raw, self.top.at(key))
+        document, top = self._where(key)
+        raw = self._mapping(document, key, top)
+        return None if raw is None else self._table(model, raw, top.at(key))
 
-    def _notify(self) -> Notify | None:
-        raw = self._mapping(self.document, "notify", self.top)
-        if raw is None:
-            return None
-        smtp = self._mapping(raw, "smtp", self.top.at("notify"))
-        server = self._table(Smtp, smtp, self.top.at("notify", "smtp")) if smtp is not None else None
-        return self._table(Notify, {**raw, "smtp": server}, self.top.at("notify"))
+    def _nested(self, key: str, model: type[AnyTable], inner: str, inner_model: type[Table]) -> AnyTable | None:
+        """Validate a table that has another in it; each is named with its own problems."""
+        document, top = self._where(key)
+        raw = self._mapping(document, key, top)
+        within = self._mapping(raw or {}, inner, top.at(key))
+        table = None if within is None else self._table(inner_model, within, top.at(key, inner))
+        return None if raw is None else self._table(model, {**raw, inner: table}, top.at(key))
+
+    def _where(self, key: str) -> tuple[Raw, Place]:
+        """Return the document that a table counts in: the configuration itself, or what the page has written."""
+        own = (self.document, self.top)
+        return (self._settings.document, self._settings.place) if self._settings.counts(key) else own
+
+    def _settings_file(self, state_dir: Path) -> SettingsFile:
+        """Read what the page has written beside accounts."""
+        found = read_settings(settings_file(state_dir), self.document, self._instead)
+        self.problems += found.problems
+        self.warnings += found.warnings(self.path)
+        if found.place.file:
+            self._take_in(found.path, found.document)
+        return found
+
+    def _take_in(self, path: Path, document: object) -> None:
+        """Note a further file, the variables that hold passwords by it, and whether others can read one in it."""
+        self.files.append(path)
+        self.context = replace(self.context, withheld=self.context.withheld | passwords.variables_in(document))
+        self.warnings += exposed_password(path, document)
+
+    def _web(self, state_dir: Path) -> WebTable | None:
+        """Read what concerns the page, and let passwords name the vault that it fills."""
+        web = self._nested("web", WebTable, "oidc", OpenIdTable)
+        keys = KeyPlaces(state_dir, web.vault_key if web else None, self.context.folder)
+        if keys.configured is not None and keys.is_inside_state(keys.configured):
+            reason = f"{keys.configured} lies in state_dir {state_dir}: who takes that away has both; keep them apart"
+            self.problems.append(self.top.at("web").say(reason, "vault_key"))
+        self.context = replace(self.context, kept=partial(VaultSecret, path=state_dir / VAULT, keys=keys))
+        return web
+
+    def _oauth(self, state_dir: Path) -> None:
+        """Read the providers of access tokens, and let passwords name them."""
+        self.tokens = TokenSources(self.context, state_dir)
+        tables = self._mapping(self.document, "oauth", self.top) or {}
+        for name in tables:
+            raw, place = self._mapping(tables, name, self.top.at("oauth")), self.top.at("oauth", name)
+            table = None if raw is None else self._table(OAuthTable, raw, place)
+            self.problems += [place.say(problem) for problem in self.tokens.add(name, table)]
+        self.context = replace(self.context, tokens=self.tokens.secret)
 
     def _mapping(self, raw: Raw, key: str, place: Place) -> Raw | None:
         """Return a table within a table, None where it is missing or no table; the latter is a problem."""
@@ -155,63 +215,104 @@ class Reading:
     def _defaults(self) -> dict[str, Raw]:
         raw = self._mapping(self.document, "defaults", self.top) or {}
         place = self.top.at("defaults")
-        self._unknown(raw, tuple(_DEFAULTS), place)
-        defaults = {key: self._mapping(raw, key, place) or {} for key in _DEFAULTS}
+        self._unknown(raw, (*_DEFAULTS, "destination"), place)
+        defaults = {key: self._mapping(raw, key, place) or {} for key in (*_DEFAULTS, "destination")}
         for key, model in _DEFAULTS.items():
             stand_ins = {name: value for name, value in _STAND_INS.items() if name in model.key_names()}
             self._table(model, {**stand_ins, **defaults[key]}, place.at(key))
+        if destination := defaults["destination"]:
+            self._destination(destination, defaults["imap"], place.at("destination"))
         return defaults
 
-    def _state_dir(self) -> Path:
-        written = self.document.get("state_dir", "state")
-        if isinstance(written, str) and written and "\0" not in written:
-            return self.context.path(written)
-        self.problems.append(self.top.say(f"{values.shown(written)} must be a path", "state_dir"))
-        return self.context.path("state")
-
-    def _accounts(self, defaults: Mapping[str, Raw]) -> list[Account]:
-        raws = [
+    def _accounts(self, defaults: Mapping[str, Raw], state_dir: Path) -> Sequence[Account]:
+        own = [
             (raw, self.top.at("accounts", index))
             for index, raw in enumerate(self._list(self.document, "accounts", self.top))
         ]
-        raws += self._bulk()
-        if not raws and not self.problems:
-            self.problems.append(self.top.say("there is no account; add [[accounts]]"))
-        names = Counter(raw.get("name") for raw, _ in raws if isinstance(raw.get("name"), str))
+        path, sheet = self._sheet()
+        files = self._account_files(state_dir)
+        # Where there is a page, the first account is added there.
+        if not (own or sheet or files or self.problems or "web" in self.document):
+            self.problems.append(self.top.say(NO_ACCOUNT))
+        names = Counter(raw.get("name") for raw, _ in own + files if isinstance(raw.get("name"), str))
         self.problems += [
             self.top.say(f'{count} accounts are named "{name}"') for name, count in names.items() if count > 1
         ]
-        accounts = [self._account(raw, place, defaults) for raw, place in raws]
-        return [account for account in accounts if account is not None]
+        before, after = (
+            [account for raw, place in raws if (account := self._account(raw, place, defaults)) is not None]
+            for raws in (own, files)
+        )
+        kinds: dict[str, str] = {}
+        for account in before + after:
+            self._together(account, state_dir, kinds)
+        if sheet is None:
+            return (*before, *after)
+        from migrator.config.found_servers import servers_found
+        from migrator.config.row_reading import Common, Folders, read_rows
+        from migrator.config.rows import Accounts
 
-    def _bulk(self) -> list[tuple[Raw, Place]]:
-        """Return the accounts of ``accounts_file``, each with its line in that file."""
+        def judged(raw: Raw, place: Place) -> tuple[Account | None, list[str]]:
+            others, self.problems = self.problems, []
+            account = self._account(raw, place, defaults)
+            if account is not None:
+                self._together(account, state_dir, kinds)
+            found, self.problems = self.problems, others
+            return account, found
+
+        servers = {} if "host" in defaults["source"] else servers_found(state_dir)
+        common = Common(path, self.context, names, defaults["destination"], servers)
+        try:
+            rows, bad = read_rows(sheet, common, judged, Folders(state_dir, kinds))
+        except ConfigError as error:  # a line that is no CSV
+            self.problems += error.problems
+            return ()
+        self.bad_rows += bad
+        return Accounts(before, rows, after)
+
+    def _sheet(self) -> tuple[Path, Sheet | None]:
+        """Return the sheet of ``accounts_file``, None where it has no rows or cannot be read."""
         written = self.document.get("accounts_file")
         if written is None:
-            return []
+            return self.path, None
         if not isinstance(written, str) or not written or "\0" in written:
             self.problems.append(self.top.say(f"{values.shown(written)} must be a path", "accounts_file"))
-            return []
-        path = self.context.path(written)
-        self.files.append(path)
-        try:
-            from migrator.config import bulk
+            return self.path, None
+        from migrator.config.row_reading import opened_sheet
 
-            sheet = list(bulk.rows(_text(path)))
+        path = self.context.path(written)
+        try:
+            sheet = opened_sheet(path)
+            self._take_in(path, sheet.passwords())
+            return path, sheet if next(sheet.filled(), None) else None
+        except ConfigError as error:
+            self.problems += error.problems
+            return path, None
+
+    def _account_files(self, state_dir: Path) -> list[tuple[Raw, Place]]:
+        """Return the accounts that stand in files of their own."""
+        folders = account_files.folders_of(self.path, state_dir)
+        return [found for path in account_files.account_files(folders) for found in self._account_file(path)]
+
+    def _account_file(self, path: Path) -> list[tuple[Raw, Place]]:
+        try:
+            text = self._instead.get(path.absolute()) or text_of(path)
+            document = document_of(path, text)
         except ConfigError as error:
             self.problems += error.problems
             return []
-        places = [Place(file=str(path), line=row.line) for row in sheet]
-        self.problems += [place.say(row.problem) for row, place in zip(sheet, places, strict=True) if row.problem]
-        good = [(row.account, place) for row, place in zip(sheet, places, strict=True) if not row.problem]
-        withheld = passwords.variables_in([account for account, _ in good])
-        self.context = replace(self.context, withheld=self.context.withheld | withheld)
-        self._warn_if_readable(path, [account for account, _ in good])
-        return good
+        top = Place(file=str(path), text=text)
+        self._unknown(document, account_files.KEYS, top)
+        tables = self._list(document, "accounts", top)
+        if len(tables) != 1:
+            self.problems.append(top.say(f"has {len(tables)} accounts; a file in {path.parent.name} has one"))
+            return []
+        self._take_in(path, document)
+        return [(tables[0], top.at("accounts", 0))]
 
     def _account(self, raw: Raw, place: Place, defaults: Mapping[str, Raw]) -> Account | None:
         name = self._name(raw, place)
         place = replace(place, account=name)
+        self.context = replace(self.context, tokens=self.tokens.of_account(name))
         self._unknown(raw, tuple(ACCOUNT_KEYS), place)
         source = self._with_defaults(
             Source, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
@@ -221,19 +322,20 @@ class Reading:
             for index, element in enumerate(self._list(raw, "destinations", place))
         ]
         if not raw.get("destinations"):
-            cure = f"add {place.at('destinations', 0).table}" if place.table else "fill mbox, maildir or imap_host"
-            self.problems.append(place.say(f"has no destination; {cure}"))
+            self.problems.append(place.say(f"has no destination; add {place.at('destinations', 0).table}"))
         schedule_raw = self._mapping(raw, "schedule", place)
         schedule = self._table(Schedule, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
         if self.problems or source is None:
             return None
         ends = tuple(destination for destination in destinations if destination is not None)
-        return Account(name=name, source=source, destinations=ends, schedule=schedule)
+        return Account(name=name, source=source, destinations=ends, schedule=schedule, place=place)
 
     def _name(self, raw: Raw, place: Place) -> str:
         if "name" not in raw:
             self.problems.append(place.say("is missing", "name"))
             return ""
+        if raw["name"] == _name_of_one_shot(raw):
+            return str(raw["name"])
         try:
             return values.account_name(raw["name"])
         except ValueError as error:
@@ -247,7 +349,7 @@ class Reading:
             guess = (
                 nearest(str(kind), tuple(DESTINATIONS)) if "type" in raw else f"; known are {', '.join(DESTINATIONS)}"
             )
-            reason = f"{values.shown(kind)} is no kind of destination" if "type" in raw else "is missing"
+            reason = f"{values.shown(kind)} is not a kind of destination" if "type" in raw else "is missing"
             self.problems.append(place.say(reason + guess, "type"))
             return None
         table = self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
@@ -258,38 +360,27 @@ class Reading:
         judged = frozenset(defaults) - frozenset(raw) - {"allow_plaintext"}
         return self._table(model, {**defaults, **raw}, place, judged=judged)
 
-    def _together(self, accounts: list[Account], state_dir: Path) -> None:
+    def _together(self, account: Account, state_dir: Path, kinds: dict[str, str]) -> None:
         """Find what is wrong only between tables: folders that would hold two kinds of thing."""
-        kinds: dict[Path, str] = {}
-        for account in accounts:
-            for destination in account.destinations:
-                if isinstance(destination, MboxDestination | MaildirDestination):
-                    self._folder(account.name, destination, state_dir, kinds)
-            if len(set(map(_place, account.destinations))) < len(account.destinations):
-                self.problems.append(self.top.say(f'account "{account.name}" has the same destination twice'))
+        for destination in account.destinations:
+            if isinstance(destination, MboxDestination | MaildirDestination):
+                self._folder(account.name, destination, state_dir, kinds)
+        if len(set(map(identity_of, account.destinations))) < len(account.destinations):
+            self.problems.append(self.top.say(f'account "{account.name}" has the same destination twice'))
 
     def _folder(
-        self, account: str, destination: MboxDestination | MaildirDestination, state_dir: Path, kinds: dict[Path, str]
+        self, account: str, destination: MboxDestination | MaildirDestination, state_dir: Path, kinds: dict[str, str]
     ) -> None:
         path, real_state_dir = destination.path.resolve(), state_dir.resolve()  # a symbolic link hides nothing
         if real_state_dir == path or path in real_state_dir.parents:
             reason = f'state_dir {state_dir} lies in the archive folder {path} of account "{account}"; keep them apart'
             self.problems.append(self.top.say(reason, "state_dir"))
-        if kinds.setdefault(path, destination.type) != destination.type:
-            self.problems.append(
-                self.top.say(f'account "{account}" uses {path} as {destination.type}, another one as {kinds[path]}')
-            )
-
-    def _warn_if_readable(self, path: Path, document: object) -> None:
-        mode = path.stat().st_mode
-        if passwords.stands_in_text(document) and mode & (stat.S_IRGRP | stat.S_IROTH):
-            self.warnings.append(
-                f"{path}: others may read it, and it holds a password; make it yours alone: chmod 600 {path}"
-            )
+        if (other := kinds.setdefault(str(path), destination.type)) != destination.type:
+            reason = f'account "{account}" uses {path} as {destination.type}, another one as {other}'
+            self.problems.append(self.top.say(reason))
 
 
-def _place(destination: Destination) -> str:
-    """Return what a destination really is, whatever symbolic links lead there, however its mailbox is spelled."""
-    if isinstance(destination, MboxDestination | MaildirDestination):
-        return f"{destination.type}:{destination.path.resolve()}"
-    return mailbox_identity(destination.username, destination.host, destination.folder)
+def _name_of_one_shot(raw: Raw) -> str | None:
+    """Return what ``migrate --from`` calls an account with this source, whatever characters its user's name has."""
+    source = raw.get("source")
+    return f"{source.get('username')}@{source.get('host')}" if isinstance(source, dict) else None

@@ -1,7 +1,8 @@
 """Passwords and tokens: where they come from, and a type that never shows them.
 
 A ``Secret`` knows its source, not its value: ``reveal`` fetches the value when somebody logs in, and nothing keeps it.
-No message, repr or traceback of this module contains a value, nor anything that a password command has printed.
+No message, repr or traceback of this module contains a value, nor anything that a password command has printed; and a
+process that has fetched one leaves no core dump.
 """
 
 from __future__ import annotations
@@ -9,25 +10,32 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrator.errors import FerryError, Kind
+from migrator.config.no_dumps import forbid_dumps
+from migrator.errors import Advice, FerryError, Kind
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a password command may take; a person may have to touch a key or type a passphrase."""
+
+_PUT_BACK = "put it back, or correct password.file"
 
 
 class Secret(ABC):
     """A password or token at its source. Its repr and str are stars."""
 
     def reveal(self) -> str:
-        """Fetch the value, now: not empty, one line.
+        """Fetch the value, now: not empty, one line. Bytes that are not UTF-8 stand in it as lone surrogates.
 
-        Raises ``auth`` with the name of the source when it cannot be had, or has a line break or NUL inside: that
-        would end the command that it is part of.
+        Raises ``auth`` (finding ``secret-missing``) with the name of the source when it cannot be had, or has a line
+        break or NUL inside: that would end the command that it is part of. No server has refused anything then, so
+        the advice is to try again later.
         """
+        forbid_dumps()
         value = self._fetch()
         if not value:
             raise _unavailable(f"{self.source} gives nothing")
@@ -47,6 +55,25 @@ class Secret(ABC):
         """Say in a few words what of the source is plainly not there, without fetching the value; else None."""
         return None
 
+    @property
+    def is_token(self) -> bool:
+        """Whether it is an access token, which is never given as a password."""
+        return False
+
+    def for_login(self) -> Callable[[], str]:
+        """Return what a log-in calls for the value."""
+        return self.reveal
+
+    def identity(self, *, is_fresh_each_time: bool = False) -> str:  # noqa: ARG002  # for those that may be
+        """Return what changes when a person has changed the secret. It may be the value: it is only ever hashed.
+
+        ``is_fresh_each_time``: the value is an access token, so that another one is no change.
+        """
+        try:
+            return f"is {self.reveal()}"
+        except FerryError:
+            return "cannot be had"  # when it can be had again, that is a change
+
     def __repr__(self) -> str:
         """Show stars."""
         return f"{type(self).__name__}(***)"
@@ -58,9 +85,11 @@ class Secret(ABC):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TextSecret(Secret):
-    """A value that stood in the configuration or was typed by a person."""
+    """A value that stood in the configuration or was typed by a person, or that was read from a file for one run."""
 
     value: str
+    read_from: Path | None = None
+    """The file, where it can be read again."""
 
     @property
     def source(self) -> str:
@@ -84,8 +113,8 @@ class EnvironmentSecret(Secret):
 
     def _fetch(self) -> str:
         if reason := self.missing():
-            raise _unavailable(reason)
-        return _text_of(os.environb[self.variable.encode()], self.source)
+            raise _unavailable(reason, f"set {self.variable} where mailferry is started, or correct password.env")
+        return _text_of(os.environb[self.variable.encode()])
 
     def missing(self) -> str | None:
         """Say that the variable is not set or empty, if so."""
@@ -107,8 +136,9 @@ class FileSecret(Secret):
         try:
             content = self.path.read_bytes()
         except OSError as error:
-            raise _unavailable(f"{self.source} cannot be read: {error.strerror}") from error
-        return _text_of(_without_newline(content), self.source)
+            cure = "give the user that runs mailferry the right to read it" if self.path.exists() else _PUT_BACK
+            raise _unavailable(f"{self.source} cannot be read: {error.strerror}", cure) from error
+        return _text_of(_without_newline(content))
 
     def missing(self) -> str | None:
         """Say that the file is not there, if so."""
@@ -128,7 +158,7 @@ class CredentialSecret(Secret):
 
     def _fetch(self) -> str:
         if reason := self.missing():
-            raise _unavailable(reason)
+            raise _unavailable(reason, f"give LoadCredential={self.name}:PATH in the unit, or correct the credential")
         return FileSecret(self._path()).reveal()
 
     def missing(self) -> str | None:
@@ -157,7 +187,7 @@ class KeyringSecret(Secret):
         try:
             import keyring
         except ImportError as error:
-            cure = "install it with: pip install 'mailferry[keyring]'"
+            cure = f"install it beside mailferry: {sys.executable} -m pip install keyring"
             raise _unavailable("the keyring package is not installed", cure) from error
         try:
             value = keyring.get_password(self.service, self.username)
@@ -198,26 +228,34 @@ class CommandSecret(Secret):
             )
         # The cause is left out: it would show what the command has printed in a traceback.
         except subprocess.TimeoutExpired:
-            raise _unavailable(f"{self.source} did not end within {self.timeout:.0f} seconds") from None
+            cure = "run it by hand: does it wait for somebody?"
+            raise _unavailable(f"{self.source} did not end within {self.timeout:.0f} seconds", cure) from None
         except OSError as error:
-            raise _unavailable(f"{self.source} cannot be run: {error.strerror}") from None
+            raise _unavailable(f"{self.source} cannot be run: {error.strerror}", self._cure(error)) from None
         if done.returncode != 0:
             cure = "run it by hand to see what it says"
             raise _unavailable(f"{self.source} failed with exit code {done.returncode}", cure)
-        return _text_of(_without_newline(done.stdout), self.source)
+        return _text_of(_without_newline(done.stdout))
+
+    def identity(self, *, is_fresh_each_time: bool = False) -> str:
+        """Return what the command prints; of one that prints a token the command itself, which is not run then."""
+        return f"by {self.command}" if is_fresh_each_time else super(CommandSecret, self).identity()
+
+    def _cure(self, error: OSError) -> str:
+        program = shlex.split(self.command)[0]
+        if isinstance(error, PermissionError):
+            return f"make {program} executable for the user that runs mailferry, or correct password.command"
+        return f"install {program}, or correct password.command"
 
 
 def _without_newline(content: bytes) -> bytes:
     return content.removesuffix(b"\r\n") if content.endswith(b"\r\n") else content.removesuffix(b"\n")
 
 
-def _text_of(content: bytes, source: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        # The cause would show the value.
-        raise _unavailable(f"what {source} gives is not UTF-8") from None
+def _text_of(content: bytes) -> str:
+    """Return bytes as text that gives them back: what a server was once told as a password need not be UTF-8."""
+    return content.decode(errors="surrogateescape")
 
 
 def _unavailable(message: str, cure: str = "") -> FerryError:
-    return FerryError(Kind.AUTH, message, cure=cure)
+    return FerryError(Kind.AUTH, message, cure=cure, advice=Advice.LATER, finding="secret-missing")

@@ -23,6 +23,10 @@ class Context:
 
     folder: Path
     withheld: frozenset[str] = frozenset()
+    tokens: passwords.Tokens | None = None
+    """Makes a secret of what stands under ``oauth``; None where that cannot be."""
+    kept: passwords.Kept | None = None
+    """Makes a secret of what the vault has under a name; None where there is no vault."""
 
     def path(self, written: str) -> Path:
         """Return the absolute path of one that was written down."""
@@ -47,11 +51,26 @@ def _existing_file(written: object, info: ValidationInfo) -> Path:
 
 
 def _password(written: object, info: ValidationInfo) -> Secret:
+    return _secret(written, info, None)
+
+
+def _password_or_token(written: object, info: ValidationInfo) -> Secret:
+    return _secret(written, info, context_of(info).tokens if not isinstance(written, Secret) else None)
+
+
+def _secret(written: object, info: ValidationInfo, tokens: passwords.Tokens | None) -> Secret:
     if isinstance(written, Secret):
         return written
     context = context_of(info)
-    username = info.data.get("username", "")
-    return passwords.secret(written, path=context.path, username=username, withheld=context.withheld)
+    username = info.data.get("username") or info.data.get("bucket", "")
+    return passwords.secret(
+        written,
+        path=context.path,
+        username=username,
+        withheld=context.withheld,
+        tokens=tokens,
+        kept=context.kept,
+    )
 
 
 def context_of(info: ValidationInfo) -> Context:
@@ -81,6 +100,7 @@ Octets = Annotated[int, PlainValidator(values.size), Written("size")]
 Folder = Annotated[Path, PlainValidator(_absolute), Written("path")]
 ExistingFile = Annotated[Path, PlainValidator(_existing_file), Written("path")]
 SecretValue = Annotated[Secret, PlainValidator(_password), Written("password")]
+LoginSecret = Annotated[Secret, PlainValidator(_password_or_token), Written("password")]
 
 
 class Table(BaseModel):

@@ -1,13 +1,15 @@
 """A configuration without a file: what ``--from`` and ``--to`` say.
 
 ``pop3s://user@host[:995]``, ``pop3://user@host[:110]?tls=starttls|none``, ``imaps://user@host[:993]/Folder``,
-``imap://user@host[:143]/Folder?tls=starttls|none``, ``mbox:PATH``, ``maildir:PATH`` (RFC 3986). What follows ``?`` are
-keys of the configuration's tables. A password never stands in a URL; no message shows one that does.
+``imap://user@host[:143]/Folder?tls=starttls|none``, ``mbox:PATH``, ``maildir:PATH``, ``s3://bucket/prefix`` (RFC 3986).
+What follows ``?`` are keys of the configuration's tables. A password never stands in a URL; no message shows one that
+does.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +32,7 @@ from migrator.config.model import (
 )
 from migrator.config.problems import Place, described, nearest
 from migrator.config.secrets import Secret
+from migrator.config.store import S3Destination
 from migrator.config.table import Context, Table
 from migrator.errors import ConfigError
 from migrator.net.tls import TlsMode
@@ -44,7 +47,13 @@ _FOLDERS: dict[str, type[MboxDestination | MaildirDestination]] = {
     "mbox": MboxDestination,
     "maildir": MaildirDestination,
 }
-_IN_THE_URL_ITSELF = frozenset({"host", "port", "username", "password", "type", "folder", "leave_on_server"})
+_IN_THE_URL_ITSELF = frozenset(
+    {"host", "port", "username", "password", "type", "folder", "leave_on_server"}
+    | {"bucket", "prefix", "access_key_id", "secret_access_key"}
+)
+_STORE = "s3://"
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _TRUTHS = {"true": True, "false": False}
 
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -99,6 +108,26 @@ def destination_from_url(url: str, *, passwords: Passwords) -> Destination:
     return next(_unlocked([_destination(url)], passwords))
 
 
+def destination_keys(url: str) -> dict[str, object]:
+    """Return the table of a destination as a file would have it, without a password; raises ``ConfigError``.
+
+    A relative path in it is made absolute: it starts where the person is who writes the URL.
+    """
+    kind, _, path = url.partition(":")
+    _destination(url)
+    if kind in _FOLDERS:
+        return {"type": kind, "path": str(Path(path).expanduser().absolute())}
+    if url.startswith(_STORE):
+        return _made_absolute({"type": "s3", **_store(url)})
+    return _made_absolute({"type": "imap", **_server(url, ImapDestination, "--to")})
+
+
+def _made_absolute(keys: dict[str, object]) -> dict[str, object]:
+    if isinstance(ca_file := keys.get("ca_file"), str):
+        keys["ca_file"] = str(Path(ca_file).expanduser().absolute())
+    return keys
+
+
 def _collected(read: Callable[[], Source | Destination], problems: list[str]) -> Source | Destination | None:
     try:
         return read()
@@ -140,6 +169,8 @@ def _source(url: str, leave_on_server: str) -> Source:
 def _destination(url: str) -> Destination:
     kind, _, path = url.partition(":")
     folder = _FOLDERS.get(kind)
+    if url.startswith(_STORE):
+        return _validated(S3Destination, {"type": "s3", **_store(url)}, "--to")
     if folder is None:
         mailbox = _validated(ImapDestination, {**_server(url, ImapDestination, "--to"), "type": "imap"}, "--to")
         return mailbox.written_at(Place("in --to: ?KEY=VALUE"))
@@ -157,7 +188,7 @@ def _server(url: str, model: type[Server], option: str) -> dict[str, object]:
     scheme = url.partition("://")[0]
     wanted, tls = _SCHEMES.get(scheme, (None, TlsMode.IMPLICIT))
     if wanted is not model:
-        raise ConfigError([f"{option}: must be {_how(model)}"])
+        raise ConfigError([f"{option}: must be {_how(model)}{_guess(url, model)}"])
     parts, port = _split(url, option)
     if not parts.username:
         raise ConfigError([f"{option}: has no user; write {scheme}://user@host, with %40 for an @ in the user"])
@@ -165,15 +196,25 @@ def _server(url: str, model: type[Server], option: str) -> dict[str, object]:
         raise ConfigError(
             [f"{option}: a password must not stand in a URL; use {option}-password-env, -file or -command"]
         )
-    raw: dict[str, object] = {"username": unquote(parts.username), "host": parts.hostname or "", "tls": str(tls)}
+    username = _unquoted(parts.username, f"{option}: the user")
+    raw: dict[str, object] = {"username": username, "host": parts.hostname or "", "tls": str(tls)}
     if port:
         raw["port"] = port
-    folder = unquote(parts.path.removeprefix("/"))
+    folder = _unquoted(parts.path.removeprefix("/"), f"{option}: the folder")
     if folder and model is Source:
-        raise ConfigError([f"{option}: a POP3 maildrop has no folders; drop what follows the host"])
+        raise ConfigError([f"{option}: a POP3 mailbox has no folders; drop what follows the host"])
     if folder:
         raw["folder"] = folder
     return raw | _query(parts.query, model, scheme, option)
+
+
+def _store(url: str) -> dict[str, object]:
+    """Read the URL of a prefix in a bucket as a table; what requests are signed with is for the SDK to find."""
+    parts, _ = _split(url, "--to")
+    if "@" in parts.netloc or ":" in parts.netloc:
+        raise ConfigError(["--to: s3://bucket/prefix has no user, key or port; the store is named by ?endpoint=URL"])
+    raw: dict[str, object] = {"bucket": parts.netloc, "prefix": _unquoted(parts.path.strip("/"), "--to: the prefix")}
+    return raw | _query(parts.query, S3Destination, "s3", "--to")
 
 
 def _split(url: str, option: str) -> tuple[SplitResult, int | None]:
@@ -188,10 +229,20 @@ def _split(url: str, option: str) -> tuple[SplitResult, int | None]:
 def _how(model: type[Server]) -> str:
     if model is Source:
         return "pop3s://user@host or pop3://user@host?tls=starttls"
-    return "imaps://user@host/Folder, imap://user@host/Folder?tls=starttls, mbox:PATH or maildir:PATH"
+    return (
+        "imaps://user@host/Folder, imap://user@host/Folder?tls=starttls, mbox:PATH, maildir:PATH or s3://bucket/prefix"
+    )
 
 
-def _query(query: str, model: type[Server], scheme: str, option: str) -> dict[str, object]:
+def _guess(url: str, model: type[Server]) -> str:
+    """Return the URL that a mere address may stand for; "pop." and its domain is how many providers call a server."""
+    if model is not Source or not _ADDRESS.fullmatch(url):
+        return ""
+    user, _, domain = url.partition("@")
+    return f"; did you mean pop3s://{user}%40{domain}@pop.{domain} (the server may have another name)?"
+
+
+def _query(query: str, model: type[Table], scheme: str, option: str) -> dict[str, object]:
     known = [key for key in model.key_names() if key not in _IN_THE_URL_ITSELF]
     raw: dict[str, object] = {}
     for pair in filter(None, query.split("&")):
@@ -202,8 +253,20 @@ def _query(query: str, model: type[Server], scheme: str, option: str) -> dict[st
             raise ConfigError(
                 [f"{option}: tls: pop3:// and imap:// take starttls or none; pop3s:// and imaps:// take nothing"]
             )
-        raw[key] = _TRUTHS.get(unquote(written), unquote(written))
+        value = _unquoted(written, f"{option}: {key}")
+        raw[key] = _TRUTHS.get(value, value)
     return raw
+
+
+def _unquoted(written: str, what: str) -> str:
+    """Undo percent-encoding (RFC 3986, section 2.1) where it is one; half of one, or other than UTF-8, is refused."""
+    try:
+        if not _LONE_PERCENT.search(written):
+            return unquote(written, errors="strict")
+        problem = 'has a "%" that two hexadecimal digits must follow'
+    except UnicodeDecodeError:
+        problem = 'has bytes behind "%" that are not UTF-8'
+    raise ConfigError([f'{what} {problem}; write "%25" for a "%" itself'])
 
 
 def _validated(model: type[AnyTable], raw: dict[str, object], option: str) -> AnyTable:

@@ -30,7 +30,7 @@ def duration(written: object) -> timedelta:
     found = _DURATION.fullmatch(written.strip()) if isinstance(written, str) else None
     if found is None:
         raise ValueError(
-            f'{shown(written)} is no duration; write a number and a unit, such as "45 seconds" or "30 days"'
+            f'{shown(written)} is not a duration; write a number and a unit, such as "45 seconds" or "30 days"'
         )
     try:
         return timedelta(**{_UNITS[found[2][0].lower()]: float(found[1])})
@@ -42,7 +42,7 @@ def positive_duration(written: object) -> timedelta:
     """Read a duration that is longer than nothing."""
     value = duration(written)
     if value <= timedelta(0):
-        raise ValueError(f"{shown(written)} must be longer than nothing")
+        raise ValueError(f"{shown(written)} must be longer than zero")
     return value
 
 
@@ -53,7 +53,7 @@ def size(written: object) -> int:
     found = _SIZE.fullmatch(written.strip()) if isinstance(written, str) else None
     octets = int(float(found[1]) * _SIZES[found[2].lower()]) if found else 0
     if octets < 1:
-        raise ValueError(f'{shown(written)} is no size; write a number and a unit, such as "50 MB" or "2 GiB"')
+        raise ValueError(f'{shown(written)} is not a size; write a number and a unit, such as "50 MB" or "2 GiB"')
     return octets
 
 
@@ -74,7 +74,7 @@ def host(written: object) -> str:
     name = written.removeprefix("[").removesuffix("]") if isinstance(written, str) else ""
     if _is_address(name) or _HOST.fullmatch(name):
         return name
-    raise ValueError(f'{shown(written)} is no host name or address; write it without "://", port or folder')
+    raise ValueError(f'{shown(written)} is not a host name or address; write it without "://", port or folder')
 
 
 def _is_address(name: str) -> bool:
@@ -97,7 +97,7 @@ def fingerprint(written: object) -> str:
     digits = written.replace(":", "").lower() if isinstance(written, str) else ""
     if not _FINGERPRINT.fullmatch(digits):
         raise ValueError(
-            f"{shown(written)} is no fingerprint; it is the SHA-256 of the server's certificate: "
+            f"{shown(written)} is not a fingerprint; it is the SHA-256 of the server's certificate: "
             "64 hexadecimal digits, with or without colons"
         )
     return digits

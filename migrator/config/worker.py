@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import passwords, values
+from migrator.config.openid import OpenIdTable
 from migrator.config.secrets import Secret, TextSecret
 from migrator.config.table import (
     Duration,
@@ -24,9 +27,10 @@ from migrator.config.table import (
     Written,
     context_of,
 )
-from migrator.net.tls import TlsMode, TlsSettings
+from migrator.net.tls import TlsMode, TlsSettings, is_loopback
 
 NEVER = "never"
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  # nothing is bound here
 
 
 def _crontab(written: str, zone: str | None = None) -> str:
@@ -35,7 +39,7 @@ def _crontab(written: str, zone: str | None = None) -> str:
     try:
         CronTrigger.from_crontab(written, timezone=zone or "UTC")
     except ValueError as error:
-        raise ValueError(f'{values.shown(written)} is no cron line such as "*/15 * * * *": {error}') from error
+        raise ValueError(f'{values.shown(written)} is not a cron line such as "*/15 * * * *": {error}') from error
     return written
 
 
@@ -50,7 +54,7 @@ class Schedule(Table):
         None, description="from round to round; the first is at start, and accounts are spread over the interval"
     )
     timezone: str | None = Field(None, description="for `cron`, such as `Europe/Berlin`; the machine's own by default")
-    jitter: Duration | None = Field(None, description="each round may come so much later")
+    jitter: Duration | None = Field(None, description="each round may come up to this much later")
 
     @field_validator("cron")
     @classmethod
@@ -73,7 +77,7 @@ class Schedule(Table):
             try:
                 ZoneInfo(written)
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-                raise ValueError(f'{values.shown(written)} is no time zone such as "Europe/Berlin"') from error
+                raise ValueError(f'{values.shown(written)} is not a time zone such as "Europe/Berlin"') from error
         return written
 
 
@@ -90,6 +94,78 @@ class LimitsTable(Table):
     per_host: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(4, description="of these, with any one server")
 
 
+def _listen(written: str, example: str) -> str:
+    host, colon, port = written.rpartition(":")
+    if not (colon and port.isdecimal() and int(port) <= 65535):
+        raise ValueError(f'{values.shown(written)} must be an address and a port, such as "{example}"')
+    values.host(host)
+    return written
+
+
+class WebTable(Table):
+    """The page of ``mailferry run``. Away from loopback it wants TLS, or somebody who says that it may do without."""
+
+    listen: Text = Field(description="the address and port of the page, such as `127.0.0.1:8025`")
+    hosts: tuple[Host, ...] = Field(
+        (),
+        description="the names by which browsers reach it, beside `localhost` and its address; it answers to no other",
+    )
+    tls_certificate: ExistingFile | None = Field(None, description="its certificate with the chain (a PEM file)")
+    tls_key: Annotated[ExistingFile | None, Field(validate_default=True)] = Field(
+        None, description="the key of that certificate (a PEM file without a password)"
+    )
+    allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = Field(
+        False,  # noqa: FBT003  # a default stands first
+        description="listening unencrypted at anything but this machine's own loopback address needs `true`",
+    )
+
+    vault_key: Folder | None = Field(
+        None,
+        description="the file with the key of the passwords that are typed into the page, outside `state_dir`; it is "
+        "made where it is not there ([web](web.md))",
+    )
+    oidc: OpenIdTable | None = Field(None, description="`[web.oidc]`: an OpenID provider at which users may sign in")
+
+    @field_validator("listen")
+    @classmethod
+    def _has_a_port(cls, written: str) -> str:
+        return _listen(written, "127.0.0.1:8025")
+
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (key is None) != (info.data["tls_certificate"] is None):
+            raise ValueError("tls_certificate and tls_key belong together: give both or none")
+        return key
+
+    @field_validator("allow_plaintext")
+    @classmethod
+    def _plaintext_is_allowed(cls, allowed: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic's signature
+        listen = info.data.get("listen", "127.0.0.1:0")
+        is_open = info.data.get("tls_certificate") is None and not is_loopback(_address_of(listen))
+        if is_open and not allowed:
+            raise ValueError(
+                f"the page would be served unencrypted at {listen}; "
+                "give tls_certificate and tls_key, or accept that with allow_plaintext = true"
+            )
+        return allowed
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the page is served over TLS."""
+        return self.tls_certificate is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the page answers to, beside those of loopback. "Every address" is none of them."""
+        address = _address_of(self.listen)
+        return self.hosts if address in EVERY_ADDRESS else (*self.hosts, address)
+
+
+def _address_of(listen: str) -> str:
+    return listen.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
 class Metrics(Table):
     """Where ``mailferry run`` answers Prometheus (an address and a port), and the textfile of one-shot runs."""
 
@@ -101,13 +177,7 @@ class Metrics(Table):
     @field_validator("listen")
     @classmethod
     def _has_a_port(cls, written: str | None) -> str | None:
-        if written is None:
-            return None
-        host, colon, port = written.rpartition(":")
-        if not (colon and port.isdecimal() and int(port) <= 65535):
-            raise ValueError(f'{values.shown(written)} must be an address and a port, such as "127.0.0.1:9300"')
-        values.host(host)
-        return written
+        return None if written is None else _listen(written, "127.0.0.1:9300")
 
 
 def _smtp_port(table: dict[str, object]) -> int:
@@ -118,16 +188,32 @@ class Smtp(Table):
     """Through which server notifications are mailed, and to whom."""
 
     host: Host = Field(description="the mail server")
-    tls: TlsMode = Field(TlsMode.STARTTLS, description="how the line is encrypted")
+    tls: TlsMode = Field(TlsMode.STARTTLS, description="how the connection is encrypted")
     port: Port = Field(default_factory=_smtp_port, description="the server's port")
     username: Text | None = Field(None, description="the name to log in with; without one, nobody logs in")
     password: SecretValue | None = Field(None, description="see “Passwords”")
+    allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = Field(
+        False,  # noqa: FBT003  # a default stands first
+        description="a password over an unencrypted connection to anything but this machine needs `true`",
+    )
     ca_file: ExistingFile | None = Field(None, description="trust this certification authority only (a PEM file)")
     fingerprint: Annotated[str | None, PlainValidator(values.fingerprint), Written("fingerprint")] = Field(
         None, description="trust this certificate only"
     )
     sender: Text = Field(description="the address in From")
     to: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(description="the addresses that are written to")
+
+    @field_validator("allow_plaintext")
+    @classmethod
+    def _plaintext_is_allowed(cls, allowed: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic's signature
+        host = info.data.get("host", "localhost")
+        is_sent = info.data.get("password") is not None and info.data.get("tls") is TlsMode.NONE
+        if is_sent and not allowed and not is_loopback(host):
+            raise ValueError(
+                f'tls = "none" would send the password to {host} unencrypted; '
+                "use tls, or accept that with allow_plaintext = true"
+            )
+        return allowed
 
     @property
     def tls_settings(self) -> TlsSettings:
@@ -139,7 +225,9 @@ def _urls(written: object, info: ValidationInfo) -> tuple[Secret, ...]:
     listed = written if isinstance(written, (list, tuple)) else [written]
     context = context_of(info)
     return tuple(
-        one if isinstance(one, Secret) else passwords.secret(one, path=context.path, withheld=context.withheld)
+        one
+        if isinstance(one, Secret)
+        else passwords.secret(one, path=context.path, withheld=context.withheld, kept=context.kept)
         for one in listed
     )
 
@@ -154,8 +242,13 @@ class Notify(Table):
     after_failures: Annotated[int, Field(strict=True, ge=1)] = Field(
         2, description="failed runs in a row before anybody hears of them"
     )
-    silence: Duration = Field(timedelta(hours=24), description="no run came to its end for so long, and for two rounds")
-    disk_free: Octets = Field(10**9, description="less free room than this is nearly full")
+    silence: Duration = Field(
+        timedelta(hours=24), description="no run came to its end for this long, and for two rounds"
+    )
+    disk_free: Octets = Field(
+        10**9,
+        description="less free space than this counts as nearly full; without it a tenth of the disk, if that is less",
+    )
     digest: str = Field("0 7 * * mon", description="when the weekly digest is sent: a cron line, or `never`")
 
     @field_validator("digest")
@@ -169,19 +262,22 @@ class Notify(Table):
         return self.digest != NEVER
 
 
-def _ping_url(written: object) -> Secret:
+def _ping_url(written: object, info: ValidationInfo) -> Secret:
     if isinstance(written, Secret):
         return written
+    if isinstance(written, Mapping):
+        context = context_of(info)
+        return passwords.secret(written, path=context.path, withheld=context.withheld, kept=context.kept)
     parts = urlsplit(written) if isinstance(written, str) else None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http or https URL without a query")  # not shown: it is a secret
     return TextSecret(str(written))
 
 
-def _ping_urls(written: object) -> dict[str, Secret]:
+def _ping_urls(written: object, info: ValidationInfo) -> dict[str, Secret]:
     if not isinstance(written, dict):
         raise ValueError('must be a table: { alice = "https://…" }')  # noqa: TRY004  # pydantic wants ValueError
-    return {str(name): _ping_url(url) for name, url in written.items()}
+    return {str(name): _ping_url(url, info) for name, url in written.items()}
 
 
 class Pings(Table):
@@ -189,7 +285,7 @@ class Pings(Table):
 
     url: Annotated[
         Secret | None,
-        PlainValidator(lambda written: None if written is None else _ping_url(written)),
+        PlainValidator(lambda written, info: None if written is None else _ping_url(written, info)),
         Written("URL"),
     ] = Field(None, description="the worker's: every 5 minutes, `/fail` while something is wrong")
     accounts: Annotated[dict[str, Secret], PlainValidator(_ping_urls), Written("table of URLs")] = Field(

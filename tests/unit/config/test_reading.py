@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.config import Config, ImapDestination, MaildirDestination, MboxDestination, load
+from migrator.config.store import S3Destination
 from migrator.errors import ConfigError
 from migrator.model import Proof
 from migrator.net.tls import TlsMode
@@ -57,6 +58,13 @@ def test_a_small_file_gets_every_default(tmp_path: Path) -> None:
     assert config.verify.every == timedelta(days=30)
     assert config.state_dir == tmp_path / "state"
     assert config.warnings == ()
+
+
+def test_where_there_is_a_page_the_first_account_may_be_missing(tmp_path: Path) -> None:
+    config = read(tmp_path, '[web]\nlisten = "127.0.0.1:0"\n')
+    assert config.accounts == ()
+    with pytest.raises(ConfigError, match="there is no account; add"):
+        config.select([])
 
 
 @pytest.mark.parametrize(("tls", "pop3", "imap"), [("implicit", 995, 993), ("starttls", 110, 143), ("none", 110, 143)])
@@ -144,8 +152,8 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         (ACCOUNT.replace("password", "x") + ARCHIVE, "password: is missing"),
         (ACCOUNT.replace("alice@example.org", "") + ARCHIVE, 'username: "" must be text, not empty'),
         (ACCOUNT.replace("alice@example.org", "a\\r\\nDELE 1") + ARCHIVE, r'username: "a\x0d\x0aDELE 1" must be text'),
-        (ACCOUNT.replace("pop.example.org", "pop.example.org:995") + ARCHIVE, 'host: "pop.example.org:995" is no host name'),
-        (ACCOUNT.replace("pop.example.org", "pop3s://pop") + ARCHIVE, 'host: "pop3s://pop" is no host name or address'),
+        (ACCOUNT.replace("pop.example.org", "pop.example.org:995") + ARCHIVE, 'host: "pop.example.org:995" is not a host name'),
+        (ACCOUNT.replace("pop.example.org", "pop3s://pop") + ARCHIVE, 'host: "pop3s://pop" is not a host name or address'),
         (f'{ACCOUNT}port = "995"\n{ARCHIVE}', 'line 7: [accounts.source] of "alice": port: "995" must be a whole number'),
         (f"{ACCOUNT}port = 0\n{ARCHIVE}", "port: 0 is out of range"),
         (f"{ACCOUNT}port = 70000\n{ARCHIVE}", "port: 70000 is out of range"),
@@ -156,16 +164,16 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         (f'{ACCOUNT}tls = "none"\n{ARCHIVE}', "accept that with allow_plaintext = true"),
         (f'{ACCOUNT}ca_file = "no.pem"\n{ARCHIVE}', "no.pem is not there"),
         (f'{ACCOUNT}ca_file = "{"x" * 300}"\n{ARCHIVE}', "cannot be looked at: File name too long"),
-        (f'{ACCOUNT}fingerprint = "ab:cd"\n{ARCHIVE}', 'fingerprint: "ab:cd" is no fingerprint; it is the SHA-256'),
-        (f"{ACCOUNT}timeout = 45\n{ARCHIVE}", "timeout: 45 is no duration; write a number and a unit"),
-        (f'{ACCOUNT}timeout = "0 s"\n{ARCHIVE}', 'timeout: "0 s" must be longer than nothing'),
-        (f'{ACCOUNT}timeout = "45 parsecs"\n{ARCHIVE}', 'timeout: "45 parsecs" is no duration'),
+        (f'{ACCOUNT}fingerprint = "ab:cd"\n{ARCHIVE}', 'fingerprint: "ab:cd" is not a fingerprint; it is the SHA-256'),
+        (f"{ACCOUNT}timeout = 45\n{ARCHIVE}", "timeout: 45 is not a duration; write a number and a unit"),
+        (f'{ACCOUNT}timeout = "0 s"\n{ARCHIVE}', 'timeout: "0 s" must be longer than zero'),
+        (f'{ACCOUNT}timeout = "45 parsecs"\n{ARCHIVE}', 'timeout: "45 parsecs" is not a duration'),
         (f'{ACCOUNT}timeout = "{10**12} weeks"\n{ARCHIVE}', "is too long"),
         (f'{ACCOUNT}leave_on_server = "false"\n{ARCHIVE}', 'leave_on_server: "false" must be true, false or a duration'),
         (f"{ACCOUNT}leave_on_server = 30\n{ARCHIVE}", "leave_on_server: 30 must be true, false or a duration"),
         (f'{ACCOUNT}proof_before_delete = "header"\n{ARCHIVE}', '"header" is none of content, headers; did you mean "headers"?'),
-        (f'{ACCOUNT}max_message_size = "50 XB"\n{ARCHIVE}', 'max_message_size: "50 XB" is no size'),
-        (f'{ACCOUNT}max_message_size = "0 MB"\n{ARCHIVE}', 'max_message_size: "0 MB" is no size'),
+        (f'{ACCOUNT}max_message_size = "50 XB"\n{ARCHIVE}', 'max_message_size: "50 XB" is not a size'),
+        (f'{ACCOUNT}max_message_size = "0 MB"\n{ARCHIVE}', 'max_message_size: "0 MB" is not a size'),
         # passwords
         (ACCOUNT.replace('"hunter2"', '""') + ARCHIVE, "password: must not be empty"),
         (ACCOUNT.replace('"hunter2"', "12") + ARCHIVE, 'password: must be text or a table; write "text" or one of'),
@@ -177,8 +185,8 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         (ACCOUNT.replace('"hunter2"', "{env = 3}") + ARCHIVE, "password: env must be text and not empty"),
         (ACCOUNT.replace('"hunter2"', '{credential = "../x"}') + ARCHIVE, "credential is a name, not a path"),
         # destinations
-        (WHOLE.replace('"mbox"', '"mbx"'), 'type: "mbx" is no kind of destination; did you mean "mbox"?'),
-        (WHOLE.replace('type = "mbox"', ""), '[[accounts.destinations]] of "alice": type: is missing; known are mbox, maildir, imap'),
+        (WHOLE.replace('"mbox"', '"mbx"'), 'type: "mbx" is not a kind of destination; did you mean "mbox"?'),
+        (WHOLE.replace('type = "mbox"', ""), '[[accounts.destinations]] of "alice": type: is missing; known are mbox, maildir, s3, imap'),
         (WHOLE.replace("path =", "pfad ="), "path: is missing"),
         (WHOLE.replace('"archive/alice"', "1"), "path: 1 must be a path"),
         (WHOLE + 'folder = "INBOX"\n', 'unknown key "folder"; known are path, type, volume_size'),
@@ -195,10 +203,10 @@ def test_a_schedule_of_its_own_is_the_accounts(tmp_path: Path) -> None:
         # schedules
         (f'{WHOLE}[schedule]\nevery = "1 h"\ncron = "* * * * *"\n', "[schedule]: every: every and cron stand side by side"),
         (f'{WHOLE}[accounts.schedule]\nevery = "1 h"\ncron = "* * * * *"\n', '[accounts.schedule] of "alice": every: every and cron'),
-        (f'{WHOLE}[schedule]\nevery = "often"\n', '[schedule]: every: "often" is no duration'),
-        (f'{WHOLE}[schedule]\ncron = "every day"\n', '[schedule]: cron: "every day" is no cron line'),
+        (f'{WHOLE}[schedule]\nevery = "often"\n', '[schedule]: every: "often" is not a duration'),
+        (f'{WHOLE}[schedule]\ncron = "every day"\n', '[schedule]: cron: "every day" is not a cron line'),
         (f'{WHOLE}[schedule]\nevry = "1 h"\n', '[schedule]: unknown key "evry"; did you mean "every"?'),
-        (f"{WHOLE}[verify]\nevery = 3\n", "[verify]: every: 3 is no duration"),
+        (f"{WHOLE}[verify]\nevery = 3\n", "[verify]: every: 3 is not a duration"),
         (f'{WHOLE}[metrics]\nlisten = "9300"\n', '[metrics]: listen: "9300" must be an address and a port'),
         # defaults
         (f'[defaults.source]\nhots = "x"\n{WHOLE}', 'line 2: [defaults.source]: unknown key "hots"; did you mean "host"?'),
@@ -321,7 +329,8 @@ def test_what_becomes_of_copies_taken_out_is_set_for_each_destination(tmp_path: 
     text = f'[defaults.imap]\nwhen_copy_is_gone = "accept"\n{ACCOUNT}{mailbox("A")}{mailbox("B", when_copy_is_gone="restore")}'
     maildir = ARCHIVE.replace("mbox", "maildir")
     [account] = read(tmp_path, text + maildir).accounts
-    gone = [place.when_copy_is_gone for place in account.destinations if not isinstance(place, MboxDestination)]
+    places = [one for one in account.destinations if not isinstance(one, MboxDestination | S3Destination)]
+    gone = [place.when_copy_is_gone for place in places]
     assert gone == [WhenCopyIsGone.ACCEPT, WhenCopyIsGone.RESTORE, WhenCopyIsGone.KEEP]
 
 

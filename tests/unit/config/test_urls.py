@@ -85,22 +85,23 @@ def test_leave_on_server_is_read(written: str, policy: object) -> None:
         ("http://a@h", "mbox:x", "--from: must be pop3s://user@host or pop3://user@host?tls=starttls"),
         ("imaps://a@h", "mbox:x", "--from: must be pop3s://user@host"),
         ("mbox:x", "mbox:x", "--from: must be pop3s://user@host"),
+        ("a@example.org", "mbox:x", "--from: must be pop3s://user@host or pop3://user@host?tls=starttls; did you mean pop3s://a%40example.org@pop.ex"),
         ("pop3s://a@h", "pop3s://a@h", "--to: must be imaps://user@host/Folder"),
         ("pop3s://a@h", "archive", "--to: must be imaps://user@host/Folder"),
         ("pop3s://a@h", "mbox:", '--to: path: "" must be a path'),
         ("pop3s://a@h", "mbox://x", "--to: the path follows mbox: directly, without //"),
         ("pop3s://h", "mbox:x", "--from: has no user; write pop3s://user@host"),
-        ("pop3s://a@", "mbox:x", '--from: host: "" is no host name'),
+        ("pop3s://a@", "mbox:x", '--from: host: "" is not a host name'),
         ("pop3s://a@h:0x", "mbox:x", "--from: host and port cannot be made out"),
         ("pop3s://a@[::1", "mbox:x", "--from: host and port cannot be made out"),
         ("pop3s://a%0d%0ab@h", "mbox:x", r'--from: username: "a\x0d\x0ab" must be text'),
-        ("pop3s://a@h/INBOX", "mbox:x", "--from: a POP3 maildrop has no folders"),
+        ("pop3s://a@h/INBOX", "mbox:x", "--from: a POP3 mailbox has no folders"),
         ("pop3s://a@h?tls=none", "mbox:x", "--from: tls: pop3:// and imap:// take starttls or none"),
         ("pop3://a@h?tls=implicit", "mbox:x", "--from: tls: pop3:// and imap:// take starttls or none"),
         ("pop3s://a@h?ca=x", "mbox:x", '--from: unknown key "ca"'),
         ("pop3s://a@h?password=x", "mbox:x", '--from: unknown key "password"'),
         ("pop3s://a@h?ca_file=no.pem", "mbox:x", "--from: ca_file: the file"),
-        ("pop3s://a@h?fingerprint=12", "mbox:x", '--from: fingerprint: "12" is no fingerprint'),
+        ("pop3s://a@h?fingerprint=12", "mbox:x", '--from: fingerprint: "12" is not a fingerprint'),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_its_option(source: str, destination: str, line: str) -> None:
@@ -155,3 +156,27 @@ def test_a_mailbox_takes_what_its_table_takes_behind_a_question_mark() -> None:
     assert mailbox.setting_place() == "(in --to: ?KEY=VALUE)"
     with pytest.raises(ConfigError, match="when_copy_is_gone"):
         read("pop3s://a@h", "imaps://b@i/Old?when_copy_is_gone=never")
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "problem"),
+    [
+        ("pop3://bob%acme.org@h", "mbox:x", "--from: the user has bytes"),
+        ("pop3://bob%xy.org@h", "mbox:x", "--from: the user has a "),
+        ("pop3://bob%@h", "mbox:x", "--from: the user has a "),
+        ("pop3s://gr%FCn@h", "mbox:x", "--from: the user has bytes"),
+        ("pop3s://a@h", "imaps://b@i/Alte%Post", "--to: the folder has a "),
+        ("pop3s://a@h", "imaps://b@i/%E4", "--to: the folder has bytes"),
+        ("pop3s://a@h?ca_file=%zz", "mbox:x", "--from: ca_file has a "),
+    ],
+)
+def test_a_percent_sign_that_encodes_nothing_is_refused(source: str, to: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(source, to)
+    assert problem in str(caught.value)
+    assert 'write "%25" for a "%" itself' in str(caught.value)
+    assert "acme" not in str(caught.value)
+
+
+def test_a_percent_sign_can_be_written() -> None:
+    assert read("pop3s://bob%25acme.org@h", "mbox:x").accounts[0].source.username == "bob%acme.org"

@@ -30,7 +30,7 @@ def test_durations(written: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("written", ["", "45", "-1 s", "s", "1 month", "1 s 2 m", "1e3 s", 45, None, True, "٣ s\n4"])
 def test_what_is_no_duration_is_refused(written: object) -> None:
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         values.duration(written)
 
 
@@ -54,7 +54,7 @@ def test_sizes(written: object, octets: int) -> None:
 
 @pytest.mark.parametrize("written", ["", "50", "MB", "-1 MB", "0 kB", "1 XB", 0, -1, True, 1.5, None])
 def test_what_is_no_size_is_refused(written: object) -> None:
-    with pytest.raises(ValueError, match="is no size"):
+    with pytest.raises(ValueError, match="is not a size"):
         values.size(written)
 
 
@@ -70,7 +70,7 @@ def test_hosts(written: str) -> None:
     "written", ["", " ", "a b", "a/b", "a:995", "pop3://a", "user@a", "-.", "a\n", "a..b/", 3, None]
 )
 def test_what_is_no_host_is_refused(written: object) -> None:
-    with pytest.raises(ValueError, match="is no host name"):
+    with pytest.raises(ValueError, match="is not a host name"):
         values.host(written)
 
 

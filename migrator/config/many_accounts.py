@@ -1,0 +1,35 @@
+"""Accounts that are not all in memory: what holds of every collection of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from migrator.config.model import Account
+
+
+class ManyAccounts(Sequence["Account"], ABC):
+    """Accounts of which one is made when it is asked for: two looks need not give the same object."""
+
+    @abstractmethod
+    def names(self) -> Iterator[str]:
+        """Yield what the accounts are called, in order."""
+
+    @abstractmethod
+    def named(self, name: str) -> Account | None:
+        """Return the account with this name, None if there is none."""
+
+    @abstractmethod
+    def _at(self, number: int) -> Account:
+        """Return one by its place, from 0."""
+
+    @overload
+    def __getitem__(self, number: int) -> Account: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Account]: ...
+    def __getitem__(self, number: int | slice) -> Account | Sequence[Account]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        return self._at(range(len(self))[number])
