@@ -19,16 +19,20 @@ implementation to:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Recollection, Relocated, VolumeRecord
 from migrator.errors import FerryError
 from migrator.message.body import Body, Message
 from migrator.model import Locator, Proof
+from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
+
+if TYPE_CHECKING:
+    from migrator.imap.upload_limits import AllowanceStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,64 @@ class HasUidValidity(Protocol):
 
     def uid_validity(self) -> int | None:
         """Return the folder's UIDVALIDITY, None where it is not there; the server is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """A mailbox by its numbers (RFC 9051, sections 2.3.1.1 and 7.4.1); not all of its messages need be ours.
+
+    While all three are the same, nothing has come and nothing has gone.
+    """
+
+    uid_validity: int
+    uid_next: int
+    messages: int
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """What a mailbox can tell besides, at the cost of a log-in and one command: its numbers."""
+
+    def census(self) -> Census | None:
+        """Return the mailbox's numbers, None where it is not there; the server is asked, and nothing is changed."""
+
+    def missing(self) -> FerryError:
+        """Return the error that it is when the mailbox should be there and is not."""
+
+
+@runtime_checkable
+class HasVolumes(Protocol):
+    """What a destination can tell besides that keeps many messages in one file or object."""
+
+    def as_it_is(self, name: str) -> VolumeRecord | None:
+        """Return a volume as it stands there now, CLOSED, whatever is known of it; None where it does not.
+
+        Called under ``exclusive``.
+        """
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """What a destination can do besides that waits for a server: give up soon where a run is to stop."""
+
+    def heed(self, stop: Stop) -> None:
+        """Connect no more, and wait for silence no longer than a breath, once this is set: ``StoppedError``."""
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """What a destination can do besides that sends what it stores, message by message, and may take long."""
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this before each effect; where it raises, that is not done, nor what would follow."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """What a destination can do besides whose provider lets a user upload only so much in a time."""
+
+    def meter(self, store: AllowanceStore) -> None:
+        """Keep what is left of that in this store, which is that of all who upload there."""
 
 
 @runtime_checkable

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from hashlib import sha256
+from contextlib import AbstractContextManager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from migrator.backoff import IMAP_SETTLING
 from migrator.copy_records import (
@@ -31,17 +27,20 @@ from migrator.copy_records import (
     Recollection,
     Relocated,
 )
-from migrator.destinations import BatchLimits, Stored
+from migrator.destinations import BatchLimits, Census, Stored
 from migrator.destinations.imap_finding import Finder, lost
-from migrator.errors import FerryError, GoneError, Kind, Scope
+from migrator.destinations.imap_lock import MailboxLock
+from migrator.destinations.imap_storing import MailboxStoring, UploadPace
+from migrator.errors import Endpoint, FerryError, GoneError, Kind, Scope
 from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, BatchUpload, UploadOptions
-from migrator.imap.upload_limits import UploadAllowance, preset_for
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS
+from migrator.imap.upload_limits import AllowanceFiles, AllowanceStore, UploadAllowance, preset_for
 from migrator.message.body import Body, Message
-from migrator.model import ImapLocator, Locator, Proof, mailbox_identity
+from migrator.model import ImapLocator, Locator, Proof, mailbox_identity, mailbox_name
+from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
 
 __all__ = ["STEPS", "ImapDestination", "ImapSettings"]
@@ -77,54 +76,50 @@ class ImapDestination:
         self.label = f"{settings.folder} of {settings.username} at {settings.host}"
         self.required_proof = Proof(settings.proof)
         self.when_copy_is_gone = settings.when_copy_is_gone
-        self._state_dir = state_dir
-        self._lock: FileLock | None = None
-        self._lock_timeout = lock_timeout
-        self._wall_clock = wall_clock
-        allowed = preset_for(settings.host) if settings.allowances is None else settings.allowances
-        self._allowances = allowed
-        owner = f"{settings.username}@{settings.host.lower()}"
-        self._allowance = UploadAllowance(allowed, owner, state_dir / "allowances", clock=wall_clock)
+        self._lock = MailboxLock(state_dir / "locks", self.identity, self.label, timeout=lock_timeout)
         self._effects = MailboxEffects(clock=clock, sleep=sleep, step=step, spool=state_dir)
         self._mailbox = Mailbox(settings, password, self._effects)
-        self._finder = Finder(self._mailbox, is_rebuilding=self._is_rebuilding)
+        pace = _pace(settings, state_dir, wall_clock)
+        self._storing = MailboxStoring(self._mailbox, pace, self._effects)
+        self._finder = Finder(self._mailbox, is_rebuilding=pace.is_rebuilding(settings))
         self._folder: Folder | None = None
         """The folder as it was seen since this destination last stored anything."""
         self._placed_under: int | None = None
         """The UIDVALIDITY under which all copies were looked for; 0 where the folder was not there."""
-        self._may_create = True
-        self._anchor: ImapAnchor | None = None
-        self._stop: FerryError | None = None
-        self._flags: tuple[bytes, ...] | None = None
+
+    def heed(self, stop: Stop) -> None:
+        """Connect no more, and wait for silence no longer than a breath, once this is set: ``StoppedError``."""
+        self._mailbox.heed(stop)
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this before the last octets of each APPEND: without them the server stores nothing."""
+        self._effects.halt.guard = check
+
+    def meter(self, store: AllowanceStore) -> None:
+        """Keep in this store what is left of the provider's allowances."""
+        self._storing.meter(store)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server."""
+        return self.settings.endpoint
 
     @property
     def setting_place(self) -> str:
         """Where in the configuration a setting of this mailbox belongs."""
         return self.settings.setting_place()
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Hold a kernel lock on the mailbox; raises ``locked`` when another run keeps it. It may be asked for twice."""
-        if self._lock is None:
-            folder = self._state_dir / "locks"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            name = sha256(self.identity.encode()).hexdigest()[:32]
-            self._lock = FileLock(folder / f"{name}.lock", timeout=self._lock_timeout)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise FerryError(Kind.LOCKED, f"another run is storing into {self.label}") from error
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return self._lock.held()
 
     def relocate(self, known: KnownPlaces) -> Iterator[Sequence[Relocated | Lost]]:
         """Look at the folder; where its UIDVALIDITY is another one than that of copies, find these again by content."""
         folder = self._folder = self._mailbox.look()
         validity = 0 if folder is None else folder.uid_validity
-        self._may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
-        if folder is None and not self._may_create:
+        may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
+        self._storing.may_create = may_create
+        if folder is None and not may_create:
             raise self._mailbox.missing()
         if next(known.moved(validity), None) is not None:
             with self.exclusive():
@@ -155,18 +150,11 @@ class ImapDestination:
 
         Once ``store`` has learnt that the mailbox takes no more in this run, that error is raised at once.
         """
-        del messages
-        if self._stop is not None:
-            raise self._stop
-        if self.settings.wanted_flags and not self._mailbox.is_open_for_writing:
+        self._storing.check()
+        if self._storing.wants_flags(messages) and not self._mailbox.is_open_for_writing:
             self._mailbox.is_open_for_writing = True  # only so does a server tell which flags it keeps
             self._folder = None
-        folder = self._now() or self._created()
-        if self._flags is None:
-            self._flags = self._kept(folder.kept_flags)
-        self._anchor = ImapAnchor(folder.uid_validity, folder.uid_next)
-        self._effects.step("imap.anchored")
-        return self._anchor
+        return self._storing.begin(messages, self._now() or self._created())
 
     def _created(self) -> Folder:
         self._mailbox.create()
@@ -178,15 +166,6 @@ class ImapDestination:
         self._placed_under = folder.uid_validity
         return folder
 
-    def _kept(self, kept: frozenset[bytes]) -> tuple[bytes, ...]:
-        """Leave out what the folder would forget (or a server such as Gmail refuse the message for)."""
-        known = {flag.lower() for flag in kept}
-        return tuple(
-            flag
-            for flag in (wanted.encode("ascii", "ignore") for wanted in self.settings.wanted_flags)
-            if flag.lower() in known or (rb"\*" in kept and not flag.startswith(b"\\"))
-        )
-
     def copy_key(self, message: Message) -> bytes:
         """Return what an altered copy is known by: its loose form, and headers that survive (some 150 bytes)."""
         return copy_key_of(message).packed()
@@ -197,22 +176,8 @@ class ImapDestination:
         A message gets an error of account scope where it is the mailbox that takes no more, and so do those after it;
         the next ``begin`` raises that error.
         """
-        anchor = self._anchor or self.begin(messages)
-        now = datetime.fromtimestamp(self._wall_clock(), UTC)
-        options = UploadOptions(
-            self._flags or (), lambda: now, self._is_rebuilding, self._allowances.burst, self._may_create
-        )
-        delivery = BatchUpload(
-            self._mailbox,
-            messages,
-            uid_validity=anchor.uid_validity,
-            uid_next=anchor.uid_next,
-            options=options,
-            allowance=self._allowance,
-            effects=self._effects,
-        )
-        outcomes = delivery.run(self._mailbox.room(sum(message.octets for message in messages)))
-        self._anchor, self._folder, self._stop = None, None, delivery.stop
+        outcomes = self._storing.store(messages, self._storing.anchor or self.begin(messages))
+        self._folder = None
         self._note_stored([outcome for outcome in outcomes if isinstance(outcome, ImapLocator)])
         self._effects.step("imap.stored")
         return Stored(outcomes)
@@ -221,10 +186,6 @@ class ImapDestination:
         self._finder.stored(places)
         if any(place.uid_validity != self._placed_under for place in places):
             self._placed_under = None  # it was made again meanwhile: copies are to be looked for again
-
-    @property
-    def _is_rebuilding(self) -> bool:
-        return self.required_proof is Proof.SEMANTIC or self._allowances.rebuilds_messages
 
     def recover(self, recollection: Recollection) -> Iterator[Finding]:
         """Find the copies of every intent with an unknown outcome; what is not found is not there."""
@@ -239,7 +200,7 @@ class ImapDestination:
         left = list(intent.messages)
         for pause in (0.0, *IMAP_SETTLING):
             if pause:
-                self._effects.sleep(pause)  # the server may still be working on what was sent just before the crash
+                self._effects.pause(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)
             yield from found
             digests = {one.digest for one in found}
@@ -258,7 +219,7 @@ class ImapDestination:
         candidates = [there[uid] for uid in known.unknown_uids(folder.uid_validity, list(there)) if uid not in claimed]
         wanted = [SoughtCopy(one.digest, one.octets, unpacked(one.copy_key)) for one in left]
         pairs, portraits = self._mailbox.find(
-            folder.uid_validity, candidates, wanted, is_rebuilding=self._is_rebuilding
+            folder.uid_validity, candidates, wanted, is_rebuilding=self._finder.is_rebuilding
         )
         claimed.update(pairs.values())
         return [
@@ -277,24 +238,35 @@ class ImapDestination:
                 for bodies in self._mailbox.bodies(uid_validity, uids):
                     shown |= {ImapLocator(uid_validity, uid): body for uid, body in bodies.items()}
             for locator in group:
-                yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is no place in an IMAP folder")
+                yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is not a place in an IMAP folder")
 
     def _lost(self, uid: int) -> FerryError:
-        return GoneError(f"the copy (once UID {uid}) is no longer in {self.label}, which was made anew")
+        return GoneError(f"the copy (once UID {uid}) is no longer in {self.label}, which was created again")
 
     def uid_validity(self) -> int | None:
         """Return the folder's UIDVALIDITY as it is now, None where the folder is not there."""
         folder = self._folder = self._mailbox.look()
         return None if folder is None else folder.uid_validity
 
+    def census(self) -> Census | None:
+        """Return UIDVALIDITY, UIDNEXT and EXISTS as they are now, None where the folder is not there."""
+        folder = self._folder = self._mailbox.look()
+        return None if folder is None else Census(folder.uid_validity, folder.uid_next, folder.exists)
+
+    def missing(self) -> FerryError:
+        """Return the error that it is when the folder should be there and is not."""
+        return self._mailbox.missing()
+
     def count_missing(self, locators: Sequence[Locator]) -> int:
-        """Say how many of these places the folder does not have any more, by one listing of its UIDs."""
+        """Say how many of these places the folder does not have any more: asked for a few, else by a listing of all."""
         folder = self._mailbox.look()
         if folder is None:
             return len(locators)
-        uids = self._mailbox.uids() if folder.exists else set()
-        there = {ImapLocator(folder.uid_validity, uid) for uid in uids}
-        return sum(locator not in there for locator in locators)
+        asked = [
+            one.uid for one in locators if isinstance(one, ImapLocator) and one.uid_validity == folder.uid_validity
+        ]
+        there = self._mailbox.uids(asked) if folder.exists and asked else set()
+        return len(locators) - sum(uid in there for uid in asked)
 
     def probe(self) -> dict[str, object]:
         """Say what the server offers, the folder's numbers and the quota. Opens nothing and changes nothing."""
@@ -302,6 +274,7 @@ class ImapDestination:
         offers: dict[str, object] = {
             "folder": self._mailbox.folder,
             "exists": self._mailbox.exists,
+            **self._appearance(),
             "capabilities": sorted(name.decode("ascii", "replace") for name in session.capabilities),
         }
         if self._mailbox.exists:
@@ -313,9 +286,28 @@ class ImapDestination:
             offers["quota_used"], offers["quota_limit"] = quota
         return offers
 
+    def _appearance(self) -> dict[str, object]:
+        """Say which folders within folders the configured name becomes, where these are others than it says."""
+        if self._mailbox.folder == "INBOX":
+            return {}
+        levels = self._mailbox.session.namespace.levels(self._mailbox.folder)
+        is_as_written = levels == mailbox_name(self.settings.folder).split("/")
+        return {} if is_as_written else {"appears_as": " → ".join(levels)}
+
+    def delimiter(self) -> str:
+        """Return what the server puts between the levels of a folder's name; it is asked."""
+        return self._mailbox.session.namespace.delimiter
+
     def close(self) -> None:
         """Log out; never raises."""
         self._mailbox.close()
+
+
+def _pace(settings: ImapSettings, state_dir: Path, wall_clock: Callable[[], float]) -> UploadPace:
+    allowances = preset_for(settings.host) if settings.allowances is None else settings.allowances
+    owner = f"{settings.username}@{settings.host.lower()}"
+    left = UploadAllowance(allowances, owner, AllowanceFiles(state_dir / "allowances"), clock=wall_clock)
+    return UploadPace(allowances, left, wall_clock)
 
 
 def _by_validity(locators: Sequence[Locator]) -> dict[int, list[int]]:

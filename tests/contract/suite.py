@@ -8,6 +8,7 @@ what holds with the flag, and what without, so that no promise is left out anywh
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,15 @@ THEIRS = [b"Subject: theirs %d\r\n\r\nx\r\n" % number for number in range(3)]
 def open_handles() -> int:
     """Return how many files and sockets this process has open."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # a listing keeps its own handle open otherwise
+
+
+def settled(measure: Callable[[], int]) -> int:
+    """Return a number once it has stayed the same for a moment."""
+    seen: list[int] = []
+    while len(seen) < 8 or len(set(seen[-8:])) > 1:
+        seen.append(measure())
+        time.sleep(0.02)
+    return seen[-1]
 
 
 @dataclass(frozen=True)

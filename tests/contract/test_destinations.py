@@ -1,10 +1,12 @@
-"""Every destination joins the contract here: both kinds of folder, mailboxes, and the one in memory that tests use."""
+"""Every destination joins the contract here: both kinds of folder, an object store, mailboxes, and the one in memory that tests use."""
 
 from __future__ import annotations
 
+import gc
 import imaplib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +15,16 @@ import pytest
 from migrator.destinations.imap import ImapDestination, ImapSettings
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
+from migrator.destinations.s3.destination import S3Destination
+from migrator.message.digest import digest_of
 from migrator.net.tls import TlsMode, TlsSettings
-from tests.contract.suite import DestinationContract, Place, open_handles
+from tests.contract.suite import DestinationContract, Place, open_handles, settled
 from tests.contract.support import NOW
 from tests.memory_destination import MemoryDestination
 from tests.servers.dovecot import Dovecot
 from tests.servers.imap import CAPABILITIES, ImapServer
 from tests.servers.mailboxes import INBOX, AppendItem, Mailboxes
+from tests.servers.object_store import Bucket
 
 
 class TestMemory(DestinationContract):
@@ -75,6 +80,29 @@ class TestMaildir(DestinationContract):
                 file.unlink()
 
         return Place(partial(opened, archive), partial(opened, tmp_path / "another"), put, lose)
+
+
+class TestObjectStore(DestinationContract):
+    @pytest.fixture
+    def place(self, tmp_path: Path, bucket: Bucket) -> Place:
+        def opened(prefix: str) -> S3Destination:
+            settings = replace(bucket.settings, prefix=prefix)
+            return S3Destination(settings, state_dir=tmp_path / "state", clock=lambda: NOW, lock_timeout=0.05)
+
+        def put(content: bytes) -> None:
+            frame = b"From somebody@example.org Mon Nov 23 12:00:05 2026\n"
+            record = frame + content.replace(b"\r\n", b"\n") + b"\n"
+            bucket.put(f"mail/alice/{digest_of(content).hex()[:8]}.mbox", record)
+
+        def lose() -> None:
+            for key in bucket.objects():
+                bucket.put(key, b"")
+
+        def handles() -> int:
+            gc.collect()  # a client that nobody closed lets go of its connections with itself
+            return settled(open_handles)  # the store, in this process, is a little behind
+
+        return Place(partial(opened, "mail/alice"), partial(opened, "mail/bob"), put, lose, handles=handles)
 
 
 Open = Callable[[str], ImapDestination]

@@ -13,6 +13,7 @@ differs, the names are compared with the ledger's; what it knows and nobody find
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -66,6 +67,8 @@ STEPS = (
 """Every durable step, by the name that ``step`` is called with right after it; ``-ing`` ones once per message."""
 
 RECORD_NAME = "maildir"
+
+_LETTERS = {"\\Seen": "S", "\\Flagged": "F", "\\Answered": "R", "\\Draft": "D"}
 
 _ASK_AT_ONCE = 2_000
 _TELL_EVERY = 5_000
@@ -221,15 +224,30 @@ class MaildirDestination(LocalArchive):
         for name in names:
             self._sync(tmp / name)
         self._step("maildir.fsynced")
-        for name in names:
-            (tmp / name).rename(new / name)
+        for message, name in zip(messages, names, strict=True):
+            self._place(tmp / name, message.flags)
             self._step("maildir.renaming")
         self._step("maildir.renamed")
         sync_folder(new, self._device)
+        if any(message.flags for message in messages):
+            sync_folder(self.folder / "cur", self._device)
         self._step("maildir.directory-synced")
 
+    def _place(self, written: Path, flags: Sequence[str]) -> None:
+        """Move a message out of ``tmp``: into ``cur`` if it has flags, which stand in its name there."""
+        letters = "".join(sorted(_LETTERS[flag] for flag in flags if flag in _LETTERS))
+        if letters:
+            try:
+                written.rename(self.folder / "cur" / f"{written.name}:2,{letters}")
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a file system that has no colon in names, and so no flags
+                    raise
+            else:
+                return
+        written.rename(self.folder / "new" / written.name)
+
     def _write(self, path: Path, message: Message) -> None:
-        handle = create_file(path)
+        handle = create_file(path, self._device)
         try:
             for piece in _lf_pieces(message):
                 write_all(handle, piece, self._device)
@@ -268,7 +286,7 @@ class MaildirDestination(LocalArchive):
         for name in ("new", "cur"):
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder / name) as entries:
                 count += sum(1 for entry in entries if not entry.name.startswith("."))
-        return {**folder_facts(self.folder), "messages": count}
+        return {**folder_facts(self.folder, self._device), "messages": count}
 
     def close(self) -> None:
         """Let go of nothing: no file stays open."""

@@ -29,8 +29,7 @@ from migrator.copy_records import (
 )
 from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.local import LocalArchive, LocalEffects
-from migrator.destinations.mbox import mboxrd
-from migrator.destinations.mbox.records import RecordAppender, RecordReader
+from migrator.destinations.mbox.records import RecordAppender, RecordReader, frame_of
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
@@ -43,6 +42,7 @@ from migrator.destinations.mbox.volumes import (
     names_on_disk,
     next_name,
     open_locked,
+    opened,
     regular_file,
     tail_digest,
 )
@@ -61,7 +61,6 @@ from migrator.files import (
     sync_folder,
 )
 from migrator.message.body import Body, Message
-from migrator.message.line_ends import beginning_of
 from migrator.model import Digest, Locator
 
 STEPS = (
@@ -200,14 +199,13 @@ class MboxDestination(LocalArchive):
             self._target = self._choose_target(month_of(now))
         except OSError as error:
             raise storage_error(error, f"looking at the archive {self.folder}") from error
-        date = mboxrd.timestamp(now)
-        self._target.frames = {message.digest: _frame(message, date) for message in messages}
+        self._target.frames = {message.digest: frame_of(message, now) for message in messages}
         return self._target
 
     def copy_key(self, message: Message) -> bytes:
         """Return the CRC-32 of the From_ line that this message is about to get."""
         frames = self._target.frames if self._target else {}
-        return copy_key_of(frames.get(message.digest) or _frame(message, mboxrd.timestamp(self._clock())))
+        return copy_key_of(frames.get(message.digest) or frame_of(message, self._clock()))
 
     def _choose_target(self, month: str) -> _Target:
         """Take the month's last volume if it may be appended to, else a new one."""
@@ -289,7 +287,7 @@ class MboxDestination(LocalArchive):
         """Create the volume, or one begun later if somebody has just taken its name."""
         while True:
             try:
-                handle = create_file(self.folder / name)
+                handle = create_file(self.folder / name, self._device)
             except FileExistsError:
                 month, number = month_and_number(name) or (month_of(self._clock()), 0)
                 name = name_of(month, number + 1)
@@ -305,13 +303,13 @@ class MboxDestination(LocalArchive):
         self, volume: OpenVolume, messages: Sequence[Message], frames: dict[Digest, bytes]
     ) -> tuple[Locator, ...]:
         start = volume.end
-        date = mboxrd.timestamp(self._clock())
+        now = self._clock()
         appender = RecordAppender(volume, self._device, self._step)
         with self._undone_on_error(
             lambda: self._undo(volume, start), f"writing to the volume {self.folder / volume.name}"
         ):
             for message in messages:
-                appender.add(message, frames.get(message.digest) or _frame(message, date))
+                appender.add(message, frames.get(message.digest) or frame_of(message, now))
             appender.flush()
         self._refuse_company(volume)
         self._step("mbox.appended")
@@ -374,12 +372,15 @@ class MboxDestination(LocalArchive):
         del locators
         return 0
 
+    def as_it_is(self, name: str) -> VolumeRecord | None:
+        """Return a volume as it stands there now, CLOSED, whatever is known of it; None where it does not."""
+        if regular_file(self.folder / name) is None:
+            return None
+        with opened(self.folder, name, self._lock_timeout) as volume:
+            return volume.record(state=VolumeState.CLOSED)
+
     def probe(self) -> dict[str, object]:
         """Say where the archive is, whether it can be written, and how much is and fits there; changes nothing."""
         statuses = [regular_file(self.folder / name) for name in names_on_disk(self.folder)]
         sizes = [status.st_size for status in statuses if status is not None]
-        return {**folder_facts(self.folder), "volumes": len(sizes), "bytes": sum(sizes)}
-
-
-def _frame(message: Message, date: bytes) -> bytes:
-    return mboxrd.frame(mboxrd.envelope_sender(beginning_of(message.body, mboxrd.SENDER_SEARCH_LIMIT)), date)
+        return {**folder_facts(self.folder, self._device), "volumes": len(sizes), "bytes": sum(sizes)}

@@ -167,13 +167,13 @@ def _without_ending(text: bytes, endings: tuple[bytes, ...]) -> tuple[bytes, byt
 
 
 def frame(sender: bytes, date: bytes) -> bytes:
-    """Return a From_ line with its line feed: envelope sender, and the time of archiving as ``timestamp`` gives it."""
+    """Return a From_ line with its line feed: envelope sender, and the time of arrival as ``timestamp`` gives it."""
     return b"From %b %b\n" % (sender, date)
 
 
-def timestamp(archived: datetime) -> bytes:
+def timestamp(arrived: datetime) -> bytes:
     """Return the time as a From_ line has it, in UTC and in English whatever the locale."""
-    return time.asctime(archived.utctimetuple()).encode("ascii")
+    return time.asctime(arrived.utctimetuple()).encode("ascii")
 
 
 def envelope_sender(beginning: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +20,27 @@ from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regula
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
 from migrator.message.body import Body, LinesBody, Message
-from migrator.message.line_ends import StoredBody, lines_of, pieces_of_lines
+from migrator.message.dating import moment_of_arrival
+from migrator.message.line_ends import StoredBody, beginning_of, lines_of, pieces_of_lines
 from migrator.model import Locator, MboxLocator
 from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
+
+
+def frame_of(message: Message, now: datetime) -> bytes:
+    """Return the From_ line of a message; one that does not say when it arrived did so ``now``."""
+    beginning = beginning_of(message.body, mboxrd.SENDER_SEARCH_LIMIT)
+    arrived = moment_of_arrival(message, beginning, now)
+    return mboxrd.frame(mboxrd.envelope_sender(beginning), mboxrd.timestamp(arrived))
+
+
+def record_of(message: Message, frame: bytes) -> Iterator[bytes]:
+    """Yield the record of a message under its From_ line; a large one comes in pieces."""
+    yield frame
+    if message.octets <= IO_CHUNK_OCTETS:
+        yield mboxrd.quote(lines_of(message.body))
+    else:
+        yield from mboxrd.quoted(pieces_of_lines(message.body))
+    yield b"\n"
 
 
 class RecordAppender:
@@ -42,13 +61,8 @@ class RecordAppender:
     def add(self, message: Message, frame: bytes) -> None:
         """Append a message under its From_ line."""
         begin = self._end
-        self._put(frame)
-        if message.octets <= IO_CHUNK_OCTETS:
-            self._put(mboxrd.quote(lines_of(message.body)))
-        else:
-            for piece in mboxrd.quoted(pieces_of_lines(message.body)):
-                self._put(piece)
-        self._put(b"\n")
+        for piece in record_of(message, frame):
+            self._put(piece)
         self.locators.append(MboxLocator(self._volume.name, begin, self._end - begin, zlib.crc32(frame)))
 
     def _put(self, content: bytes) -> None:
@@ -88,7 +102,7 @@ class RecordReader:
 
     def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
         """Yield the canonical form of what stands at each locator, in order, or what is wrong there."""
-        for run in _runs(locators):
+        for run in runs_of(locators, IO_CHUNK_OCTETS):
             handle = self._opened(run[0].volume)
             if isinstance(handle, FerryError):
                 yield from (handle for _ in run)
@@ -137,10 +151,8 @@ class RecordReader:
             yield from self._small(handle, [locator])
 
     def _body(self, record: bytes, locator: MboxLocator) -> Body | FerryError:
-        frame_end = record.find(b"\n") + 1
-        if damage := _damage(record[:frame_end], record[-1:], len(record), locator):
-            return self._mismatch(locator, damage)
-        return LinesBody(mboxrd.unquote(record[frame_end:-1]))
+        body = body_of(record, locator)
+        return self._mismatch(locator, body) if isinstance(body, str) else body
 
     def _large(self, handle: int, locator: MboxLocator) -> Body | FerryError:
         end = locator.offset + locator.length
@@ -151,9 +163,10 @@ class RecordReader:
             is_short = os.fstat(handle).st_size < end
         except OSError as error:
             return storage_error(error, f"reading the copy at byte {locator.offset} of {self._folder / locator.volume}")
-        if damage := _damage(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
+        if damage := damage_of(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
             return self._mismatch(locator, damage)
-        return StoredBody(partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume))
+        content = partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume)
+        return StoredBody(content, beginning[:frame_end])
 
     def _lines(self, handle: int, begin: int, end: int, volume: str) -> Iterator[bytes]:
         try:
@@ -170,7 +183,14 @@ class RecordReader:
         )
 
 
-def _damage(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:
+def body_of(record: bytes, locator: MboxLocator) -> LinesBody | str:
+    """Return the message of a record, or what is wrong with its frame."""
+    frame_end = record.find(b"\n") + 1
+    damage = damage_of(record[:frame_end], record[-1:], len(record), locator)
+    return damage or LinesBody(mboxrd.unquote(record[frame_end:-1]), record[:frame_end])
+
+
+def damage_of(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:
     """Say what is wrong with a record's frame, or nothing."""
     if length < locator.length:
         return "the volume ends before it does"
@@ -181,8 +201,8 @@ def _damage(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> 
     return ""
 
 
-def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
-    """Group records that stand side by side, as many as one read takes; a long one stands alone."""
+def runs_of(locators: Sequence[Locator], most: int) -> Iterator[list[MboxLocator]]:
+    """Group records that stand side by side, up to ``most`` bytes at once; a longer one stands alone."""
     run: list[MboxLocator] = []
     end, room = -1, 0
     for locator in locators:
@@ -193,7 +213,7 @@ def _runs(locators: Sequence[Locator]) -> Iterator[list[MboxLocator]]:
             yield run
             run = []
         if not run:
-            room = IO_CHUNK_OCTETS
+            room = most
         run.append(locator)
         end = locator.offset + locator.length
         room -= locator.length

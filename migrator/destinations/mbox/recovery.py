@@ -303,7 +303,7 @@ class Recovery:
         try:
             make_folder(self.torn_folder, self.device)
             path.unlink(missing_ok=True)  # left by a crash between the copying and the cutting
-            copy = create_file(path)
+            copy = create_file(path, self.device)
         except OSError:
             return  # no room for a copy of half a message: the whole one is still at its source
         try:

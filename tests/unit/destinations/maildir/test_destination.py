@@ -117,6 +117,42 @@ def test_each_file_is_durable_before_its_name_and_the_folder_once_per_batch(
     assert synced == ["tmp"] * 4 + ["new"]
 
 
+FLAGS = ("\\Seen", "\\Flagged")
+
+
+def test_flags_stand_in_the_name_of_a_message_in_cur(open_maildir: Open, folder: Path, memory: Memory) -> None:
+    synced: list[str] = []
+
+    def fsync(handle: int) -> None:
+        synced.append(str(Path(path_of(handle)).relative_to(folder.resolve()).parts[0]))
+
+    maildir = open_maildir(device=Device(fsync=fsync))
+    recover(maildir, memory)
+    store(maildir, memory, [simple(1)._replace(flags=FLAGS), simple(2)])
+    [name] = names_in(folder / "cur")
+    assert name.endswith(":2,FS")
+    assert synced[-2:] == ["new", "cur"]
+    for copy in open_maildir().read([place_of(memory, 1), place_of(memory, 2)]):
+        assert not isinstance(copy, FerryError)
+    assert recover(open_maildir(), memory) == []
+
+
+def test_where_a_name_has_no_colon_a_message_has_no_flags(
+    open_maildir: Open, folder: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """exFAT, NTFS and most shares of Windows."""
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        if ":" in target.name:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    store(open_maildir(), memory, [simple(1)._replace(flags=FLAGS)])
+    assert (len(names_in(folder / "new")), names_in(folder / "cur")) == (2, [])
+
+
 # ------------------------------------------------------------------------------------------ mail readers
 
 
@@ -190,7 +226,7 @@ STEPS_OF_A_BATCH = [
 def test_a_process_that_dies_at_any_step_loses_and_doubles_nothing(
     open_maildir: Open, folder: Path, memory: Memory, step: str, at: int
 ) -> None:
-    messages = [simple(1), simple(2), simple(3)]
+    messages = [simple(1)._replace(flags=FLAGS), simple(2)._replace(flags=FLAGS), simple(3)]
     died = os.fork()
     if died == 0:
         left = at
@@ -214,7 +250,7 @@ def test_a_process_that_dies_at_any_step_loses_and_doubles_nothing(
     missing = [each for each in messages if each.digest not in memory.copies]
     assert names_in(folder / "tmp") == []
     store(later, memory, missing)
-    assert len(names_in(folder / "new")) == 4
+    assert len(names_in(folder / "new") + names_in(folder / "cur")) == 4
     for each in messages:
         (place,) = memory.copies[each.digest]
         (copy,) = later.read([place])

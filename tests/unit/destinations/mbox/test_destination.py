@@ -54,6 +54,25 @@ def test_a_batch_stands_in_a_volume_of_the_month(open_mbox: Open, folder: Path, 
     assert stored.volumes[0].end == len(expected)
 
 
+def test_the_envelope_says_when_a_message_arrived(open_mbox: Open, folder: Path, memory: Memory) -> None:
+    received = b"Received: by mx; Mon, 2 Feb 2015 03:04:05 +0100\r\nDate: Tue, 1 Jan 2013 00:00:00 +0000\r\n\r\n1\r\n"
+    stood = datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC).timestamp()
+    store(
+        open_mbox(),
+        memory,
+        [
+            message_of(received),
+            message_of(b"Date: 2013-01-01T00:00:00Z\r\n\r\n2\r\n")._replace(fallback_date=stood),
+            message_of(b"Subject: no date\r\n\r\n3\r\n")._replace(fallback_date=stood),
+        ],
+    )
+    assert re.findall(rb"^From \S+ (.*)$", (folder / "2026-11-001.mbox").read_bytes(), re.M) == [
+        b"Mon Feb  2 02:04:05 2015",
+        b"Tue Jan  1 00:00:00 2013",
+        b"Sun Sep  9 01:46:40 2001",
+    ]
+
+
 def test_odd_messages_are_read_back_exactly(open_mbox: Open, memory: Memory) -> None:
     mbox = open_mbox()
     stored = store(mbox, memory, [message_of(content) for content in ODD_MESSAGES.values()])
