@@ -1,4 +1,4 @@
-"""Moves mail out of POP3 maildrops into local archives and IMAP mailboxes.
+"""Moves mail out of POP3 mailboxes into local archives and IMAP mailboxes.
 
 The package promises that nothing is deleted at a source before every destination's copy has been written durably,
 read back and found equal, and that a crash at any point loses nothing and stores nothing twice (docs/promises.md).

@@ -47,6 +47,9 @@ ACCOUNT = {
 }
 """The next run of an account, by the advice of what ended the last."""
 
+REFUSED_PASSWORD: Pauses = (15 * MINUTE, HOUR, 6 * HOUR)
+"""The next log-in with a password that has worked and is refused all at once: that may be the server's bad hour."""
+
 MESSAGE = Doubling(15 * MINUTE, DAY)
 """A single message that could not be retrieved or stored."""
 
@@ -80,6 +83,9 @@ IMAP_BUSY: Pauses = (2.0, 8.0)
 
 IMAP_SETTLING: Pauses = (1.0, 3.0)
 """A look for what was sent just before the line broke: the server may still be storing it."""
+
+STORE: Pauses = (0.5, 2.0)
+"""A request that an object store does not answer, or not just now."""
 
 LOCK = Doubling(0.001, 0.05)
 """A kernel lock that somebody else holds."""

@@ -61,6 +61,6 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _plain(value: object) -> str:
-    text = str(value)
+    text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     is_simple = text.isprintable() and text and not set(text) & set(' "=')
     return text if is_simple else json.dumps(text)

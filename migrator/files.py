@@ -29,6 +29,9 @@ Step = Callable[[str], None]
 """Called with the name of each durable step that has just been taken; tests end the process there."""
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_RIGHTS_HERE = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_NO_FOLDER_SYNC_HERE = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_NOT_FOR_WRITING = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 _NO_LOCKS_HERE = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _ONE_KIND_OF_LOCK = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p"})
 
@@ -39,14 +42,17 @@ def no_step(_name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The system calls that fail when a disk is full, read-only or dying; tests put failing ones in their place.
+    """The system calls that fail when a disk is full, read-only or dying, or that a share does not have.
 
-    ``write_size`` is how many bytes are gathered before a write.
+    Tests put failing ones in their place. ``write_size`` is how many bytes are gathered before a write.
     """
 
     write: Callable[[int, bytes | memoryview], int] = os.write
     fsync: Callable[[int], None] = os.fsync
     truncate: Callable[[int, int], None] = os.ftruncate
+    fchmod: Callable[[int, int], None] = os.fchmod
+    chmod: Callable[[Path, int], None] = os.chmod
+    link: Callable[..., None] = os.link
     write_size: int = IO_CHUNK_OCTETS
 
 
@@ -73,13 +79,16 @@ class LockTimeout:
         return True
 
 
-def storage_error(error: OSError, doing: str) -> FerryError:
+def storage_error(error: OSError, doing: str, *, read_only: str = "archive-read-only") -> FerryError:
     """Turn what the file system says into ours: ``disk-full`` where room is missing, ``archive`` otherwise.
 
-    What it said is the cause of the error, even where nobody raises that.
+    What it said is the cause of the error, even where nobody raises that. ``read_only`` is the finding that it becomes
+    where nothing may be written.
     """
     failure = _storage_error(error, doing)
     failure.__cause__ = error
+    if error.errno in _NOT_FOR_WRITING:
+        failure.finding = read_only
     return failure
 
 
@@ -89,6 +98,7 @@ def _storage_error(error: OSError, doing: str) -> FerryError:
             Kind.DISK_FULL,
             f"there is no room left for {doing}: {error.strerror}",
             cure="free some space (or raise the quota); the next run goes on where this one stopped",
+            finding="disk-full",
         )
     cures = {
         errno.EROFS: "the file system is mounted read-only: mount it for writing",
@@ -120,13 +130,18 @@ def key_of(identity: str) -> str:
 # ------------------------------------------------------------------------------------ folders and files
 
 
-def sync_folder(folder: Path, device: Device = _SYSTEM) -> None:
-    """Make the names in a folder durable."""
+def sync_folder(folder: Path, device: Device = _SYSTEM) -> bool:
+    """Make the names in a folder durable; False where its file system, as some shares do, refuses to be asked."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         device.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC_HERE:
+            raise
+        return False
     finally:
         os.close(handle)
+    return True
 
 
 def make_folder(folder: Path, device: Device = _SYSTEM) -> bool:
@@ -140,23 +155,41 @@ def make_folder(folder: Path, device: Device = _SYSTEM) -> bool:
             new.mkdir(mode=0o700)
         except FileExistsError:
             continue  # somebody else was quicker; it is theirs to protect
-        new.chmod(0o700)  # a umask takes rights away from the owner too
+        with share_decides():
+            device.chmod(new, 0o700)  # a umask takes rights away from the owner too
         sync_folder(new.parent, device)
     return bool(missing)
 
 
-def create_file(path: Path) -> int:
+def create_file(path: Path, device: Device = _SYSTEM) -> int:
     """Create a file that must not exist yet (0600) and return its handle, for appending and reading.
 
     Its name is not durable before ``sync_folder``.
     """
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.fchmod(handle, 0o600)
+    try:
+        with share_decides():
+            device.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
     return handle
 
 
 @contextmanager
-def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = True) -> Iterator[IO[bytes]]:
+def share_decides() -> Iterator[None]:
+    """Go on where rights cannot be set on what we made: CIFS, exFAT and FUSE give everything those of the mount."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_RIGHTS_HERE:
+            raise
+
+
+@contextmanager
+def replace_file(
+    path: Path, *, mode: int = 0o600, is_durable: bool = True, device: Device = _SYSTEM
+) -> Iterator[IO[bytes]]:
     """Give a file to write, which then takes the place of ``path``: there stands all of it, or what stood there before.
 
     Without ``is_durable`` it may be gone after a power cut, and costs no fsync. Raises ``OSError``.
@@ -167,20 +200,21 @@ def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = True) -> I
     try:
         handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with os.fdopen(handle, "w+b") as file:
-            os.fchmod(handle, mode)  # whatever the umask
+            with share_decides():
+                device.fchmod(handle, mode)  # whatever the umask
             yield file
             file.flush()
             if is_durable:
-                os.fsync(handle)
+                device.fsync(handle)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
     if is_durable:
-        sync_folder(path.parent)
+        sync_folder(path.parent, device)
 
 
-def publish(whole: Path, path: Path, *, is_durable: bool = True) -> None:
+def publish(whole: Path, path: Path, *, is_durable: bool = True, device: Device = _SYSTEM) -> None:
     """Give a file that is whole its name; raises ``FileExistsError`` where something else has that name already.
 
     With ``is_durable`` its content is on the disk before it gets the name, and the name on return.
@@ -188,17 +222,17 @@ def publish(whole: Path, path: Path, *, is_durable: bool = True) -> None:
     if is_durable:
         sync_file(whole)
     try:
-        os.link(whole, path, follow_symlinks=False)
+        device.link(whole, path, follow_symlinks=False)
     except FileExistsError:
         raise
     except OSError:  # a file system without links: then at least look first
-        if path.exists():
+        if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         whole.rename(path)
     else:
         whole.unlink()
     if is_durable:
-        sync_folder(path.parent)
+        sync_folder(path.parent, device)
 
 
 def sync_file(path: Path) -> None:
@@ -210,8 +244,11 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def folder_facts(folder: Path) -> dict[str, object]:
-    """Say whether a folder exists, can be written to (or created), and how many bytes fit there; creates nothing."""
+def folder_facts(folder: Path, device: Device = _SYSTEM) -> dict[str, object]:
+    """Say whether a folder exists, can be written to (or created), and how many bytes fit there; creates nothing.
+
+    ``can_sync_folder`` stands there, False, where new names are on the disk only when the file system likes.
+    """
     nearest = next(place for place in (folder, *folder.parents) if place.exists())
     room = os.statvfs(nearest)
     return {
@@ -219,7 +256,14 @@ def folder_facts(folder: Path) -> dict[str, object]:
         "exists": folder.is_dir(),
         "writable": nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) and not room.f_flag & os.ST_RDONLY,
         "free_bytes": room.f_bavail * room.f_frsize,
-    }
+    } | ({} if can_sync_folder(nearest, device) else {"can_sync_folder": False})
+
+
+def can_sync_folder(folder: Path, device: Device = _SYSTEM) -> bool:
+    """Say whether new names in a folder are on the disk when that is asked for; True where it cannot be known."""
+    with suppress(OSError):
+        return not folder.is_dir() or sync_folder(folder, device)
+    return True  # a run will say why
 
 
 def write_all(handle: int, content: bytes, device: Device) -> None:
@@ -248,14 +292,17 @@ def is_regular_file(status: os.stat_result) -> bool:
 @contextmanager
 def lock_file(path: Path, timeout: LockTimeout, device: Device, holder: str) -> Iterator[None]:
     """Hold a lock named by a file in our own state folder; it dies with the process, and the file stays."""
+    handle = -1
     try:
         make_folder(path.parent, device)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with share_decides():  # or it was made by another user, whose business its rights are
+            device.fchmod(handle, 0o600)
     except OSError as error:
-        raise storage_error(error, f"opening the lock file {path}") from error
+        if handle >= 0:
+            os.close(handle)
+        raise storage_error(error, f"opening the lock file {path}", read_only="state-read-only") from error
     try:
-        with suppress(PermissionError):  # made by another user, whose business its rights are
-            os.fchmod(handle, 0o600)
         if not timeout.until(lambda: _flock(handle)):
             raise locked_error(holder, timeout)
         yield

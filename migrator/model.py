@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
+from urllib.parse import urlsplit
 
 MessageNumber = NewType("MessageNumber", int)
 """A message's number in one POP3 session (RFC 1939, section 5); it means nothing in the next."""
@@ -95,6 +96,36 @@ def is_same_mailbox_elsewhere(one: str, other: str) -> bool:
     return bool(ours and theirs and one != other and ours.groups() == theirs.groups())
 
 
+AMAZON = "s3.amazonaws.com"
+"""What all of Amazon's object stores are known by: the name of a bucket means the same one in every region."""
+
+_AMAZONS_OWN = (".amazonaws.com", ".api.aws")
+
+
+def store_identity(bucket: str, prefix: str, endpoint: str) -> str:
+    """Return what a prefix of a bucket is known by: hosts have no case, and neither scheme nor region is a store."""
+    return f"s3:{_store_at(endpoint)}/{_in_bucket(bucket, prefix)}"
+
+
+def store_label(bucket: str, prefix: str, endpoint: str) -> str:
+    """Return what a person calls a prefix of a bucket."""
+    at = f" at {_store_at(endpoint)}" if endpoint else ""
+    return f"s3 {_in_bucket(bucket, prefix)}{at}"
+
+
+def _in_bucket(bucket: str, prefix: str) -> str:
+    return f"{bucket}/{prefix.strip('/')}".rstrip("/")
+
+
+def _store_at(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    host = (parts.hostname or AMAZON).lower()
+    if host.endswith(_AMAZONS_OWN):
+        return AMAZON
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
+
+
 class Proof(StrEnum):
     """How well a copy was proven, best first. Only ``mbox`` and ``maildir`` always reach ``EXACT``."""
 
@@ -102,6 +133,11 @@ class Proof(StrEnum):
     CANONICAL = "canonical"
     SEMANTIC = "semantic"
     NONE = "none"
+
+
+def proof_setting(proof: Proof, place: str) -> str:
+    """Return the setting with which copies that reach this proof count, and the place where it is written, if any."""
+    return f'proof = "{proof}"' + (f" {place}" if place else "").replace("KEY=VALUE", f"proof={proof}")
 
 
 class CopyState(StrEnum):

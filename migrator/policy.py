@@ -53,6 +53,10 @@ def has_clock_jumped(last_run_at: float | None, now: float, age: timedelta) -> b
     return last_run_at is not None and not -_CLOCK_SLACK <= now - last_run_at <= age.total_seconds()
 
 
+GONE = "gone"
+"""The word for messages of which a person took a copy out; they are of the kind ``mismatch``, as others may be."""
+
+
 class WhenCopyIsGone(StrEnum):
     """What holds of a proven copy that a person took out of a destination."""
 
@@ -85,6 +89,7 @@ class Policy:
     max_octets: int | None = None
     limit: int | None = None
     max_delete: int | None = None
+    max_logins: int | None = None
     has_patience: bool = False
 
     def after(self, handled: int) -> Policy:

@@ -5,12 +5,14 @@ Pure data and its JSON form (`migrate --json`). Rendering for people is in ``mig
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import Correction, FerryError, Kind
 from migrator.model import Digest, UniqueId
 
 
@@ -24,22 +26,43 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that went wrong. ``unique_id`` and ``destination`` are None where they do not apply."""
+    """One thing that went wrong. ``unique_id`` and ``destination`` are None where they do not apply.
+
+    ``message`` ends with the ``cure``, where there is one. ``finding`` is the id of what a person is
+    told of it, where more is known than ``kind`` tells; ``server`` is the ``host:port`` at fault, empty where none is;
+    ``settings`` are the keys that would cure it.
+    """
 
     kind: Kind
     message: str
     unique_id: UniqueId | None = None
     destination: str | None = None
+    finding: str = ""
+    server: str = ""
+    cure: str = ""
+    settings: tuple[Correction, ...] = ()
 
     @classmethod
     def of(cls, error: FerryError, *, unique_id: UniqueId | None = None, destination: str | None = None) -> Problem:
         """Make a problem of an error, its server's words and its cure included."""
-        return cls(error.kind, str(error), unique_id, destination)
+        server = str(error.endpoint) if error.endpoint else ""
+        return cls(error.kind, str(error), unique_id, destination, error.finding, server, error.cure, error.settings)
 
     def as_json(self) -> dict[str, object]:
         """Return the contract's form; a unique-id that is not ASCII is written with ``\\xNN``."""
         uidl = None if self.unique_id is None else shown_unique_id(self.unique_id)
         return {"uidl": uidl, "destination": self.destination, "kind": str(self.kind), "message": self.message}
+
+    def as_memory(self) -> dict[str, object]:
+        """Return what the ledger keeps of it: the contract's form, and what findings are made of."""
+        settings = dict(self.settings)
+        more = {"finding": self.finding, "server": self.server, "cure": self.cure, "settings": settings}
+        return {**self.as_json(), **{name: value for name, value in more.items() if value}}
+
+
+def without_cure(message: str, cure: str) -> str:
+    """Return what is said of a problem, without the cure with which it ends."""
+    return message.removesuffix(cure).rstrip("; \n") if cure else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +80,33 @@ class WouldDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """What a person knows a message by; ``date`` is seconds since the epoch, None where none is known."""
+
+    date: int | None
+    sender: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class WouldDo:
+    """What a real run would do in place of a dry one: copy new messages, of that many octets announced, and delete."""
+
+    copies: int
+    octets: int
+    deletions: Sequence[WouldDelete] = ()
+
+
+class StoppedBy(StrEnum):
+    """Who ended a run before its end."""
+
+    PERSON = "person"
+    """Somebody who wanted this run to end."""
+    SYSTEM = "system"
+    """What it ran in: a command that was interrupted, a worker that ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForSchedule:
     """What a schedule acts on, and nobody reads.
 
@@ -66,6 +116,10 @@ class ForSchedule:
 
     error: FerryError | None = None
     login_delay: float | None = None
+    is_turned_away: bool = False
+    """Whether a server that is written to refused the run while others of this process were there."""
+    stopped_by: StoppedBy | None = None
+    """Who ended the run before its end, where anybody did."""
 
 
 @dataclass(slots=True)
@@ -94,7 +148,8 @@ class AccountReport:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What a person may want to know although nothing went wrong."""
-    would_delete: list[WouldDelete] | None = None
+    would_do: WouldDo | None = None
+    """For a dry run that could look at its source."""
     for_schedule: ForSchedule = field(default_factory=ForSchedule)
 
     @property
@@ -123,14 +178,58 @@ class AccountReport:
             "errors": [problem.as_json() for problem in self.problems],
             "notes": self.notes,
         }
-        if self.would_delete is not None:
-            document["would_delete"] = [message.as_json() for message in self.would_delete]
+        if self.would_do is not None:
+            document["would_copy"] = {"messages": self.would_do.copies, "octets": self.would_do.octets}
+            document["would_delete"] = [message.as_json() for message in self.would_do.deletions]
         return document
+
+    def as_memory(self) -> dict[str, object]:
+        """Return what the ledger keeps of it: the contract's form, and who stopped the run, where anybody did."""
+        stopped_by = self.for_schedule.stopped_by
+        more = {STOPPED_BY: str(stopped_by)} if stopped_by else {}
+        return {**self.as_json(), "errors": [problem.as_memory() for problem in self.problems], **more}
 
 
 def shown_unique_id(unique_id: bytes) -> str:
     """Write a unique-id as ASCII: every byte that is not printable ASCII becomes ``\\xNN``."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in unique_id)
+
+
+STOPPED_BY = "stopped_by"
+"""Under what the ledger keeps who stopped a run."""
+
+INTERRUPTED = "interrupted"
+"""What stands for the problem of a run that a person or the system has stopped."""
+
+
+class Storing:
+    """How much is being stored at this moment, over all runs of a process; may be asked in a signal handler."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began = 0.0
+        self._stored = 0
+        self.octets = 0
+        """Octets that are on their way to destinations and not known to be safe there."""
+
+    def begun(self, octets: int) -> None:
+        """Note that so much is on its way."""
+        with self._lock:
+            self._began = self._began or self._clock()
+            self.octets += octets
+
+    def ended(self, octets: int) -> None:
+        """Note that so much of it is stored, or given up."""
+        with self._lock:
+            self.octets -= octets
+            self._stored += octets
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes to store the rest, at the pace so far; None where nothing was stored yet."""
+        passed = self._clock() - self._began
+        return self.octets * passed / self._stored if self._stored and passed > 0 else None
 
 
 OnProgress = Callable[[int], None]

@@ -6,24 +6,32 @@ leads to nothing worse than work done again (docs/architecture.md, "What is dura
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
-from typing import NamedTuple, assert_never
+from functools import partial
+from typing import assert_never
 
-from migrator.copy_records import Found, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
+from migrator.copy_records import Found, Recollection, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.copying.judging import judge
-from migrator.copying.relocating import refuse_if_emptied, relocate
-from migrator.destinations import Destination
+from migrator.copying.proving import ToProve, known_copies, was_proven_once
+from migrator.copying.relocating import is_emptied, refuse_if_emptied, relocate
+from migrator.destinations import Destination, Guarded, Metered
 from migrator.errors import AwayError, FerryError, GoneError, Kind
 from migrator.ledger.copies import CopiesLedger, Judged
+from migrator.ledger.lease import Lease, insist
 from migrator.ledger.volume_comparison import KnownRecord, compared
 from migrator.message.body import Body, Message
 from migrator.message.digest import digest_of_body
-from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof, StoredCopy
+from migrator.model import CopyState, Digest, ImapLocator, Proof, StoredCopy, proof_setting
 from migrator.policy import WhenCopyIsGone
+from migrator.ui.text import plural
 
 _READ_CHUNK = 2_000
+_PATIENCE = 30.0
+"""Seconds to wait for a run on another machine that stores into the same destination."""
+_ON_ONE_MACHINE = frozenset({"mbox", "maildir"})
+"""Destinations on a disk: kernel locks are enough."""
 
 
 class CopyResult(Enum):
@@ -43,36 +51,6 @@ _CHANGED_CURE = (
 )
 
 
-class _ToProve(NamedTuple):
-    """A copy to be read back, with the message it should equal; ``original`` is None where it is not there."""
-
-    copy_id: int
-    digest: Digest
-    locator: Locator
-    state: CopyState
-    proof: Proof
-    was_proven: bool
-    original: Message | None
-
-    @property
-    def was_never_shown(self) -> bool:
-        """Whether only the destination's word says that this copy ever stood there."""
-        return self.state is CopyState.STORED and not self.was_proven
-
-
-def _known(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[_ToProve]:
-    """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
-    return [
-        _ToProve(c.copy_id, c.digest, c.locator, c.state, c.proof, _was_proven(c), wanted.get(c.digest))
-        for c in copies
-        if c.locator is not None
-    ]
-
-
-def _was_proven(copy: StoredCopy) -> bool:
-    return copy.verified_at is not None
-
-
 class Copier:
     """Copies messages to one destination, for one account's run, in one thread at a time."""
 
@@ -84,9 +62,11 @@ class Copier:
         clock: Callable[[], float],
         step: Callable[[str], None] = lambda _name: None,
         replaces_damaged: bool = False,
+        lease: Lease | None = None,
     ) -> None:
         """Copy to ``destination``, of which ``copies`` is the ledger's knowledge.
 
+        Nothing is stored once another worker may do this (``lease``; by default what is owned through ``copies``).
         With ``replaces_damaged``, which a repair asks for, a damaged copy is stored again once it was read again.
         """
         self.destination = destination
@@ -94,22 +74,49 @@ class Copier:
         self._clock = clock
         self._step = step
         self._replaces_damaged = replaces_damaged
+        self.lease = copies.lease if lease is None else lease
+        if isinstance(destination, Guarded):
+            destination.guard(partial(insist, self.lease, "storing a message"))
+        if isinstance(destination, Metered) and (shared := copies.shared_allowances()) is not None:
+            destination.meter(shared)
 
     def inspect(self) -> list[FerryError]:
         """Say what is wrong with the destination's files, if anything; such a file is not written to.
 
         What happened there since this program last looked is adopted, and what was never read back is read now; so is
         what was damaged, for it may have been brought back. A mailbox is not bothered for this, unless an upload was
-        cut short: it is opened when there is something to copy.
+        cut short, or what it loses is to be stored again: it is opened when there is something to copy.
         """
         if self.destination.kind == "imap" and not self._has_unfinished():
+            self._see_what_is_to_be_restored()
             return []
-        with self.destination.exclusive():
+        with self._alone():
             self._recover()
         unread = [*self.copies.to_be_read_back(), *self.copies.damaged_to_be_read_again()]
         for start in range(0, len(unread), _READ_CHUNK):
-            self._prove(_known(unread[start : start + _READ_CHUNK], {}))
+            self._prove(known_copies(unread[start : start + _READ_CHUNK], {}))
         return [FerryError(Kind.ARCHIVE, problem) for _, problem in self.copies.changed_volumes()]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one that stores here: on this machine, and over all machines that can reach the destination."""
+        with ExitStack() as stack:
+            if self.destination.kind not in _ON_ONE_MACHINE:
+                stack.enter_context(self.copies.owning(self.destination.identity, _PATIENCE))
+            stack.enter_context(self.destination.exclusive())
+            yield
+
+    def _see_what_is_to_be_restored(self) -> None:
+        """Know as gone what a mailbox has lost that was deleted or emptied, where a setting says to store it again."""
+        places = self.copies.proven_places()
+        if self.destination.when_copy_is_gone is not WhenCopyIsGone.RESTORE or not places:
+            return
+        relocate(self.destination, self.copies)
+        places = self.copies.proven_places()
+        if is_emptied(self.destination.count_missing(places), len(places)):
+            known = list(self.copies.all_copies())
+            for start in range(0, len(known), _READ_CHUNK):
+                self._prove(known_copies(known[start : start + _READ_CHUNK], {}))
 
     def _has_unfinished(self) -> bool:
         return bool(self.copies.recollection().intents or self.copies.to_be_read_back())
@@ -133,7 +140,7 @@ class Copier:
     ) -> list[Message]:
         """Store what is missing and prove all; returns the messages whose copies turned out to be gone."""
         fresh, present = self._store_missing(part, outcomes)
-        proven = self._prove([*_known(present, wanted), *fresh])
+        proven = self._prove([*known_copies(present, wanted), *fresh])
         outcomes |= {copy.digest: self._present_outcome(copy, proven.get(copy.digest)) for copy in present}
         outcomes |= {copy.digest: proven.get(copy.digest) or CopyResult.COPIED for copy in fresh}
         return [wanted[digest] for digest, error in proven.items() if isinstance(error, GoneError)]
@@ -145,7 +152,7 @@ class Copier:
 
     def _is_accepted(self, copy: StoredCopy) -> bool:
         """Say whether a copy that is gone counts as one that is there: only what was proven may be missing."""
-        return self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT and _was_proven(copy)
+        return self.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT and was_proven_once(copy)
 
     def verify_again(self, digests: Sequence[Digest]) -> dict[Digest, FerryError | None]:
         """Read the stored copies of these contents again; None means it is there and equal, or accepted as gone.
@@ -155,7 +162,7 @@ class Copier:
         """
         relocate(self.destination, self.copies)
         found = self.copies.find(digests)
-        proven = self._prove(_known(found.values(), {}))
+        proven = self._prove(known_copies(found.values(), {}))
         absent = FerryError(Kind.MISMATCH, f"{self.destination.label} holds no copy of this message")
         return {digest: self._reproven(found.get(digest), proven.get(digest, absent)) for digest in digests}
 
@@ -200,10 +207,9 @@ class Copier:
 
     def _store_missing(
         self, messages: Sequence[Message], outcomes: dict[Digest, Outcome]
-    ) -> tuple[list[_ToProve], list[StoredCopy]]:
+    ) -> tuple[list[ToProve], list[StoredCopy]]:
         """Store what is not there; returns the copies made now and those that were there. Refusals go to outcomes."""
-        with self.destination.exclusive():
-            self._recover()
+        with self._alone():
             present = self._present(messages)
             missing = [message for message in messages if message.digest not in present]
             if not missing:
@@ -212,16 +218,17 @@ class Copier:
             signs = [(message, self.destination.copy_key(message)) for message in missing]
             numbers = self.copies.intended(anchor, signs, self._clock())
             self._step("copies.intended")
+            insist(self.lease, "storing a batch")
             stored = self.destination.store(missing)
             self._step("copies.written")
-            made: list[_ToProve] = []
+            made: list[ToProve] = []
             for message, outcome in zip(missing, stored.outcomes, strict=True):
                 digest = message.digest
                 if isinstance(outcome, FerryError):
                     outcomes[digest] = outcome
                 else:
                     made.append(
-                        _ToProve(
+                        ToProve(
                             numbers[digest],
                             digest,
                             outcome,
@@ -238,10 +245,13 @@ class Copier:
     def _present(self, messages: Sequence[Message]) -> dict[Digest, StoredCopy]:
         """Return the copies there are, found by content where the ledger does not know them or has them as gone."""
         digests = [message.digest for message in messages]
-        present = self.copies.find(digests)
+        relocate(self.destination, self.copies)
+        recollection, present = self.copies.before_storing(digests)
+        if self._recover_from(recollection):
+            present = self.copies.find(digests)
         if self._replaces_damaged and (damaged := [c for c in present.values() if c.state is CopyState.DAMAGED]):
             with suppress(AwayError):  # nothing at all is there, and it is to be stored again all the same
-                self._prove(_known(damaged, {message.digest: message for message in messages}))
+                self._prove(known_copies(damaged, {message.digest: message for message in messages}))
             present = self.copies.find(digests)
         unknown = [m for m in messages if m.digest not in present or not self._is_standing(present[m.digest])]
         if unknown and (found := list(self.destination.find(unknown, self.copies))):
@@ -257,7 +267,7 @@ class Copier:
         is_restored = self.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
         return not self._is_standing(copy) and (is_restored or copy.state is not CopyState.GONE)
 
-    def _prove(self, copies: Sequence[_ToProve]) -> dict[Digest, FerryError | None]:
+    def _prove(self, copies: Sequence[ToProve]) -> dict[Digest, FerryError | None]:
         """Read copies back, judge each, record the verdicts."""
         verdicts: dict[Digest, FerryError | None] = {}
         judged: list[Judged] = []
@@ -298,14 +308,14 @@ class Copier:
             return body
         return None if judged is None or judged.state is CopyState.VERIFIED else self._unproven(judged)
 
-    def _needs_original(self, copy: _ToProve, read: tuple[Proof, str] | FerryError) -> bool:
+    def _needs_original(self, copy: ToProve, read: tuple[Proof, str] | FerryError) -> bool:
         """Say whether a copy differs that its server may have altered from the start, without its original."""
         if copy.original is not None or isinstance(read, FerryError) or read[0] is Proof.EXACT:
             return False
         was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)
         return was_never_read or copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
 
-    def _compare(self, copy: _ToProve, body: Body) -> tuple[Proof, str]:
+    def _compare(self, copy: ToProve, body: Body) -> tuple[Proof, str]:
         """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""
         original = copy.original
         if digest_of_body(body) == copy.digest:
@@ -319,19 +329,23 @@ class Copier:
 
     def _unproven(self, judged: Judged) -> FerryError:
         if judged.proof is Proof.NONE:
-            return FerryError(Kind.MISMATCH, f"the copy in {self.destination.label} differs: {judged.reason}")
-        place = self.destination.setting_place
+            return FerryError(Kind.MISMATCH, f"the copy differs: {judged.reason}")
         return FerryError(
             Kind.UNPROVEN,
-            f"the copy in {self.destination.label} is not equal byte for byte: {judged.reason}",
-            cure=f'to accept it, write proof = "{judged.proof}"{place and f" {place}"}',
+            f"the copy is not equal byte for byte: {judged.reason}",
+            cure=f"to accept it, write {proof_setting(judged.proof, self.destination.setting_place)}",
         )
 
     def _recover(self) -> None:
         relocate(self.destination, self.copies)
-        recollection = self.copies.recollection()
+        self._recover_from(self.copies.recollection())
+
+    def _recover_from(self, recollection: Recollection) -> bool:
+        """Adopt what happened since; returns whether the ledger knows anything else now."""
         found: list[Found] = []
+        is_calm = not recollection.intents
         for finding in self.destination.recover(recollection):
+            is_calm = False
             match finding:
                 case Found():
                     found.append(finding)
@@ -352,6 +366,7 @@ class Copier:
             self.copies.found(found, [])
         if recollection.intents:
             self.copies.intents_resolved()
+        return not is_calm
 
     def _compare_volume(self, record: VolumeRecord, found: Sequence[Found], problem: str) -> None:
         """Note what stands in a volume that somebody touched; it stays in use only if every copy is at its place."""
@@ -362,7 +377,9 @@ class Copier:
             self.copies.volume_accepted(record, [*comparison.healed, *comparison.strangers])
             return
         what = problem or f"the volume {record.name} in {self.destination.label} was changed by another program"
-        counts = f"{len(comparison.lost):,} of its {len(known):,} messages are damaged or missing, the others are known"
+        lost = len(comparison.lost)
+        verb = "is" if lost == 1 else "are"
+        counts = f"{lost:,} of its {plural(len(known), 'message')} {verb} damaged or missing, the others are known"
         self.copies.volume_reread(record, comparison, f"{what}: {counts}; {_CHANGED_CURE}")
 
     def _without_readable(self, records: Sequence[KnownRecord]) -> list[KnownRecord]:

@@ -35,4 +35,6 @@ def _together(outcomes: Sequence[CopyResult | FerryError]) -> Outcome:
     failed = next((outcome for outcome in outcomes if isinstance(outcome, FerryError)), None)
     if failed is not None:
         return failed
-    return CopyResult.COPIED if CopyResult.COPIED in outcomes else CopyResult.DUPLICATE
+    return next(
+        (result for result in (CopyResult.COPIED, CopyResult.TAKEN_OUT) if result in outcomes), CopyResult.DUPLICATE
+    )

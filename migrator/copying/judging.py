@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from migrator.errors import FerryError, GoneError
+from migrator.errors import FerryError, GoneError, Kind
 from migrator.ledger.copies import Judged, reaches
 from migrator.model import CopyState, ImapLocator, Locator, Proof
+
+_OF_THE_SERVER = frozenset(
+    {Kind.CONNECT, Kind.TLS, Kind.AUTH, Kind.TEMPORARY, Kind.REFUSED, Kind.PROTOCOL, Kind.TIMEOUT, Kind.QUOTA}
+)
+"""Errors of a store that does not answer as it should: they say nothing of what it holds."""
 
 
 def judge(
@@ -19,7 +24,11 @@ def judge(
     if isinstance(read, GoneError):
         return Judged(copy_id, CopyState.GONE, Proof.NONE, read.message)
     if isinstance(read, FerryError):
-        return None if is_mailbox else Judged(copy_id, CopyState.DAMAGED, Proof.NONE, read.message)
+        return (
+            None
+            if is_mailbox or read.kind in _OF_THE_SERVER
+            else Judged(copy_id, CopyState.DAMAGED, Proof.NONE, read.message)
+        )
     proof, reason = read
     if reaches(proof, required):
         return Judged(copy_id, CopyState.VERIFIED, proof, reason)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OFFLOAD_FROM_MESSAGES = 4_000
 """Fewer messages are copied before a process of their own has paid for its start."""
 
+_HANDED_OVER = ("mbox", "maildir")
+"""What the child can write to: it is given no password, and no connection."""
+
 _SIDES = 2  # of a run: a machine with fewer cores has none to spare
 
 
@@ -48,7 +51,7 @@ class ChildCopierPool:
     @contextmanager
     def lent(self, copier: Copier, messages: int) -> Iterator[BatchCopier]:
         """Yield what copies that many messages to a destination: the copier, and the child whenever it is free."""
-        if copier.destination.kind == "imap" or (os.cpu_count() or 1) < _SIDES:
+        if copier.destination.kind not in _HANDED_OVER or (os.cpu_count() or 1) < _SIDES:
             yield copier
             return
         self._begin(messages)

@@ -20,14 +20,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import cache
 from itertools import chain, islice
-from pathlib import Path
 from typing import IO
 
 from migrator.copying.copier import Copier, Outcome
 from migrator.errors import FerryError
 from migrator.files import Device, write_all
-from migrator.ledger.connection import Connection
-from migrator.ledger.copies import CopiesLedger
+from migrator.ledger import Ledger
+from migrator.ledger.database import Opener
 from migrator.message.body import LinesBody, Message, PiecedBody
 from migrator.message.line_ends import pieces_of_lines
 from migrator.model import Digest, HeaderDigest
@@ -69,7 +68,9 @@ class ChildCopier:
         held = [list(pieces_of_lines(message.body)) for message in batch]
         about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
         copies = copier.copies
-        request = pickle.dumps((copier.destination, copies.ledger_path, copies.destination_id, about))
+        request = pickle.dumps(
+            (copier.destination, copies.opener(), copies.destination_id, copier.lease.as_known_now(), about)
+        )
         self._send(chain((LENGTH.pack(len(request)), request), *held))
         received = packed(_pipe(self._process.stdout))
         answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
@@ -114,14 +115,16 @@ def main() -> None:
     with open(0, "rb", buffering=IO_CHUNK_OCTETS) as stdin, open(1, "wb") as stdout, ExitStack() as stack:
 
         @cache
-        def opened(ledger: Path) -> Connection:
-            return stack.enter_context(closing(Connection(ledger)))
+        def opened(opener: Opener) -> Ledger:
+            return stack.enter_context(closing(Ledger.opened_by(opener)))
 
         with suppress(EOFError):  # also in the middle of a batch: then nothing of it is copied
             while True:
-                destination, ledger, destination_id, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
+                destination, opener, destination_id, lease, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
                 batch = [_message(stdin, *facts) for facts in about]
-                copier = Copier(destination, CopiesLedger(opened(ledger), destination_id), clock=time.time)
+                copier = Copier(
+                    destination, opened(opener).copies_numbered(destination_id), clock=time.time, lease=lease
+                )
                 answer = pickle.dumps(_copied(copier, batch))
                 stdout.write(LENGTH.pack(len(answer)) + answer)
                 stdout.flush()

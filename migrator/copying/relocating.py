@@ -33,12 +33,24 @@ def relocate(destination: Destination, copies: CopiesLedger) -> None:
         copies.lost(lost)
 
 
+def is_emptied(gone: int, known: int) -> bool:
+    """Say whether so much is gone at once that it was no person's tidying up."""
+    return gone >= _MANY_GONE and 2 * gone > known
+
+
 def refuse_if_emptied(destination: Destination, gone: int, known: int) -> None:
     """Raise ``archive`` where so much is gone at once that nobody can have meant it, unless a setting says so."""
-    if destination.when_copy_is_gone is WhenCopyIsGone.KEEP and gone >= _MANY_GONE and 2 * gone > known:
-        place = f" {destination.setting_place}" if destination.setting_place else ""
-        raise FerryError(
-            Kind.ARCHIVE,
-            f"{destination.label} was emptied: {gone:,} of the {known:,} messages known in it are gone",
-            cure=f'bring them back, or write when_copy_is_gone = "restore" (store them again) or "accept"{place}',
-        )
+    if destination.when_copy_is_gone is WhenCopyIsGone.KEEP and is_emptied(gone, known):
+        problem = f"{destination.label} was emptied: {gone:,} of the {known:,} messages known in it are gone"
+        raise emptied(destination, problem)
+
+
+def emptied(destination: Destination, problem: str) -> FerryError:
+    """Return the error that it is when a place was emptied, with its cure; ``problem`` says how far."""
+    place = f" {destination.setting_place}" if destination.setting_place else ""
+    return FerryError(
+        Kind.ARCHIVE,
+        problem,
+        cure=f'bring them back, or write when_copy_is_gone = "restore" (store them again) or "accept"{place}',
+        finding="mailbox-missing" if destination.kind == "imap" else "",
+    )

@@ -19,8 +19,8 @@ MARK = "# Written by `mailferry demo`."
 ACCOUNT = "office"
 
 _CONFIG = """\
-{mark} Its mail server ends with it; the archive and these commands stay:
-# status, verify, search, show, export.
+{mark} Its mail server ends with it, and its account is paused then; the archive and these
+# commands stay: status, verify, search, show, export.
 
 state_dir = "state"                # the ledger: what is where, and what was deleted when
 

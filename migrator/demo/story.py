@@ -7,7 +7,8 @@ import shlex
 import textwrap
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from migrator import config
 from migrator.archive.verify import Check, Selection
@@ -16,6 +17,7 @@ from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples
 from migrator.demo.server import Maildrop, serving
 from migrator.ledger import Ledger
+from migrator.operations.account_list import pause, resume
 from migrator.report import AccountReport
 from migrator.run.accounts import run_accounts
 from migrator.run.context import Effects
@@ -31,8 +33,9 @@ _INDENT = "   "
 class Story:
     """One demo in one folder, told on one screen."""
 
-    def __init__(self, place: Place, screen: Console, stop: threading.Event) -> None:
-        """Prepare; nothing is touched yet. ``stop`` ends a run as Ctrl-C does."""
+    def __init__(self, place: Place, screen: Console, stop: threading.Event, *, program: str = "mailferry") -> None:
+        """Prepare; nothing is touched yet. ``stop`` ends a run as Ctrl-C does, ``program`` is what a person types."""
+        self._program = program
         self._place = place
         self._screen = screen
         self._stop = stop
@@ -51,9 +54,29 @@ class Story:
                 act()
                 if self._stop.is_set() or self.outcome.problems:
                     return
+        self._pause()
         self._say()
         self._say(self._screen.styled(f"All numbers add up ({span(time.monotonic() - began)}).", Style.GOOD))
         self._show_around()
+
+    @contextmanager
+    def at_work(self) -> Iterator[config.Config]:
+        """Let the small server live on, and its account be worked, while somebody looks; then pause it again."""
+        with serving(self._maildrop) as port:
+            self._place.write_config(port, self._maildrop.password)
+            loaded = config.load(self._place.config)
+            with closing(Ledger.open(loaded.state_dir)) as ledger:
+                resume(loaded.accounts, ledger)
+            try:
+                yield loaded
+            finally:
+                self._pause()
+
+    def _pause(self) -> None:
+        """Pause the account, whose server has ended, so that nothing looks for it from now on."""
+        loaded = config.load(self._place.config)
+        with closing(Ledger.open(loaded.state_dir)) as ledger:
+            pause(loaded.accounts, ledger, time.time())
 
     def _introduce(self) -> None:
         sent = self.outcome.sent
@@ -163,12 +186,14 @@ class Story:
         self._lines(volume, f"mutt -R -f {volume}", "(Thunderbird: copy it to Mail/Local Folders of a profile)")
         self._title("Go on")
         self._lines(
-            f"mailferry status {configured}",
-            f"mailferry verify {configured}",
-            f"mailferry search {configured} marmalade",
+            f"{self._program} status {configured}",
+            f"{self._program} verify {configured}",
+            f"{self._program} search {configured} marmalade",
         )
         self._tell("Your own mail (it stays on the server unless you say otherwise):")
-        self._lines("mailferry migrate --from pop3s://you%40example.org@pop.example.org \\", "    --to mbox:my-mail")
+        self._lines(
+            f"{self._program} migrate --from pop3s://you%40example.org@pop.example.org \\", "    --to mbox:my-mail"
+        )
 
     def _title(self, words: str) -> None:
         self._say()

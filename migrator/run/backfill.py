@@ -14,14 +14,15 @@ from pathlib import Path
 
 from migrator.copying.copier import Copier, Outcome
 from migrator.errors import FerryError, Kind
-from migrator.ledger.copies import reaches
 from migrator.message.body import Body, LinesBody, Message
+from migrator.message.dating import date_beside
 from migrator.message.digest import digest_of_body
 from migrator.message.line_ends import lines_of, pieces_of_lines
 from migrator.message.spool import SpoolFile
-from migrator.model import Content, Digest, Proof
+from migrator.model import Content, Digest
 from migrator.policy import WhenCopyIsGone
 from migrator.run.context import RunContext
+from migrator.ui.text import plural
 
 _BATCH = 200
 _MEMORY_LIMIT = 256 * 1024
@@ -52,10 +53,12 @@ def report_unproven(context: RunContext) -> None:
     """Report copies that a server altered, whose messages the source did not list in this run: nothing else does."""
     for target in context.targets.copiers:
         if altered := context.maildrop.unproven_for_good(target.copies.destination_id):
+            them = "it" if altered == 1 else "them"
             error = FerryError(
                 Kind.UNPROVEN,
-                f"{altered:,} messages are kept as the server altered them, and the source does not list them any more",
-                cure='proof = "canonical" or "semantic" may accept them; see `mailferry verify`',
+                f"{plural(altered, 'copy is', 'copies are')} kept as the server altered {them},"
+                " and the source does not list the mail any more",
+                cure='proof = "canonical" or "semantic" may accept that; see `mailferry verify`',
             )
             context.counters.problem(error, target.destination.label)
 
@@ -80,14 +83,17 @@ def _fill(context: RunContext, target: Copier) -> Iterator[tuple[Digest, Outcome
         _report(context, target, left)
 
 
+_FAR = {"s3": 1, "imap": 2}
+
+
 def _sources(context: RunContext, target: Copier) -> list[tuple[int, Copier]]:
-    """Return the destinations, by place, that may give what another lacks: folders before mailboxes."""
+    """Return the destinations, by place, that may give what another lacks: folders, then stores, then mailboxes."""
     usable = [
         (at, one)
         for at, one in enumerate(context.targets.copiers)
         if one is not target and at not in context.targets.unusable
     ]
-    return sorted(usable, key=lambda pair: pair[1].destination.kind == "imap")
+    return sorted(usable, key=lambda pair: _FAR.get(pair[1].destination.kind, 0))
 
 
 def _given(source: Copier, batch: Sequence[Content], spool_dir: Path) -> list[Message]:
@@ -104,7 +110,7 @@ def _lacking(context: RunContext, target: Copier, source: Copier) -> list[Conten
         target.copies.destination_id,
         source.copies.destination_id,
         restores_gone=target.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE,
-        accepted=[proof for proof in Proof if reaches(proof, target.destination.required_proof)],
+        accepted=context.targets.grades[target.copies.destination_id],
     )
 
 
@@ -115,8 +121,8 @@ def _report(context: RunContext, target: Copier, left: dict[Digest, str]) -> Non
         holders = ", ".join(sorted({left[digest] for digest in lost}))
         error = FerryError(
             Kind.ARCHIVE,
-            f"{len(lost):,} messages that {holders} holds cannot be copied here: what stands there is altered or"
-            " unreadable, and the source does not list them any more",
+            f"{plural(len(lost), 'message')} of {holders} cannot be copied here: what stands there is altered or"
+            f" unreadable, and the source no longer lists {'it' if len(lost) == 1 else 'them'}",
             cure="see what `mailferry verify` says of them",
         )
         context.counters.problem(error, target.destination.label)
@@ -133,7 +139,8 @@ def read_archived(source: Copier, contents: Sequence[Content], spool_dir: Path) 
             continue
         body = _kept(stored, spool_dir)
         if digest_of_body(body) == content.digest:
-            messages.append(Message(content.digest, content.header_digest, content.message_id, body.octets, body))
+            known = (content.digest, content.header_digest, content.message_id)
+            messages.append(Message(*known, body.octets, body, date_beside(stored)))
     return messages
 
 

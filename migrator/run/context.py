@@ -9,20 +9,24 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from migrator.copying.census import SharedLooks
 from migrator.copying.copier import Copier
 from migrator.copying.offload import BatchCopier
-from migrator.destinations import Destination
+from migrator.destinations import Destination, Interruptible
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
+from migrator.ledger.copies import reaches
 from migrator.ledger.maildrops import MaildropLedger
 from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
-from migrator.model import Digest, MessageRow
+from migrator.model import Digest, MessageRow, Proof
+from migrator.net.login_order import LoginMemory
 from migrator.policy import Keep, Policy
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session, open_session
 from migrator.pop3.source import Source
-from migrator.report import Problem, Progress, Silent
+from migrator.report import Problem, Progress, Silent, StoppedBy, Storing
 from migrator.run.counters import RunCounters
+from migrator.run.host_limits import HostLimits
 from migrator.run.suspects import Suspects, WithoutTop
 
 
@@ -44,32 +48,56 @@ class Effects:
 
     clock: Callable[[], float] = time.time
     stop: threading.Event = field(default_factory=threading.Event)
+    stopped_by: Callable[[], StoppedBy] = lambda: StoppedBy.SYSTEM
+    """Return who has set ``stop``."""
     progress: Progress = field(default_factory=Silent)
     step: Callable[[str], None] = lambda _name: None
     copier_for: Callable[[Copier, int], AbstractContextManager[BatchCopier]] = lambda copier, _: nullcontext(copier)
     """Return what copies that many messages to this destination: in this process, or through a child."""
     octets_at_once: int = SINGLE_RUN_BUDGET_OCTETS
     """What a run may hold in memory, on its way or waiting to be stored."""
-    open_session: Callable[[Source, Callable[[], str], ServerProfile], Session] = open_session
+    open_session: Callable[..., Session] = open_session
+    """Log in; as ``migrator.pop3.session.open_session``."""
+    hosts: HostLimits = field(default_factory=HostLimits)
+    """How many connections each server gets, over all runs that share it."""
+    looks: SharedLooks = field(default_factory=SharedLooks)
+    """What was seen of mailboxes, over all runs that share it."""
+    storing: Storing = field(default_factory=Storing)
+    """What is on its way to destinations, over all runs that share it."""
 
 
 class Targets:
     """The destinations of a run, in the order of the account, and those that cannot be worked."""
 
     def __init__(self, job: AccountJob, ledger: Ledger, effects: Effects) -> None:
+        for place in job.destinations:
+            if isinstance(place, Interruptible):
+                place.heed(effects.stop)
         self.copiers = [
             Copier(place, ledger.copies(place.identity, place.kind), clock=effects.clock, step=effects.step)
             for place in job.destinations
         ]
         self.wishes = {one.copies.destination_id: one.destination.when_copy_is_gone for one in self.copiers}
         """By the ledger's numbers: what holds of copies that a person takes out."""
+        self.grades = {
+            one.copies.destination_id: [proof for proof in Proof if reaches(proof, one.destination.required_proof)]
+            for one in self.copiers
+        }
+        """By the ledger's numbers: how well a copy may be proven that counts."""
         self.unusable: dict[int, FerryError] = {}
         """By place: what has failed as a whole in this run."""
+        self.unseen: set[int] = set()
+        """The places of mailboxes that lack what they held, or could not be looked at: the source is listed still."""
 
     @property
     def any_usable(self) -> bool:
         """Whether any destination may still take something."""
         return len(self.unusable) < len(self.copiers)
+
+    @property
+    def any_worth_listing_for(self) -> bool:
+        """Whether the source is to be asked what it has, though perhaps nothing can be stored."""
+        return self.any_usable or bool(self.unseen)
 
     def label(self, place: int) -> str:
         """Return what a person calls a destination."""
@@ -82,7 +110,8 @@ class ServerMemory:
     def __init__(self, source: Source, ledger: Ledger) -> None:
         self._source = source
         self._ledger = ledger
-        self.profile = ServerProfile.from_stored(ledger.server_facts(source.host, source.port))
+        known = ledger.server_facts(source.host, source.port)
+        self.profile = ServerProfile.from_stored(known, LoginMemory.from_stored(self._known_of_user()))
 
     def remember(self, profile: ServerProfile) -> None:
         """Keep what was learned, and take over what other runs have learned since this one began."""
@@ -91,6 +120,17 @@ class ServerMemory:
         learned = self.profile.to_stored()
         if learned != known:
             self._ledger.server_learned(self._source.host, self._source.port, learned)
+        login = profile.login.to_stored()
+        if profile.login != LoginMemory() and login != self._known_of_user():
+            self._ledger.server_learned(self._user, self._source.port, {"login": login})
+
+    @property
+    def _user(self) -> str:
+        """What log-ins of this user stand under, beside what holds of the server for all."""
+        return f"{self._source.username}@{self._source.host}"
+
+    def _known_of_user(self) -> dict[str, object]:
+        return self._ledger.server_facts(self._user, self._source.port).get("login", {})
 
 
 class ProblemLog:
@@ -100,6 +140,7 @@ class ProblemLog:
         self._maildrop = maildrop
         self._history = ledger.history
         self._clock = clock
+        self._counted: set[MessageRow] = set()
 
     def of(self, row: MessageRow, error: FerryError, destination: str | None = None) -> Problem:
         """Name a message in a problem."""
@@ -114,9 +155,10 @@ class ProblemLog:
         return {row: Problem.of(error, unique_id=unique_ids.get(row), destination=destination) for row in rows}
 
     def keep(self, problems: Sequence[tuple[MessageRow, Problem]]) -> None:
-        """Write problems into the history, one attempt more for each message."""
+        """Write problems into the history; a run is one attempt, however many of its sessions tried a message."""
         if problems:
-            self._history.failed(problems, self._clock())
+            self._history.failed(problems, self._clock(), counted=self._counted)
+            self._counted.update(row for row, _ in problems)
 
 
 class HandledContents:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import FerryError, Kind, Scope, StoppedError
 from migrator.message.spool import RowSet
 from migrator.model import Digest, KnownMessage, MessageRow
-from migrator.report import AccountReport, Problem, Status, WouldDelete
+from migrator.report import INTERRUPTED, AccountReport, Problem, Status, StoppedBy, WouldDo
+
+
+def interrupted() -> FerryError:
+    """Return what is said of work that a person or the system has stopped."""
+    cure = "run again to go on where this run stopped"
+    return FerryError(Kind.TEMPORARY, INTERRUPTED, cure=cure, scope=Scope.MESSAGE)
 
 
 class _Rows:
@@ -37,12 +43,13 @@ class RunCounters:
     def __init__(self, name: str) -> None:
         """Begin with nothing."""
         self.has_listing = False
-        self.would_delete: list[WouldDelete] | None = None
+        self.would_do: WouldDo | None = None
         self._report = AccountReport(name)
         self._settled = 0
         self._seen = RowSet()
         self._contents = RowSet()
         self._rows = _Rows()
+        self._verified = RowSet()
         self._not_deleted: dict[MessageRow, Problem] = {}
         self._general: list[Problem] = []
         self._filled: set[Digest] = set()
@@ -110,16 +117,16 @@ class RunCounters:
     def copied_message(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
         """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
         self._rows.take_out(row)
-        self._report.verified += 1
+        self.verified(row)
         if was_stored:
             self._rows.copied.add(row)
             self._report.bytes += octets
         else:
             self._rows.duplicates.add(row)
 
-    def verified_again(self) -> None:
-        """Count a known message whose every copy was read again and found equal."""
-        self._report.verified += 1
+    def verified(self, row: MessageRow) -> None:
+        """Count a message whose every copy was read and found equal: once, however many sessions of a run did it."""
+        self._report.verified += self._verified.add(row)
 
     def failed(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a new message that could not be copied; without a problem of its own a general one tells why."""
@@ -148,6 +155,9 @@ class RunCounters:
 
     def problem(self, error: FerryError, destination: str | None = None) -> None:
         """Note what concerns no single message; the same problem is reported once."""
+        if isinstance(error, StoppedError):
+            self.interrupted()
+            return
         problem = Problem.of(error, destination=destination)
         if problem not in self._general:
             self._general.append(problem)
@@ -158,10 +168,15 @@ class RunCounters:
         """Note what a session's server says of the time between two log-ins."""
         self._report.for_schedule = replace(self._report.for_schedule, login_delay=login_delay or 0.0)
 
-    def interrupted(self) -> None:
+    def turned_away(self) -> None:
+        """Note that a destination refused the run while others of this process were there."""
+        self._report.for_schedule = replace(self._report.for_schedule, is_turned_away=True)
+
+    def interrupted(self, by: StoppedBy = StoppedBy.SYSTEM) -> None:
         """Note that a person or the system ended the run early."""
         self._report.interrupted = True
-        self.problem(FerryError(Kind.TEMPORARY, "interrupted", cure="run again to go on where this run stopped"))
+        self._report.for_schedule = replace(self._report.for_schedule, stopped_by=by)
+        self.problem(interrupted())
 
     def report(self, seconds: float) -> AccountReport:
         """Add everything up."""
@@ -173,7 +188,7 @@ class RunCounters:
         done = report.known + report.copied + report.duplicates + report.failed + report.skipped
         report.remaining = report.listed - done
         report.seconds = seconds
-        report.would_delete = self.would_delete
+        report.would_do = self.would_do
         report.problems = [
             *self._general,
             *(problem for problem in self._rows.failed.values() if problem is not None),
@@ -185,5 +200,6 @@ class RunCounters:
 
     def _status(self) -> Status:
         if self._general and not self.has_listing:
-            return Status.FAILED
+            is_only_stopped = self._report.interrupted and len(self._general) == 1
+            return Status.PARTIAL if is_only_stopped else Status.FAILED
         return Status.PARTIAL if self._general or self._rows.failed or self._not_deleted else Status.OK

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from migrator.errors import Advice, FerryError, Kind
+from migrator.errors import Advice, FerryError, Kind, Scope, StoppedError
 from migrator.events import event
+from migrator.ledger.lease import insist
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.listing import Marked
 from migrator.pop3.protocol import BrokenAtError
@@ -18,6 +19,7 @@ from migrator.pop3.session import Session
 from migrator.run.context import RunContext
 from migrator.run.deletion_rule import Allowance, Decision, DeletionRules, Evidence, decide
 from migrator.run.plan import Column
+from migrator.ui.text import plural
 
 _LOG = logging.getLogger("migrator.run")
 
@@ -34,7 +36,8 @@ def delete(context: RunContext, session: Session, proven: Proven, rules: Deletio
     """Delete what may go and end the session; returns how many the server's reply to QUIT confirmed.
 
     The wish is durable before the first DELE. What does not fit afterwards, or a QUIT without a positive reply, raises:
-    then the next listing decides what has gone.
+    then the next listing decides what has gone. It raises ``LeaseLostError`` where another worker may have the account
+    by now: before DELE, and before QUIT, without which no DELE counts.
     """
     deletable = {
         message.number: message.row
@@ -49,6 +52,8 @@ def delete(context: RunContext, session: Session, proven: Proven, rules: Deletio
     context.effects.step("deletion.requested")
     try:
         return _delete(context, session, deletable)
+    except StoppedError:
+        raise  # the next listing tells what has gone
     except FerryError as error:
         reason = _ended_early(error) if isinstance(error, BrokenAtError) else error
         for row, problem in context.problems.of_all(deletable.values(), reason).items():
@@ -57,8 +62,9 @@ def delete(context: RunContext, session: Session, proven: Proven, rules: Deletio
 
 
 def end_without_deleting(context: RunContext, session: Session) -> None:
-    """Say QUIT; nothing depends on the reply."""
+    """Say QUIT, unless another worker may have the account by now; nothing depends on the reply."""
     with suppress(FerryError):
+        insist(context.ledger.lease, "QUIT")  # a server may delete at QUIT what was retrieved (EXPIRE 0)
         session.quit()
         event(_LOG, "session.quit", level=logging.DEBUG, account=context.job.name)
     session.abandon()
@@ -68,8 +74,8 @@ def too_many(allowance: Allowance) -> FerryError:
     """Return what is to be said where a run wants to delete more than it may."""
     return FerryError(
         Kind.REFUSED,
-        f"{allowance.wanted} messages would be deleted at the source and --max-delete allows {allowance.at_most}:"
-        " none was deleted",
+        f"{plural(allowance.wanted, 'message')} would be deleted at the source and --max-delete allows"
+        f" {allowance.at_most}: none was deleted",
         cure="look at what `migrate --dry-run` lists, then allow more",
     )
 
@@ -85,10 +91,12 @@ def _ended_early(error: BrokenAtError) -> FerryError:
 
 
 def _delete(context: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> int:
+    insist(context.ledger.lease, "DELE")
     refused = _send(context, session, deletable)
     gone = [row for number, row in deletable.items() if number not in refused]
     context.effects.step("source.dele-sent")
     shown = session.shows_marked()
+    insist(context.ledger.lease, "QUIT")
     words = _quit(session)
     context.effects.step("source.quit")
     event(_LOG, "session.quit", level=logging.DEBUG, account=context.job.name)
@@ -105,8 +113,8 @@ def _unconfirmed(count: int) -> FerryError:
     """Return the error for deletions that only the next listing can confirm; it says so only if that does not."""
     return FerryError(
         Kind.PROTOCOL,
-        f"the server goes on showing the {count} messages that were marked for deletion, and after QUIT, too",
-        cure="delete them there by other means and set leave_on_server = true; their copies are proven",
+        f"the server goes on showing {plural(count, 'message')} marked for deletion, and after QUIT, too",
+        cure="delete what is left there by other means and set leave_on_server = true; all copies are proven",
         advice=Advice.NOW,
     )
 
@@ -121,13 +129,20 @@ def _quit(session: Session) -> str:
 
 def _send(context: RunContext, session: Session, deletable: dict[MessageNumber, MessageRow]) -> set[MessageNumber]:
     refused: set[MessageNumber] = set()
+    limits: list[FerryError] = []
     try:
         for number, error in session.delete(deletable):
-            if error is not None:
-                refused.add(number)
-                row = deletable[number]
-                context.counters.not_deleted(row, context.problems.of(row, error))
+            if error is None:
+                continue
+            refused.add(number)
+            if error.scope is not Scope.MESSAGE:
+                limits.append(error)
+                continue
+            row = deletable[number]
+            context.counters.not_deleted(row, context.problems.of(row, error))
     except BrokenAtError as error:
         context.suspects.broke_at(deletable[error.number], error, is_archived=True)
         raise
+    if limits:
+        context.counters.problem(limits[0])  # it means the session: no message is at fault
     return refused

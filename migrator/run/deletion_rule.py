@@ -1,8 +1,9 @@
 """Whether a message may be deleted at its source: one pure decision, and the only one.
 
 What was seen of it goes in as evidence: what this session read under its number, and where its copies stand. What the
-run may do goes in as rules: the owner's wish, the proof asked for, the allowance, whether the clock can be trusted and
-whether the run is to end. ``migrator.run.deletion`` sends DELE for what ``decide`` lets go, and nothing else sends it.
+run may do goes in as rules: the owner's wish, the proof asked for, the allowance, whether the clock can be trusted,
+whether the run is to end, and whether the account is still this worker's. ``migrator.run.deletion`` sends DELE for what
+``decide`` lets go, and nothing else sends it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Decision(Enum):
     CHANGED = "the source holds something else than was copied"
     NOT_EVERYWHERE = "a destination does not hold a proven copy"
     STOPPED = "the run is to end at once"
+    NOT_OURS = "this worker was silent for too long: another one may work the account by now"
     CLOCK_DOUBTED = "its age cannot be told: the clock has jumped"
     NOT_DUE = "its owner wants it there, or wants it there for longer"
     NOT_ALLOWED = "this run wants to delete more than it may, so it deletes nothing"
@@ -76,6 +78,8 @@ class DeletionRules:
     allowance: Allowance
     is_clock_trusted: bool = True
     is_stopped: bool = False
+    is_owner: bool = True
+    """Whether nobody else can be working the account (``migrator.ledger.lease``)."""
 
 
 def decide(evidence: Evidence, rules: DeletionRules, now: float) -> Decision:
@@ -88,6 +92,8 @@ def decide(evidence: Evidence, rules: DeletionRules, now: float) -> Decision:
         return Decision.NOT_EVERYWHERE
     if rules.is_stopped:
         return Decision.STOPPED
+    if not rules.is_owner:
+        return Decision.NOT_OURS
     if isinstance(rules.leave_on_server, DeleteAfter) and not rules.is_clock_trusted:
         return Decision.CLOCK_DOUBTED
     if not is_due(rules.leave_on_server, evidence.proven_at, now):

@@ -6,7 +6,7 @@ a batch ended is recorded by this thread, in order (``migrator.run.record``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from migrator.copying.fan_out import FanOut, Fetched
@@ -94,7 +94,7 @@ class Fetcher:
                 self._recorder.refused(wanted.row, error)
             case InStep():
                 self._batch.extend(self._arrived)
-                self._batch_octets += sum(fetched.message.octets for fetched in self._arrived)
+                self._batch_octets += _octets(self._arrived)
                 self._arrived.clear()
                 self._record_finished()
                 if len(self._batch) >= BATCH_MESSAGES or self._batch_octets >= BATCH_OCTETS:
@@ -130,7 +130,9 @@ class Fetcher:
     def _send_batch(self) -> None:
         batch, self._batch, self._batch_octets = self._batch, [], 0
         if batch:
-            self._fan_out.submit([fetched for fetched in map(self._checked, batch) if fetched is not None])
+            checked = [fetched for fetched in map(self._checked, batch) if fetched is not None]
+            self._context.effects.storing.begun(_octets(checked))
+            self._fan_out.submit(checked)
 
     def _checked(self, fetched: Fetched) -> Fetched | None:
         """Hold a known message against what it was; None for one that is left alone because it changes each time."""
@@ -158,3 +160,8 @@ class Fetcher:
     def _record_finished(self) -> None:
         for batch in self._fan_out.finished():
             self._recorder.batch(batch)
+            self._context.effects.storing.ended(_octets(one.fetched for one in batch))
+
+
+def _octets(messages: Iterable[Fetched]) -> int:
+    return sum(fetched.message.octets for fetched in messages)

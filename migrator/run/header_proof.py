@@ -42,7 +42,7 @@ def prove_by_headers(context: RunContext, session: Session, fan_out: FanOut, due
                 context.counters.not_deleted(message.row, context.problems.of(message.row, doubt))
             case Content() as content:
                 context.handled.add(content.digest)
-                context.counters.verified_again()
+                context.counters.verified(message.row)
                 proven.append(*message)
     context.maildrop.headers_read([message.row for message in proven])
     return by_content, proven

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 
 from migrator.copying.copier import CopyResult
 from migrator.copying.fan_out import CopyOutcomes
-from migrator.errors import FerryError, Scope
+from migrator.errors import FerryError, Kind, Scope, StoppedError
 from migrator.events import event
 from migrator.model import MessageRow
 from migrator.report import Problem
@@ -17,6 +17,9 @@ from migrator.run.plan import Column
 from migrator.run.recheck import Recheck
 
 _LOG = logging.getLogger("migrator.run")
+
+_OF_A_COPY = frozenset({Kind.UNPROVEN, Kind.MISMATCH})
+"""What is wrong with a copy, and not with the way to it."""
 
 _LONG_AGO = float("-inf")
 """When a due message was proven: the plan has seen that its time has come."""
@@ -102,7 +105,7 @@ class Recorder:
         self._context.suspects.came(fetched.row)
         self._context.handled.add(fetched.message.digest)
         if is_due and not is_changed:
-            self._counters.verified_again()
+            self._counters.verified(fetched.row)
         else:
             self.recorded += 1
             self._counters.copied_message(fetched.row, fetched.message.octets, was_stored=copied.is_copied)
@@ -120,19 +123,34 @@ class Recorder:
         new = [copied.fetched for copied in batch if copied.fetched.row not in self._due]
         self._context.maildrop.identified([(fetched.row, fetched.message.digest) for fetched in new])
         unique_ids = self._context.maildrop.unique_ids([copied.fetched.row for copied in batch])
+        accepted = self._accepted(batch)
         problems: list[tuple[MessageRow, Problem]] = []
         for copied in batch:
             row = copied.fetched.row
             place, error = copied.errors[0]
             label = self._context.targets.label(place)
+            if isinstance(error, StoppedError):
+                continue
             if error.scope is not Scope.MESSAGE or self._context.targets.unusable.get(place) is error:
                 self._counters.problem(error, label)
                 self._count_failed(row, None)
             else:
                 problem = Problem.of(error, unique_id=unique_ids.get(row), destination=label)
-                self._count_failed(row, problem)
+                if row in accepted:
+                    self._counters.skipped(row, None)
+                else:
+                    self._count_failed(row, problem)
                 problems.append((row, problem))
         self._context.problems.keep(problems)
+        for row in accepted:
+            self._context.ledger.history.accept(row, self._context.effects.clock())
+
+    def _accepted(self, batch: Sequence[CopyOutcomes]) -> set[MessageRow]:
+        """Return the messages whose copies a person has accepted as they are, under another unique-id than this one."""
+        new = [one for one in batch if one.fetched.row not in self._due and one.errors[0][1].kind in _OF_A_COPY]
+        digests = [one.fetched.message.digest for one in new]
+        known = self._context.ledger.archive.accepted(digests, [self._counters.name]) if new else set()
+        return {one.fetched.row for one in new if one.fetched.message.digest in known}
 
     def _count_failed(self, row: MessageRow, problem: Problem | None) -> None:
         if row not in self._due:

@@ -13,6 +13,7 @@ from migrator.backoff import SESSION, SESSION_AT_ONCE
 from migrator.errors import Advice, Endpoint, FerryError, Kind
 from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.server_profile import ServerProfile
+from migrator.run.host_limits import HostDownError
 from migrator.run.portion import Portion
 
 MAX_LOGINS: Final = 3
@@ -182,21 +183,27 @@ class LogIn:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run is at its end; ``problem`` is what there is to report of it."""
+    """The run is at its end; ``problem`` is what there is to report of it, ``note`` what a person may want to know."""
 
     problem: FerryError | None = None
+    note: str = ""
 
 
 Step = LogIn | End
 
 
-def next_step(history: History, profile: ServerProfile, *, can_copy: bool = True) -> Step:
+def next_step(
+    history: History, profile: ServerProfile, *, can_copy: bool = True, most_logins: int | None = None
+) -> Step:
     """Decide whether to log in (again), and when.
 
-    A run without any destination that could take a message (not ``can_copy``) does not log in at all.
+    A run without any destination that could take a message (not ``can_copy``) does not log in at all, and none does
+    more often than ``most_logins``.
     """
     if history.last is None:
         return LogIn(portion=history.portion) if can_copy else End()
+    if most_logins is not None and history.logins >= most_logins:
+        return End(history.last.ended if isinstance(history.last.ended, FerryError) else None)
     match history.last.ended:
         case FerryError() as fault:
             return _after_fault(history, history.last, fault, profile)
@@ -224,7 +231,9 @@ def _may_show_more(history: History, result: SessionResult, profile: ServerProfi
 def _after_fault(history: History, result: SessionResult, error: FerryError, profile: ServerProfile) -> Step:
     is_look = history.is_complete
     if is_look and not profile.shows_part:
-        return End()  # it was only to see whether there is more
+        return End(note=f"whether the source has more to show could not be seen: {error.message}")
+    if isinstance(error, HostDownError):
+        return End(error)  # others have asked often enough
     if result.suspects.taken and not result.suspects.are_left:
         return End()  # what remains is set aside by name
     pause = pause_before_retry(error, max(1, history.idle), result.ended_at - history.progressed_at)
@@ -257,4 +266,6 @@ def _rest_follows(error: FerryError) -> FerryError:
         advice=error.advice,
         wait=error.wait,
         endpoint=error.endpoint,
+        finding=error.finding,
+        settings=error.settings,
     )

@@ -12,16 +12,21 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from itertools import chain
 
 from migrator.copying.fan_out import FanOut
-from migrator.errors import FerryError, Kind
+from migrator.errors import Correction, FerryError, Kind
 from migrator.events import event
+from migrator.ledger.lease import EFFECT_SECONDS, LeaseLostError
+from migrator.net.login_order import LoginMemory
+from migrator.net.stream import open_stream
 from migrator.policy import Keep, Policy, SourceProof
 from migrator.pop3.listing import Listing
+from migrator.pop3.opening import NotOpenedError
 from migrator.pop3.session import Session
-from migrator.report import WouldDelete
+from migrator.report import WouldDelete, WouldDo
 from migrator.run.context import RunContext
 from migrator.run.deletion import count_deletable, delete, end_without_deleting, too_many
 from migrator.run.deletion_rule import Allowance, DeletionRules
@@ -68,23 +73,51 @@ def look(context: RunContext) -> None:
         rows = {message.row for message in _would_go(context, plan, policy)}
         would_go = [message for message in context.maildrop.listed(context.targets.wishes) if message.row in rows]
         would_go.sort(key=lambda message: message.row)
-        context.counters.would_delete = [WouldDelete(one.unique_id, one.octets, one.digest) for one in would_go]
+        deletions = [WouldDelete(one.unique_id, one.octets, one.digest) for one in would_go]
+        wanted = [plan.retrieve, plan.complete] if context.targets.any_usable else []
+        copies, octets = sum(map(len, wanted)), sum(column.octets for column in wanted)
+        context.counters.would_do = WouldDo(copies, octets, deletions)
 
 
 @contextmanager
 def _opened(context: RunContext) -> Iterator[Session]:
-    """Log in; on leaving the line is closed, and what was learned of the server is kept."""
-    job, profile = context.job, context.server.profile
-    session = context.effects.open_session(job.source, job.password, profile)
-    context.effects.step("source.open")
-    event(_LOG, "session.opened", level=logging.DEBUG, account=job.name, host=job.source.host, port=job.source.port)
-    session.without_top = context.without_top
+    """Log in once the server has a place for us; on leaving the line is closed, and what was learned is kept."""
+    before, effects = context.server.profile.login, context.effects
+    with effects.hosts.place(
+        context.job.source.endpoint, effects.stop, lambda: effects.step("source.waiting")
+    ) as place:
+        session = place.open(lambda: _open(context))
+        effects.step("source.open")
+        _tell_opened(context, session, before)
+        session.without_top = context.without_top
+        try:
+            yield session
+        finally:
+            session.abandon()
+            context.server.profile = session.profile
+            context.counters.announced(session.capabilities.login_delay)
+
+
+def _open(context: RunContext) -> Session:
+    """Log in with what is known of the server by now; what a vain attempt tells of it is kept, too."""
+    job = context.job
     try:
-        yield session
-    finally:
-        session.abandon()
-        context.server.profile = session.profile
-        context.counters.announced(session.capabilities.login_delay)
+        connect = partial(open_stream, stop=context.effects.stop)
+        return context.effects.open_session(job.source, job.password, context.server.profile, connect=connect)
+    except NotOpenedError as error:
+        context.server.profile = error.profile
+        raise
+
+
+def _tell_opened(context: RunContext, session: Session, before: LoginMemory) -> None:
+    source, login = context.job.source, session.profile.login
+    facts: dict[str, object] = {"account": context.job.name, "host": source.host, "port": source.port}
+    event(_LOG, "session.opened", level=logging.DEBUG, **facts)
+    if login.worked and before.makes_weaker(login.worked):
+        event(_LOG, "login.weaker", level=logging.WARNING, **facts, auth=login.worked, before=before.worked)
+        context.counters.noted(
+            f"{source.host} took {before.worked} before, and now only {login.worked}, which protects the password less"
+        )
 
 
 class _Course:
@@ -147,14 +180,15 @@ class _Work:
     rules: DeletionRules
     now: float
     key: bytes
-    """What an unchanged listing under an unchanged wish is known by."""
+    """What an unchanged listing is known by, under an unchanged wish and with destinations that hold what they held."""
 
 
 def _plan(context: RunContext, course: _Course, session: Session, listing: Listing) -> _Work | None:
     """Note the listing and plan by it; None where it is one in which nothing was left to do."""
     course.has_listing = True
     now, policy = context.effects.clock(), context.policy.after(context.counters.handled)
-    wish = repr((policy, context.targets.wishes))
+    wishes = context.targets.wishes
+    wish = repr((policy, wishes, context.maildrop.revisions(wishes)))
     key = sha256(listing.fingerprint + wish.encode()).digest()
     count = context.maildrop.settled(key, now)
     if count is not None:
@@ -217,6 +251,7 @@ def _too_large(wanted: PlannedMessage, policy: Policy) -> FerryError:
     return FerryError(
         Kind.TOO_LARGE,
         f"a message of {wanted.octets:,} octets was left on the server: max_message_size is {policy.max_octets or 0:,}",
+        settings=(Correction("max_message_size", f"{wanted.octets // 1000 + 1} kB"),),
     )
 
 
@@ -232,7 +267,7 @@ def _rules(context: RunContext, plan: Plan, policy: Policy) -> DeletionRules:
 
 def _would_go(context: RunContext, plan: Plan, policy: Policy) -> Iterator[PlannedMessage]:
     """Yield what a run with this plan would delete: it may be limited, or not allowed to delete that many."""
-    if not _rules(context, plan, policy).allowance.is_exceeded:
+    if not (context.targets.unusable or _rules(context, plan, policy).allowance.is_exceeded):
         new = chain(plan.retrieve, plan.complete) if policy.deletes_at_once else ()
         yield from chain(plan.delete, new)
 
@@ -241,7 +276,7 @@ def _prove_by_headers(
     context: RunContext, course: _Course, session: Session, fan_out: FanOut, work: _Work
 ) -> tuple[Column, Column]:
     """Return the due messages that are to be proven by their content, and those that headers have proven."""
-    if work.rules.allowance.is_exceeded:
+    if work.rules.allowance.is_exceeded or context.targets.unusable:
         return Column(), Column()  # nothing of it may go, so it need not be read
     due = work.plan.delete
     if not due or work.policy.source_proof is not SourceProof.HEADERS:
@@ -271,9 +306,12 @@ def _finish(
     context: RunContext, course: _Course, session: Session, work: _Work, recorder: Recorder, listing: Listing
 ) -> SessionResult:
     """Delete what may go, QUIT, and note whether an unchanged listing will need no work."""
-    rules = replace(work.rules, is_stopped=context.is_stopped)
+    is_owner = context.ledger.lease.holds(EFFECT_SECONDS)
+    rules = replace(work.rules, is_stopped=context.is_stopped, is_owner=is_owner)
     if rules.is_stopped:
         return course.result(Ended.STOPPED)
+    if not rules.is_owner:
+        raise LeaseLostError("QUIT")
     proven = recorder.proven
     course.is_deleting = count_deletable(proven, rules, work.now) > 0
     deleted = delete(context, session, proven, rules, work.now)

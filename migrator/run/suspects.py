@@ -16,7 +16,7 @@ from migrator.pop3.protocol import BrokenAtError, Verb
 BREAKING = frozenset({Kind.CONNECT, Kind.TIMEOUT, Kind.PROTOCOL})
 """What the ledger says of a message that was set aside because sessions ended over it."""
 
-_NO_DELE = "delete it there by other means, or let it rest with: mailferry quarantine --accept"
+_NO_DELE = "delete it there by other means, or let it rest with: mailferry quarantine --accept {row}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Suspects:
 
     def broke_at(self, row: MessageRow, error: BrokenAtError, *, is_archived: bool) -> None:
         """Note over which message a session ended: the second time, with it as the first, sets it aside."""
-        error.cure = error.cure or (_NO_DELE if error.verb is Verb.DELE else "")
+        error.cure = error.cure or (_NO_DELE.format(row=int(row)) if error.verb is Verb.DELE else "")
         where = self._set_aside if error.is_first and row in self._suspected else self._suspected
         self._suspected.pop(row, None)
         where[row] = Suspect(error.verb, error, is_archived)

@@ -5,18 +5,21 @@ What an end is made of is imported once there is one: a search needs no POP3, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
+from migrator.model import store_label
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from migrator.destinations import Destination
+    from migrator.destinations.s3.settings import S3Settings
+    from migrator.imap.settings import ImapSettings
     from migrator.policy import Policy
     from migrator.pop3.session import Session, Source
     from migrator.run.context import AccountJob
@@ -24,10 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What a person allows one run: new messages to copy, messages to delete; None without a limit."""
+    """What one run may: new messages to copy, messages to delete, log-ins; None without a limit.
+
+    ``is_scheduled``: nobody watches it. What failed waits for its time then, and so does deletion by age where the
+    clock has jumped, until a person has run ``migrate``.
+    """
 
     messages: int | None = None
     deletions: int | None = None
+    logins: int | None = None
+    is_scheduled: bool = False
 
 
 def job_of(account: config.Account, state_dir: Path, limits: RunLimits | None = None) -> AccountJob:
@@ -37,18 +46,32 @@ def job_of(account: config.Account, state_dir: Path, limits: RunLimits | None = 
     return AccountJob(
         name=account.name,
         source=source_of(account),
-        password=account.source.password.reveal,
+        password=account.source.password.for_login(),
         policy=policy_of(account.source, limits or RunLimits()),
         destinations=[destination_of(place, state_dir) for place in account.destinations],
         state_dir=state_dir,
     )
 
 
+def connections_allowed(accounts: Iterable[config.Account]) -> dict[str, int]:
+    """Return how many connections each server may have at one time where a person has said so: the least of all."""
+    allowed: dict[str, int] = {}
+    for account in accounts:
+        for server in (account.source, *account.destinations):
+            if isinstance(server, config.Server) and server.max_connections is not None:
+                host = str(server.endpoint)
+                allowed[host] = min(server.max_connections, allowed.get(host, server.max_connections))
+    return allowed
+
+
 def source_of(account: config.Account) -> Source:
     """Return where an account's mail is."""
+    return _source_at(account.source)
+
+
+def _source_at(source: config.Source) -> Source:
     from migrator.pop3.session import Source
 
-    source = account.source
     return Source(
         host=source.host,
         port=source.port,
@@ -57,6 +80,7 @@ def source_of(account: config.Account) -> Source:
         auth=str(source.auth),
         allow_plaintext=source.allow_plaintext,
         timeout=source.timeout.total_seconds(),
+        is_token=source.is_token,
     )
 
 
@@ -64,7 +88,7 @@ def open_source(account: config.Account) -> Session:
     """Log in where an account's mail is; raises ``FerryError``."""
     from migrator.pop3.session import open_session
 
-    return open_session(source_of(account), account.source.password.reveal)
+    return open_session(source_of(account), account.source.password.for_login())
 
 
 def policy_of(source: config.Source, limits: RunLimits) -> Policy:
@@ -77,6 +101,8 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
         max_octets=source.max_message_size,
         limit=limits.messages,
         max_delete=limits.deletions,
+        max_logins=limits.logins,
+        has_patience=limits.is_scheduled,
     )
 
 
@@ -108,32 +134,77 @@ def destination_of(
                 step=step,
                 when_copy_is_gone=place.when_copy_is_gone,
             )
-        case config.ImapDestination():
-            from migrator.destinations.imap import ImapDestination, ImapSettings
+        case config.S3Destination():
+            from migrator.destinations.s3.destination import S3Destination
 
-            settings = ImapSettings(
-                host=place.host,
-                port=place.port,
-                tls=place.tls_settings,
-                username=place.username,
-                auth=str(place.auth),
-                allow_plaintext=place.allow_plaintext,
-                folder=place.folder,
-                proof=place.proof,
-                timeout=place.timeout.total_seconds(),
-                flags=place.flags,
-                keywords=place.keywords,
-                seen=place.seen,
-                when_copy_is_gone=place.when_copy_is_gone,
-                setting_place=place.setting_place,
+            return S3Destination(
+                s3_settings_of(place), state_dir=state_dir, clock=partial(datetime.now, UTC), step=step
             )
-            return ImapDestination(settings, place.password.reveal, state_dir=state_dir, step=step)
+        case config.ImapDestination():
+            from migrator.destinations.imap import ImapDestination
+
+            settings = imap_settings_of(place)
+            return ImapDestination(settings, place.password.for_login(), state_dir=state_dir, step=step)
         case _ as never:
             assert_never(never)
+
+
+def s3_settings_of(place: config.S3Destination) -> S3Settings:
+    """Return what is configured about an archive in an object store."""
+    from migrator.destinations.s3.settings import Keys, S3Settings
+
+    keys = place.signing_keys()
+    return S3Settings(
+        bucket=place.bucket,
+        prefix=place.prefix,
+        endpoint=place.endpoint or "",
+        region=place.region or "",
+        path_style=place.path_style,
+        ca_file=place.ca_file,
+        timeout=place.timeout.total_seconds(),
+        keys=(lambda: Keys(*(key.reveal() for key in keys))) if keys else None,
+    )
+
+
+def imap_settings_of(place: config.ImapDestination) -> ImapSettings:
+    """Return what is configured about a mailbox."""
+    from migrator.imap.settings import ImapSettings
+
+    return ImapSettings(
+        host=place.host,
+        port=place.port,
+        tls=place.tls_settings,
+        username=place.username,
+        auth=str(place.auth),
+        allow_plaintext=place.allow_plaintext,
+        folder=place.folder,
+        proof=place.proof,
+        timeout=place.timeout.total_seconds(),
+        flags=place.flags,
+        keywords=place.keywords,
+        seen=place.seen,
+        when_copy_is_gone=place.when_copy_is_gone,
+        setting_place=place.setting_place,
+        is_token=place.is_token,
+    )
+
+
+def log_in_with(server: config.Server, secret: str) -> None:
+    """Log in at an end with this secret, and leave at once; raises ``FerryError``."""
+    if isinstance(server, config.Source):
+        from migrator.pop3.session import open_session
+
+        open_session(_source_at(server), lambda: secret).abandon()
+    elif isinstance(server, config.ImapDestination):
+        from migrator.imap.session import ImapSession
+
+        ImapSession(imap_settings_of(server), lambda: secret).close()
 
 
 def label_of(place: config.Destination) -> str:
     """Return what a person calls a destination."""
     if isinstance(place, config.ImapDestination):
         return f"{place.folder} of {place.username} at {place.host}"
+    if isinstance(place, config.S3Destination):
+        return store_label(place.bucket, place.prefix, place.endpoint or "")
     return f"{place.type} {place.path}"

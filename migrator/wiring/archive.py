@@ -48,6 +48,20 @@ def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
     return list(places.values())
 
 
+def is_up_to_date(index: SearchIndex, ledger: Ledger) -> bool:
+    """Say whether the index has everything that the ledger knows; costs next to nothing."""
+    from migrator.search.update import has_everything
+
+    return has_everything(index, ledger.archive)
+
+
+def is_far_behind(index: SearchIndex, ledger: Ledger, most: int) -> bool:
+    """Say whether the index lacks more than ``most`` messages that the ledger knows; costs next to nothing."""
+    from migrator.search.update import is_behind
+
+    return is_behind(index.progress, ledger.archive, most)
+
+
 def bring_up_to_date(
     index: SearchIndex,
     ledger: Ledger,
@@ -55,9 +69,13 @@ def bring_up_to_date(
     state_dir: Path,
     *,
     patience: float = RUN_PATIENCE,
+    most: int | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Followed | None:
-    """Take into the index what is new; None when another process is at that for longer than ``patience`` seconds."""
+    """Take into the index what is new; None when another process is at that for longer than ``patience`` seconds.
+
+    Where that is more than ``most`` messages, nothing is taken in, and the answer says so.
+    """
     from migrator.parse.process import Parser
     from migrator.search.update import Follower, exclusively
 
@@ -65,7 +83,7 @@ def bring_up_to_date(
         if not is_ours:
             return None
         with Parser() as parser:
-            return Follower(index, ledger.archive, reader, parser, on_progress=on_progress).follow()
+            return Follower(index, ledger.archive, reader, parser, most=most, on_progress=on_progress).follow()
 
 
 def index_what_is_new(config: Config) -> None:
@@ -73,7 +91,7 @@ def index_what_is_new(config: Config) -> None:
     from migrator.search.index import SearchIndex
 
     with (
-        closing(Ledger.open(config.state_dir)) as ledger,
+        closing(Ledger.open(config.ledger_place)) as ledger,
         open_archive(config, ledger) as reader,
         closing(SearchIndex.open(config.state_dir)) as index,
     ):

@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
+from typing import TYPE_CHECKING
 
-from migrator.config import Config, ImapDestination
+from migrator.config import Config, FolderDestination
 from migrator.files import key_of
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.moving import KnownDestination
 from migrator.wiring.account import destination_of
 
+if TYPE_CHECKING:
+    from migrator.copy_records import VolumeRecord
+
 
 def follow_moves(config: Config, ledger: Ledger) -> list[tuple[Path, Path]]:
     """Know archives under their new paths where they were plainly moved; returns old and new path of each.
 
     Looks at files only where a configured folder is unknown. Without a whole configuration, which alone says what is
-    configured nowhere, nothing is done.
+    configured nowhere, nothing is done. To a ledger that is only read from (a backup that was mounted) it is no matter
+    whether the archive is still at its old place, too.
     """
     if config.path is None:
         return []
@@ -37,7 +42,8 @@ def follow_moves(config: Config, ledger: Ledger) -> list[tuple[Path, Path]]:
     moved: list[tuple[Path, Path]] = []
     for identity in unknown:
         for one in unused:
-            if has_moved(one, identity, ledger.copies(one.identity, one.kind)):
+            copies = ledger.copies(one.identity, one.kind)
+            if has_moved(one, identity, copies, or_was_copied=ledger.is_read_only):
                 move(ledger, config.state_dir, one, identity)
                 unused.remove(one)
                 moved.append((path_of(one.identity), path_of(identity)))
@@ -51,7 +57,7 @@ def folders_of(config: Config) -> dict[str, Path]:
     return {
         destination_of(place, config.state_dir).identity: place.path
         for place in places
-        if not isinstance(place, ImapDestination)
+        if isinstance(place, FolderDestination)
     }
 
 
@@ -70,38 +76,58 @@ def path_of(identity: str) -> Path:
 def move(ledger: Ledger, state_dir: Path, old: KnownDestination, identity: str) -> int:
     """Know an archive or a mailbox under another identity; returns how many copies were taken along."""
     distrusted = state_dir / "distrusted"
-    if (distrusted / key_of(old.identity)).is_dir():
+    if not ledger.is_read_only and (distrusted / key_of(old.identity)).is_dir():
         copytree(distrusted / key_of(old.identity), distrusted / key_of(identity), dirs_exist_ok=True)
     return ledger.moves.moved(old, identity)
 
 
-def has_moved(old: KnownDestination, identity: str, copies: CopiesLedger) -> bool:
-    """Tell whether a folder plainly is the new place of an archive."""
+def has_moved(old: KnownDestination, identity: str, copies: CopiesLedger, *, or_was_copied: bool = False) -> bool:
+    """Tell whether a folder plainly is the new place of an archive, or, if that is enough, a copy of it."""
     if not identity.startswith(f"{old.kind}:"):
         return False
-    return _LOOKS[old.kind](path_of(old.identity), path_of(identity), copies)
+    is_away, is_there = _LOOKS[old.kind]
+    former, present = path_of(old.identity), path_of(identity)
+    return (or_was_copied or is_away(former, copies)) and is_there(present, copies)
 
 
-def _has_mbox_moved(old: Path, new: Path, copies: CopiesLedger) -> bool:
-    """Compare the ends of all volumes, as far as they are known."""
+def _volumes_of(copies: CopiesLedger) -> list[VolumeRecord]:
     from migrator.copy_records import MISSING
-    from migrator.destinations.mbox.volumes import holds_all_of, regular_file
 
-    records = [one for one in copies.recollection().volumes if one.end and one.changed_stamp != MISSING]
-    if not records or any(regular_file(old / record.name) for record in records):
-        return False
-    return holds_all_of(new, records)
+    return [one for one in copies.recollection().volumes if one.end and one.changed_stamp != MISSING]
 
 
-def _has_maildir_moved(old: Path, new: Path, copies: CopiesLedger) -> bool:
+def _is_mbox_away(folder: Path, copies: CopiesLedger) -> bool:
+    from migrator.destinations.mbox.volumes import regular_file
+
+    return not any(regular_file(folder / record.name) for record in _volumes_of(copies))
+
+
+def _is_mbox_there(folder: Path, copies: CopiesLedger) -> bool:
+    """Compare the ends of all volumes, as far as they are known."""
+    from migrator.destinations.mbox.volumes import holds_all_of
+
+    records = _volumes_of(copies)
+    return bool(records) and holds_all_of(folder, records)
+
+
+def _is_maildir_away(folder: Path, _copies: CopiesLedger) -> bool:
+    return not (folder / "new").is_dir() and not (folder / "cur").is_dir()
+
+
+def _is_maildir_there(folder: Path, copies: CopiesLedger) -> bool:
     """Compare the names of the messages; most of them are enough, for a reader may have deleted some."""
     from migrator.destinations.maildir.reading import message_files
 
-    if (old / "new").is_dir() or (old / "cur").is_dir() or not (new / "cur").is_dir():
+    if not (folder / "cur").is_dir():
         return False
-    there = message_files(new)
+    there = message_files(folder)
     names = list(copies.base_names())
     return 2 * sum(name in there for name in names) > len(names)
 
 
-_LOOKS: dict[str, Callable[[Path, Path, CopiesLedger], bool]] = {"mbox": _has_mbox_moved, "maildir": _has_maildir_moved}
+Look = Callable[[Path, CopiesLedger], bool]
+
+_LOOKS: dict[str, tuple[Look, Look]] = {
+    "mbox": (_is_mbox_away, _is_mbox_there),
+    "maildir": (_is_maildir_away, _is_maildir_there),
+}

@@ -10,7 +10,7 @@ from tests.mail import letters
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 
-STEPS = ["session.opened", "listing.taken", "batch.copied", "deletions.confirmed", "session.quit"]
+STEPS = ["session.opened", "listing.taken", "message.dated", "batch.copied", "deletions.confirmed", "session.quit"]
 
 
 def test_twice_verbose_every_step_of_a_session_is_told_and_once_none_is(tmp_path: Path) -> None:

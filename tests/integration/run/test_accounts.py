@@ -13,6 +13,7 @@ from migrator.errors import Kind
 from migrator.ledger import Ledger
 from migrator.report import Status
 from migrator.run.account import run_account
+from migrator.run.account_lock import account_lock
 from migrator.run.accounts import AT_ONCE, run_accounts
 from migrator.run.context import AccountJob, Effects, RunContext
 from tests.mail import letters
@@ -112,3 +113,13 @@ def test_each_run_is_remembered_and_a_dry_one_is_not(tmp_path: Path, ledger: Led
         [run] = ledger.history.last_runs("alice")
     assert (run.status, run.report["copied"]) == (Status.OK, 3)
     assert run.ended_at is not None
+
+
+def test_a_run_that_another_process_keeps_from_its_account_is_not_the_last_run(tmp_path: Path, ledger: Ledger) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        run_accounts([job(tmp_path, server, "alice")], ledger)
+        before = ledger.history.last_runs("alice", 9)
+        with account_lock(tmp_path / "state", "alice"):
+            [loser] = run_accounts([job(tmp_path, server, "alice")], ledger)
+    assert (loser.status, [problem.kind for problem in loser.problems]) == (Status.FAILED, [Kind.LOCKED])
+    assert ledger.history.last_runs("alice", 9) == before

@@ -28,6 +28,7 @@ from tests.servers.pop3_faults import (
     Stall,
     TopGivesAll,
     Unsupported,
+    WrongSizes,
 )
 
 BY_HEADERS = Policy(DeleteWhenVerified(), SourceProof.HEADERS)
@@ -250,3 +251,32 @@ def test_sessions_that_achieve_nothing_end_a_run_after_three(tmp_path: Path) -> 
         assert (report.status, report.copied, report.failed) == (Status.PARTIAL, 0, 0)
         assert len(server.logins) == 3
         assert [problem.unique_id for problem in report.problems] == [None]
+
+
+@pytest.mark.parametrize("pace", [[], ALONE], ids=["pipelined", "one by one"])
+@pytest.mark.parametrize("place", [0, 3, 11])
+@pytest.mark.parametrize("line", [b"+OK to me", b"-ERR is what it said", b"+OK 17 apples and 3 pears"])
+def test_a_message_that_begins_like_a_reply_comes_home_where_sizes_are_rounded(
+    tmp_path: Path, place: int, line: bytes, pace: list[Fault]
+) -> None:
+    mail = letters(12)
+    odd = line + b"\r\n" + mail[place]
+    mail[place] = odd
+    with Pop3Server(Maildrop(mail), faults=[*pace, WrongSizes(rounded_to=1000)]) as server:
+        rig = keeping(Rig(tmp_path, server))
+        assert [rig.migrate().status, rig.migrate().status][-1] is Status.OK
+        assert sorted(rig.stored()) == sorted(mail)
+
+
+def test_a_message_that_begins_like_this_servers_own_replies_is_set_aside(tmp_path: Path) -> None:
+    """Nobody can tell it from a reply that came twice."""
+    mail = letters(12)
+    with Pop3Server(Maildrop(mail), faults=[WrongSizes(rounded_to=1000)]) as server:
+        rig = keeping(Rig(tmp_path, server))
+        rig.migrate()
+        with closing(Ledger.open(rig.state)) as ledger:
+            form = ledger.server_facts("127.0.0.1", server.port)["session"]["status_form"]
+        server.maildrop.add(b"+OK " + form.replace("0", "17").encode() + b"\r\n" + letters(13)[12])
+        report = [rig.migrate() for _ in range(2)][-1]
+        assert (report.status, report.failed) == (Status.PARTIAL, 1)
+        assert sorted(rig.stored()) == sorted(mail)

@@ -133,7 +133,7 @@ def test_what_no_destination_gives_and_the_source_does_not_list_is_reported(
         folders.append(ScriptedFolder("two", label="two"))
         report = rig.migrate()
         assert (report.filled, problems_of(report)) == (4, [(Kind.ARCHIVE, "two")])
-        assert "1 messages that the first holds" in report.problems[0].message
+        assert "1 message of the first" in report.problems[0].message
         assert folders[0].calls == ["read 5", "read 1"]  # what it did not give is judged, nothing else
         with closing(Ledger.open(rig.state)) as ledger:
             states = {copy.digest: copy.state for copy in ledger.copies("one", "maildir").all_copies()}
@@ -189,7 +189,7 @@ def test_what_a_mailbox_altered_is_reported_until_that_much_is_accepted_and_is_n
         folders[0].calls.clear()
         report = rig.migrate()
         assert problems_of(report) == [(Kind.UNPROVEN, "a mailbox")]
-        assert "1 messages are kept as the server altered them" in report.problems[0].message
+        assert "1 copy is kept as the server altered it" in report.problems[0].message
         assert folders[0].calls == []
         mailbox.required_proof = Proof.CANONICAL
         report = rig.migrate()

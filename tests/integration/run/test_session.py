@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from migrator.destinations import Destination
+from migrator.ledger import Ledger
+from migrator.ledger.copies import Judged
+from migrator.model import CopyState, Proof
 from migrator.policy import DeleteAfter, Keep, Policy
 from migrator.report import Status
 from tests.mail import letters, message_of
@@ -127,6 +131,30 @@ def test_a_copy_that_is_found_damaged_unsettles_it(tmp_path: Path, archive_folde
         polls.steps.clear()
         assert polls.rig.migrate().known == 0
         assert "listing.noted" in polls.steps
+
+
+def test_a_copy_that_is_found_damaged_while_a_run_goes_on_leaves_its_listing_unsettled(
+    tmp_path: Path, archive_folder: MemoryDestination
+) -> None:
+    with Pop3Server(Maildrop(LETTERS)) as server:
+        polls = Polls(tmp_path, server, [archive_folder])
+        assert polls.rig.migrate().copied == 5
+
+        def found_damaged(step: str) -> None:
+            """Judge as a verification in another process would."""
+            polls.steps.append(step)
+            if step == "listing.noted":
+                with closing(Ledger.open(polls.rig.state)) as ledger:
+                    digest = message_of(LETTERS[2]).digest
+                    copies = ledger.copies(archive_folder.identity, archive_folder.kind)
+                    judged = Judged(copies.find([digest])[digest].copy_id, CopyState.DAMAGED, Proof.NONE, "differs")
+                    copies.judged([judged], polls.now)
+
+        replace_policy(polls.rig, Policy(Keep(), max_octets=10**6))
+        polls.rig.step = found_damaged
+        polls.rig.migrate()
+        polls.rig.step = polls.steps.append
+        assert not polls.is_settled()
 
 
 def damage(archive_folder: MemoryDestination) -> None:

@@ -157,9 +157,9 @@ def test_a_dry_run_says_what_a_run_would_delete_and_changes_nothing(
         calls, said = list(folder.calls), server.counts()
         for _ in range(2):  # the first has hung up
             report = rig.migrate(is_dry=True)
-            assert report.would_delete is not None
-            assert [one.unique_id for one in report.would_delete] == [b"uid-%08d" % key for key in would_delete]
-            assert [one.digest is not None for one in report.would_delete] == [key <= 3 for key in would_delete]
+            assert report.would_do is not None
+            assert [one.unique_id for one in report.would_do.deletions] == [b"uid-%08d" % key for key in would_delete]
+            assert [one.digest is not None for one in report.would_do.deletions] == [key <= 3 for key in would_delete]
             assert (report.listed, report.known, report.remaining) == (5, 3, 2)
         assert (folder.calls, server.counts()["RETR"], server.counts()["QUIT"]) == (calls, said["RETR"], said["QUIT"])
 
@@ -172,8 +172,8 @@ def test_a_dry_run_says_what_falls_due_by_its_age(tmp_path: Path, folder: Script
         rig.migrate()
         now += 86_400.0
         report = rig.migrate(is_dry=True)
-        assert report.would_delete is not None
-        assert len(report.would_delete) == 5
+        assert report.would_do is not None
+        assert len(report.would_do.deletions) == 5
 
 
 # What others are told, and what is remembered.

@@ -283,3 +283,24 @@ def test_two_accounts_share_the_copies_of_one_place(ledger: Ledger, archive_fold
     assert copier(ledger, other).copy([ONE]) == [CopyResult.DUPLICATE]
     elsewhere = MemoryDestination(identity="elsewhere")
     assert copier(ledger, elsewhere).copy([ONE]) == [CopyResult.COPIED]
+
+
+class Provider(MemoryDestination):
+    """A mailbox whose provider lets a user upload only so much."""
+
+    stores: list[object]
+
+    def meter(self, store: object) -> None:
+        self.stores.append(store)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_what_a_provider_allows_is_counted_where_all_machines_see_it(
+    tmp_path: Path, request: pytest.FixtureRequest, is_shared: bool
+) -> None:
+    place: Path | str = request.getfixturevalue("database") if is_shared else tmp_path
+    mailbox = Provider("imap:ann@host/INBOX", kind="imap")
+    mailbox.stores = []
+    with closing(Ledger.open(place)) as ledger:
+        Copier(mailbox, ledger.copies(mailbox.identity, mailbox.kind), clock=lambda: 7.0)
+    assert [type(store).__name__ for store in mailbox.stores] == ["SharedAllowances"] * is_shared

@@ -1,4 +1,4 @@
-"""A porter is a carrier in another process: the same outcomes, the same ledger, and nothing rests on its life."""
+"""A child is a copier in another process: the same outcomes, the same ledger, and nothing rests on its life."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from tests.memory_destination import MemoryDestination
 from tests.rig import mboxrd
 
 NOW = partial(datetime.now, UTC)
+OF_OTHERS: set[int] = set()
 
 
 @pytest.fixture
@@ -63,8 +64,20 @@ def in_pieces(folder: Path, size: int) -> Message:
     return collector.message()
 
 
+def all_children() -> set[int]:
+    return {int(child) for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def of_others() -> Iterator[None]:
+    """What other tests have running meanwhile, such as an office that lasts to the end of them all, is none of ours."""
+    OF_OTHERS.update(all_children())
+    yield
+    OF_OTHERS.clear()
+
+
 def children() -> list[int]:
-    return [int(child) for task in Path("/proc/self/task").glob("*/children") for child in task.read_text().split()]
+    return sorted(all_children() - OF_OTHERS)
 
 
 def the_only_child() -> int:
@@ -83,7 +96,7 @@ def end_of(process: int) -> Iterator[None]:
         os.close(handle)
 
 
-def test_a_porter_stores_proves_and_records_like_the_carrier_itself(copier: Copier, tmp_path: Path) -> None:
+def test_a_child_stores_proves_and_records_like_the_copier_itself(copier: Copier, tmp_path: Path) -> None:
     batch = [simple(1), simple(2), simple(1), in_pieces(tmp_path, 1_000_000), small_message(b"")]
     with ChildCopierPool(worth_it=1).lent(copier, 5) as child:
         assert child.copy(batch) == [*[CopyResult.COPIED] * 2, CopyResult.DUPLICATE, *[CopyResult.COPIED] * 2]
@@ -132,7 +145,7 @@ def test_an_error_travels_whole() -> None:
     assert vars(make(*arguments)) == vars(error)
 
 
-def test_the_carrier_takes_over_where_the_porter_has_died(copier: Copier, tmp_path: Path) -> None:
+def test_the_copier_takes_over_where_the_child_has_died(copier: Copier, tmp_path: Path) -> None:
     with ChildCopierPool(worth_it=1).lent(copier, 2) as child:
         assert child.copy([simple(1)]) == [CopyResult.COPIED]
         pid = the_only_child()
@@ -144,7 +157,7 @@ def test_the_carrier_takes_over_where_the_porter_has_died(copier: Copier, tmp_pa
 
 
 @pytest.mark.parametrize("program", ["/no/such/program", "/bin/false"])
-def test_the_carrier_takes_over_where_no_porter_can_start(
+def test_the_copier_takes_over_where_no_child_can_start(
     copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
@@ -153,7 +166,7 @@ def test_the_carrier_takes_over_where_no_porter_can_start(
     assert stored(tmp_path) == [content(simple(1))]
 
 
-def test_a_signal_to_the_group_ends_no_porter(copier: Copier) -> None:
+def test_a_signal_to_the_group_ends_no_child(copier: Copier) -> None:
     with ChildCopierPool(worth_it=1).lent(copier, 2) as child:
         assert child.copy([simple(1)]) == [CopyResult.COPIED]
         pid = the_only_child()
@@ -169,7 +182,7 @@ def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(copier: Copier
     lines = [b"".join(message.body.chunks()).replace(b"\r\n", b"\n") for message in (one, other)]
     about = [(*message[:4], [len(text)]) for message, text in zip((one, other), lines, strict=True)]
     copies = copier.copies
-    request = pickle.dumps((copier.destination, copies.ledger_path, copies.destination_id, about))
+    request = pickle.dumps((copier.destination, copies.opener(), copies.destination_id, copier.lease, about))
     whole = LENGTH.pack(len(request)) + request + b"".join(lines)
     command = [sys.executable, "-P", "-m", "migrator.copying.offload_process"]
     child = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
@@ -179,13 +192,13 @@ def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(copier: Copier
     assert stored(tmp_path) == [content(one), content(other)]
 
 
-def test_a_porter_knows_no_secret_of_the_environment(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_knows_no_secret_of_the_environment(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALICE_PASSWORD", "open sesame")
     with ChildCopierPool(worth_it=1).lent(copier, 1):
         assert b"open sesame" not in Path(f"/proc/{the_only_child()}/environ").read_bytes()
 
 
-def test_a_porter_takes_no_code_from_the_folder_it_is_started_in(
+def test_a_child_takes_no_code_from_the_folder_it_is_started_in(
     copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit")
@@ -211,7 +224,7 @@ with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
 """
 
 
-def test_a_porter_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
+def test_a_child_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _PARENT, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
@@ -220,7 +233,7 @@ def test_a_porter_ends_with_the_process_that_lent_it(tmp_path: Path) -> None:
     assert parent.returncode == -signal.SIGKILL
 
 
-def test_few_messages_and_mailboxes_get_no_porter(copier: Copier, ledger: Ledger) -> None:
+def test_few_messages_and_mailboxes_get_no_child(copier: Copier, ledger: Ledger) -> None:
     mailbox = Copier(MemoryDestination("box", kind="imap"), ledger.copies("box", "imap"), clock=lambda: 7.0)
     child_copiers = ChildCopierPool(worth_it=10)
     with child_copiers.lent(copier, 9) as one, child_copiers.lent(mailbox, 10) as two:
@@ -244,7 +257,7 @@ def test_small_runs_together_get_one_and_it_goes_with_the_last(copier: Copier, t
     assert stored(tmp_path) == [content(simple(number)) for number in (1, 2, 3)]
 
 
-def test_while_the_porter_is_busy_others_bring_themselves(ledger: Ledger, tmp_path: Path, copier: Copier) -> None:
+def test_while_the_child_is_busy_others_copy_themselves(ledger: Ledger, tmp_path: Path, copier: Copier) -> None:
     child_copiers = ChildCopierPool(worth_it=1)
     places = [MboxDestination(tmp_path / name, state_dir=tmp_path / "state", clock=NOW) for name in "abc"]
     copiers = [Copier(place, ledger.copies(place.identity, "mbox"), clock=lambda: 7.0) for place in places]

@@ -231,7 +231,7 @@ def test_a_message_taken_out_of_a_volume_leaves_the_others_known(mbox: Archive) 
     records = volume.read_bytes().split(b"\n\nFrom sender")
     volume.write_bytes(b"\n\nFrom sender".join([*records[:3], *records[4:]]))
     [trouble] = mbox.inspect()
-    assert "1 of its 12 messages are damaged or missing" in trouble.message
+    assert "1 of its 12 messages is damaged or missing" in trouble.message
     assert list(mbox.states().values()).count(CopyState.VERIFIED) == 11
     outcomes = mbox.copy(MANY)
     assert [number for number, one in enumerate(outcomes) if isinstance(one, FerryError)] == [3]

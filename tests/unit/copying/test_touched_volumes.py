@@ -112,4 +112,4 @@ def test_what_cannot_be_read_as_it_was_is_lost(ledger: Ledger, volumes: Volumes,
     volumes.findings = [standing(ONE, 0), VolumeTouched(RECORD)]
     volumes.readable[100] = read
     [told] = copier(ledger, volumes).inspect()
-    assert "1 of its 2 messages are damaged or missing" in told.message
+    assert "1 of its 2 messages is damaged or missing" in told.message

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, strategies as st
 
 from migrator.errors import FerryError, Kind
 from migrator.model import Digest, KnownMessage, MessageNumber, MessageRow, UniqueId
-from migrator.report import AccountReport, Problem, Status, WouldDelete
+from migrator.report import AccountReport, Problem, Status, WouldDelete, WouldDo
 from migrator.run.counters import RunCounters
 
 PROBLEM = Problem(Kind.REFUSED, "no", UniqueId(b"uid"))
@@ -124,6 +125,16 @@ def test_an_interruption_is_told() -> None:
     assert (report.interrupted, report.status, report.remaining) == (True, Status.PARTIAL, 1)
 
 
+@pytest.mark.parametrize(("trouble", "status"), [(None, Status.PARTIAL), (Kind.CONNECT, Status.FAILED)])
+def test_who_is_stopped_before_anything_has_not_failed(trouble: Kind | None, status: Status) -> None:
+    numbers = RunCounters("alice")
+    if trouble:
+        numbers.problem(FerryError(trouble, "away"))
+    numbers.interrupted()
+    report = numbers.report(1.0)
+    assert (report.interrupted, report.status) == (True, status)
+
+
 def test_a_settled_listing_is_all_known_and_counted_once() -> None:
     numbers = RunCounters("alice")
     numbers.settled(200_000)
@@ -179,8 +190,17 @@ def test_each_message_counts_once_whatever_it_counted_as_before() -> None:
 
 def test_what_was_read_again_and_found_equal_is_verified() -> None:
     numbers = counters(listed(1, is_proven=True))
-    numbers.verified_again()
+    for _session in range(2):
+        numbers.verified(MessageRow(1))
     assert numbers.report(1.0).verified == 1
+
+
+def test_a_message_that_two_sessions_of_a_run_read_is_verified_once() -> None:
+    numbers = counters(listed(1))
+    numbers.copied_message(MessageRow(1), 10, was_stored=True)
+    numbers.verified(MessageRow(1))
+    report = numbers.report(1.0)
+    assert (report.listed, report.verified) == (1, 1)
 
 
 def test_what_has_no_problem_of_its_own_is_told_by_the_general_one() -> None:
@@ -202,9 +222,9 @@ def test_the_same_note_is_made_once() -> None:
 
 def test_a_report_says_how_long_it_took_and_what_would_go() -> None:
     numbers = RunCounters("alice")
-    numbers.would_delete = [WouldDelete(UniqueId(b"uid"), 10, None)]
+    numbers.would_do = WouldDo(0, 0, [WouldDelete(UniqueId(b"uid"), 10, None)])
     report = numbers.report(7.5)
-    assert (report.seconds, report.would_delete) == (7.5, numbers.would_delete)
+    assert (report.seconds, report.would_do) == (7.5, numbers.would_do)
 
 
 @dataclass
@@ -229,7 +249,7 @@ def test_whatever_happens_the_numbers_add_up(rounds: list[Session], proven: set[
                 if end == "deleted":
                     numbers.deleted([row])
                 elif end == "copied":
-                    numbers.verified_again()
+                    numbers.verified(row)
             elif end in {"copied", "duplicate"}:
                 numbers.copied_message(row, 10, was_stored=end == "copied")
                 home.add(number)

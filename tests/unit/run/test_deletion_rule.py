@@ -37,6 +37,7 @@ SHOWN = Evidence(ReadBy.TOP, is_as_copied=True, is_everywhere=True, proven_at=NO
         (READ, replace(AT_ONCE, allowance=TOO_MANY), Decision.NOT_ALLOWED),
         (READ, replace(AT_ONCE, allowance=Allowance(10**6)), Decision.DELETE),
         (READ, replace(AT_ONCE, is_stopped=True), Decision.STOPPED),
+        (READ, replace(AT_ONCE, is_owner=False), Decision.NOT_OURS),
         (READ, replace(AT_ONCE, is_clock_trusted=False), Decision.DELETE),
         (READ, replace(AT_ONCE, leave_on_server=DeleteAfter(timedelta(0))), Decision.DELETE),
         (

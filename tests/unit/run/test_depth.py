@@ -31,7 +31,7 @@ def test_at_most_seven_calls_lead_from_the_accounts_to_the_first_retr(tmp_path: 
             seen.append(functions_of_ours())
         return drop(line)
 
-    def scripted(source: Source, password: Callable[[], str], profile: ServerProfile) -> Session:
+    def scripted(source: Source, password: Callable[[], str], profile: ServerProfile, **_: object) -> Session:
         return open_session(source, password, profile, connect=lambda *_, **__: ScriptedStream(script))
 
     source = Source("localhost", 110, TlsSettings(TlsMode.NONE), "alice")

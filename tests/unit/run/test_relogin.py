@@ -8,6 +8,7 @@ from migrator.errors import Advice, FerryError, Kind
 from migrator.model import MessageNumber
 from migrator.pop3.protocol import BrokenAtError, Verb
 from migrator.pop3.server_profile import ServerProfile
+from migrator.run.host_limits import HostDownError
 from migrator.run.portion import Portion
 from migrator.run.relogin import (
     MAX_LOGINS,
@@ -39,6 +40,12 @@ TRIES_AGAIN = {
 @pytest.mark.parametrize("kind", sorted(GIVES_UP))
 def test_what_time_does_not_heal_is_final_at_once(kind: Kind) -> None:
     assert pause_before_retry(FerryError(kind, "no"), 1, 0.0) is None
+
+
+def test_a_server_that_has_refused_others_often_enough_is_not_asked() -> None:
+    error = HostDownError(Kind.CONNECT, "nothing answers on that port")
+    history = History(0.0).after(SessionResult(error, 1.0, has_listing=False))
+    assert next_step(history, ServerProfile()) == End(error)
 
 
 @pytest.mark.parametrize("kind", sorted(TRIES_AGAIN))
@@ -184,6 +191,28 @@ def test_what_is_said_at_the_end(results: list[SessionResult], profile: ServerPr
     step = next_step(after(*results), profile)
     assert isinstance(step, End)
     assert (step.problem and step.problem.message) == words
+
+
+def test_a_look_that_is_refused_is_a_note_where_nothing_is_known_of_parts() -> None:
+    assert next_step(after(COPIED, SHUT_OUT), NEW) == End(
+        note="whether the source has more to show could not be seen: no"
+    )
+
+
+def test_what_is_refused_after_a_part_keeps_its_finding() -> None:
+    limited = FerryError(Kind.LOGIN_DELAY, "not now", wait=900.0, finding="limited")
+    step = next_step(after(COPIED, COPIED, SessionResult(limited, 1.0, has_listing=False)), PARTIAL)
+    assert isinstance(step, End)
+    assert step.problem is not None
+    assert (step.problem.finding, step.problem.wait) == ("limited", 900.0)
+
+
+@pytest.mark.parametrize(
+    ("result", "end"), [(COPIED, End()), (PART_TAKEN, End()), (CUT_LATE, End(CUT)), (SHUT_OUT, End(REFUSED))]
+)
+def test_a_run_with_one_log_in_has_no_second_and_says_what_ended_it(result: SessionResult, end: End) -> None:
+    assert isinstance(next_step(after(), NEW, most_logins=1), LogIn)
+    assert next_step(after(result), NEW, most_logins=1) == end
 
 
 def test_a_run_that_can_copy_nowhere_does_not_log_in() -> None:

@@ -62,7 +62,7 @@ def test_a_dele_that_breaks_the_line_has_a_cure() -> None:
     suspects = Suspects()
     suspects.broke_at(ROW, broke(Verb.DELE, is_first=True), is_archived=True)
     suspects.broke_at(ROW, broke(Verb.DELE, is_first=True), is_archived=True)
-    assert "quarantine --accept" in suspects.set_aside[ROW].error.cure
+    assert suspects.set_aside[ROW].error.cure.endswith(f"mailferry quarantine --accept {int(ROW)}")
     suspects.recall(OTHER)
     suspects.broke_at(OTHER, broke(Verb.RETR, is_first=True), is_archived=False)
     assert not suspects.set_aside[OTHER].error.cure

@@ -6,7 +6,7 @@ from pathlib import Path
 from migrator.config import load
 from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, SourceProof, WhenCopyIsGone
-from migrator.wiring.account import RunLimits, job_of
+from migrator.wiring.account import RunLimits, connections_allowed, job_of
 
 CONFIG = """
 state_dir = "state"
@@ -64,6 +64,17 @@ def test_every_key_of_an_account_reaches_its_job_and_nothing_is_touched(tmp_path
     assert job.destinations[-1].setting_place.startswith("under [[accounts.destinations]] of alice (")
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
     assert "hunter" not in repr(job)
+
+
+def test_what_a_person_allows_a_server_is_the_least_of_what_is_written(tmp_path: Path) -> None:
+    second = CONFIG.replace('state_dir = "state"', "").replace('name = "alice"', 'name = "bob"')
+    first = CONFIG.replace('timeout = "45 seconds"', "max_connections = 3").replace(
+        'folder = "Old"', "max_connections = 1"
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(first + second.replace('timeout = "45 seconds"', "max_connections = 2"))
+    path.chmod(0o600)
+    assert connections_allowed(load(path).accounts) == {"pop.example.org:110": 2, "imap.example.org:993": 1}
 
 
 def test_destinations_are_known_by_their_place_for_ever(tmp_path: Path) -> None:
