@@ -31,8 +31,8 @@ _LINES = 30_000
 def letters(count: int) -> Iterator[bytes]:
     """Yield letters of a median of 2 KB, each with a Message-ID of its own; lines end in LF."""
     chance = Random("letters")
-    latin = _stock(chance, _vocabulary(chance), " ", _LINES)
-    eastern = [_stock(chance, words, "", 2_000) for words in (_JAPANESE, _CHINESE)]
+    latin = stock_of_lines(chance, vocabulary(chance), " ", _LINES)
+    eastern = [stock_of_lines(chance, words, "", 2_000) for words in (_JAPANESE, _CHINESE)]
     for number in range(count):
         lines = chance.choice(eastern) if number % 20 == 0 else latin
         text = b"".join(chance.choices(lines, k=max(2, int(chance.lognormvariate(log(24), 0.8)))))
@@ -40,7 +40,8 @@ def letters(count: int) -> Iterator[bytes]:
         yield _letter(number, chance, chance.choice(lines), text, attached)
 
 
-def _vocabulary(chance: Random) -> list[str]:
+def vocabulary(chance: Random) -> list[str]:
+    """Return words of one to four syllables, and twenty that people look for, each rarer than the one before."""
     made = dict.fromkeys("".join(chance.choices(_SYLLABLES, k=chance.randrange(1, 5))) for _ in range(_VOCABULARY))
     words = [word for word in made if word not in _TOPICS]
     for place, topic in enumerate(_TOPICS):
@@ -48,7 +49,7 @@ def _vocabulary(chance: Random) -> list[str]:
     return words
 
 
-def _stock(chance: Random, words: list[str], blank: str, count: int) -> list[bytes]:
+def stock_of_lines(chance: Random, words: list[str], blank: str, count: int) -> list[bytes]:
     """Return lines in which the nth word is as frequent as 1/n, as in any language (Zipf)."""
     weights = list(accumulate(1 / (rank + 2) for rank in range(len(words))))
     return [

@@ -36,7 +36,8 @@ class Asked:
 
 
 QUERIES = (
-    Asked("invoice", "invoice"),
+    # Quoted, because notmuch would look for the stem, which is also the end of four subjects that were cut: "invoic".
+    Asked("invoice", '"invoice"'),
     Asked("marmalade passport", "marmalade passport"),
     Asked('"gumepapa xyostostxy"', '"gumepapa xyostostxy"'),
     Asked("from:person17", "from:person17"),

@@ -41,12 +41,13 @@ class Mender:
         try:
             copier.inspect()
         except AwayError:
-            if not archive_folder.is_local or not Path(archive_folder.destination.identity.partition(":")[2]).is_dir():
+            if not _is_made_again(archive_folder):
                 raise
             self._ledger.lost_for_good(archive_folder.copies.destination_id)
             return {}
         states = (CopyState.DAMAGED, CopyState.GONE) if mends_gone(archive_folder) else (CopyState.DAMAGED,)
         doubtful = [copy.digest for state in states for copy in archive_folder.copies.in_doubt(state)]
+        doubtful += _in_changed_volumes(archive_folder, {*doubtful})
         errors: dict[Digest, FerryError | None] = {}
         for start in range(0, len(doubtful), _AT_ONCE):
             errors |= copier.verify_again(doubtful[start : start + _AT_ONCE])
@@ -60,7 +61,7 @@ class Mender:
         return self._copier(archive_folder).copy(messages)
 
     def _copier(self, archive_folder: ArchiveFolder) -> Copier:
-        if archive_folder.is_local:
+        if not archive_folder.is_mailbox:
             archive_folder.destination.when_copy_is_gone = WhenCopyIsGone.RESTORE
         identity = archive_folder.destination.identity
         if identity not in self._copiers:
@@ -68,3 +69,17 @@ class Mender:
                 archive_folder.destination, archive_folder.copies, clock=time.time, replaces_damaged=True
             )
         return self._copiers[identity]
+
+
+def _is_made_again(archive_folder: ArchiveFolder) -> bool:
+    """Say whether a place of which nothing is there is ready for mail: its folder was made, or its bucket answers."""
+    if archive_folder.is_local:
+        return Path(archive_folder.destination.identity.partition(":")[2]).is_dir()
+    return not archive_folder.is_mailbox
+
+
+def _in_changed_volumes(archive_folder: ArchiveFolder, known: set[Digest]) -> list[Digest]:
+    """Return what stands in files that are not as they were, or not there: a run leaves that to a person."""
+    copies = archive_folder.copies
+    names = [name for name, _ in copies.changed_volumes()]
+    return [copy.digest for name in names for copy in copies.copies_in(name) if copy.digest not in known]

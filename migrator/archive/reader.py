@@ -6,7 +6,7 @@ read is judged here by its digest: a damaged copy is passed over for a good one 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,13 +14,15 @@ from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.copies import CopiesLedger
-from migrator.message.body import Body, MemoryBody
+from migrator.message.body import Body, HasEnvelope, MemoryBody
 from migrator.message.digest import digest_of_body
 from migrator.model import CopyState, Digest, Locator, MboxLocator, StoredCopy
 from migrator.policy import WhenCopyIsGone
 
 _CHUNK = 500
-_KINDS = {"mbox": 0, "maildir": 1, "imap": 2}
+_FEW = 10_000
+"""That many are looked up one by one sooner than all that there is, however much that be."""
+_KINDS = {"mbox": 0, "maildir": 1, "s3": 2, "imap": 3}
 _SMALL = 1 << 20
 
 Reading = Generator[tuple[Digest, Body | FerryError], None, None]
@@ -38,7 +40,12 @@ class ArchiveFolder:
     @property
     def is_local(self) -> bool:
         """Whether reading needs no server."""
-        return self.destination.kind != "imap"
+        return self.destination.kind in ("mbox", "maildir")
+
+    @property
+    def is_mailbox(self) -> bool:
+        """Whether it belongs to somebody else's server: what stands there may be altered, moved or expunged."""
+        return self.destination.kind == "imap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def mends_gone(archive_folder: ArchiveFolder) -> bool:
 
     A person who asks for the repair of a folder has lost what is gone from it; in a mailbox it may be filed elsewhere.
     """
-    return archive_folder.is_local or archive_folder.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
+    return not archive_folder.is_mailbox or archive_folder.destination.when_copy_is_gone is WhenCopyIsGone.RESTORE
 
 
 class ArchiveReader:
@@ -91,10 +98,17 @@ class ArchiveReader:
         if len(self.all) == 1:
             return dict.fromkeys(digests, self.all[0].accounts)
         found: dict[Digest, dict[str, None]] = {digest: {} for digest in digests}
-        for archive_folder in self.all:
-            for digest in archive_folder.copies.find(digests):
+        for archive_folder, there in self._having(digests):
+            for digest in there:
                 found[digest].update(dict.fromkeys(archive_folder.accounts))
         return {digest: tuple(accounts) for digest, accounts in found.items()}
+
+    def _having(self, digests: Sequence[Digest]) -> list[tuple[ArchiveFolder, set[Digest]]]:
+        """Return the destinations that have any of these, in order, each with those that it has."""
+        if not self.all:
+            return []
+        there = self.all[0].copies.everywhere(digests)
+        return [(one, there[number]) for one in self.all if (number := one.copies.destination_id) in there]
 
     def read(self, digests: Iterable[Digest], *, exact: bool = True) -> Reading:
         """Yield each content with its bytes, proven by their digest; the order is that of the archive, in stretches.
@@ -108,18 +122,15 @@ class ArchiveReader:
 
     def _read_chunk(self, digests: Sequence[Digest], *, exact: bool) -> Iterator[tuple[Digest, Body | FerryError]]:
         errors: dict[Digest, FerryError] = {}
-        wanted = list(dict.fromkeys(digests))
-        for archive_folder in self.all:
-            if not wanted:
-                return
-            left: list[Digest] = []
-            for digest, body in self._from(archive_folder, wanted, exact=exact):
+        wanted = dict.fromkeys(digests)
+        for archive_folder, there in self._having(list(wanted)):
+            asked = [digest for digest in there if digest in wanted]
+            for digest, body in self._from(archive_folder, asked, exact=exact):
                 if isinstance(body, FerryError):
                     errors[digest] = body
-                    left.append(digest)
                 else:
+                    del wanted[digest]
                     yield digest, body
-            wanted = left
         absent = FerryError(Kind.ARCHIVE, "no destination holds a copy of this message")
         yield from ((digest, errors.get(digest, absent)) for digest in wanted)
 
@@ -127,6 +138,8 @@ class ArchiveReader:
         self, archive_folder: ArchiveFolder, digests: Sequence[Digest], *, exact: bool
     ) -> Iterator[tuple[Digest, Body | FerryError]]:
         """Yield what one destination gives for each; what it does not have is an error too."""
+        if not digests:
+            return
         identity = archive_folder.destination.identity
         places = _in_order(_located(archive_folder, digests))
         found = {place.copy.digest for place in places}
@@ -170,30 +183,53 @@ def _judged(place: _Place, body: Body | FerryError, *, exact: bool) -> Body | Fe
         return body
     try:
         if place.copy.octets <= _SMALL:
-            body = MemoryBody(b"".join(body.chunks()))
+            envelope = body.envelope if isinstance(body, HasEnvelope) else b""
+            body = MemoryBody(b"".join(body.chunks()), envelope)
         if digest_of_body(body) == place.copy.digest:
             return body
     except FerryError as error:  # a long body is read from the disk only now
         return error
     label = place.archive_folder.destination.label
-    if place.copy.state is CopyState.VERIFIED and not place.archive_folder.is_local:
+    if place.copy.state is CopyState.VERIFIED and place.archive_folder.is_mailbox:
         if not exact:
             return body
         return FerryError(Kind.UNPROVEN, f"{label} keeps this message altered, and no exact copy is left elsewhere")
     return FerryError(Kind.MISMATCH, f"the copy in {label} is damaged", cure="see mailferry verify")
 
 
-def belonging(account: str, reader: ArchiveReader, ledger: ArchiveLedger) -> Iterator[Digest]:
-    """Yield, once each and in the order of the archive, every content that belongs to an account.
+def belonging(
+    account: str, reader: ArchiveReader, ledger: ArchiveLedger, wanted: Collection[Digest] | None = None
+) -> Iterator[Digest]:
+    """Yield, once each and in the order of the archive, every content that belongs to an account; of those ``wanted``.
 
     Where accounts share a destination, a message belongs to those whose maildrops showed it; one that none of them
     showed belongs to all of them.
     """
     seen: set[Digest] = set()
     for archive_folder in reader.of(account):
-        copies = archive_folder.copies.all_copies()
-        while chunk := [copy.digest for copy in islice(copies, _CHUNK)]:
+        standing = _standing(archive_folder, wanted)
+        while chunk := list(islice(standing, _CHUNK)):
             fresh = [digest for digest in chunk if digest not in seen]
             seen.update(fresh)
             owners = ledger.owners(fresh) if len(archive_folder.accounts) > 1 else {}
             yield from (digest for digest in fresh if account in owners.get(digest, (account,)))
+
+
+def _standing(archive_folder: ArchiveFolder, wanted: Collection[Digest] | None) -> Iterator[Digest]:
+    """Yield what stands in a folder, in its order; a few that are wanted are looked up, and the rest is not read."""
+    if wanted is None or len(wanted) > _FEW:
+        every = archive_folder.copies.all_copies()
+        yield from (copy.digest for copy in every if wanted is None or copy.digest in wanted)
+        return
+    left, found = iter(wanted), list[StoredCopy]()
+    while chunk := list(islice(left, _CHUNK)):
+        found += archive_folder.copies.find(chunk).values()
+    yield from (copy.digest for copy in sorted(found, key=_place_of))
+
+
+def _place_of(copy: StoredCopy) -> tuple[str, int, int]:
+    match copy.locator:
+        case MboxLocator(volume, offset):
+            return volume, offset, copy.copy_id
+        case _:
+            return "", 0, copy.copy_id

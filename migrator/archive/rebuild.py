@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,12 +17,16 @@ from migrator.copy_records import (
     VolumeState,
     VolumeTouched,
 )
+from migrator.destinations import HasVolumes
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.relearning import Missed
 from migrator.report import OnProgress, no_progress
 
 _CHUNK = 10_000
+_PUT_AWAY = re.compile(r".+\.mbox[.-](?!lock\Z)\w", re.IGNORECASE)
+"""A volume's name with something behind it that is not another program's lock."""
+
 _AS_KNOWN = {
     VolumeState.OPEN: VolumeState.OPEN,
     VolumeState.CLOSED: VolumeState.CLOSED,
@@ -34,13 +39,19 @@ class Relearned:
     """What was found in one destination.
 
     ``missed`` copies stay known as they were: the volumes that they stand in are not there. ``foreign`` are files in
-    the folder that are no volumes, among which the missing ones may be, packed or renamed.
+    the folder that are no volumes, among which missing ones may be; ``packed`` of them are called as one that was
+    packed or put away (``2026-11-001.mbox.gz``), with mail in it that a lost ledger knows nothing of any more.
     """
 
     destination: str
     messages: int
     missed: tuple[Missed, ...] = ()
     foreign: tuple[str, ...] = ()
+
+    @property
+    def packed(self) -> tuple[str, ...]:
+        """Those files that are called as a volume that was packed or put away."""
+        return tuple(name for name in self.foreign if _PUT_AWAY.match(name))
 
     def as_json(self) -> dict[str, object]:
         """Return the destination's object."""
@@ -60,8 +71,8 @@ def relearn(
     Memory stays flat. Afterwards each copy that stands there is STORED, still to be proven. Killed on the way, nothing
     has changed, and it is simply asked again.
     """
-    if not archive_folder.is_local:
-        raise FerryError(Kind.REFUSED, f"{archive_folder.destination.label} is no archive folder")
+    if archive_folder.is_mailbox:
+        raise FerryError(Kind.REFUSED, f"{archive_folder.destination.label} is not an archive")
     with archive_folder.destination.exclusive():
         relearning = ledger.relearning(archive_folder.copies.destination_id)
         volumes: dict[str, VolumeRecord] = {}
@@ -84,12 +95,12 @@ def relearn(
                     raise AssertionError(finding)
         relearning.found(found)
         missed = relearning.finished(list(volumes.values()))
-    return Relearned(archive_folder.destination.label, count, tuple(missed), _foreign(archive_folder) if missed else ())
+    return Relearned(archive_folder.destination.label, count, tuple(missed), _foreign(archive_folder))
 
 
 def _from_the_beginning(archive_folder: ArchiveFolder) -> tuple[VolumeRecord, ...]:
     """Return the known volumes as if nothing of them had been read; one that came to harm is not to be written to."""
-    if archive_folder.destination.kind != "mbox":
+    if not isinstance(archive_folder.destination, HasVolumes):
         return ()
     return tuple(
         VolumeRecord(known.name, 0, sha256().digest(), "", _AS_KNOWN[known.state])

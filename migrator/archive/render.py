@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migrator.errors import FerryError, Kind
+from migrator.errors import ConfigError, FerryError, Kind
+from migrator.message.arrival_date import DateSource, arrival_date
 from migrator.model import Digest
 from migrator.parse.headers import headers
 from migrator.parse.process import NotParsed, Parser, ShownText
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 SHORTEST_ID = 8
 LONGEST_SHOWN = 96 * 1024 * 1024
 """A longer message is not parsed; its bytes can be had all the same."""
+
+LONGEST_HEADER = 256 * 1024
+"""Octets of a message that are read for its date of arrival."""
 
 _ID = re.compile(r"[0-9a-f]{8,64}\Z")
 
@@ -37,11 +42,15 @@ class Rendered:
 
 
 def identified(written: str, ledger: ArchiveLedger) -> Digest:
-    """Return the digest that begins like this; raises ``FerryError`` if none or several do."""
+    """Return the digest that begins like this; raises ``FerryError`` if none or several do.
+
+    What cannot be the beginning of any is a ``ConfigError``: a slip of the hand.
+    """
     low = written.strip().lower()
     if not _ID.match(low):
-        raise FerryError(
-            Kind.REFUSED, f"{sanitize.line(written, limit=80)!r} is no id", cure="take one from `mailferry search`"
+        shape = f"it has {SHORTEST_ID} or more of the characters 0-9 and a-f"
+        raise ConfigError(
+            [f"{sanitize.line(written, limit=80)!r} is not an id: {shape}; `mailferry search` shows them"]
         )
     found = ledger.contents_like(bytes.fromhex(low.ljust(64, "0")), bytes.fromhex(low.ljust(64, "f")))
     if not found:
@@ -65,12 +74,16 @@ def body_of(digest: Digest, reader: ArchiveReader, *, exact: bool) -> Iterator[B
         yield body
 
 
-def rendered(message: bytes, parser: Parser) -> Rendered:
-    """Return a message for a terminal; one that cannot be parsed with its headers and the reason."""
+def rendered(message: bytes, parser: Parser, date_beside: float | None = None) -> Rendered:
+    """Return a message for a terminal; one that cannot be parsed with its headers and the reason.
+
+    ``date_beside`` is when it arrived as the From_ line above it says.
+    """
+    lines = (*_header_lines(message), *_arrival_line(message, date_beside))
     shown = parser.show(message) if len(message) <= LONGEST_SHOWN else NotParsed("it is too large to be shown")
     if isinstance(shown, NotParsed):
-        return Rendered(_header_lines(message), "", (), sanitize.line(shown.reason))
-    return Rendered(_header_lines(message), sanitize.text(shown.text).strip("\n"), _attachment_lines(shown))
+        return Rendered(lines, "", (), sanitize.line(shown.reason))
+    return Rendered(lines, sanitize.text(shown.text).strip("\n"), _attachment_lines(shown))
 
 
 def _header_lines(message: bytes) -> tuple[str, ...]:
@@ -84,6 +97,13 @@ def _header_lines(message: bytes) -> tuple[str, ...]:
         ("Message-ID", known.message_id),
     )
     return tuple(f"{name}: {sanitize.line(value)}" for name, value in pairs if value)
+
+
+def _arrival_line(message: bytes, date_beside: float | None) -> Iterator[str]:
+    """Yield the date that counts as that of arrival, with what it was taken from; nothing where nothing says it."""
+    arrived = arrival_date(message[:LONGEST_HEADER], datetime.now(UTC), date_beside)
+    if arrived.source is not DateSource.CLOCK:
+        yield f"Arrived: {arrived}"
 
 
 def _attachment_lines(shown: ShownText) -> tuple[str, ...]:

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
-from migrator.copy_records import VolumeState
+from migrator.copy_records import VolumeRecord
 from migrator.copying.copier import CopyResult, Outcome
-from migrator.destinations.mbox.volumes import opened, regular_file
+from migrator.destinations import HasVolumes
 from migrator.errors import FerryError, Kind
-from migrator.files import LockTimeout
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
-from migrator.interchange.mail_files import message_of
+from migrator.interchange.mail_files import archived_message
 from migrator.ledger.archive import ArchiveLedger
 from migrator.message.body import MemoryBody, Message
 from migrator.model import CopyState, Digest, StoredCopy
+from migrator.policy import WhenCopyIsGone
 
 
 class Storing(Protocol):
@@ -47,7 +46,6 @@ Fetch = Callable[[str, dict[Digest, bytes]], Iterator[Message]]
 A message's body is good until the next is asked for.
 """
 
-_LOCK_PATIENCE = 30.0
 _NO_COPY = "no other destination holds a good copy"
 
 
@@ -75,6 +73,7 @@ class Repaired:
     """What a repair did. ``acknowledged`` are volumes about which nothing is left to complain.
 
     ``unproven`` copies are left as they are, and of destinations that are ``unreachable`` nothing was touched.
+    ``taken_out`` is how many copies a person took out of each mailbox whose setting does not have them stored again.
     """
 
     mended: tuple[RepairedCopy, ...] = ()
@@ -82,6 +81,7 @@ class Repaired:
     acknowledged: tuple[str, ...] = ()
     unproven: tuple[Unproven, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
+    taken_out: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -105,6 +105,7 @@ class Repaired:
             ],
             "acknowledged": list(self.acknowledged),
             "unproven": sum(one.count for one in self.unproven),
+            "taken_out": sum(count for _, count in self.taken_out),
             "errors": [
                 {
                     "accounts": list(one.accounts),
@@ -131,6 +132,7 @@ class Repair:
         self._acknowledged: list[str] = []
         self._unproven: list[Unproven] = []
         self._unreachable: list[Unreachable] = []
+        self._taken_out: list[tuple[str, int]] = []
 
     def make(self, accounts: Sequence[str]) -> Repaired:
         """Mend what is damaged still, and store what a folder lacks; asked again, it finds nothing to do."""
@@ -148,6 +150,7 @@ class Repair:
             tuple(self._acknowledged),
             tuple(self._unproven),
             tuple(self._unreachable),
+            tuple(self._taken_out),
         )
 
     def _mend(self, archive_folder: ArchiveFolder, accounts: Sequence[str]) -> None:
@@ -161,7 +164,17 @@ class Repair:
                 for digest, reason in job.hopeless(unread).items()
             ]
         self._unproven += unproven_in(archive_folder)
+        if count := self._left_taken_out(archive_folder):
+            self._taken_out.append((archive_folder.destination.label, count))
         self._acknowledge(archive_folder, job.remaining.keys())
+
+    def _left_taken_out(self, archive_folder: ArchiveFolder) -> int:
+        """Return how many copies were taken out, of which nobody has said yet what that means."""
+        destination = archive_folder.destination
+        if mends_gone(archive_folder) or destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
+            return 0
+        gone = [copy.digest for copy in archive_folder.copies.in_doubt(CopyState.GONE)]
+        return len(set(gone) - self._ledger.accepted(gone, archive_folder.accounts))
 
     def _missed(self, archive_folder: ArchiveFolder, unread: dict[Digest, FerryError]) -> dict[Digest, str]:
         """Return what is to be stored in place of copies that are damaged, or gone where that is to be mended."""
@@ -171,7 +184,7 @@ class Repair:
 
     def _fill(self, job: _Job, accounts: Sequence[str]) -> None:
         job.refuse(
-            job.archive_folder.copies.stored_in_vain(list(job.remaining)), "it was stored anew before, and came to harm"
+            job.archive_folder.copies.stored_in_vain(list(job.remaining)), "it was stored again before, and was damaged"
         )
         others = self._reader.only(one for one in self._reader.all if one is not job.archive_folder)
         wanted = dict.fromkeys([*job.remaining, *self._lacking(job.archive_folder, accounts)])
@@ -219,24 +232,25 @@ class Repair:
 
     def _acknowledge(self, archive_folder: ArchiveFolder, still_damaged: Iterable[Digest]) -> None:
         """Close the changed volumes in which nothing damaged is known any more, as they stand now."""
-        if archive_folder.destination.kind != "mbox":
+        if not isinstance(archive_folder.destination, HasVolumes):
             return
         for name, _ in archive_folder.copies.changed_volumes():
             copies = archive_folder.copies.copies_in(name)
             if any(copy.digest in still_damaged or copy.state is CopyState.DAMAGED for copy in copies):
                 continue
-            self._close(archive_folder, name, copies)
+            with archive_folder.destination.exclusive():
+                self._close(archive_folder, name, copies, archive_folder.destination.as_it_is(name))
 
-    def _close(self, archive_folder: ArchiveFolder, name: str, copies: Sequence[StoredCopy]) -> None:
-        folder = Path(archive_folder.destination.identity.removeprefix("mbox:"))
-        if regular_file(folder / name) is None:
-            if copies:
-                return
+    def _close(
+        self, archive_folder: ArchiveFolder, name: str, copies: Sequence[StoredCopy], now: VolumeRecord | None
+    ) -> None:
+        if now is not None:
+            archive_folder.copies.volume_accepted(now)
+        elif not copies:
             self._ledger.forget_volume(archive_folder.copies.destination_id, name)
         else:
-            with archive_folder.destination.exclusive(), opened(folder, name, LockTimeout(_LOCK_PATIENCE)) as volume:
-                archive_folder.copies.volume_accepted(volume.record(state=VolumeState.CLOSED))
-        self._acknowledged.append(str(folder / name))
+            return
+        self._acknowledged.append(f"{archive_folder.destination.identity.partition(':')[2]}/{name}")
 
 
 @dataclass(slots=True)
@@ -283,7 +297,7 @@ def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[M
     for digest, body in reader.read(digests):
         if isinstance(body, FerryError):
             continue
-        message = message_of(body)
+        message = archived_message(body)
         if message.digest != digest:
             raise FerryError(Kind.MISMATCH, "a good copy changed while it was read; try again")
         yield message

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from migrator.archive.labels import label_of
 from migrator.archive.reader import ArchiveReader
 from migrator.copying.copier import CopyResult, Outcome
 from migrator.errors import FerryError, Kind
 from migrator.interchange.export_formats import date_of
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
-from migrator.interchange.mail_files import message_of
+from migrator.interchange.mail_files import archived_message
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import Digest
 from migrator.report import OnProgress, no_progress
@@ -30,6 +31,7 @@ class Grouping(StrEnum):
     NONE = "none"
     ACCOUNT = "account"
     MONTH = "month"
+    LABEL = "label"
 
 
 CopyToFolder = Callable[[str, Sequence[Message]], Sequence[Outcome]]
@@ -38,12 +40,16 @@ CopyToFolder = Callable[[str, Sequence[Message]], Sequence[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. ``stored + present + len(failed)`` is what was asked for."""
+    """What a restore did. ``stored + present + len(failed)`` is what was asked for.
+
+    ``renamed`` are names of folders that would have been several folders within one another, each with what it became.
+    """
 
     stored: int
     present: int
     octets: int
     failed: tuple[tuple[Digest, FerryError], ...]
+    renamed: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the document of the restore."""
@@ -56,6 +62,7 @@ class Restored:
                 {"digest": digest.hex(), "kind": str(error.kind), "message": str(error)}
                 for digest, error in self.failed
             ],
+            "renamed": [{"name": name, "folder": folder} for name, folder in self.renamed],
         }
 
 
@@ -102,7 +109,7 @@ class Restorer:
         return Restored(self._stored, self._present, self._octets, tuple(self._failed))
 
     def _add(self, account: str, digest: Digest, body: Body) -> None:
-        message = message_of(body)
+        message = archived_message(body)
         if message.digest != digest:
             error = FerryError(Kind.MISMATCH, "the stored copy changed while it was read", cure="see mailferry verify")
             self._failed.append((digest, error))
@@ -126,6 +133,8 @@ class Restorer:
             case Grouping.MONTH:
                 written = date_of(body)
                 return UNDATED if written is None else f"{datetime.fromtimestamp(written, UTC):%Y-%m}"
+            case Grouping.LABEL:
+                return label_of(next(iter(body.chunks()), b""))
 
     def _flush_all(self) -> None:
         for folder in list(self._pending):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from migrator.archive.reader import ArchiveFolder
 from migrator.ledger.copies import reaches
-from migrator.model import CopyState, Proof
+from migrator.model import CopyState, Proof, proof_setting
 from migrator.ui.text import plural
 
 _BY_THE_SERVER = "changed by the server: "
@@ -39,12 +39,17 @@ def unproven_line(unproven: Unproven) -> str:
 
 
 def unproven_in(archive_folder: ArchiveFolder) -> list[Unproven]:
-    """Return what the ledger knows of the altered copies of one destination, by the way in which they differ."""
+    """Return what the ledger knows of the altered copies of one destination, by the way in which they differ.
+
+    Those that a person accepted as they are are left out.
+    """
     return list(_unproven_in(archive_folder))
 
 
 def _unproven_in(archive_folder: ArchiveFolder) -> Iterator[Unproven]:
-    counts = Counter((copy.reason, copy.proof) for copy in archive_folder.copies.in_doubt(CopyState.UNPROVEN))
+    accepted = archive_folder.copies.accepted(CopyState.UNPROVEN)
+    altered = (copy for copy in archive_folder.copies.in_doubt(CopyState.UNPROVEN) if copy.copy_id not in accepted)
+    counts = Counter((copy.reason, copy.proof) for copy in altered)
     for (reason, proof), count in counts.items():
         yield Unproven(
             archive_folder.accounts, archive_folder.destination.label, count, reason, _accepting(archive_folder, proof)
@@ -54,5 +59,4 @@ def _unproven_in(archive_folder: ArchiveFolder) -> Iterator[Unproven]:
 def _accepting(archive_folder: ArchiveFolder, proof: Proof) -> str:
     if proof is Proof.NONE or reaches(proof, archive_folder.destination.required_proof):
         return ""
-    place = archive_folder.destination.setting_place
-    return f'proof = "{proof}"{place and f" {place}"}'
+    return proof_setting(proof, archive_folder.destination.setting_place)

@@ -28,6 +28,8 @@ from migrator.report import shown_unique_id
 
 _CHUNK = 500
 
+_Verdict = tuple[StoredCopy, Judged | FerryError | None]
+
 OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
 
@@ -66,8 +68,9 @@ class Verification:
     """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
 
     ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
-    ones are gone, which a setting or a person has accepted. ``present`` of the ok ones could only be seen to be there:
-    that is so for copies that a server altered, which once were proven, and of whose original there is no copy to read.
+    ones are gone, altered or damaged, and a setting or a person has accepted that. ``present`` of the ok ones could
+    only be seen to be there: that is so for copies that a server altered, which once were proven, and of whose original
+    there is no copy to read.
     """
 
     checked: int = 0
@@ -183,8 +186,7 @@ class Check:
         )
 
     def _digests_since(self, moment: float) -> set[Digest]:
-        sightings, _ = self._ledger.sightings_since(moment)
-        return {digest for digest, _ in sightings}
+        return {copied.digest for part in self._ledger.copied_since(moment) for copied in part}
 
     def _check(self, archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
         relocate(archive_folder.destination, archive_folder.copies)
@@ -218,7 +220,7 @@ class Check:
         _refuse_if_emptied(archive_folder, judged)
         if verdicts := [verdict for _, verdict in judged if isinstance(verdict, Judged)]:
             archive_folder.copies.judged(verdicts, self._clock())
-        accepted = self._accepted(archive_folder, [copy.digest for copy, verdict in judged if _is_gone(verdict)])
+        accepted = self._accepted(archive_folder, judged)
         damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
         for copy, verdict in judged:
             if isinstance(verdict, FerryError):
@@ -230,19 +232,24 @@ class Check:
             match verdict:
                 case None | Judged(state=CopyState.VERIFIED):
                     self._counts.ok += 1
+                case Judged() if copy.copy_id in accepted:
+                    self._counts.accepted += 1
                 case Judged(state=CopyState.UNPROVEN):
                     self._counts.unproven += 1
-                case Judged(state=CopyState.GONE) if copy.digest in accepted:
-                    self._counts.accepted += 1
                 case Judged():
                     damaged[copy.digest] = copy, verdict
         self._damaged += self._named(archive_folder, damaged, selection)
 
-    def _accepted(self, archive_folder: ArchiveFolder, gone: Sequence[Digest]) -> set[Digest]:
-        """Return those of the contents taken out of a destination whose absence a setting or a person has accepted."""
+    def _accepted(self, archive_folder: ArchiveFolder, judged: Sequence[_Verdict]) -> set[int]:
+        """Return those of the copies found otherwise which a setting or a person has accepted as they are."""
+        otherwise = [copy for copy, verdict in judged if isinstance(verdict, Judged) and not _is_good(verdict)]
+        gone = [copy for copy, verdict in judged if _is_gone(verdict)]
         if archive_folder.destination.when_copy_is_gone is WhenCopyIsGone.ACCEPT:
-            return set(gone)
-        return self._ledger.accepted(gone, archive_folder.accounts)
+            absent = {copy.digest for copy in gone}
+        else:
+            absent = self._ledger.accepted([copy.digest for copy in gone], archive_folder.accounts)
+        found = archive_folder.copies.accepted(CopyState.UNPROVEN, CopyState.DAMAGED) if otherwise else set()
+        return found | {copy.copy_id for copy in gone if copy.digest in absent}
 
     def _judge(
         self, archive_folder: ArchiveFolder, copy: StoredCopy, body: Body | FerryError
@@ -266,7 +273,7 @@ class Check:
             if digest_of_body(body) == copy.digest:
                 return Proof.EXACT, ""
             was_altered = copy.state is CopyState.UNPROVEN or copy.proof in (Proof.CANONICAL, Proof.SEMANTIC)
-            if archive_folder.is_local or not was_altered:
+            if not archive_folder.is_mailbox or not was_altered:
                 return Proof.NONE, "the stored bytes differ from what was received"
             return self._compared_with_original(archive_folder, copy, body)
         except FerryError as error:  # a long body is read while it is consumed
@@ -281,7 +288,9 @@ class Check:
         """
         from migrator.message.proof import prove
 
-        others = ArchiveReader(other for other in self._reader.all if other is not archive_folder and other.is_local)
+        others = ArchiveReader(
+            other for other in self._reader.all if other is not archive_folder and not other.is_mailbox
+        )
         for _, original in others.read([copy.digest]):
             if not isinstance(original, FerryError):
                 finding = prove(original, body)
@@ -330,6 +339,10 @@ def _decided_by(archive_folder: ArchiveFolder) -> str:
         if mends_gone(archive_folder)
         else archive_folder.destination.setting_place or f"for {archive_folder.destination.label}"
     )
+
+
+def _is_good(verdict: Judged) -> bool:
+    return verdict.state is CopyState.VERIFIED
 
 
 def _is_gone(verdict: Judged | FerryError | None) -> bool:

@@ -1,16 +1,17 @@
-"""The forms of an export: a folder of files, a Maildir, an mbox file, a zip of files.
+"""What every form of an export keeps to, and the forms that are one file: an mbox file, a zip of files.
 
 A writer proves what it finds from an export that was cut short, and writes each message so that no half of one ever
-has the name of a whole one. Bytes are compared with the digest while they are written.
+has the name of a whole one. Bytes are compared with the digest while they are written. What is under way is a plain
+file of our own: no link is ever written through (``open_partial``). The folders of files are in ``export_folders``.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,17 +19,22 @@ from typing import IO, Protocol
 
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import FerryError, Kind
-from migrator.files import make_folder, publish, sync_folder
+from migrator.files import is_regular_file, make_folder, publish
 from migrator.interchange.mail_files import records_of
+from migrator.message.arrival_date import DateSource, arrival_date
 from migrator.message.body import Body
-from migrator.message.line_ends import pieces_to_lf, to_crlf
+from migrator.message.dating import date_beside
 from migrator.model import Digest
 from migrator.parse.headers import headers
 
 NAME_LENGTH = 20
 """Characters of a digest that name a file: what ``search`` shows and ``show`` takes."""
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
+"""How many bytes are read or written at once."""
+
+_NO_DATE = datetime.fromtimestamp(0, UTC)
+_UNDER_WAY = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Sums = dict[Path, str]
 """SHA-256 (hex) of each file that a writer stands for."""
@@ -50,108 +56,6 @@ class Writer(Protocol):
         """Let go; what was written is kept for the next time where that is possible."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a folder of files, one per message, is made of messages."""
-
-    folders: tuple[str, ...]
-    temporary: str
-    final: str
-    suffix: str
-    encode: Callable[[Iterable[bytes]], Iterable[bytes]]
-    decode: Callable[[bytes], bytes]
-
-
-def _as_it_is(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    return pieces
-
-
-_EML = Shape((), "", "", ".eml", _as_it_is, bytes)
-_MAILDIR = Shape(("new", "cur", "tmp"), "tmp", "cur", ".mailferry:2,", pieces_to_lf, to_crlf)
-
-
-class FilesFolder:
-    """A folder with a file for each message, named by its digest."""
-
-    def __init__(self, folder: Path, shape: Shape) -> None:
-        """Write into ``folder``, made if it is not there."""
-        self._folder = folder
-        self._shape = shape
-        self._sums: Sums = {}
-        self._is_made = False
-        self._names = self._listed()
-
-    def _listed(self) -> dict[str, str]:
-        """Return the files that are there, by what stands before the flags that a mail reader may have changed."""
-        with suppress(FileNotFoundError, NotADirectoryError):
-            files = (self._folder / self._shape.final).iterdir()
-            return {file.name.partition(":")[0]: file.name for file in files}
-        return {}
-
-    def has(self, digest: Digest) -> bool:
-        """Say whether this message is there; its file is read and compared."""
-        name = self._names.get(self._name(digest).partition(":")[0])
-        if name is None:
-            return False
-        path = self._folder / self._shape.final / name
-        canonical, stored = sha256(), sha256()
-        with path.open("rb") as file:
-            while piece := file.read(_CHUNK):
-                canonical.update(self._shape.decode(piece))
-                stored.update(piece)
-        if canonical.digest() != digest:
-            raise FerryError(Kind.REFUSED, f"{path} exists and is something else; it is not overwritten")
-        self._sums[path] = stored.hexdigest()
-        return True
-
-    def add(self, digest: Digest, body: Body) -> None:
-        """Write a message under a passing name, and name it when it is whole."""
-        self._make()
-        name = self._name(digest)
-        temporary = self._folder / self._shape.temporary / f".{name.partition(':')[0]}.partial"
-        final = self._folder / self._shape.final / name
-        temporary.unlink(missing_ok=True)
-        stored = sha256()
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            for piece in self._shape.encode(checked(digest, body, undo=temporary)):
-                stored.update(piece)
-                file.write(piece)
-        if self._shape is _MAILDIR and (written := date_of(body)) is not None:
-            os.utime(temporary, (written, written))  # what mail readers and IMAP servers take for the time of arrival
-        _publish(temporary, final, is_durable=False)  # an export syncs everything at its end
-        self._sums[final] = stored.hexdigest()
-
-    def _name(self, digest: Digest) -> str:
-        return digest.hex()[:NAME_LENGTH] + self._shape.suffix
-
-    def _make(self) -> None:
-        if not self._is_made:
-            make_folder(self._folder)
-            for name in self._shape.folders:
-                make_folder(self._folder / name)
-            self._is_made = True
-
-    def finish(self) -> Sums:
-        """Have the names on the disk."""
-        self._make()
-        sync_folder(self._folder / self._shape.final)
-        return self._sums
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def EmlFolder(folder: Path) -> FilesFolder:  # noqa: N802  # stands beside the classes of the other forms
-    """Return a writer of one file per message, which holds the digest's bytes."""
-    return FilesFolder(folder, _EML)
-
-
-def MaildirFolder(folder: Path) -> FilesFolder:  # noqa: N802  # as above
-    """Return a writer of a Maildir (lines end in LF)."""
-    return FilesFolder(folder, _MAILDIR)
-
-
 class MboxFile:
     """One mbox file in mboxrd form. Until it is whole it has ``.partial`` behind its name."""
 
@@ -160,7 +64,6 @@ class MboxFile:
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
         self._file: IO[bytes] | None = None
-        self._added = 0
         self._is_named = path.exists()
         self._known = self._found()
 
@@ -168,15 +71,18 @@ class MboxFile:
         """Return what is there whole; from a partial file half a message is cut off."""
         if self._is_named:
             return {record.digest for record in records_of(self._path)}
-        if not self._partial.exists():
+        if not os.path.lexists(self._partial):
             return set()
+        file = self._opened()
         known: set[Digest] = set()
         end = 0
-        for record in records_of(self._partial):
-            if record.is_closed:
-                known.add(record.digest)
-                end = record.end
-        os.truncate(self._partial, end)
+        if os.fstat(file.fileno()).st_size:
+            for record in records_of(self._partial):
+                if record.is_closed:
+                    known.add(record.digest)
+                    end = record.end
+        file.truncate(end)
+        file.seek(end)
         return known
 
     def has(self, digest: Digest) -> bool:
@@ -205,8 +111,7 @@ class MboxFile:
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             make_folder(self._path.parent)
-            handle = os.open(self._partial, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self._file = os.fdopen(handle, "r+b", buffering=_CHUNK)
+            self._file = os.fdopen(open_partial(self._partial), "r+b", buffering=CHUNK)
             self._file.seek(0, os.SEEK_END)
         return self._file
 
@@ -214,13 +119,15 @@ class MboxFile:
         """Make the file durable and give it its name."""
         if not self._is_named:
             self._opened().flush()
-            _publish(self._partial, self._path)
+            publish_new(self._partial, self._path)
+        forget_twin(self._partial, self._path)
         return {self._path: sum_of(self._path)}
 
     def close(self) -> None:
         """Close the file; a partial one stays, to be gone on with."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # it could not be written before, which is known by now
+                self._file.close()
 
 
 class EmlZip:
@@ -281,14 +188,17 @@ class EmlZip:
             archive.writestr("SHA256SUMS", manifest)
             archive.close()
             self._end_file()
-            _publish(self._partial, self._path)
+            publish_new(self._partial, self._path)
+        forget_twin(self._partial, self._path)
         return {self._path: sum_of(self._path)}
 
     def close(self) -> None:
         """Close the file; a partial one is of no use."""
         if self._zip is not None and self._file is not None:
-            self._zip.close()
-            self._end_file()
+            for close in (self._zip.close, self._file.close):
+                with suppress(OSError, ValueError):  # as above
+                    close()
+            self._file = None
             self._partial.unlink(missing_ok=True)
 
     def _end_file(self) -> None:
@@ -297,22 +207,57 @@ class EmlZip:
             self._file = None
 
 
-def _publish(whole: Path, path: Path, *, is_durable: bool = True) -> None:
+def publish_new(whole: Path, path: Path, *, is_durable: bool = True) -> None:
+    """Give a file that is whole its name; raises ``refused`` where something else has that name already."""
     try:
         publish(whole, path, is_durable=is_durable)
     except FileExistsError as error:
         raise FerryError(Kind.REFUSED, f"{path} exists, and is not overwritten") from error
 
 
-def checked(digest: Digest, body: Body, *, undo: Path | None = None) -> Iterator[bytes]:
+def forget_twin(partial: Path, path: Path) -> None:
+    """Remove the passing name of a file that has its own: a crash between the two left it both."""
+    if partial.exists() and partial.samefile(path):
+        partial.unlink()
+
+
+def open_partial(path: Path) -> int:
+    """Open the file of an export that was cut short to go on with it, or begin it (0600); raises ``OSError``.
+
+    A link, or a file that another user made or has under another name, is not written to: its name is given to a new
+    file, and what it leads to stays as it is.
+    """
+    for _ in range(2):
+        try:
+            return os.open(path, os.O_CREAT | os.O_EXCL | _UNDER_WAY, 0o600)
+        except FileExistsError:
+            if (handle := _opened_again(path)) is not None:
+                return handle
+            path.unlink(missing_ok=True)
+    return os.open(path, os.O_CREAT | os.O_EXCL | _UNDER_WAY, 0o600)
+
+
+def _opened_again(path: Path) -> int | None:
+    try:
+        handle = os.open(path, _UNDER_WAY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOENT):  # a link, a pipe, or gone by now
+            return None
+        raise
+    status = os.fstat(handle)
+    if is_regular_file(status) and status.st_nlink == 1 and status.st_uid == os.geteuid():
+        return handle
+    os.close(handle)
+    return None
+
+
+def checked(digest: Digest, body: Body) -> Iterator[bytes]:
     """Yield a body's bytes, and raise ``mismatch`` at the end if they are not those of the digest."""
     state = sha256()
     for chunk in body.chunks():
         state.update(chunk)
         yield chunk
     if state.digest() != digest:
-        if undo:
-            undo.unlink(missing_ok=True)
         raise FerryError(Kind.MISMATCH, "the stored copy changed while it was read", cure="see mailferry verify")
 
 
@@ -321,10 +266,16 @@ def date_of(body: Body) -> int | None:
     return headers(next(iter(body.chunks()), b"")).date
 
 
+def arrival_of(body: Body) -> datetime | None:
+    """Return when a message arrived, by its headers or the From_ line above it; None where neither says."""
+    arrived = arrival_date(next(iter(body.chunks()), b""), datetime.now(UTC), date_beside(body))
+    return None if arrived.source is DateSource.CLOCK else arrived.moment
+
+
 def _frame(body: Body) -> bytes:
+    """Return the From_ line: what arrived nobody knows when is of 1970, so that an export is the same at any time."""
     beginning = next(iter(body.chunks()), b"")
-    written = datetime.fromtimestamp(headers(beginning).date or 0, UTC)
-    return mboxrd.frame(mboxrd.envelope_sender(beginning), mboxrd.timestamp(written))
+    return mboxrd.frame(mboxrd.envelope_sender(beginning), mboxrd.timestamp(arrival_of(body) or _NO_DATE))
 
 
 def _zip_time(written: int | None) -> tuple[int, int, int, int, int, int]:
@@ -342,6 +293,6 @@ def sum_of(path: Path) -> str:
 
 def _sum(file: IO[bytes]) -> str:
     state = sha256()
-    while piece := file.read(_CHUNK):
+    while piece := file.read(CHUNK):
         state.update(piece)
     return state.hexdigest()

@@ -7,21 +7,28 @@ interchange.export_formats``; where a form has a file for many messages, that fi
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from migrator.archive.reader import ArchiveReader, belonging
 from migrator.errors import FerryError, Kind
-from migrator.files import replace_file
-from migrator.interchange.export_formats import EmlFolder, EmlZip, MaildirFolder, MboxFile, Writer
+from migrator.files import replace_file, storage_error
+from migrator.interchange.export_folders import EmlFolder, MaildirFolder
+from migrator.interchange.export_formats import EmlZip, MboxFile, Writer
 from migrator.ledger.archive import ArchiveLedger
 from migrator.model import Digest
 from migrator.report import OnProgress, no_progress
 
 MANIFEST = "SHA256SUMS"
+
+_LINE = re.compile("([0-9a-f]{64})  (.+)")
+_NO_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
 
 class Form(StrEnum):
@@ -78,10 +85,7 @@ def parts(
     for each account; or the Maildir or the folder of eml files itself, with one below it for each account where there
     are several.
     """
-    chosen = {
-        name: [digest for digest in belonging(name, reader, ledger) if wanted is None or digest in wanted]
-        for name, _ in accounts
-    }
+    chosen = {name: list(belonging(name, reader, ledger, wanted)) for name, _ in accounts}
     single = _single_file(path, form)
     if single is not None:
         together = dict.fromkeys(digest for digests in chosen.values() for digest in digests)
@@ -125,17 +129,17 @@ def export(
     done = _Done()
     manifest: Path | None = None
     sums: dict[Path, str] = {}
-    for part in planned:
-        try:
+    with ExitStack() as stack, disk_errors():
+        written = list(planned)
+        for part in written:
+            stack.callback(part.writer.close)
+        for part in written:
             _write(part, reader, done, on_progress)
             sums |= part.writer.finish()
-        except OSError as error:
-            raise _disk_error(error) from error
-        finally:
             part.writer.close()
-    if sums:
-        os.sync()  # one call for thousands of small files; what it misses, the next export finds by its digest
-        manifest = _write_manifest(path, sums)
+        if sums:
+            os.sync()  # one call for thousands of small files; what it misses, the next export finds by its digest
+            manifest = _write_manifest(path, sums)
     return Exported(done.written, done.present, tuple(done.failed), manifest)
 
 
@@ -168,21 +172,46 @@ def _write(part: Part, reader: ArchiveReader, done: _Done, on_progress: OnProgre
         on_progress(done.written + done.present)
 
 
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn what the disk that is exported to says into ours."""
+    try:
+        yield
+    except OSError as error:
+        raise _disk_error(error) from error
+
+
 def _disk_error(error: OSError) -> FerryError:
-    what = f"cannot write {error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}"
-    return FerryError(Kind.DISK_FULL if error.errno == 28 else Kind.REFUSED, what)
+    path = error.filename2 or error.filename
+    failure = storage_error(error, "the export")
+    if failure.kind is Kind.DISK_FULL:
+        larger = "; this file system takes no larger file: write --format eml or maildir, or less with --query"
+        failure.cure += larger if error.errno == errno.EFBIG else ""
+        return failure
+    name = " (its file system does not take this name)" if error.errno in _NO_NAME else ""
+    what = f"cannot write{f' {path}' if path else ''}: {error.strerror}{name}"
+    return FerryError(Kind.REFUSED, what)
 
 
 def _write_manifest(path: Path, sums: dict[Path, str]) -> Path:
     """Replace the manifest, with what an earlier export into the same folder put into it."""
-    is_folder = path.is_dir()
-    root = path if is_folder else path.parent
-    manifest = path / MANIFEST if is_folder else path.with_name(f"{path.name}.sha256")
+    manifest = _manifest_of(path, sums)
+    root = manifest.parent
     lines = {str(file.relative_to(root)): digest for file, digest in sums.items()}
-    if manifest.exists():
-        known = (line.split("  ", 1) for line in manifest.read_text("utf-8").splitlines() if "  " in line)
-        lines = {name: digest for digest, name in known if (root / name).exists()} | lines
+    if manifest.is_file() and not manifest.is_symlink():
+        known = (match for match in map(_LINE.fullmatch, manifest.read_text("utf-8", "replace").splitlines()) if match)
+        lines = {line[2]: line[1] for line in known if (root / line[2]).exists()} | lines
     content = "".join(f"{digest}  {name}\n" for name, digest in sorted(lines.items()))
     with replace_file(manifest) as file:
         file.write(content.encode("utf-8"))
     return manifest
+
+
+def _manifest_of(path: Path, sums: Iterable[Path]) -> Path:
+    """Return where the manifest goes: into the folder; beside a file, and beside a Maildir, in which only mail stands.
+
+    Into a Maildir all the same where that is a disk of its own: beside it is another disk.
+    """
+    is_maildir = any(file.parent.parent == path and file.parent.name in ("new", "cur") for file in sums)
+    is_alone = not path.is_dir() or (is_maildir and not path.is_mount() and bool(path.name))
+    return path.with_name(f"{path.name}.sha256") if is_alone else path / MANIFEST

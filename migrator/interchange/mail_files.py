@@ -1,4 +1,4 @@
-"""Messages in files that others wrote: mbox in its four dialects, single messages, Apple's emlx. Reads in flat memory.
+"""Messages in files: mbox in its four dialects, taken at its word, and single messages. Reads in flat memory.
 
 Every line that begins with ``From`` and a space begins a record, except inside a Content-Length that is believed: one
 that lands on such a line or on the end of the file. The dialects differ in what else they did to the text: mboxrd put a
@@ -16,10 +16,12 @@ from enum import StrEnum
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import FerryError, Kind
 from migrator.message.body import Body, MemoryBody, Message
+from migrator.message.dating import date_beside
 from migrator.message.digest import HEADER_LIMIT, header_block, header_facts
 from migrator.message.line_ends import pieces_to_lf, to_crlf
 from migrator.model import Digest
@@ -28,6 +30,7 @@ SMALL = 1 << 20
 """Messages up to this size are held in memory; longer ones are read again whenever their bytes are wanted."""
 
 IO_CHUNK_OCTETS = 1 << 20
+_STEP = 64 * 1024
 _CONTENT_LENGTH = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r?$", re.I | re.M)
 _FROM_LINE = re.compile(rb"From \S+.*\d{4}\b")
 
@@ -49,6 +52,17 @@ class Variant(StrEnum):
         return self in (Variant.MBOXCL, Variant.MBOXCL2)
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """A message in an open file, whose length in canonical form takes a pass over it to know."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in pieces."""
+
+    def with_octets(self, octets: int) -> Body:
+        """Return the same message with its length known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """The canonical form of a stretch of an open file, decoded while it is read."""
@@ -62,12 +76,16 @@ class Stretch:
     def chunks(self) -> Iterator[bytes]:
         """Yield the message in pieces; a last line without an end gets one."""
         last = b""
-        for piece in self.decode(_pieces(self.handle, self.begin, self.end)):
+        for piece in self.decode(read_pieces(self.handle, self.begin, self.end)):
             if piece:
                 last = piece[-1:]
                 yield piece
         if last not in (b"", b"\n"):
             yield b"\r\n"
+
+    def with_octets(self, octets: int) -> Stretch:
+        """Return the same message with its length known."""
+        return Stretch(self.handle, self.begin, self.end, self.decode, octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +108,13 @@ class Record:
 
 def records_of(path: Path, variant: Variant = Variant.MBOXRD) -> Iterator[Record]:
     """Yield the messages of an mbox file in order; bytes before the first From_ line are passed over."""
-    with _opened(path) as handle:
+    with opened(path) as handle:
         end = os.fstat(handle).st_size
-        read = partial(_read, handle)
-        spans = _by_length(read, end, variant) if variant.has_lengths else _by_lines(read, 0, end)
+        read = partial(read_at, handle)
+        spans = records_by_length(read, 0, end, variant) if variant.has_lengths else record_offsets(read, 0, end)
         for number, (begin, border) in enumerate(spans, 1):
-            frame_end, is_crlf = _frame_of(read, begin, border)
-            content_end, is_closed = _without_separator(read, frame_end, border)
+            frame_end, is_crlf = frame_of(read, begin, border)
+            content_end, is_closed = without_separator(read, frame_end, border)
             body = Stretch(handle, frame_end, content_end, decoder(variant, is_crlf=is_crlf))
             yield Record(number, border, is_closed, message_of(body))
 
@@ -106,17 +124,13 @@ def message_in(path: Path, *, has_lf: bool = False) -> Iterator[Message]:
 
     The message's body is good until the iterator is asked again.
     """
-    with _opened(path) as handle:
+    with opened(path) as handle:
         end = os.fstat(handle).st_size
-        begin = 0
-        if path.name.endswith(".emlx"):
-            begin, end = _emlx(partial(_read, handle), end)
-        first, is_crlf = _frame_of(partial(_read, handle), begin, end)
-        is_strict = has_lf and not (is_crlf and first > begin)
-        yield message_of(Stretch(handle, begin, end, _strictly if is_strict else canonical_pieces))
+        first, is_crlf = frame_of(partial(read_at, handle), 0, end)
+        yield message_of(Stretch(handle, 0, end, strictly if has_lf and not (is_crlf and first) else canonical_pieces))
 
 
-def message_of(body: Stretch | Body) -> Message:
+def message_of(body: Measured | Body) -> Message:
     """Return a message with everything that identifies it, from one pass; a small one is in memory then."""
     state, octets, beginning = sha256(), 0, b""
     held: list[bytes] | None = []
@@ -132,32 +146,38 @@ def message_of(body: Stretch | Body) -> Message:
     kept: Body
     if held is not None:
         kept = MemoryBody(b"".join(held))
-    elif isinstance(body, Stretch):
-        kept = Stretch(body.handle, body.begin, body.end, body.decode, octets)
+    elif isinstance(body, Measured):
+        kept = body.with_octets(octets)
     else:
         kept = body
     return Message(Digest(state.digest()), facts.digest, facts.message_id, octets, kept)
 
 
+def archived_message(body: Body) -> Message:
+    """Return the message of a body that was read from an archive, with the date that stood beside it there."""
+    return message_of(body)._replace(fallback_date=date_beside(body))
+
+
 # --------------------------------------------------------------------------------------------- borders
 
 
-def _by_lines(read: mboxrd.Reader, start: int, end: int) -> Iterator[tuple[int, int]]:
+def record_offsets(read: mboxrd.Reader, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each record, taking every From_ line for the beginning of one."""
     for span in mboxrd.scan(read, start, end):
         if span.form is not mboxrd.Form.JUNK:
             yield span.offset, span.end
 
 
-def _by_length(read: mboxrd.Reader, end: int, variant: Variant) -> Iterator[tuple[int, int]]:
+def records_by_length(read: mboxrd.Reader, start: int, end: int, variant: Variant) -> Iterator[tuple[int, int]]:
     """Yield records whose ends their Content-Length tells, where it can be believed."""
-    begin = next((offset for offset, _ in _by_lines(read, 0, end)), end)
+    begin = next((offset for offset, _ in record_offsets(read, start, end)), end)
     while begin < end:
-        border = _believed(read, begin, end) or _next_from_line(read, begin, end, variant)
+        border = end_by_length(read, begin, end) or _next_from_line(read, begin, end, variant)
         yield begin, border
         begin = border
 
 
-def _believed(read: mboxrd.Reader, begin: int, end: int) -> int | None:
+def end_by_length(read: mboxrd.Reader, begin: int, end: int) -> int | None:
     """Return where Content-Length ends the record, blank lines included, if a From_ line or the end stands there."""
     beginning = read(begin, HEADER_LIMIT)
     frame_end = beginning.find(b"\n") + 1
@@ -186,7 +206,7 @@ def _next_from_line(read: mboxrd.Reader, begin: int, end: int, variant: Variant)
 
     Where such lines are not quoted, one counts only behind a blank line and with the look of an envelope.
     """
-    for offset, _ in _by_lines(read, begin, end):
+    for offset, _ in record_offsets(read, begin, end):
         if offset == begin:
             continue
         if variant is not Variant.MBOXCL2:
@@ -197,7 +217,7 @@ def _next_from_line(read: mboxrd.Reader, begin: int, end: int, variant: Variant)
     return end
 
 
-def _frame_of(read: mboxrd.Reader, begin: int, end: int) -> tuple[int, bool]:
+def frame_of(read: mboxrd.Reader, begin: int, end: int) -> tuple[int, bool]:
     """Return where the first line ends, and whether it ends in CRLF."""
     position = begin
     last = b""
@@ -210,7 +230,7 @@ def _frame_of(read: mboxrd.Reader, begin: int, end: int) -> tuple[int, bool]:
     return end, False
 
 
-def _without_separator(read: mboxrd.Reader, begin: int, border: int) -> tuple[int, bool]:
+def without_separator(read: mboxrd.Reader, begin: int, border: int) -> tuple[int, bool]:
     """Take the blank line that separates records from a record's end; says whether there was one."""
     ending = read(max(begin, border - 4), min(4, border - begin))
     if ending.endswith(b"\r\n\r\n") or (ending == b"\r\n" and border - begin == 2):
@@ -218,15 +238,6 @@ def _without_separator(read: mboxrd.Reader, begin: int, border: int) -> tuple[in
     if ending.endswith(b"\n\n") or ending == b"\n":
         return border - 1, True
     return border, False
-
-
-def _emlx(read: mboxrd.Reader, end: int) -> tuple[int, int]:
-    """Return where the message stands in Apple's form: after a line with its length, before a property list."""
-    line, newline, _ = read(0, 32).partition(b"\n")
-    if not newline or not line.strip().isdigit():
-        return 0, end
-    begin = len(line) + 1
-    return begin, min(begin + int(line), end)
 
 
 # -------------------------------------------------------------------------------------------- decoding
@@ -241,11 +252,11 @@ def decoder(variant: Variant, *, is_crlf: bool) -> Decode:
         case Variant.MBOXO | Variant.MBOXCL:
             undo = _unquoted_once
         case Variant.MBOXCL2:
-            undo = _strictly
+            undo = strictly
     return (lambda pieces: undo(pieces_to_lf(pieces))) if is_crlf else undo
 
 
-def _strictly(pieces: Pieces) -> Iterator[bytes]:
+def strictly(pieces: Pieces) -> Iterator[bytes]:
     """Turn every LF into CRLF, whatever stands before it."""
     for piece in pieces:
         yield to_crlf(piece)
@@ -280,7 +291,7 @@ def _unquoted_once(pieces: Pieces) -> Iterator[bytes]:
 # ---------------------------------------------------------------------------------------------- reading
 
 
-class _opened:  # noqa: N801  # reads as the statement it is
+class opened:  # noqa: N801  # reads as the statement it is
     """A file open for reading."""
 
     def __init__(self, path: Path) -> None:
@@ -298,7 +309,7 @@ class _opened:  # noqa: N801  # reads as the statement it is
         os.close(self._handle)
 
 
-def _read(handle: int, offset: int, size: int) -> bytes:
+def read_at(handle: int, offset: int, size: int) -> bytes:
     """Read ``size`` bytes at ``offset``; fewer only where the file ends."""
     data = b""
     while len(data) < size and (piece := os.pread(handle, size - len(data), offset + len(data))):
@@ -306,7 +317,30 @@ def _read(handle: int, offset: int, size: int) -> bytes:
     return data
 
 
-def _pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    while begin < end and (piece := _read(handle, begin, min(IO_CHUNK_OCTETS, end - begin))):
+def near_reader(handle: int) -> mboxrd.Reader:
+    """Return a reader for many short looks that lie near one another: the file is read in stretches, which are kept.
+
+    Two of them, because what is looked at moves between where a message begins and where it ends.
+    """
+    kept: dict[int, bytes] = {}
+
+    def read(offset: int, size: int) -> bytes:
+        if size > _STEP:
+            return read_at(handle, offset, size)
+        begin = offset - offset % _STEP
+        stretch = kept.pop(begin, None)
+        if stretch is None:
+            stretch = read_at(handle, begin, 2 * _STEP)
+            if len(kept) > 1:
+                del kept[next(iter(kept))]
+        kept[begin] = stretch  # the one used last stands last
+        return stretch[offset - begin : offset - begin + size]
+
+    return read
+
+
+def read_pieces(handle: int, begin: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes between two offsets."""
+    while begin < end and (piece := read_at(handle, begin, min(IO_CHUNK_OCTETS, end - begin))):
         yield piece
         begin += len(piece)

@@ -15,51 +15,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
+from migrator.ledger.contents import places
+from migrator.ledger.sqlite.read_only import opened_to_read
 from migrator.model import Digest
 from migrator.parse.headers import Headers
+from migrator.search.cursor import Cursor
+from migrator.search.numbers import ROOM, numbers_of
 from migrator.search.query import Query
+from migrator.search.selecting import LARGE, Selection, Statement, counted, newest, numbers, owned_by, selection
 from migrator.search.sql import condition
+from migrator.search.tables import TABLES, VERSION
+from migrator.transactions import transaction
 
 SHOWN_ID = 20
 """Characters of a digest that are shown as a message's id."""
 
 FILE_NAME = "search.sqlite3"
-VERSION = 1
-"""Raised whenever an index written before would find other things than one written now: then it is built again."""
-
 _BUSY_SECONDS = 10.0
 _CHUNK = 500
-_CACHE_KIB = 32 * 1024
-
-_TABLES = """
-create table messages (
-    id integer primary key autoincrement,
-    digest blob not null unique,
-    octets integer not null,
-    date integer,
-    sender text not null,
-    recipients text not null,
-    subject text not null,
-    message_id text not null,
-    attachments integer not null,
-    problem text not null
-) strict;
-create index messages_by_date on messages (date desc, id desc);
-create index messages_by_message_id on messages (message_id) where message_id != '';
-create table owners (
-    message integer not null,
-    account text not null,
-    is_seen integer not null,  -- a maildrop of this account showed it; else it stands where its mail goes
-    primary key (message, account)
-) strict, without rowid;
-create index owners_by_account on owners (account, message);
-create table waiting (number integer primary key) strict;  -- contents of the ledger that had no copy to be read yet
-create table notes (name text primary key, value any) strict, without rowid;
-create virtual table words using fts5 (
-    sender, recipients, cc, subject, list, attachments, body,
-    content = '', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
-);
-"""
+CACHE_KIB, CACHE_TO_WRITE_KIB = 4 * 1024, 32 * 1024
+"""Page cache of one connection: a page of hits is no quicker with more, and forty may be asked for at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +85,19 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """What was found: ``hits`` of ``total`` messages, or of more where ``is_more`` says so, the newest first.
+
+    ``following`` is behind what the next page begins; there is none behind the last.
+    """
+
+    total: int
+    is_more: bool
+    hits: list[Hit]
+    following: Cursor | None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexProgress:
     """How far the index has followed a ledger: the number of the last content looked at, and what that ledger is."""
 
@@ -118,12 +106,26 @@ class IndexProgress:
     sightings: float = 0.0
 
 
+def problem_of_index(state_dir: Path) -> str:
+    """Say why the index cannot be read; empty where it can, or there is none. Nothing is changed."""
+    path = state_dir / FILE_NAME
+    if not path.exists():
+        return ""
+    try:
+        with opened_to_read(path) as sql:
+            (said,) = sql.execute("pragma quick_check(1)").fetchone()
+    except (sqlite3.Error, OSError) as error:
+        return str(error)
+    return "" if said == "ok" else str(said)
+
+
 class SearchIndex:
     """An open index."""
 
-    def __init__(self, sql: sqlite3.Connection) -> None:
-        """Speak through an open database."""
+    def __init__(self, sql: sqlite3.Connection, *, replaced: int = 0) -> None:
+        """Speak through an open database; ``replaced`` messages were in one of another version, which is gone."""
         self._sql = sql
+        self.replaced = replaced
 
     @classmethod
     def open(cls, state_dir: Path) -> SearchIndex:
@@ -133,9 +135,9 @@ class SearchIndex:
             return cls(_open(path))
         except sqlite3.OperationalError as error:
             raise FerryError(Kind.INTERNAL, f"the search index {path} cannot be used: {error}") from error
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
             remove(state_dir)
-            return cls(_open(path))
+            return cls(_open(path), replaced=error.messages if isinstance(error, _OtherVersionError) else 0)
 
     def close(self) -> None:
         """Close the database."""
@@ -144,28 +146,65 @@ class SearchIndex:
     # ------------------------------------------------------------------------------------------- asking
 
     def search(self, query: Query, *, limit: int | None = None) -> tuple[int, list[Hit]]:
-        """Return how many messages match, and the newest of them, at most ``limit``."""
-        where, values = condition(query)
-        rows = self._sql.execute(
-            # The condition is ours; every word of the query is a value.
-            f"select m.id from messages m where {where} order by m.date desc, m.id desc",  # noqa: S608  # as said
-            values,
-        ).fetchall()
-        return len(rows), list(self._hits([row[0] for row in rows[:limit]]))
+        """Return how many messages match, and the newest of them, at most ``limit``; raises ``FerryError``."""
+        found = self.page(query, limit=limit)
+        return found.total, found.hits
+
+    def page(
+        self, query: Query, *, limit: int | None = None, after: Cursor | None = None, most: int | None = None
+    ) -> Page:
+        """Return one page of what matches, newest first; raises ``FerryError``.
+
+        It begins after a cursor that an earlier page gave. No more than ``most`` are counted, where counting costs.
+        """
+        chosen = selection(query)
+        bound = None if most is None or chosen.is_words else most + 1
+        wanted = None if limit is None else limit + 1
+        with _trouble_said():
+            everything = self._numbers(chosen)
+            if bound and wanted and after is None:  # counted while they are gathered
+                found = self._column(newest(everything, max(bound, wanted)))
+                total = min(len(found), bound)
+            else:
+                total = self._one(counted(everything, bound))
+                if after is not None:
+                    chosen.below = min(after.number, chosen.below or after.number)
+                found = self._column(newest(self._numbers(chosen), wanted))
+            following = Cursor(found[limit - 1]) if limit and len(found) > limit else None
+            is_more = total == bound
+            return Page(total - is_more, is_more, list(self._hits(found[:limit])), following)
+
+    def _numbers(self, chosen: Selection) -> Statement:
+        many = [self._one(owned_by(names)) >= LARGE for names in chosen.owners]
+        has_orphans = bool(self._one(("select exists (select 1 from orphans)", [])))
+        return numbers(chosen, many=many, has_orphans=has_orphans)
+
+    def _column(self, statement: Statement) -> list[int]:
+        return [number for (number,) in self._sql.execute(*statement)]
+
+    def _one(self, statement: Statement) -> int:
+        (value,) = self._sql.execute(*statement).fetchone()
+        return int(value)
 
     def digests(self, query: Query) -> set[Digest]:
-        """Return all that match."""
+        """Return all that match; raises ``FerryError``."""
         where, values = condition(query)
         statement = f"select m.digest from messages m where {where}"  # noqa: S608  # as in search
-        found = self._sql.execute(statement, values)
-        return {row[0] for row in found}
+        with _trouble_said():
+            return {row[0] for row in self._sql.execute(statement, values)}
 
     def dates(self, digests: Sequence[Digest]) -> dict[Digest, int | None]:
         """Return when each of these was written, as far as the index knows."""
-        found: dict[Digest, int | None] = {}
+        known = self.about(digests)
+        return {digest: known[digest][0] if digest in known else None for digest in digests}
+
+    def about(self, digests: Sequence[Digest]) -> dict[Digest, tuple[int | None, str, str]]:
+        """Return date, sender and subject of those of these messages that the index has."""
+        found: dict[Digest, tuple[int | None, str, str]] = {}
         for digest in digests:
-            row = self._sql.execute("select date from messages where digest = ?", (digest,)).fetchone()
-            found[digest] = row[0] if row else None
+            row = self._sql.execute("select date, sender, subject from messages where digest = ?", (digest,)).fetchone()
+            if row:
+                found[digest] = row
         return found
 
     def _hits(self, numbers: Sequence[int]) -> Iterator[Hit]:
@@ -176,7 +215,7 @@ class SearchIndex:
             rows = self._sql.execute(f"select {about} from messages where id in ({marks})", part)  # noqa: S608  # ours
             known = {number: row for number, *row in rows}
             owners = self._owners(part, marks)
-            for number in part:
+            for number in (one for one in part if one in known):  # another process may just have dropped it
                 digest, date, sender, recipients, subject, octets, problem = known[number]
                 accounts = tuple(owners.get(number, ()))
                 yield Hit(digest, accounts, date, sender, recipients, subject, octets, problem)
@@ -209,17 +248,35 @@ class SearchIndex:
             if self._sql.execute("select 1 from messages where digest = ?", (digest,)).fetchone() is None
         }
 
+    def take_room(self) -> None:
+        """Take the memory that adding many messages is quicker with."""
+        self._sql.execute(f"pragma cache_size = -{CACHE_TO_WRITE_KIB}")
+
     def add(self, entries: Iterable[Entry]) -> None:
         """Take in messages, each once; they can be found when this returns."""
         with self._transaction() as sql:
-            for entry in entries:
-                self._insert(sql, entry)
+            numbered = [(number, entry) for entry in entries if (number := self._insert(sql, entry))]
+            # FTS5 writes what it was given before whenever a number is smaller than the one before.
+            sql.executemany(
+                "insert into words (rowid, sender, recipients, cc, subject, list, attachments, body)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                sorted((number, *entry.words) for number, entry in numbered),
+            )
+            sql.executemany(
+                "insert into owners (message, account, is_seen) values (?, ?, 0)",
+                [(number, account) for number, entry in numbered for account in entry.accounts],
+            )
 
-    def _insert(self, sql: sqlite3.Connection, entry: Entry) -> None:
-        cursor = sql.execute(
-            "insert or ignore into messages (digest, octets, date, sender, recipients, subject, message_id,"
-            " attachments, problem) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    def _insert(self, sql: sqlite3.Connection, entry: Entry) -> int:
+        """Take in what is known of a message but its words; returns its number, 0 where it is there already."""
+        if sql.execute("select 1 from messages where digest = ?", (entry.digest,)).fetchone():
+            return 0
+        number = _free_number(sql, entry.headers.date)
+        sql.execute(
+            "insert into messages (id, digest, octets, date, sender, recipients, subject, message_id,"
+            " attachments, problem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                number,
                 entry.digest,
                 entry.octets,
                 entry.headers.date,
@@ -231,18 +288,7 @@ class SearchIndex:
                 entry.problem,
             ),
         )
-        if cursor.rowcount == 0:
-            return
-        number = cursor.lastrowid
-        sql.execute(
-            "insert into words (rowid, sender, recipients, cc, subject, list, attachments, body)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, *entry.words),
-        )
-        sql.executemany(
-            "insert into owners (message, account, is_seen) values (?, ?, 0)",
-            [(number, account) for account in entry.accounts],
-        )
+        return number
 
     def followed(self, progress: IndexProgress, *, waiting: Iterable[int] = (), arrived: Iterable[int] = ()) -> None:
         """Remember how far the ledger was followed, which contents are still waiting, and which no longer are."""
@@ -254,17 +300,17 @@ class SearchIndex:
                 [("number", progress.number), ("fingerprint", progress.fingerprint), ("sightings", progress.sightings)],
             )
 
-    def seen(self, sightings: Iterable[tuple[Digest, str]]) -> None:
-        """Note whose messages these are; what was only supposed of them is forgotten."""
+    def seen(self, account: str, digests: Sequence[Digest]) -> None:
+        """Note that an account's maildrop showed these; what was only supposed of them is forgotten."""
         with self._transaction() as sql:
-            for digest, account in sightings:
-                row = sql.execute("select id from messages where digest = ?", (digest,)).fetchone()
-                if row is None:
-                    continue
-                sql.execute("delete from owners where message = ? and not is_seen", row)
-                sql.execute(
-                    "insert or ignore into owners (message, account, is_seen) values (?, ?, 1)", (*row, account)
-                )
+            fresh = sql.execute(
+                "select m.id from json_each(?) as place cross join messages m on m.digest = substr(?, place.value, 32)"
+                " where not exists (select 1 from owners o where o.message = m.id and o.account = ? and o.is_seen)",
+                (*places(digests), account),
+            ).fetchall()
+            sql.executemany("delete from owners where message = ? and not is_seen", fresh)
+            rows = [(number, account) for (number,) in fresh]
+            sql.executemany("insert or ignore into owners (message, account, is_seen) values (?, ?, 1)", rows)
 
     def forget_all_but(self, digests: set[Digest]) -> None:
         """Drop what is not among these, and begin to follow the ledger from its start."""
@@ -272,6 +318,7 @@ class SearchIndex:
             rows = sql.execute("select id, digest from messages").fetchall()
             gone = [(number,) for number, digest in rows if digest not in digests]
             sql.executemany("delete from messages where id = ?", gone)
+            sql.executemany("insert into orphans (number) values (?)", gone)
             sql.executemany("delete from owners where message = ?", gone)
             sql.execute("delete from waiting")
             sql.execute("delete from notes")
@@ -283,20 +330,49 @@ class SearchIndex:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._sql.execute("begin immediate")
-        try:
+        with _trouble_said(), transaction(self._sql):
             yield self._sql
-            self._sql.execute("commit")
-        except BaseException:
-            if self._sql.in_transaction:
-                self._sql.execute("rollback")
-            raise
+
+
+def _free_number(sql: sqlite3.Connection, date: int | None) -> int:
+    """Return a number that nobody has for a message of this date; those of orphans still have words."""
+    wanted = numbers_of(date)
+    for first in range(wanted.start, wanted.stop, ROOM if date is not None else len(wanted)):
+        last = min(first + ROOM, wanted.stop) - 1 if date is not None else wanted.stop - 1
+        (taken,) = sql.execute(
+            "select max(number) from (select max(id) as number from messages where id between ?1 and ?2"
+            " union all select max(number) from orphans where number between ?1 and ?2)",
+            (first, last),
+        ).fetchone()
+        if taken is None or taken < last:
+            return first if taken is None else taken + 1
+    return _free_number(sql, None)  # no mail has that many of one second: it is found by all but its date
 
 
 def remove(state_dir: Path) -> None:
     """Delete the index; nothing is lost by it."""
     for suffix in ("", "-wal", "-shm"):
         (state_dir / f"{FILE_NAME}{suffix}").unlink(missing_ok=True)
+
+
+class _OtherVersionError(sqlite3.DatabaseError):
+    """The index was written by another version of this program, and holds this number of messages."""
+
+    def __init__(self, messages: int) -> None:
+        super().__init__("of another version")
+        self.messages = messages
+
+
+@contextmanager
+def _trouble_said() -> Iterator[None]:
+    """Say in words what only using the file has shown: damage, or that somebody else writes it for too long."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise FerryError(Kind.INTERNAL, f"the search index cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        cure = "`mailferry reindex` builds it again from the archive"
+        raise FerryError(Kind.INTERNAL, f"the search index cannot be read: {error}", cure=cure) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -314,10 +390,10 @@ def _open(path: Path) -> sqlite3.Connection:
 def _set_up(sql: sqlite3.Connection) -> None:
     sql.execute("pragma journal_mode = wal")
     sql.execute("pragma synchronous = normal")  # a power cut may cost the newest additions, which are made again
-    sql.execute(f"pragma cache_size = -{_CACHE_KIB}")
+    sql.execute(f"pragma cache_size = -{CACHE_KIB}")
     sql.execute("pragma temp_store = memory")
     version = sql.execute("pragma user_version").fetchone()[0]
     if version == 0:
-        sql.executescript(f"begin immediate; {_TABLES} pragma user_version = {VERSION}; commit")
+        sql.executescript(f"begin immediate; {TABLES} pragma user_version = {VERSION}; commit")
     elif version != VERSION:
-        raise sqlite3.DatabaseError("of another version")
+        raise _OtherVersionError(sql.execute("select count(*) from messages").fetchone()[0])

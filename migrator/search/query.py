@@ -5,7 +5,8 @@
     clause  = ["not" | "-"], ( "(", query, ")" | [prefix, ":"], ( word | word* | "a phrase" ) )
 
 The prefixes are in ``_PREFIXES`` and docs/archive.md. What looks like a prefix and is none (``http://…``, ``12:30``) is
-words. Days are those of ``zone``.
+words; where a person is likely to have meant a prefix (``frm:bob``), ``remarks`` says so. Days are those of
+``zone``. Whatever is written ends in a query that the index can answer or in one ``QueryError``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
+
+from migrator.parse.folding import words
+from migrator.search.field_names import about_unknown
 
 
 class Field(StrEnum):
@@ -119,7 +123,12 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_DEEPEST = 50
+_DEEPEST = 12
+_MOST_PARTS = 1_000
+_LARGEST = 2**63 - 1
+"""What SQLite takes: parentheses within one another, parts, and numbers."""
+_UNWRITABLE = re.compile(r"[\0\ud800-\udfff]")
+"""What no database takes: bytes that were no text in the locale's charset arrive as such characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +161,8 @@ def parse(written: str, calendar: Calendar) -> Query:
 
 def _tokens(written: str) -> list[_Token]:
     tokens: list[_Token] = []
-    end = len(written.rstrip())
+    written = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", written).rstrip()
+    end = len(written)
     at = 0
     while at < end:
         found = _TOKEN.match(written, at, end)
@@ -160,6 +170,8 @@ def _tokens(written: str) -> list[_Token]:
             raise QueryError(f"cannot make sense of {written[at:end]!r}")
         tokens.append(_token(found))
         at = found.end()
+        if len(tokens) > _MOST_PARTS:
+            raise QueryError(f"it has more than {_MOST_PARTS:,} parts")
     return tokens
 
 
@@ -245,12 +257,47 @@ class _Parser:
     def _meaning(self, token: _Token) -> Query:
         read = _PREFIXES.get(token.prefix)
         if token.prefix and read is None:
-            return _words(f"{token.prefix}:{token.text}", None, is_phrase=token.is_phrase)
+            return _of_no_field(token)
         if read is not None:
             return read(token, self._calendar)
         if token.text == "*" and not token.is_phrase:
             return Everything()
         return _words(token.text, None, is_phrase=token.is_phrase)
+
+
+def _of_no_field(token: _Token) -> Query:
+    if not _is_meant_as_field(token):
+        return _words(f"{token.prefix}:{token.text}", None, is_phrase=token.is_phrase)
+    return All((Words(token.prefix), _words(token.text, None, is_phrase=token.is_phrase)))
+
+
+def _is_meant_as_field(token: _Token) -> bool:
+    """Say whether a person is likely to have meant a field; addresses, times and drives look like one."""
+    return (
+        token.prefix not in _PREFIXES
+        and len(token.prefix) > 1
+        and token.text[:1] not in ("/", "\\")
+        and ":" not in token.text
+        and any(map(str.isalnum, token.text))
+    )
+
+
+def remarks(written: str) -> list[str]:
+    """Return a sentence for each part that is likely to mean something else than was meant; raises ``QueryError``.
+
+    These are fields that there are none of, with the nearest, and what holds nothing that the index knows.
+    """
+    clauses = [token for token in _tokens(written) if token.kind == "clause"]
+    said = [about_unknown(one.prefix, one.text, _PREFIXES) for one in clauses if one.prefix and _is_meant_as_field(one)]
+    said += [f'"{one.text}" holds no letter, digit or emoji: it is found nowhere' for one in clauses if _is_empty(one)]
+    return list(dict.fromkeys(said))
+
+
+def _is_empty(token: _Token) -> bool:
+    if token.prefix in _IN_TEXT:
+        return not words(token.text)
+    is_everything = token.text == "*" and not token.is_phrase
+    return token.prefix not in _PREFIXES and not is_everything and not words(token.prefix + token.text)
 
 
 def _words(text: str, field: Field | None, *, is_phrase: bool) -> Words:
@@ -283,9 +330,9 @@ _AGO_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 def _size(token: _Token) -> int:
     found = _SIZE.match(token.text.strip())
     if not found:
-        raise QueryError(f"{token.prefix}:{token.text} is no size; write 500kB, 2MB or a number of bytes")
-    base = 1024 if found[3] else 1000
-    return int(float(found[1]) * base ** " kmg".index(found[2].lower() or " "))
+        raise QueryError(f"{token.prefix}:{token.text} is not a size; write 500kB, 2MB or a number of bytes")
+    octets = float(found[1]) * (1024 if found[3] else 1000) ** " kmg".index(found[2].lower() or " ")
+    return int(octets) if octets < _LARGEST else _LARGEST - 1
 
 
 def _date_range(token: _Token, calendar: Calendar) -> Query:
@@ -305,7 +352,7 @@ def _day(token: _Token, written: str, calendar: Calendar) -> tuple[int, int]:
         return calendar.midnight(first), calendar.midnight(after)
     except (ValueError, OverflowError, OSError) as error:
         known = "2024, 2024-05, 2024-05-31, today, yesterday or 30d (30 days ago)"
-        raise QueryError(f"{token.prefix}:{token.text}: {written!r} is no day; write {known}") from error
+        raise QueryError(f"{token.prefix}:{token.text}: {written!r} is not a day; write {known}") from error
 
 
 def _days(written: str, today: date) -> tuple[date, date]:
@@ -328,6 +375,7 @@ def _days(written: str, today: date) -> tuple[date, date]:
     return day, day + one
 
 
+_IN_TEXT = frozenset({"from", "to", "cc", "subject", "body", "attachment", "list"})
 _PREFIXES: dict[str, Callable[[_Token, Calendar], Query]] = {
     "from": _in(Field.SENDER),
     "to": _in(Field.RECIPIENTS),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from migrator.parse.folding import words
+from migrator.parse.folding import is_picture, words
 from migrator.search.query import (
     All,
     Any,
@@ -28,11 +28,14 @@ Value = str | int | bytes
 Condition = tuple[str, list[Value]]
 
 
+_MATCHING = "m.id in (select rowid from words where words match ?)"
+
+
 def condition(query: Query) -> Condition:
     """Return the condition and the values for its question marks."""
-    expression = _expression(query)
-    if expression is not None:
-        return "m.id in (select rowid from words where words match ?)", [expression]
+    sought = expression(query)
+    if sought is not None:
+        return _MATCHING, [sought]
     match query:
         case Not(clause):
             inner, values = condition(clause)
@@ -40,7 +43,8 @@ def condition(query: Query) -> Condition:
         case All(clauses):
             return _joined(_grouped(clauses), " and ")
         case Any(clauses):
-            return _joined(clauses, " or ")
+            names = [clause.name for clause in clauses if isinstance(clause, OfAccount)]
+            return _owned(names) if len(names) == len(clauses) else _joined(clauses, " or ")
         case _:
             return _simple(query)
 
@@ -58,7 +62,7 @@ def _simple(query: Simple) -> Condition:
         case NotParsed():
             return "m.problem != ''", []
         case OfAccount(name):
-            return "m.id in (select message from owners where account = ?)", [name]
+            return _owned([name])
         case Named(text):
             return _named(text)
         case Everything():
@@ -67,13 +71,18 @@ def _simple(query: Simple) -> Condition:
             assert_never(query)
 
 
-def _expression(query: Query) -> str | None:
+def _owned(accounts: list[str]) -> Condition:
+    marks = ", ".join("?" * len(accounts))
+    return f"m.id in (select message from owners where account in ({marks}))", [*accounts]  # noqa: S608  # marks only
+
+
+def expression(query: Query) -> str | None:
     """Return a query for words as an FTS5 expression, None where it asks for something else."""
     match query:
         case Words():
             return _phrase(query)
         case All(clauses) | Any(clauses):
-            parts = [_expression(clause) for clause in clauses]
+            parts = [expression(clause) for clause in clauses]
             joined = " AND " if isinstance(query, All) else " OR "
             return None if None in parts else f"({joined.join(part for part in parts if part)})"
         case _:
@@ -81,24 +90,32 @@ def _expression(query: Query) -> str | None:
 
 
 def _phrase(query: Words) -> str | None:
+    """Return the words next to one another, and each picture among them anywhere in the same place."""
     sought = words(query.text)
-    if not sought:
+    letters = " ".join(word for word in sought if not is_picture(word))
+    star = "*" if query.is_prefix else ""
+    parts = [f'"{letters}"{star}'] if letters else []
+    parts += [f'"{word}"' for word in sought if is_picture(word)]
+    if not parts:
         return None
     column = f"{query.field} : " if query.field else ""
-    star = "*" if query.is_prefix else ""
-    return f'{column}"{" ".join(sought)}"{star}'
+    return f"({' AND '.join(f'{column}{part}' for part in parts)})" if len(parts) > 1 else f"{column}{parts[0]}"
 
 
 def _grouped(clauses: tuple[Query, ...]) -> tuple[Query, ...]:
     """Put the clauses that only look for words together, where there are several."""
-    wordy = tuple(clause for clause in clauses if _expression(clause) is not None)
-    others = tuple(clause for clause in clauses if _expression(clause) is None)
+    wordy = tuple(clause for clause in clauses if expression(clause) is not None)
+    others = tuple(clause for clause in clauses if expression(clause) is None)
     return (All(wordy), *others) if len(wordy) > 1 and others else clauses
 
 
 def _joined(clauses: tuple[Query, ...], joint: str) -> Condition:
-    conditions = [condition(clause) for clause in clauses]
-    return "(" + joint.join(inner for inner, _ in conditions) + ")", [v for _, values in conditions for v in values]
+    """Join conditions in halves: SQLite takes no expression of more than 1,000 levels, and has a level for each."""
+    if len(clauses) == 1:
+        return condition(clauses[0])
+    middle = len(clauses) // 2
+    (first, some), (second, others) = _joined(clauses[:middle], joint), _joined(clauses[middle:], joint)
+    return f"({first}{joint}{second})", [*some, *others]
 
 
 def _between(column: str, start: int | None, end: int | None) -> Condition:
@@ -112,7 +129,7 @@ def _between(column: str, start: int | None, end: int | None) -> Condition:
 
 def _named(text: str) -> Condition:
     message_id = text.strip("<> ")
-    by_message_id = "m.message_id = ?"
+    by_message_id = "(m.message_id = ? and m.message_id != '')"  # in the words of its index
     low = text.lower()
     if len(low) >= 8 and len(low) <= 64 and all(character in "0123456789abcdef" for character in low):
         first, last = bytes.fromhex(low.ljust(64, "0")), bytes.fromhex(low.ljust(64, "f"))

@@ -43,6 +43,8 @@ class Followed:
 
     added: int = 0
     not_parsed: int = 0
+    is_behind: bool = False
+    """Whether there was more to take in than should be at one time, and nothing was."""
     unread: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
@@ -90,6 +92,31 @@ def exclusively(state_dir: Path, *, patience: float) -> Iterator[bool]:
         lock.release()
 
 
+def has_everything(index: SearchIndex, ledger: ArchiveLedger) -> bool:
+    """Say whether an update of the index would find nothing to do."""
+    return not index.waiting() and not is_behind(index.progress, ledger, 0)
+
+
+def is_behind(progress: IndexProgress, ledger: ArchiveLedger, most: int) -> bool:
+    """Say whether more than a number of messages are to be taken in, or more than that were copied since."""
+    return (
+        ledger.count_contents_after(progress.number, most + 1) > most
+        or ledger.count_copied_after(progress.sightings, most + 1) > most
+        or not _is_same_ledger(progress, ledger)
+    )
+
+
+def _is_same_ledger(progress: IndexProgress, ledger: ArchiveLedger) -> bool:
+    return progress.number == 0 or _fingerprint(progress.number, ledger) == progress.fingerprint
+
+
+def _fingerprint(number: int, ledger: ArchiveLedger) -> bytes:
+    """Return what tells this ledger's contents up to a number from another's: a sample of their digests."""
+    sample = [number >> shift for shift in range(number.bit_length())]
+    digests = [content.digest for content in ledger.contents_numbered(sample)]
+    return sha256(b"".join(digests)).digest()
+
+
 class Follower:
     """One update of an index."""
 
@@ -100,19 +127,29 @@ class Follower:
         reader: ArchiveReader,
         parser: Parser,
         *,
+        most: int | None = None,
         on_progress: OnProgress = no_progress,
     ) -> None:
-        """Prepare; ``on_progress`` hears after each batch how many messages were taken in."""
+        """Prepare; ``on_progress`` hears after each batch how many messages were taken in.
+
+        Where there is more than ``most`` to take in, nothing is: somebody waits, and another has to do it.
+        """
         self._index = index
         self._ledger = ledger
         self._reader = reader
         self._parser = parser
+        self._most = most
         self._on_progress = on_progress
         self._followed = Followed()
 
     def follow(self) -> Followed:
         """Take in everything that the ledger knows, the index does not, and a destination can give."""
-        if not self._is_same_ledger(self._index.progress):
+        if self._most is not None and is_behind(self._index.progress, self._ledger, self._most):
+            self._followed.is_behind = True
+            return self._followed
+        if self._most is None:
+            self._index.take_room()
+        if not _is_same_ledger(self._index.progress, self._ledger):
             self._index.forget_all_but(self._all_digests())
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="parser") as pool:
             self._catch_up_waiting(pool)
@@ -120,15 +157,6 @@ class Follower:
                 self._take_in(contents, pool)
         self._note_sightings()
         return self._followed
-
-    def _is_same_ledger(self, progress: IndexProgress) -> bool:
-        return progress.number == 0 or self._fingerprint(progress.number) == progress.fingerprint
-
-    def _fingerprint(self, number: int) -> bytes:
-        """Return what tells this ledger's contents up to a number from another's: a sample of their digests."""
-        sample = [number >> shift for shift in range(number.bit_length())]
-        digests = [content.digest for content in self._ledger.contents_numbered(sample)]
-        return sha256(b"".join(digests)).digest()
 
     def _all_digests(self) -> set[Digest]:
         digests: set[Digest] = set()
@@ -140,6 +168,8 @@ class Follower:
 
     def _catch_up_waiting(self, pool: ThreadPoolExecutor) -> None:
         waiting = self._index.waiting()
+        if self._most is not None and len(waiting) > self._most:
+            return
         for start in range(0, len(waiting), _CHUNK):
             contents = self._ledger.contents_numbered(waiting[start : start + _CHUNK])
             unread = self._read_and_add([content for content in contents if content.has_copy], pool)
@@ -150,7 +180,9 @@ class Follower:
         unread = self._read_and_add([content for content in contents if content.has_copy], pool)
         waiting = [content.number for content in contents if not content.has_copy or content.digest in unread]
         before, number = self._index.progress, contents[-1].number
-        self._index.followed(IndexProgress(number, self._fingerprint(number), before.sightings), waiting=waiting)
+        self._index.followed(
+            IndexProgress(number, _fingerprint(number, self._ledger), before.sightings), waiting=waiting
+        )
 
     def _read_and_add(self, contents: Sequence[NumberedContent], pool: ThreadPoolExecutor) -> set[Digest]:
         """Take these in; returns those that no destination can give now. One batch is parsed while the next is read."""
@@ -192,9 +224,12 @@ class Follower:
         self._on_progress(self._followed.added)
 
     def _note_sightings(self) -> None:
+        """Note whose messages these are that were copied since; who waits need not go over those of a while ago."""
         progress = self._index.progress
-        sightings, latest = self._ledger.sightings_since(progress.sightings - _SLACK)
-        self._index.seen(sightings)
+        latest = progress.sightings
+        for part in self._ledger.copied_since(latest - (0.0 if self._most is not None else _SLACK)):
+            self._index.seen(part[0].account, [copied.digest for copied in part])
+            latest = max(latest, *(copied.at for copied in part))
         self._index.followed(IndexProgress(progress.number, progress.fingerprint, latest))
 
 

@@ -9,7 +9,9 @@ from typing import cast
 
 from migrator.errors import FerryError
 from migrator.imap.fetch import BodyFetcher
-from migrator.imap.refusals import judge_append, judge_bye, judge_command, judge_fetch, judge_login
+from migrator.imap.folder_names import FolderName
+from migrator.imap.login_refusals import judge_login
+from migrator.imap.refusals import judge_append, judge_bye, judge_command, judge_fetch
 from migrator.imap.replies import (
     expand_uid_set,
     fetch_items_begin,
@@ -20,6 +22,7 @@ from migrator.imap.replies import (
     uid_set_of,
 )
 from migrator.imap.wire import Wire
+from migrator.message.written_date import moment_of
 from tests.fuzz.draw import Draw, said_well
 
 SECRET = b"pass-word-1"
@@ -44,6 +47,8 @@ def replies(data: bytes) -> None:
         told += [judge_login(line, "ann", secrets=(SECRET,))]
         for error in told:
             said_well(error, SECRET.decode())
+    assert FolderName.listed(line).wire == line
+    moment_of(line)
     expanded = expand_uid_set(line, limit=1000)
     if expanded is not None:
         assert expand_uid_set(uid_set_of(sorted(set(expanded))), limit=1000) == tuple(sorted(set(expanded)))
@@ -61,8 +66,11 @@ class Line:
         assert len(piece) <= size
         return piece
 
-    def sendall(self, data: bytes) -> None:
-        """Hear nothing."""
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def gettimeout(self) -> float:
+        return 1.0
 
     def settimeout(self, timeout: float) -> None:
         """Never be late."""

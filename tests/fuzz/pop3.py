@@ -19,15 +19,13 @@ from migrator.pop3.protocol import (
     Reply,
     Verb,
 )
+from migrator.pop3.refusals import Stage, refusal, response_code, what_is_said
 from migrator.pop3.replies import (
     BodyReader,
-    Stage,
     apop_timestamp,
     parse_capabilities,
     parse_stat,
     parse_status,
-    refusal,
-    response_code,
     whole_body,
 )
 from migrator.pop3.retrieve import InStep, Retrieved, RetrieveEvent
@@ -48,8 +46,9 @@ def replies(data: bytes) -> None:
     line = draw.rest()
     parse_status(line)
     parse_stat(line)
-    assert re.fullmatch(rb"(?:<[^<>\s]+@[^<>\s]*>)?", apop_timestamp(line))
+    assert re.fullmatch(rb"(?:<[!-~]+@[!-~]+>)?", apop_timestamp(line))
     assert response_code(line).isascii()
+    what_is_said(line)
     said_well(refusal(stage, line, secrets=(SECRET,), wait=60.0), SECRET.decode())
     try:
         capabilities = parse_capabilities(line)

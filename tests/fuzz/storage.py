@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from migrator.destinations.mbox import mboxrd
 from migrator.imap.find_copies import header_key, loose_form, unpacked
-from migrator.imap.internal_date import arrival_of, internal_date
+from migrator.imap.internal_date import internal_date
+from migrator.message.arrival_date import arrival_date
 from migrator.message.body import MemoryBody
 from migrator.message.digest import (
     canonical,
@@ -102,7 +103,7 @@ def header(data: bytes) -> None:
     if block.endswith(b"\r\n") and not block.startswith((b" ", b"\t")):
         assert header_facts(added + block).digest == facts.digest
         assert same_but_for_server_headers(MemoryBody(added + message), Sliced(message, slices))
-    moment = arrival_of(block.replace(b"\r\n", b"\n"), NOW)
+    moment = arrival_date(block.replace(b"\r\n", b"\n"), NOW).moment
     assert re.fullmatch(rb'"[ \d]\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d [+-]\d{4}"', internal_date(moment))
     header_key(block)
     assert loose_form(slices.of(message)) == loose_form([message])

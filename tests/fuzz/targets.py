@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.fuzz import imap, pop3, storage, words
+from tests.fuzz import imap, importing, pop3, storage, words
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "pop3-replies": pop3.replies,
@@ -19,9 +19,17 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "canonical-form": storage.canonical_form,
     "header": storage.header,
     "proof": storage.proving,
+    "import-forms": importing.forms,
+    "import-mbox": importing.mbox,
+    "import-mmdf": importing.mmdf,
+    "import-babyl": importing.babyl,
+    "import-apple": importing.apple,
+    "import-maildir": importing.maildir,
+    "import-packed": importing.packed,
     "imap-replies": imap.replies,
     "imap-fetching": imap.fetching,
     "mail": words.mail,
+    "autoconfig": words.autoconfig,
     "query": words.queries,
     "config-values": words.configured,
     "config-urls": words.urls,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migrator.config import config_from_urls, load, values
 from migrator.config.secrets import TextSecret
+from migrator.discovery.address import read_address
+from migrator.discovery.autoconfig import servers_in
 from migrator.errors import ConfigError, FerryError
 from migrator.net import sasl
+from migrator.net.first_words import Service
+from migrator.net.tls import TlsMode
 from migrator.parse.content import NotParsedError, leaves, read
-from migrator.search.query import Calendar, QueryError, parse
+from migrator.search.index import SearchIndex
+from migrator.search.query import Calendar, QueryError, parse, remarks
 from tests.fuzz.draw import Draw, explained, said_well
 
 SECRET = b"pass-word-1"
@@ -34,12 +40,30 @@ def challenges(data: bytes) -> None:
 
 
 def queries(data: bytes) -> None:
-    """Read what somebody looks for."""
-    written = data.decode("utf-8", "replace")
+    """Read what somebody looks for, and ask an index for it."""
+    written = data.decode("utf-8", "surrogateescape")
     try:
-        parse(written, Calendar(date(2026, 11, 23), UTC))
+        query = parse(written, Calendar(date(2026, 11, 23), UTC))
     except QueryError as error:
         explained(error)
+        return
+    remarks(written)
+    assert _empty_index().search(query) == (0, [])
+
+
+def autoconfig(data: bytes) -> None:
+    """Read what a web server says of a domain's mail servers."""
+    for one in servers_in(data, read_address("ann@example.org"), Service.POP3):
+        assert values.host(one.host) == one.host
+        assert one.username.isprintable() or not one.username.isascii()
+        assert 1 <= one.port <= 65535
+        assert one.tls is not TlsMode.NONE
+
+
+@cache
+def _empty_index() -> SearchIndex:
+    with TemporaryDirectory(prefix="mailferry-fuzz-") as folder:
+        return SearchIndex.open(Path(folder))  # it stays open although its file has no name any more
 
 
 def mail(data: bytes) -> None:

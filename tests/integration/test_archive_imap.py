@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.cli.main import main
 from tests.mail import mail
 from tests.servers.dovecot import Dovecot
 from tests.servers.maildrop import Maildrop
@@ -23,6 +24,10 @@ CONTENTS = [
     b"Subject: raw \xfc\r\n\r\na\rb \xff\r\n",
     mail("long", "x" * 70 + "\nFrom y\n" * 100_000),
 ]
+
+
+ODD = b"Subject: odd\r\nMessage-ID: <odd@x>\r\n\r\na\r\r\nb\r\n"
+"""What Dovecot alters."""
 
 
 @pytest.fixture
@@ -68,6 +73,28 @@ def test_by_month_in_folders_of_their_own_with_their_dates(
     arrived = imaplib.Internaldate2tuple(data[0])
     assert arrived is not None
     assert time.mktime(arrived) == datetime(2024, 2, 15, 11, tzinfo=UTC).timestamp()
+
+
+def test_a_dot_or_a_slash_in_a_name_makes_no_folders_within_folders(
+    dovecot: Dovecot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This server divides levels by a dot; what is nested in the target's own name stays so."""
+    monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
+    office = Office(tmp_path, {"alice@example.org": ["mbox:a"], "bob": ["mbox:b"]})
+    office.copy([mail("hers", X_Gmail_Labels="v1.2/beta")], "alice@example.org")
+    office.copy([mail("his")], "bob")
+    for stored in (2, 0):
+        code, report = restored(office, capsys, *target(dovecot, "Old/Mail"), "--by", "account")
+        assert (code, report["restored"]) == (0, stored)
+        assert report["renamed"] == [{"name": "alice@example.org", "folder": "alice@example_org"}]
+    assert dovecot.mailbox("ann", "Old.Mail.alice@example_org").count() == 1
+    assert dovecot.mailbox("ann", "Old.Mail.bob").count() == 1
+    assert restored(office, capsys, *target(dovecot, "Labels"), "--by", "label")[0] == 0
+    assert dovecot.mailbox("ann", "Labels.v1_2_beta").count() == 1
+    assert dovecot.mailbox("ann", "Labels").count() == 1
+    capsys.readouterr()
+    assert office.call("restore", *target(dovecot, "Old/Mail"), "--by", "account") == 0
+    assert "alice@example.org: its folder is called alice@example_org" in capsys.readouterr().err
 
 
 def with_imap(office: Office, dovecot: Dovecot) -> None:
@@ -129,7 +156,10 @@ def test_a_message_that_somebody_deleted_on_the_server_waits_for_a_decision(
     assert office.call("verify") == 1
     text = capsys.readouterr().out
     assert "mailferry repair" not in text
-    assert 'when_copy_is_gone = "restore"; "accept" says that it is well so: write either under [[accounts.dest' in text
+    assert (
+        'when_copy_is_gone = "restore"; "accept" says that this is as it should be: write either under [[accounts.dest'
+        in text
+    )
     written = office.config_path.read_text()
     office.config_path.write_text(written + 'when_copy_is_gone = "accept"\n')
     assert office.call("verify") == 0
@@ -207,8 +237,7 @@ def test_two_spellings_of_one_target_are_one(
 def served(tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An office whose account has a server, an archive and a mailbox; three messages, of which Dovecot alters one."""
     monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
-    odd = b"Subject: odd\r\nMessage-ID: <odd@x>\r\n\r\na\r\r\nb\r\n"
-    with Pop3Server(Maildrop([odd, *CONTENTS[:2]])) as server:
+    with Pop3Server(Maildrop([ODD, *CONTENTS[:2]])) as server:
         office = Office(tmp_path)
         text = office.config_path.read_text().replace('host = "localhost"', f'host = "localhost"\nport = {server.port}')
         office.config_path.write_text(text.replace('password = "secret"', f'password = "{server.password}"'))
@@ -319,6 +348,18 @@ def test_a_person_who_accepts_what_the_server_altered_hears_no_more_of_it(
     for _ in range(2):
         assert served.call("migrate") == 0, capsys.readouterr()
     assert dovecot.mailbox("ann").count() == 3
+    capsys.readouterr()
+    assert served.call("verify", "--json") == 0
+    verified = document(capsys.readouterr().out)
+    assert (verified["unproven"], verified["accepted"], verified["damaged"]) == (0, 1, [])
+
+    served.config_path.write_text(served.config_path.read_text() + 'proof = "canonical"\n')
+    assert served.call("migrate") == 0, capsys.readouterr()
+    assert set_aside(served, capsys) == []
+    assert served.call("status", "--json") == 0
+    accounts = document(capsys.readouterr().out)["accounts"]
+    assert isinstance(accounts, list)
+    assert [(one["safe"], one["accepted"]) for one in accounts] == [(3, 0)]
 
 
 def test_a_person_who_accepts_what_was_taken_out_hears_no_more_of_it(
@@ -336,3 +377,79 @@ def test_a_person_who_accepts_what_was_taken_out_hears_no_more_of_it(
     for command in ("migrate", "verify", "repair", "migrate", "verify"):
         assert served.call(command) == 0, (command, capsys.readouterr())
     assert dovecot.mailbox("ann").count() == 2
+
+
+def test_a_copy_that_falls_short_names_the_line_and_the_option(
+    tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Pop3Server(Maildrop([ODD])) as server:
+        monkeypatch.setenv("PASSWORD", server.password)
+        monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
+        source = f"pop3://alice@127.0.0.1:{server.port}?tls=none"
+        mailbox = f"imap://ann@{dovecot.host}:{dovecot.imap_port}/Here?tls=none"
+        passwords = ["--from-password-env", "PASSWORD", "--to-password-env", "IMAP_PASSWORD"]
+        assert main(["migrate", "--from", source, "--to", mailbox, *passwords, "--state-dir", "st"]) == 1
+        config = tmp_path / "st" / "config.toml"
+        line = 1 + config.read_text().splitlines().index("[[accounts.destinations]]")
+        place = f"under [[accounts.destinations]] of alice@127.0.0.1 ({config}, line {line})"
+        assert f'write proof = "canonical" {place}, or ?proof=canonical in --to' in capsys.readouterr().out
+        assert main(["verify", "--state-dir", "st"]) == 0
+        assert f'write proof = "canonical" {place.replace(f"{tmp_path}/", "")}' in capsys.readouterr().err
+        assert (
+            main(["migrate", "--from", source, "--to", f"{mailbox}&proof=canonical", *passwords, "--state-dir", "st"])
+            == 0
+        )
+        assert 'proof = "canonical"' in config.read_text()
+        assert main(["verify", "--state-dir", "st"]) == 0
+
+
+def commands(office: Office, capsys: pytest.CaptureFixture[str]) -> dict[str, list[str]]:
+    """The commands that the findings of ``status`` offer, by their ids."""
+    capsys.readouterr()
+    assert office.call("status", "--json") == 0
+    found = document(capsys.readouterr().out)["findings"]
+    assert isinstance(found, list)
+    return {finding["id"]: finding["cure"]["command"] for finding in found}
+
+
+def test_what_a_finding_says_of_altered_copies_ends_it_though_no_run_has_met_them(
+    served: Office, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = served.config_path.read_text()
+    served.config_path.write_text(written + 'proof = "canonical"\n')
+    assert served.call("migrate") == 0
+    served.config_path.write_text(written)
+    assert served.call("verify") == 0
+    program, *command = commands(served, capsys)["unproven-copies"]
+    assert program == "mailferry"
+    monkeypatch.chdir(served.root)
+    assert main(command) == 0
+    assert "unproven-copies" not in commands(served, capsys)
+    assert served.call("migrate") == 0, capsys.readouterr()
+
+
+def test_what_was_accepted_is_accepted_under_any_unique_id(
+    tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAP_PASSWORD", dovecot.password)
+    maildrop = Maildrop([ODD])
+    with Pop3Server(maildrop) as server:
+        monkeypatch.setenv("PASSWORD", server.password)
+        url = f"pop3://alice@127.0.0.1:{server.port}?tls=none"
+        mailbox = f"imap://ann@{dovecot.host}:{dovecot.imap_port}/Here?tls=none"
+        passwords = ["--from-password-env", "PASSWORD", "--to-password-env", "IMAP_PASSWORD"]
+        run = ["migrate", "--from", url, "--to", mailbox, *passwords, "--state-dir", "st", "--json"]
+        assert main(run) == 1
+        assert main(["quarantine", "--state-dir", "st", "--accept", "--all"]) == 0
+        for message in maildrop.stored():
+            maildrop.remove(message)
+        maildrop.add(ODD, b"another")
+        for _ in range(2):
+            capsys.readouterr()
+            assert main(run) == 0, capsys.readouterr()
+        reports = document(capsys.readouterr().out)["accounts"]
+        assert isinstance(reports, list)
+        assert [(report["skipped"], report["failed"]) for report in reports] == [(1, 0)]
+        assert maildrop.left() == [ODD]

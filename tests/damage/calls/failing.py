@@ -19,8 +19,8 @@ from typing import Any, Self
 ORDERS = "failing.json"
 """What ``Orders`` stand in, beside the ``sitecustomize.py`` that has them obeyed."""
 
-_BY_HANDLE = ("write", "fsync", "ftruncate", "fdatasync")
-_BY_PATH = ("open", "rename", "replace", "mkdir", "unlink")
+_BY_HANDLE = ("write", "fsync", "ftruncate", "fdatasync", "fchmod")
+_BY_PATH = ("open", "rename", "replace", "mkdir", "unlink", "chmod", "link")
 
 
 @dataclass(frozen=True, slots=True)

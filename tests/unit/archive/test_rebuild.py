@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,22 @@ def test_one_missing_volume_keeps_its_messages_known_and_the_others_are_read(
     aside.rename(volume)
     assert two.call("migrate") == 1  # nobody serves its source; but the archive is looked at
     assert two.call("verify") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("2026-01-001.mbox.gz", 1), ("old.mbox-20260101", 1), ("2026-01-001.mbox.1", 1), ("x.mbox.lock", 0), ("notes", 0)],
+)
+def test_a_packed_volume_is_named_although_the_ledger_that_knew_it_is_gone(
+    two: Office, capsys: pytest.CaptureFixture[str], name: str, code: int
+) -> None:
+    (two.root / "a" / name).write_bytes(b"\x1f\x8b")
+    without_state(two)
+    capsys.readouterr()
+    assert two.call("rebuild-ledger", "--json") == code
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["destinations"][0]["foreign"] == [name]
+    assert ("if one was packed, unpack it" in captured.err) is bool(code)
 
 
 def test_an_emptied_maildir_stays_known(two: Office, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ def test_shows_headers_text_and_attachments(office: Office, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     assert "Subject: hello" in lines
     assert "To: bob@x.org" in lines
+    assert "Arrived: 2024-01-01 12:00:00 +0000 (Date)" in lines
     assert "how are you?" in lines
 
 
@@ -49,9 +50,17 @@ def test_an_id_may_be_cut_as_long_as_it_is_one(office: Office, capsys: pytest.Ca
     [digest] = office.copy([mail("one")])
     assert office.call("show", digest.hex()[:8]) == 0
     assert office.call("show", digest.hex().upper()[:9]) == 0
-    assert office.call("show", digest.hex()[:7]) == 1
+    assert office.call("show", digest.hex()[:7]) == 2
     assert office.call("show", "0123456789abcdef") == 1
     assert "no archived message has an id" in capsys.readouterr().err
+
+
+def test_what_is_no_id_is_a_slip_of_the_hand(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.copy([mail("one")])
+    assert office.call("show", "xyz") == 2
+    said = capsys.readouterr().err
+    assert "'xyz' is not an id: it has 8 or more of the characters 0-9 and a-f; `mailferry search` shows them\n" in said
+    assert "refused" not in said
 
 
 def test_an_attachment_is_saved_under_a_safe_name_and_overwrites_nothing(office: Office, tmp_path: Path) -> None:
@@ -71,8 +80,25 @@ def test_an_attachment_is_saved_under_a_safe_name_and_overwrites_nothing(office:
     assert not (tmp_path / "none").exists()
 
 
-def test_attachment_and_to_go_together(office: Office) -> None:
-    assert office.call("show", "0123456789", "--attachment", "1") == 2
+def test_without_a_place_an_attachment_is_saved_here(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [digest] = office.copy([ATTACHED])
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert office.call("show", digest.hex(), "--attachment", "1") == 0
+    assert "saved 2 bytes to _.._.._tmp_ownedgpj.exe\n" in capsys.readouterr().err
+    [saved] = folder.iterdir()
+    assert saved.read_bytes() == b"MZ"
+    saved.write_bytes(b"mine")
+    assert office.call("show", digest.hex(), "--attachment", "1") == 1
+    assert "_.._.._tmp_ownedgpj.exe exists, and is not overwritten; --to FILE names another" in capsys.readouterr().err
+    assert saved.read_bytes() == b"mine"
+
+
+def test_to_and_raw_fit_what_they_go_with(office: Office) -> None:
+    assert office.call("show", "0123456789", "--raw", "--attachment", "1") == 2
     assert office.call("show", "0123456789", "--to", "x") == 2
 
 

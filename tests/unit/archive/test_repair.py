@@ -16,7 +16,7 @@ from tests.unit.archive.office import Office, document
 
 CONTENTS = [mail("one", "From here"), mail("two"), mail("three", "x\n" * 700_000)]
 
-NOTHING_TO_DO = {"repaired": [], "damaged": [], "acknowledged": [], "unproven": 0, "errors": []}
+NOTHING_TO_DO = {"repaired": [], "damaged": [], "acknowledged": [], "unproven": 0, "taken_out": 0, "errors": []}
 
 Harm = Callable[[Path], object]
 

@@ -166,6 +166,18 @@ def test_a_repair_asked_for_again_changes_nothing(
             } - {message_of(CONTENTS[int(name)]).digest for name in place.unreadable}
 
 
+@pytest.mark.parametrize(("when", "left"), [(WhenCopyIsGone.KEEP, (("mailbox", 2),)), (WhenCopyIsGone.ACCEPT, ())])
+def test_what_is_left_taken_out_is_said(
+    tmp_path: Path, when: WhenCopyIsGone, left: tuple[tuple[str, int], ...]
+) -> None:
+    gone = [CopyState.GONE, CopyState.GONE, CopyState.VERIFIED, CopyState.VERIFIED]
+    stands = ["taken out", "taken out", "as it was", "as it was"]
+    with closing(Ledger.open(tmp_path)) as ledger:
+        place = Place(identity="imap:/mailbox", label="mailbox", kind="imap", when_copy_is_gone=when)
+        done = repaired(ledger, a_good_copy(ledger), a_doubtful_place(ledger, place, stands, gone))
+        assert (done.taken_out, len(place.stored)) == (left, 2)
+
+
 def states_of(archive_folder: ArchiveFolder) -> list[tuple[bytes, CopyState, Locator | None]]:
     return [(copy.digest, copy.state, copy.locator) for copy in archive_folder.copies.all_copies()]
 
@@ -187,8 +199,8 @@ def what_is_no_damage_stays_alone(
         is_added = any(
             one.partition(b"Message-ID")[2].replace(b" \r", b" ") == message_id.replace(b" \r", b" ") for one in added
         )
-        was_not_kept = state in (CopyState.STORED, CopyState.DAMAGED, CopyState.GONE)
-        is_restored = when is WhenCopyIsGone.RESTORE and how == "taken out" and was_not_kept
+        was_not_kept = when is WhenCopyIsGone.RESTORE and state in (CopyState.DAMAGED, CopyState.GONE)
+        is_restored = how == "taken out" and (state is CopyState.STORED or was_not_kept)  # never shown: not taken out
         is_looked_at = state is CopyState.DAMAGED or (state is CopyState.GONE and when is WhenCopyIsGone.RESTORE)
         is_mended = is_looked_at and how == "another"
         assert is_added == (is_restored or is_mended), (how, state, when)

@@ -107,6 +107,25 @@ def test_by_account_each_goes_to_the_folder_of_its_owner(tmp_path: Path, capsys:
     assert digests(tmp_path / "target/bob") == expected(mail("both"), mail("his"))
 
 
+def test_by_label_each_goes_to_one_folder_of_its_label_and_a_slash_nests_nothing(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = {"Inbox": "", "Opened,Work": "Work", "Bills/2024": "Bills_2024", "../x": "_x", "nul": "_nul"}
+    contents = {folder: mail(label, X_Gmail_Labels=label) for label, folder in labels.items()}
+    office.copy(contents.values())
+    for stored in (5, 0):
+        code, report = restored(office, capsys, "--to", f"maildir:{tmp_path}/target", "--by", "label")
+        assert (code, report["restored"]) == (0, stored)
+        assert report["renamed"] == [
+            {"name": "Bills/2024", "folder": "Bills_2024"},
+            {"name": "../x", "folder": "_x"},
+            {"name": "nul", "folder": "_nul"},
+        ]
+    for folder, content in contents.items():
+        assert digests(tmp_path / "target" / folder) == expected(content)
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_query_and_an_account_choose(full: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = f"maildir:{tmp_path}/target"
     assert restored(full, capsys, "alice", "--to", target, "--query", "date:2024-02")[1]["restored"] == 1

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from migrator.copying.copier import CopyResult, Outcome
 from migrator.destinations.mbox import mboxrd
-from migrator.interchange.import_sources import FoundMessage, LeftOut, Sources
+from migrator.interchange.importer import Importer
+from migrator.interchange.importing.items import FoundMessage, LeftOut, Marks
+from migrator.interchange.importing.sources import Sources
 from migrator.interchange.mail_files import Variant
+from migrator.message.body import Message
 from migrator.run.account_lock import account_lock
-from tests.mail import mail
+from tests.mail import mail, message_of
 from tests.unit.archive.office import Office, document
 
 FIRST, SECOND, THIRD = mail("one", "From here"), mail("two"), mail("three")
@@ -116,7 +121,8 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path: Path) -> None:
     put(tmp_path / "in/nested.zip", b"")
     with zipfile.ZipFile(tmp_path / "in/z.zip", "w") as archive:
         archive.writestr("inner.zip", b"PK")
-        archive.writestr("\x1b[2Jx.eml", b"no header\xff")
+        archive.writestr("\x1b[2Jx.eml", b"Subject: a header\xff")
+        archive.writestr("y.eml", b"no header\xff")
     put(tmp_path / "in/broken.mbox", b"no From_ line")
     put(tmp_path / "in/empty.mbox", b"")
     put(tmp_path / "in/__MACOSX/x.eml", b"Subject: x\n\n")
@@ -132,6 +138,7 @@ def test_what_is_left_out_is_named_with_the_reason(tmp_path: Path) -> None:
         "loop": False,
         "nested.zip": False,
         "z.zip!inner.zip": True,
+        "z.zip!y.eml": True,
     }
     assert [one.place for one in items if isinstance(one, FoundMessage)] == [f"{tmp_path}/in/z.zip![2Jx.eml"]
 
@@ -197,3 +204,91 @@ def test_a_destination_that_fails_is_named_and_tried_once(tmp_path: Path, capsys
     assert office.call("import", "alice", str(as_mbox(tmp_path)), "--json") == 0
     report = document(capsys.readouterr().out)
     assert (report["copied"], report["failed"]) == (3, 0)
+
+
+MOZILLA = b"X-Mozilla-Status: %04x\n"
+
+
+def test_flags_are_told_and_kept_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    marked = FRAME + MOZILLA % 1 + lf(FIRST) + b"\n" + FRAME + MOZILLA % 4 + lf(SECOND) + b"\n" + mbox(THIRD)
+    put(tmp_path / "old", marked + FRAME + MOZILLA % 9 + lf(FIRST) + b"\n")
+    for options, names in (((), ["", "", ""]), (("--flags",), ["", "F", "S"])):
+        (tmp_path / options[0] if options else tmp_path / "plain").mkdir()
+        office = Office(tmp_path / options[0] if options else tmp_path / "plain", {"alice": ["maildir:M", "mbox:m"]})
+        capsys.readouterr()
+        assert office.call("import", "alice", str(tmp_path / "old"), "--json", *options) == 0
+        said = capsys.readouterr()
+        report = document(said.out)
+        assert (report["copied"], report["deleted"], report["flagged"]) == (3, 1, 2)
+        assert ("--flags keeps it" in said.err) == (not options)
+        assert "1 more message is marked as deleted, and left out" in said.err
+        files = [path for folder in ("new", "cur") for path in (office.root / "M" / folder).iterdir()]
+        assert sorted(path.name.partition(":2,")[2] for path in files) == names
+        assert office.call("verify") == 0
+        assert office.call("import", "alice", str(tmp_path / "old"), *options) == 0
+        assert len([*(office.root / "M/new").iterdir(), *(office.root / "M/cur").iterdir()]) == 3
+
+
+def test_labels_are_told_and_stay_in_the_header(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "Takeout/All mail.mbox", mbox(b"X-Gmail-Labels: Inbox,Work\r\n" + FIRST) + mbox(SECOND))
+    assert office.call("import", "alice", str(tmp_path / "Takeout"), "--json") == 0
+    said = capsys.readouterr()
+    assert document(said.out)["labels"] == {"Inbox": 1, "Work": 1}
+    assert "Inbox (1), Work (1)" in said.err
+
+
+def test_a_message_that_may_not_be_whole_is_stored_and_ends_with_1(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "old", mbox(FIRST, SECOND)[:-4])
+    assert office.call("import", "alice", str(tmp_path / "old"), "--json") == 1
+    said = capsys.readouterr()
+    report = document(said.out)
+    assert report["copied"] == 2
+    assert isinstance(report["doubtful"], list)
+    assert [doubt["place"] for doubt in report["doubtful"]] == [f"{tmp_path}/old:2"]
+    assert "cut off" in said.err
+
+
+def test_a_path_that_gave_nothing_ends_with_1(office: Office, tmp_path: Path) -> None:
+    put(tmp_path / "notes", b"nothing\n")
+    assert office.call("import", "alice", str(as_mbox(tmp_path)), str(tmp_path / "notes")) == 1
+    assert office.call("import", "alice", str(as_mbox(tmp_path))) == 0
+
+
+def test_a_pipe_and_a_link_to_itself_are_wrong_usage(
+    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    for name, word in (("pipe", "write it into a file first"), ("loop", "leads back to itself")):
+        assert office.call("import", "alice", str(tmp_path / name)) == 2
+        assert word in capsys.readouterr().err
+    assert not office.state_dir.exists()
+
+
+def test_a_linked_maildir_is_followed(office: Office, tmp_path: Path) -> None:
+    as_maildir(tmp_path)
+    (tmp_path / "Mail").symlink_to("M")
+    for path in (f"{tmp_path}/Mail", f"{tmp_path}/Mail/"):
+        assert office.call("import", "alice", path) == 0
+    with office.opened() as (_, reader, _index):
+        assert len(list(reader.all[0].copies.all_copies())) == 3
+
+
+@pytest.mark.parametrize("date", [None, 1_276_528_487.0])
+def test_what_stands_beside_a_message_is_its_date_where_its_header_has_none(date: float | None) -> None:
+    heard: list[Message] = []
+
+    class Hearing:
+        def copy(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+            heard.extend(batch)
+            return [CopyResult.COPIED] * len(batch)
+
+    found = FoundMessage("x", message_of(FIRST), Marks(flags=frozenset({"\\Seen"}), date=date))
+    for keeps in (True, False):
+        Importer(Hearing(), keeps_flags=keeps).copy([found])
+    assert [message.fallback_date for message in heard] == [date, date]
+    assert [message.flags for message in heard] == [("\\Seen",), ()]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import FerryError
 from migrator.interchange import mail_files as records
-from migrator.interchange.mail_files import Variant, canonical_pieces, message_in, records_of
+from migrator.interchange.mail_files import Variant, canonical_pieces, message_in, near_reader, records_of
 from migrator.message.digest import canonical
 
 LINES = st.sampled_from(
@@ -177,12 +178,6 @@ def test_a_maildir_file_with_crlf_is_taken_as_such(tmp_path: Path) -> None:
     assert [b"".join(message.body.chunks()) for message in message_in(path, has_lf=True)] == [PLAIN]
 
 
-def test_an_emlx_is_read_without_its_property_list(tmp_path: Path) -> None:
-    path = tmp_path / "1.emlx"
-    path.write_bytes(b"%-10d\n" % len(lf(PLAIN)) + lf(PLAIN) + b"<?xml version='1.0'?><plist/>")
-    assert [b"".join(message.body.chunks()) for message in message_in(path)] == [PLAIN]
-
-
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\r\r\n"]), max_size=12))
 def test_canonical_form_does_not_depend_on_the_cuts(pieces: list[bytes]) -> None:
     assert b"".join(canonical_pieces(pieces)) == canonical(b"".join(pieces))
@@ -191,3 +186,13 @@ def test_canonical_form_does_not_depend_on_the_cuts(pieces: list[bytes]) -> None
 def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     with pytest.raises(FerryError, match="cannot read"):
         list(records_of(tmp_path / "none"))
+
+
+@given(st.lists(st.tuples(st.integers(0, 400_000), st.integers(0, 200_000)), max_size=40))
+def test_what_is_read_near_one_another_is_what_stands_there(places: list[tuple[int, int]]) -> None:
+    content = bytes(range(251)) * 1_500
+    with TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        read = near_reader(file.fileno())
+        assert all(read(offset, size) == content[offset : offset + size] for offset, size in places)

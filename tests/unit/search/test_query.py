@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, strategies as st
 
+from migrator.search.index import SearchIndex
 from migrator.search.query import (
     All,
     Any,
@@ -23,6 +25,7 @@ from migrator.search.query import (
     WithAttachment,
     Words,
     parse,
+    remarks,
 )
 from migrator.search.sql import condition
 
@@ -55,6 +58,11 @@ def day(year: int, month: int, number: int) -> int:
         ("*", Everything()),
         ("http://x.y/z", Words("http://x.y/z")),
         ("12:30", Words("12:30")),
+        ("frm:bob", All((Words("frm"), Words("bob")))),
+        ('frm:"bob b"', All((Words("frm"), Words("bob b")))),
+        ("frm:bo*", All((Words("frm"), Words("bo", None, is_prefix=True)))),
+        ("aa:bb:cc", Words("aa:bb:cc")),
+        ("C:\\mail", Words("c:\\mail")),
         ("larger:2MB", Sized(2_000_000, None)),
         ("smaller:1KiB", Sized(None, 1024)),
         ("larger:500", Sized(500, None)),
@@ -99,11 +107,11 @@ def test_what_is_written_means(written: str, meaning: Query) -> None:
         ("and", "stands where"),
         ("not", "missing at the end"),
         ("from:", "needs something"),
-        ("larger:big", "is no size"),
-        ("date:tomorrow", "is no day"),
-        ("date:2023-13", "is no day"),
+        ("larger:big", "is not a size"),
+        ("date:tomorrow", "is not a day"),
+        ("date:2023-13", "is not a day"),
         ("date:..", "needs a day"),
-        ("before:9999999d", "is no day"),
+        ("before:9999999d", "is not a day"),
         ("has:cheese", "has:attachment"),
         ("(" * 60 + "a" + ")" * 60, "too deeply"),
     ],
@@ -113,8 +121,129 @@ def test_what_cannot_be_understood_is_said_in_words(written: str, said: str) -> 
         parse(written, CALENDAR)
 
 
-@given(st.text(max_size=60))
-def test_whatever_is_written_is_understood_or_refused_in_words(written: str) -> None:
-    with suppress(QueryError):
-        text, values = condition(parse(written, CALENDAR))
-        assert text.count("?") == len(values)
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("frm:bob", ['frm: is not a field (did you mean from:?); searched as the words "frm" and "bob"']),
+        ("a -SUBJET:x", ['subjet: is not a field (did you mean subject:?); searched as the words "subjet" and "x"']),
+        ("sender:bob", ['sender: is not a field (did you mean from:?); searched as the words "sender" and "bob"']),
+        ("frm:a frm:a", ['frm: is not a field (did you mean from:?); searched as the words "frm" and "a"']),
+        ("from:bob http://x.y/z 12:30 aa:bb:cc smile:) x: :x", []),
+    ],
+)
+def test_a_field_that_there_is_none_of_is_named_with_the_nearest(written: str, said: list[str]) -> None:
+    assert remarks(written) == said
+
+
+@pytest.mark.parametrize("written", ["€", '"!!!"', "from:-", "not €", '""'])
+def test_what_no_index_holds_is_said(written: str) -> None:
+    [remark] = remarks(written)
+    assert remark.endswith("holds no letter, digit or emoji: it is found nowhere")
+
+
+@pytest.mark.parametrize(
+    "written", ["*", "from:a", "date:2024", "id:<>", "has:attachment", "a*", "🎉", "http://x", "c++"]
+)
+def test_of_what_is_clear_nothing_is_said(written: str) -> None:
+    assert remarks(written) == []
+
+
+def test_where_no_field_is_near_all_are_named() -> None:
+    [remark] = remarks("zzz:x")
+    assert "fields are from:, to:, cc:, subject:" in remark
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "from:",
+            "to:",
+            "id:",
+            "account:",
+            "has:",
+            "before:",
+            "after:",
+            "date:",
+            "larger:",
+            "smaller:",
+            "frm:",
+            "list:",
+        ),
+        *(
+            "a",
+            "b*",
+            "*",
+            "attachment",
+            "2024",
+            "2024-05..",
+            "..",
+            "9" * 400,
+            "9" * 25 + "GB",
+            "99999y",
+            "0000",
+            "1\u212a",
+        ),
+        *(
+            "(",
+            ")",
+            '"',
+            '"a b"',
+            '""',
+            "and",
+            "or",
+            "not",
+            "-",
+            " ",
+            " ",
+            " ",
+            "\udc80",
+            "\0",
+            "ß",
+            "🎉",
+            "٣",
+            "NEAR",
+            "^a",
+            "{a}",
+        ),
+        *("'", ":", "::", "\\", "AND", "a+b", "a:b:c", "(" * 30, ")" * 30, " or has:attachment" * 40),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
+    with closing(SearchIndex.open(tmp_path_factory.mktemp("index"))) as index:
+        yield index
+
+
+def answered(written: str, index: SearchIndex) -> None:
+    """Whatever is written ends in hits or in one clear sentence."""
+    try:
+        query = parse(written, CALENDAR)
+    except QueryError:
+        return
+    remarks(written)
+    text, values = condition(query)
+    assert text.count("?") == len(values)
+    query = All((Any((OfAccount("a"), OfAccount("b"))), query))  # as one account's reader asks
+    assert index.search(query) == (0, [])
+    assert index.digests(query) == set()
+
+
+@given(st.text(max_size=60) | st.lists(_PIECES, max_size=12).map("".join))
+def test_whatever_is_written_is_understood_or_refused_in_words(index: SearchIndex, written: str) -> None:
+    answered(written, index)
+
+
+@pytest.mark.parametrize("depth", [5, 10, 11, 12, 13, 49, 500])
+@pytest.mark.parametrize(
+    "level", ["(a or b ", "(a b or ", "(-a b or ", "not (", "-", "(", "(has:attachment or larger:1 ", "(account:a -"]
+)
+def test_no_nesting_is_too_deep_for_the_database(index: SearchIndex, level: str, depth: int) -> None:
+    answered(level * depth + "c" + ")" * (depth if "(" in level else 0), index)
+
+
+@pytest.mark.parametrize("joint", [" or ", " ", " or has:attachment or ", " larger:1 ", " account:x or ", " -a "])
+@pytest.mark.parametrize("count", [100, 999, 3_000])
+def test_no_query_is_too_long_for_the_database(index: SearchIndex, joint: str, count: int) -> None:
+    answered(joint.join(["w"] * count), index)

@@ -2,20 +2,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from base64 import b64encode
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from migrator.archive import reader as shelves_module
+from migrator.cli.index_lines import rebuilding
 from migrator.errors import FerryError, Kind
-from migrator.ledger import FILE_NAME as LEDGER_NAME
+from migrator.ledger import FILE_NAME as LEDGER_NAME, Ledger
 from migrator.message.body import MemoryBody
 from migrator.message.digest import digest_of_body
+from migrator.operations.search import parse_query, search
 from migrator.parse.process import Parser
 from migrator.search.index import FILE_NAME
 from migrator.search.query import Everything
 from migrator.search.update import exclusively
+from migrator.ui.console import Console
 from migrator.wiring.archive import bring_up_to_date, index_what_is_new
 from tests.mail import mail
 from tests.unit.archive.hostile import empty_parts, nested
@@ -94,6 +99,99 @@ def test_a_part_of_a_word_is_found_only_where_words_have_no_blanks(
 ) -> None:
     assert found(library, capsys, "uarterl") == []
     assert len(found(library, capsys, "quarterly")) == 1
+
+
+def test_what_a_reader_does_not_see_parts_no_word(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    html = "Content-Type: text/html; charset=utf-8\r\n\r\n<p>Rech&shy;nung, Dampf&#8203;schiff, Boden<wbr>see</p>"
+    office.copy(
+        [
+            f"Subject: html\r\n{html}\r\n".encode(),
+            mail("plain", "Ihre Rech\u00adnung f\u00fcr Dampf\u200bschiff und Bodensee"),
+        ]
+    )
+    for query in ("rechnung", "Rech\u00adnung", "dampfschiff", "bodensee", "rechn*"):
+        assert sorted(found(office, capsys, query)) == ["html", "plain"], query
+    assert found(office, capsys, "rech or nung or schiff") == []
+
+
+def test_letters_are_found_as_people_type_them(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [
+        "S\u00f8rensen",
+        "\u0141\u00f3d\u017a",
+        "\u0110or\u0111evi\u0107",
+        "\u0153uvre",
+        "\u00c6sir",
+        "\u00de\u00f3r",
+    ]
+    office.copy(mail(f"=?utf-8?b?{b64encode(name.encode()).decode()}?=") for name in names)
+    for typed, name in zip(("sorensen", "lodz", "dordevic", "oeuvre", "aesir", "THOR"), names, strict=True):
+        assert found(office, capsys, typed) == [name]
+        assert found(office, capsys, name) == [name]
+
+
+def test_an_emoji_alone_is_found(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    subjects = {"party": "happy \U0001f389 birthday", "love": "\u2764\ufe0f", "thumb": "ok \U0001f44d\U0001f3fd"}
+    office.copy(
+        mail(name, sender=f"=?utf-8?b?{b64encode(text.encode()).decode()}?= <a@b>") for name, text in subjects.items()
+    )
+    assert found(office, capsys, "\U0001f389") == ["party"]
+    assert found(office, capsys, "from:\u2764") == ["love"]
+    assert found(office, capsys, "\U0001f44d") == ["thumb"]
+    assert found(office, capsys, '"happy birthday" \U0001f389') == ["party"]
+    assert found(office, capsys, "subject:\U0001f389") == []
+
+
+def test_a_raw_subject_of_four_characters_is_found(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.copy(["Subject: 会议通知\r\nFrom: a@b\r\n\r\nx\r\n".encode("gbk")])
+    assert found(office, capsys, "会议") == ["会议通知"]
+
+
+def test_a_mark_of_utf_8_hides_no_subject(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.copy([b"\xef\xbb\xbfSubject: from windows\r\nTo: b\r\n\r\nx\r\n"])
+    assert found(office, capsys, "subject:windows") == ["from windows"]
+
+
+def test_an_unknown_field_is_told_and_searched_as_words(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    office.copy([mail("frm a letter to bob"), mail("bob")])
+    assert office.call("search", "frm:bob") == 0
+    said = capsys.readouterr()
+    assert 'frm: is not a field (did you mean from:?); searched as the words "frm" and "bob"\n' in said.err
+    assert len(said.out.splitlines()) == 1
+    assert office.call("search", "frm:bob", "--json") == 0
+    remarks = document(capsys.readouterr().out)["remarks"]
+    assert isinstance(remarks, list)
+    assert len(remarks) == 1
+
+
+def test_an_index_of_another_version_is_built_again(five: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(found(five, capsys, "two")) == 2
+    with closing(sqlite3.connect(five.state_dir / FILE_NAME)) as sql:
+        sql.execute("pragma user_version = 1")
+        sql.execute("delete from owners")
+        sql.commit()
+    heard: list[int] = []
+    with closing(Ledger.open(five.state_dir)) as ledger:
+        answer = search(parse_query("two account:alice"), five.config, ledger, on_rebuild=heard.append)
+    assert (answer.total, heard) == (2, [5])
+
+
+def test_why_a_large_index_is_built_again_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    listen = rebuilding(Console(), 3)
+    listen(2)
+    assert capsys.readouterr().err == ""
+    listen(3)
+    assert capsys.readouterr().err == "the search index is of another version: it is built again, 3 messages\n"
+
+
+def test_an_index_that_turns_out_damaged_is_one_sentence(five: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(found(five, capsys, "two")) == 2
+    with closing(sqlite3.connect(five.state_dir / FILE_NAME)) as sql:
+        sql.execute("delete from words_data")
+        sql.commit()
+    assert five.call("search", "two") == 1
+    assert "the search index cannot be read: " in (said := capsys.readouterr().err)
+    assert "`mailferry reindex`" in said
+    assert "internal error" not in said
 
 
 @pytest.fixture
