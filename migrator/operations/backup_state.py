@@ -1,6 +1,7 @@
-"""Ledger and configuration in one file, consistent while everything runs.
+"""Ledger, configuration and vault in one file, consistent while everything runs.
 
-The key that parked accounts are compared with is left out. docs/operations.md says how to restore.
+The vault is sealed and its key is left out, as is the key that parked accounts are compared with. docs/operations.md
+says how to restore.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrator.config.account_files import FOLDER
+from migrator.config.vault_key import VAULT
 from migrator.errors import ConfigError
 from migrator.files import replace_file
 from migrator.ledger import FILE_NAME
@@ -28,11 +31,15 @@ Redact = Callable[[Path], str | None]
 
 @dataclass(frozen=True, slots=True)
 class StateBackup:
-    """The file that was written; ``left_out`` are files of the configuration that could not be put into it."""
+    """The file that was written; ``left_out`` are files of the configuration that could not be put into it.
+
+    ``ledger_by`` is the command that backs up a ledger which is no file, and is not in this one.
+    """
 
     path: Path
     octets: int
     left_out: tuple[str, ...]
+    ledger_by: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the document of ``backup-state``."""
@@ -49,16 +56,25 @@ def backup_state(
     left_out: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".mailferry-", dir=path.parent) as folder:
         copy = Path(folder, FILE_NAME)
-        ledger.copy_to(copy)
+        if not ledger.backup_command():
+            ledger.copy_to(copy)
         with replace_file(path) as file, tarfile.open(fileobj=file, mode="w:gz") as tar:
-            tar.add(copy, FILE_NAME, filter=_plain)
+            if copy.exists():
+                tar.add(copy, FILE_NAME, filter=_plain)
             for source in config.files:
-                text = redact(source)
+                text, name = redact(source), _name(source)
                 if text is None:
-                    left_out.append(source.name)
+                    left_out.append(name)
                 else:
-                    _add(tar, source.name, text, clock())
-    return StateBackup(path, path.stat().st_size, tuple(left_out))
+                    _add(tar, name, text, clock())
+            if (vault := config.state_dir / VAULT).is_file():
+                _add(tar, VAULT, vault.read_text(encoding="utf-8"), clock())
+    return StateBackup(path, path.stat().st_size, tuple(left_out), ledger.backup_command())
+
+
+def _name(source: Path) -> str:
+    """Return what a file of the configuration is called in the backup."""
+    return f"{FOLDER}/{source.name}" if source.parent.name == FOLDER else source.name
 
 
 def _add(tar: tarfile.TarFile, name: str, text: str, now: float) -> None:

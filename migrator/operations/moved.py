@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from migrator.config import Config, ImapDestination
+from migrator.config import Config, ImapDestination, S3Destination
+from migrator.config.urls import destination_keys
 from migrator.errors import ConfigError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.moving import KnownDestination
-from migrator.model import mailbox_identity
-from migrator.run.account_lock import account_lock
+from migrator.model import AMAZON, mailbox_identity, store_identity
+from migrator.run.account_lock import account_locks
 from migrator.wiring.account import destination_of
 from migrator.wiring.moved_archives import move
 
 _IMAP_URL = re.compile(r"imaps?://", re.IGNORECASE)
 _IMAP_IDENTITY = re.compile(r"imap:(.*)@([^@/]*)/(.*)", re.DOTALL)
 _KINDS = ("mbox", "maildir")
+_STORE = "s3://"
 _WRITTEN = re.compile(r"""(["'])((?:\\.|(?!\1).)*)\1""")
 
 
@@ -52,16 +54,19 @@ class Moved:
 
 
 def record_move(old: str, new: str, state_dir: Path, config: Config | None) -> Moved:
-    """Change what is known, all of it or nothing; ``old`` and ``new`` are folders, or URLs of mailboxes.
+    """Change what is known, all of it or nothing; ``old`` and ``new`` are folders, or URLs of mailboxes or stores.
 
     The accounts of the configuration, if there is one, are locked. Raises ``ConfigError`` where nothing is known.
     """
-    if not (state_dir / FILE_NAME).exists():
+    place = config.ledger_place if config else state_dir
+    if isinstance(place, Path) and not (place / FILE_NAME).exists():
         raise ConfigError([f"there is no ledger in {state_dir}: nothing is known of {old}"])
+    accounts = [account.name for account in config.accounts] if config else []
     with ExitStack() as stack:
-        for account in config.accounts if config else ():
-            stack.enter_context(account_lock(state_dir, account.name))
-        ledger = stack.enter_context(closing(Ledger.open(state_dir)))
+        stack.enter_context(account_locks(state_dir, accounts))
+        ledger = stack.enter_context(closing(Ledger.open(place)))
+        for account in accounts:
+            stack.enter_context(ledger.owning(f"account {account}"))
         with ledger.together():
             moves = tuple(_moves(ledger, state_dir, old, new))
     lines = (line for one in moves for line in (_lines_naming(config, one.old) if config else ()))
@@ -91,6 +96,8 @@ def _listed(known: dict[str, KnownDestination]) -> str:
 
 def _pairs(known: dict[str, KnownDestination], old: str, new: str) -> list[tuple[str, str]]:
     """Return the identities that may be meant, old and new."""
+    if old.startswith(_STORE) and new.startswith(_STORE):
+        return _store_pairs(known, old, new)
     match bool(_IMAP_URL.match(old)), bool(_IMAP_URL.match(new)):
         case True, True:
             return _mailbox_pairs(known, old, new)
@@ -98,11 +105,11 @@ def _pairs(known: dict[str, KnownDestination], old: str, new: str) -> list[tuple
             kind, path = _kind_and_path(old)
             target_kind, target = _kind_and_path(new)
             if kind and target_kind and kind != target_kind:
-                raise ConfigError([f"{old} and {new}: an archive stays of its kind when it is moved"])
+                raise ConfigError([f"{old} and {new}: an archive keeps its kind when it is moved"])
             chosen = [kind or target_kind] if kind or target_kind else _KINDS
             return [(f"{one}:{path}", f"{one}:{target}") for one in chosen]
         case _:
-            raise ConfigError([f"{old} and {new}: must be two folders, or two mailboxes"])
+            raise ConfigError([f"{old} and {new}: must be two folders, two mailboxes, or two s3://bucket/prefix"])
 
 
 def _kind_and_path(written: str) -> tuple[str, str]:
@@ -110,6 +117,21 @@ def _kind_and_path(written: str) -> tuple[str, str]:
     if kind not in _KINDS:
         kind, path = "", written
     return kind, os.path.realpath(Path(path).expanduser())
+
+
+def _store_pairs(known: dict[str, KnownDestination], old: str, new: str) -> list[tuple[str, str]]:
+    """Return old and new of each store that is meant: of ``?endpoint=``, else of every one that has the old prefix."""
+    before, after = destination_keys(old), destination_keys(new)
+    if "endpoint" in before or "endpoint" in after:
+        return [(_store_of(before), _store_of(after))]
+    at = _store_of(before).removeprefix(f"s3:{AMAZON}")
+    inside = _store_of(after).removeprefix(f"s3:{AMAZON}")
+    stores = [one.removesuffix(at) for one in known if one.startswith("s3:") and one.endswith(at)]
+    return [(f"{store}{at}", f"{store}{inside}") for store in stores if "/" not in store]
+
+
+def _store_of(keys: Mapping[str, object]) -> str:
+    return store_identity(str(keys["bucket"]), str(keys["prefix"]), str(keys.get("endpoint", "")))
 
 
 def _mailbox_pairs(known: dict[str, KnownDestination], old: str, new: str) -> list[tuple[str, str]]:
@@ -167,5 +189,7 @@ def _names(value: str, place: object, folder: Path) -> bool:
     """Tell whether a word of the configuration is the folder or the host of a destination."""
     if isinstance(place, ImapDestination):
         return value.lower() == place.host.lower()
+    if isinstance(place, S3Destination):
+        return value.strip("/") == place.prefix if place.prefix else value == place.bucket
     path = getattr(place, "path", None)
     return path is not None and os.path.realpath(folder / value) == os.path.realpath(path)

@@ -19,9 +19,9 @@ from migrator.archive.verify import Check, Selection, Verification
 from migrator.copying.copier import Copier
 from migrator.errors import AwayError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
-from migrator.ledger.connection import is_damage
+from migrator.ledger.sqlite.connection import is_damage
 from migrator.report import OnProgress, no_progress
-from migrator.run.account_lock import account_lock
+from migrator.run.account_lock import account_locks
 from migrator.wiring.archive import open_archive
 from migrator.wiring.ledger import open_ledger
 
@@ -47,8 +47,8 @@ class RebuiltLedger:
 
     @property
     def is_ok(self) -> bool:
-        """Whether everything known stands in the folders, and is proven."""
-        return self.verification.is_ok and not any(one.missed for one in self.learned)
+        """Whether everything known stands in the folders, and is proven, and no volume is packed."""
+        return self.verification.is_ok and not any(one.missed or one.packed for one in self.learned)
 
     def as_json(self) -> dict[str, object]:
         """Return the document of ``rebuild-ledger``."""
@@ -73,8 +73,7 @@ def rebuild_ledger(
     The ledger is opened here: it may have to be set aside first, which ``on_damage`` hears.
     """
     with ExitStack() as stack:
-        for account in config.accounts:
-            stack.enter_context(account_lock(config.state_dir, account.name))
+        stack.enter_context(account_locks(config.state_dir, (account.name for account in config.accounts)))
         if damaged := _set_aside_if_damaged(config, clock):
             on_damage(damaged)
         ledger = stack.enter_context(closing(open_ledger(config)))
@@ -83,6 +82,8 @@ def rebuild_ledger(
 
 def _set_aside_if_damaged(config: Config, clock: Callable[[], float]) -> DamagedLedger | None:
     path = config.state_dir / FILE_NAME
+    if config.ledger:
+        return None  # a database is whole, or its own backup is put back
     if not path.exists():
         return None
     problem = ""
@@ -117,13 +118,13 @@ def _rebuilt(
     config: Config, ledger: Ledger, clock: Callable[[], float], on_found: OnProgress, on_checked: OnProgress
 ) -> RebuiltLedger:
     with open_archive(config, ledger, even_unknown=True) as reader:
-        local = [archive_folder for archive_folder in reader.all if archive_folder.is_local]
-        for archive_folder in local:  # first let it mend what a crash left, while the intents are still known
+        ours = [archive_folder for archive_folder in reader.all if not archive_folder.is_mailbox]
+        for archive_folder in ours:  # first let it mend what a crash left, while the intents are still known
             with suppress(AwayError):
                 Copier(archive_folder.destination, archive_folder.copies, clock=clock).inspect()
-        learned = [relearn(archive_folder, ledger.archive, on_progress=on_found) for archive_folder in local]
-        left_alone = tuple(one.destination.label for one in reader.all if not one.is_local)
+        learned = [relearn(archive_folder, ledger.archive, on_progress=on_found) for archive_folder in ours]
+        left_alone = tuple(one.destination.label for one in reader.all if one.is_mailbox)
         check = Check(
-            reader.only(local), ledger.archive, clock=clock, on_progress=lambda copies, _octets: on_checked(copies)
+            reader.only(ours), ledger.archive, clock=clock, on_progress=lambda copies, _octets: on_checked(copies)
         )
         return RebuiltLedger(tuple(learned), check.make(Selection()), left_alone)

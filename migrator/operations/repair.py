@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrator.archive.mend import Mender
 from migrator.archive.repair import Repair, Repaired
-from migrator.run.account_lock import account_lock
+from migrator.run.account_lock import owned_account
 from migrator.run.refetch import refetched
 from migrator.wiring.account import open_source
 from migrator.wiring.archive import open_archive
@@ -38,6 +38,6 @@ def repair_copies(
 
     with ExitStack() as stack:
         for account in accounts:
-            stack.enter_context(account_lock(config.state_dir, account.name))
+            stack.enter_context(owned_account(ledger, config.state_dir, account.name))
         reader = stack.enter_context(open_archive(config, ledger))
         return Repair(reader, ledger.archive, Mender(ledger.archive), fetch).make(list(by_name))

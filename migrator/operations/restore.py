@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.archive.reader import belonging
 from migrator.archive.restore import Grouping, Restored, Restorer
-from migrator.config import Destination, ImapDestination, MaildirDestination
+from migrator.config import Destination, ImapDestination, MaildirDestination, S3Destination
 from migrator.copying.copier import Copier, Outcome
 from migrator.copying.in_turn import CopyToAll
-from migrator.errors import FerryError, Kind
+from migrator.errors import ConfigError, FerryError, Kind
 from migrator.policy import WhenCopyIsGone
 from migrator.report import OnProgress, no_progress
+from migrator.ui.sanitize import file_name
 from migrator.wiring.account import destination_of
 from migrator.wiring.archive import open_archive
 
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from migrator.model import Digest
 
 _OPEN_AT_ONCE = 4
+_PLAIN = re.compile(r"[\w@+-]+")
+"""What no server takes for a delimiter."""
+_NO_NAME_IN_LISTS = re.compile(r'[/%*"\\\x00-\x1f\x7f-\x9f]')
+"""What divides levels in a configured name, or means something in LIST (RFC 9051, section 6.3.9)."""
 _UNREACHABLE = frozenset({Kind.CONNECT, Kind.TLS, Kind.AUTH})
 
 
@@ -43,10 +50,20 @@ def restore_messages(
     """Copy the messages of these accounts (of them, only those ``wanted``) into the target, or folders below it."""
     with open_archive(config, ledger) as reader, closing(_TargetFolders(target, config, ledger, clock)) as folders:
         restorer = Restorer(reader, folders.copy, grouping, on_progress=on_progress)
+        seen: set[Digest] = set()
         for account in accounts:
-            digests = belonging(account.name, reader, ledger.archive)
-            restorer.restore(account.name, (digest for digest in digests if wanted is None or digest in wanted))
-        return restorer.done
+            if grouping is Grouping.ACCOUNT:
+                seen.clear()
+            restorer.restore(account.name, _unseen(belonging(account.name, reader, ledger.archive, wanted), seen))
+        return replace(restorer.done, renamed=tuple(folders.renamed.items()))
+
+
+def _unseen(digests: Iterable[Digest], seen: set[Digest]) -> Iterator[Digest]:
+    """Yield what was not seen before: what belongs to several accounts goes to one folder once."""
+    for digest in digests:
+        if digest not in seen:
+            seen.add(digest)
+            yield digest
 
 
 class _TargetFolders:
@@ -59,6 +76,12 @@ class _TargetFolders:
         self._clock = clock
         self._open: dict[str, tuple[Copier, CopyToAll]] = {}
         self._unreachable: FerryError | None = None
+        self._names: dict[str, str] = {"": ""}
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The names that would have been several folders within one another, and what they became."""
+        return {name: made for name, made in self._names.items() if made != name}
 
     def copy(self, name: str, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Copy a batch into the folder of this name below the target, or into the target itself.
@@ -67,7 +90,11 @@ class _TargetFolders:
         """
         if self._unreachable is not None:
             return [self._unreachable] * len(batch)
-        opened = self._open.pop(name, None) or self._opened(name)
+        try:
+            opened = self._open.pop(name, None) or self._opened(name)
+        except FerryError as error:
+            self._unreachable = error if error.kind in _UNREACHABLE else None
+            return [error] * len(batch)
         self._open[name] = opened  # the one used last stands last
         while len(self._open) > _OPEN_AT_ONCE:
             oldest = next(iter(self._open))
@@ -79,13 +106,29 @@ class _TargetFolders:
         return outcomes
 
     def _opened(self, name: str) -> tuple[Copier, CopyToAll]:
-        place = _below(self._target, name).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
+        if name not in self._names:
+            self._names[name] = self._single_folder(name)
+        place = _below(self._target, self._names[name]).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
         destination = destination_of(place, self._config.state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
         if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
             self._ledger.archive.lost_for_good(copies.destination_id)  # the person who names it wants it made again
         copier = Copier(destination, copies, clock=self._clock)
         return copier, CopyToAll([copier])
+
+    def _single_folder(self, name: str) -> str:
+        """Return a name that is one folder, and not several within one another, at the target."""
+        made = file_name(name, instead="unnamed")
+        if not isinstance(self._target, ImapDestination):
+            return made
+        made = _NO_NAME_IN_LISTS.sub("_", name.strip())
+        if _PLAIN.fullmatch(made):
+            return made
+        from migrator.destinations.imap import ImapDestination as Mailbox
+
+        with closing(destination_of(self._target, self._config.state_dir)) as mailbox:
+            delimiter = mailbox.delimiter() if isinstance(mailbox, Mailbox) else ""
+        return made.replace(delimiter, "_") if delimiter else made
 
     def _is_configured(self, destination: OpenDestination) -> bool:
         """Say whether mail is archived here as well; then a folder that is away is an error as it is for a run."""
@@ -99,6 +142,8 @@ class _TargetFolders:
 
 
 def _below(target: Destination, name: str) -> Destination:
+    if isinstance(target, S3Destination):
+        raise ConfigError(["--to: restores go to IMAP or a Maildir; an object store is no place to read mail in"])
     if not name:
         return target
     if isinstance(target, ImapDestination):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from migrator.archive.render import LONGEST_SHOWN, Rendered, attachment_name, body_of, identified, rendered
 from migrator.errors import FerryError, Kind
+from migrator.message.dating import date_beside
 from migrator.parse.process import NotParsed, Parser
 from migrator.wiring.archive import open_archive
 
@@ -44,11 +46,14 @@ def render_message(body: Body) -> Rendered:
     """Return a message as lines that are safe on a terminal; raises ``too-large``."""
     content = _content(body)
     with Parser() as parser:
-        return rendered(content, parser)
+        return rendered(content, parser, date_beside(body))
 
 
 def save_attachment(body: Body, number: int, path: Path) -> SavedAttachment:
-    """Write one attachment to a new file; into a folder under its own name, made safe. Nothing is overwritten."""
+    """Write one attachment to a new file; into a folder under its own name, made safe. Nothing is overwritten.
+
+    What was not written whole is taken away again.
+    """
     message = _content(body)
     with Parser() as parser:
         content = parser.attachment(message, number)
@@ -58,15 +63,31 @@ def save_attachment(body: Body, number: int, path: Path) -> SavedAttachment:
     if shown is not None:
         name = "" if isinstance(shown, NotParsed) else shown.attachments[number - 1].name
         path /= attachment_name(name, number)
+    return _saved(content, path)
+
+
+def _saved(content: bytes, path: Path) -> SavedAttachment:
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError as error:
+        cure = "--to FILE names another"
+        raise FerryError(Kind.REFUSED, f"{path} exists, and is not overwritten", cure=cure) from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-    except FileExistsError as error:
-        raise FerryError(Kind.REFUSED, f"{path} exists, and is not overwritten") from error
     except OSError as error:
-        raise FerryError(Kind.DISK_FULL, f"cannot write {path}: {error.strerror}") from error
+        path.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
     return SavedAttachment(path, len(content))
+
+
+def _unwritable(path: Path, error: OSError) -> FerryError:
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = "the disk is full" if is_full else error.strerror
+    finding = "disk-full" if is_full else ""
+    return FerryError(Kind.DISK_FULL if is_full else Kind.REFUSED, f"cannot write {path}: {reason}", finding=finding)
 
 
 def _content(body: Body) -> bytes:

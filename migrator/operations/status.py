@@ -1,4 +1,4 @@
-"""Where accounts stand: what is safe, what waits, the last run and the next. Looks only at the ledger."""
+"""Where accounts stand: what is safe, what waits, the last run and the next, by the ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from migrator.report import Status
+from migrator.findings.find import by_account
+from migrator.findings.model import Finding, Severity
+from migrator.report import Status, shown_unique_id
 from migrator.wiring.account import destination_of, label_of
 
 if TYPE_CHECKING:
@@ -53,7 +55,11 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """Where one account stands; ``numbers`` and the runs are None while there was no run."""
+    """Where one account stands; ``numbers`` and the runs are None while there was no run.
+
+    ``as_of`` is when its source last showed what it holds, None while it never did. ``accepted`` are the unique-ids, as
+    they are shown, of the messages that a person has accepted as they are.
+    """
 
     name: str
     numbers: AccountNumbers | None = None
@@ -62,13 +68,31 @@ class AccountStatus:
     next_run: float | None = None
     worker: WorkerView = WorkerView()
     archived: tuple[Holding, ...] = ()
+    as_of: float | None = None
+    findings: tuple[Finding, ...] = ()
+    accepted: frozenset[str] = frozenset()
+
+    @property
+    def problems(self) -> list[str]:
+        """What the last run met and nobody has accepted since."""
+        errors = self.last_run.report.get("errors") if self.last_run else None
+        told = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+        left = [f"[{one['kind']}] {one['message']}" for one in told if one.get("uidl") not in self.accepted]
+        return list(dict.fromkeys(left))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last run did everything, but for what a person has accepted since."""
+        if self.last_run is None or self.last_run.status is not Status.PARTIAL:
+            return self.last_run is not None and self.last_run.status is Status.OK
+        return bool(self.last_run.report.get("errors")) and not self.problems
 
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing that a person would want to look at."""
-        if self.numbers is None or self.last_run is None or self.last_run.status is not Status.OK:
+        if self.numbers is None or not self.is_done:
             return False
-        is_troubled = self.worker.is_parked or self.worker.damaged > 0
+        is_troubled = any(finding.severity is not Severity.HINT for finding in self.findings)
         return not (self.numbers.waiting or self.numbers.failed or is_troubled)
 
     def as_json(self) -> dict[str, object]:
@@ -76,10 +100,12 @@ class AccountStatus:
         numbers = self.numbers
         return {
             "name": self.name,
-            "on_server": numbers.on_server if numbers else 0,
+            "on_server": numbers.on_server if numbers and self.as_of is not None else None,
+            "as_of": _moment(self.as_of),
             "safe": numbers.safe if numbers else 0,
             "waiting": numbers.waiting if numbers else 0,
             "failed": numbers.failed if numbers else 0,
+            "accepted": numbers.accepted if numbers else 0,
             "deleted": numbers.deleted if numbers else 0,
             "bytes_safe": numbers.octets_safe if numbers else 0,
             "archived": [holding.as_json() for holding in self.archived],
@@ -100,11 +126,33 @@ def account_statuses(
     ledger: Ledger,
     workers: Mapping[str, WorkerView],
     next_run: NextRun,
+    findings: Sequence[Finding] = (),
 ) -> list[AccountStatus]:
-    """Return where each account stands."""
-    holdings = ledger.archive.holdings()
+    """Return where each account stands, with what was found of it."""
+    holdings = ledger.archive.holdings(
+        {destination_of(place, state_dir).identity for account in accounts for place in account.destinations}
+    )
+    found = by_account(findings)
     return [
-        _status(account, ledger, workers[account.name], next_run, _archived(account, state_dir, holdings))
+        _status(
+            account,
+            ledger,
+            workers[account.name],
+            next_run,
+            _archived(account, state_dir, holdings),
+            found.get(account.name, ()),
+        )
+        for account in accounts
+    ]
+
+
+def unseen(accounts: Sequence[Account], state_dir: Path, findings: Sequence[Finding] = ()) -> list[AccountStatus]:
+    """Return where accounts stand of which nothing is known yet."""
+    found = by_account(findings)
+    return [
+        AccountStatus(
+            account.name, archived=_archived(account, state_dir, {}), findings=tuple(found.get(account.name, ()))
+        )
         for account in accounts
     ]
 
@@ -122,23 +170,34 @@ def _status(
     worker: WorkerView,
     next_run: NextRun,
     archived: tuple[Holding, ...],
+    findings: Sequence[Finding],
 ) -> AccountStatus:
     history = ledger.history
     last = next(iter(history.last_runs(account.name)), None)
+    is_paused = any(finding.id == "paused" for finding in findings)
     return AccountStatus(
         account.name,
         history.numbers(account.name),
         last,
         history.last_success(account.name),
-        _due(account, last, worker, next_run) if last else None,
+        due_at(account, last, worker, next_run, is_paused=is_paused) if last else None,
         worker,
         archived,
+        ledger.overview.last_listed(account.name),
+        tuple(findings),
+        frozenset(
+            shown_unique_id(one.unique_id)
+            for one in history.set_aside([account.name])
+            if one.is_accepted and one.unique_id
+        ),
     )
 
 
-def _due(account: Account, last: RunRecord, worker: WorkerView, next_run: NextRun) -> float | None:
-    """Return when the account is due: as the worker has it; a parked one is not, until its password changes."""
-    if worker.is_parked:
+def due_at(
+    account: Account, last: RunRecord, worker: WorkerView, next_run: NextRun, *, is_paused: bool = False
+) -> float | None:
+    """Return when the account is due: as the worker has it; one that is paused or parked is not, until that ends."""
+    if worker.is_parked or is_paused:
         return None
     return worker.next_due if worker.next_due >= last.started_at else next_run(account, last)
 

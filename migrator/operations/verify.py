@@ -43,7 +43,7 @@ def parse_since(written: str, today: date | None = None) -> float:
     except QueryError as error:
         raise ConfigError([f"--since {written}: {str(error).removeprefix(f'after:{written}: ')}"]) from error
     if not isinstance(query, Dated) or query.start is None:
-        raise ConfigError([f"--since {written}: is no day"])
+        raise ConfigError([f"--since {written}: is not a day"])
     return float(query.start)
 
 

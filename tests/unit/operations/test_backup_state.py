@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from migrator.config.vault import vault_of
 from migrator.errors import ConfigError
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.operations.backup_state import backup_state
@@ -40,3 +41,20 @@ def test_what_fails_leaves_the_earlier_backup_and_nothing_else(office: Office, l
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("b", b"an earlier one")]
     with pytest.raises(ConfigError, match="is not there"):
         backup_state(tmp_path / "no" / "b", office.config, ledger, fail)
+
+
+def test_the_vault_is_in_it_and_its_key_is_not(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    vault = vault_of(office.config)
+    vault.keep("alice/source-1", "open sesame", 1.0, "anna")
+    master = vault.master()
+    assert master is not None
+    path = tmp_path / "b"
+    backup_state(path, office.config, ledger, lambda _file: "redacted")
+    with tarfile.open(path) as tar:
+        assert tar.getnames() == [FILE_NAME, "config.toml", "secrets/vault.json"]
+        for member in tar:
+            file = tar.extractfile(member)
+            assert file is not None
+            content = file.read()
+            assert b"open sesame" not in content
+            assert all(one.read_bytes().strip() not in content for one in vault.keys.fallbacks() if one.exists())

@@ -10,6 +10,7 @@ from migrator.pop3.session import Session, open_session
 from migrator.wiring.account import source_of
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
+from tests.servers.pop3_faults.greeting import AtMostAtOnce
 from tests.unit.archive.office import Office
 
 
@@ -42,3 +43,14 @@ def test_nothing_is_made_by_a_check(office: Office, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     check_accounts(office.config.accounts, office.state_dir, open_source=refuse)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_server_that_takes_few_at_once_fails_no_account(office: Office) -> None:
+    with Pop3Server(Maildrop(), faults=[AtMostAtOnce(2)]) as server:
+        [account] = [one for one in office.config.accounts if one.name == "alice"]
+
+        def log_in(account: Account) -> Session:
+            return open_session(replace(source_of(account), port=server.port), lambda: server.password)
+
+        checked = check_accounts([account] * 6, office.state_dir, open_source=log_in)
+    assert [one.errors for one in checked] == [()] * 6

@@ -20,8 +20,8 @@ def test_an_archive_is_known_under_its_new_path_and_the_lines_to_edit_are_named(
     ("old", "new", "words"),
     [
         ("nowhere", "x", "nothing is known of nowhere"),
-        ("imaps://h/x", "y", "must be two folders, or two mailboxes"),
-        ("mbox:a", "maildir:b", "an archive stays of its kind"),
+        ("imaps://h/x", "y", "must be two folders, two mailboxes, or two s3://bucket/prefix"),
+        ("mbox:a", "maildir:b", "an archive keeps its kind"),
     ],
 )
 def test_a_move_that_makes_no_sense_is_refused(office: Office, old: str, new: str, words: str) -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date
 
 import pytest
 
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger
+from migrator.operations import search as search_module
 from migrator.operations.reindex import reindex
-from migrator.operations.search import IndexState, Matches, find_digests, parse_query, search
+from migrator.operations.search import IndexState, Matches, find_digests, parse_query, search, search_page
+from migrator.search import index as index_module
+from migrator.search.index import FILE_NAME, SearchIndex
 from migrator.search.update import exclusively
 from tests.mail import mail
 from tests.unit.archive.office import Office
@@ -59,3 +64,83 @@ def test_an_index_is_built_anew_from_the_archive(office: Office, ledger: Ledger)
     search(parse_query("bread"), office.config, ledger)
     done = reindex(office.config, ledger)
     assert done.as_json() == {"indexed": 3, "not_parsed": 0, "unread": 0}
+
+
+def test_pages_end_to_end_are_all_hits_in_their_order(office: Office, ledger: Ledger) -> None:
+    office.copy([mail(f"letter {number}", Date="Mon, 15 Jan 2024 12:00:00 +0000") for number in range(5)])
+    office.copy([mail(f"undated {number}") for number in range(3)])
+    whole = search(parse_query("*"), office.config, ledger)
+    pages = [search_page(parse_query("*"), office.config, ledger, limit=3)]
+    while cursor := pages[-1].following:
+        pages.append(search_page(parse_query("*"), office.config, ledger, cursor=cursor, limit=3))
+    assert {page.total for page in pages} == {whole.total} == {11}
+    assert tuple(hit for page in pages for hit in page.hits) == whole.hits
+    assert [len(page.hits) for page in pages] == [3, 3, 3, 2]
+    assert pages[-1].as_json()["cursor"] is None
+
+
+def test_a_cursor_of_ones_own_is_wrong_usage(office: Office, ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="cursor: "):
+        search_page(parse_query("*"), office.config, ledger, cursor="1 or 1")
+
+
+@pytest.mark.parametrize("written", ["number", "number -seven", "seven", "seven or eight", "subject:number seven"])
+def test_rare_and_frequent_words_come_in_the_same_order(written: str, office: Office, ledger: Ledger) -> None:
+    names = ["seven", "eight", *["other"] * 118]
+    office.copy(
+        [
+            mail(f"number {number}", f"{name} words", Date=f"Mon, 15 Jan {1990 + number % 30} 12:00:00 +0000")
+            for number, name in enumerate(names)
+        ]
+    )
+    whole = search(parse_query(written), office.config, ledger)
+    page = search_page(parse_query(written), office.config, ledger, limit=7)
+    rest = search_page(parse_query(written), office.config, ledger, limit=500, cursor=page.following)
+    assert page.total == whole.total > 0
+    assert (page.hits + rest.hits if page.following else page.hits) == whole.hits
+
+
+def test_a_page_leaves_more_than_a_few_new_messages_to_somebody_who_has_time(
+    office: Office, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "TAKEN_IN", 2)
+    office.copy([mail(f"tea {number}", "cake") for number in range(3)])
+    page = search_page(parse_query("cake"), office.config, ledger)
+    assert (page.total, page.index.is_busy) == (0, True)
+    assert search(parse_query("cake"), office.config, ledger).total == 3  # the command waits for all of it
+    office.copy([mail("one more", "cake")])
+    page = search_page(parse_query("cake"), office.config, ledger)
+    assert (page.total, page.index.is_busy) == (4, False)
+
+
+def test_a_page_shows_what_there_is_while_somebody_else_writes_the_index(
+    office: Office, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.copy([mail("tea", "cake")])
+    assert search_page(parse_query("cake"), office.config, ledger).total == 1
+    office.copy([mail("more tea", "cake")])
+    monkeypatch.setattr(index_module, "_BUSY_SECONDS", 0.0)
+    with closing(sqlite3.connect(office.state_dir / FILE_NAME, isolation_level=None)) as writer:
+        writer.execute("begin immediate")
+        page = search_page(parse_query("cake"), office.config, ledger)
+    assert (page.total, str(page.index.error)) == (1, "the search index cannot be used: database is locked")
+    assert search_page(parse_query("cake"), office.config, ledger).total == 2
+
+
+def test_only_who_indexes_much_takes_the_memory_for_that(
+    office: Office, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[SearchIndex] = []
+    monkeypatch.setattr(SearchIndex, "take_room", lambda index: taken.append(index))  # noqa: PLW0108  # no method else
+    assert search_page(parse_query("bread"), office.config, ledger).total == 2  # a page of hits takes in a few itself
+    assert taken == []
+    office.copy([mail("tea", "cake")])
+    assert search(parse_query("cake"), office.config, ledger).total == 1
+    assert len(taken) == 1
+
+
+def test_a_page_counts_no_further_than_is_wanted(office: Office, ledger: Ledger) -> None:
+    office.copy([mail(f"tea {number}") for number in range(9)])
+    page = search_page(parse_query("not cake"), office.config, ledger, limit=2, most=5)
+    assert (page.total, page.is_more, len(page.hits)) == (5, True, 2)
+    assert search_page(parse_query("tea"), office.config, ledger, limit=2, most=5).total == 9

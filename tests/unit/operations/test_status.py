@@ -5,15 +5,20 @@ from dataclasses import replace
 import pytest
 
 from migrator.config import Account
+from migrator.findings.model import Cure, Finding, Severity
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers, RunRecord
-from migrator.operations.status import AccountStatus, WorkerView, account_statuses
+from migrator.operations.status import AccountStatus, WorkerView, account_statuses, unseen
 from migrator.report import AccountReport, Status
 from tests.unit.archive.office import Office
 
 UNSEEN = {"alice": WorkerView(), "bob": WorkerView()}
 NUMBERS = AccountNumbers(3, 3, 0, 0, 0, 300, None)
 RUN = RunRecord("alice", 100.0, 160.0, Status.OK, {})
+
+
+def finding(severity: Severity) -> Finding:
+    return Finding("x", severity, "", ("alice",), None, "text", 0.0, Cure("cure"))
 
 
 def in_an_hour(_account: Account, last: RunRecord) -> float:
@@ -27,6 +32,19 @@ def test_where_accounts_stand_is_known_before_any_run(office: Office, ledger: Le
     assert (alice.numbers.safe, alice.last_run, alice.next_run) == (3, None, None)
     assert [holding.messages for holding in bob.archived] == [0]
     assert alice.as_json()["last_run"] is None
+    assert alice.as_json()["on_server"] is None  # no run has seen the server
+
+
+def test_numbers_say_of_when_they_are(office: Office, ledger: Ledger) -> None:
+    for began, status in ((100.0, Status.OK), (200.0, Status.FAILED)):
+        ledger.history.run_ended(ledger.history.run_started("alice", began), AccountReport("alice", status), began + 60)
+    alice, _ = account_statuses(office.config.accounts, office.state_dir, ledger, UNSEEN, in_an_hour)
+    assert (alice.as_of, alice.as_json()["as_of"]) == (160.0, "1970-01-01T00:02:40+00:00")
+
+
+def test_an_account_that_was_never_worked_names_its_destinations(office: Office) -> None:
+    alice, _ = unseen(office.config.accounts, office.state_dir)
+    assert [held.messages for held in alice.archived] == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -49,6 +67,13 @@ def test_the_next_run_is_the_worker_s_or_by_the_schedule_and_a_parked_account_ha
     assert alice.last_success == alice.last_run
 
 
+def test_a_paused_account_has_no_next_run(office: Office, ledger: Ledger) -> None:
+    ledger.history.run_ended(ledger.history.run_started("alice", 100.0), AccountReport("alice"), 160.0)
+    paused = replace(finding(Severity.HINT), id="paused")
+    alice, _ = account_statuses(office.config.accounts, office.state_dir, ledger, UNSEEN, in_an_hour, [paused])
+    assert alice.next_run is None
+
+
 @pytest.mark.parametrize(
     ("changes", "is_quiet"),
     [
@@ -57,8 +82,9 @@ def test_the_next_run_is_the_worker_s_or_by_the_schedule_and_a_parked_account_ha
         ({"last_run": replace(RUN, status=Status.PARTIAL)}, False),
         ({"numbers": replace(NUMBERS, waiting=1)}, False),
         ({"numbers": replace(NUMBERS, failed=1)}, False),
-        ({"worker": WorkerView(is_parked=True)}, False),
-        ({"worker": WorkerView(damaged=1)}, False),
+        ({"findings": (finding(Severity.BROKEN),)}, False),
+        ({"findings": (finding(Severity.SOON),)}, False),
+        ({"findings": (finding(Severity.HINT),)}, True),
         ({"worker": WorkerView(failed_runs=1)}, True),
     ],
 )
