@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrator.cli import questions
 from migrator.config import passwords
 from migrator.config.secrets import FileSecret, Secret, TextSecret
 from migrator.errors import ConfigError, FerryError
@@ -40,19 +39,26 @@ class Passwords:
         try:
             secret = passwords.secret(written, path=_absolute, username=end.username, withheld=self._withheld)
             # At once: it may be a pipe, which gives its content but one time.
-            return TextSecret(secret.reveal()) if isinstance(secret, FileSecret) else secret
+            return _read_now(secret) if isinstance(secret, FileSecret) else secret
         except (ValueError, FerryError) as error:
             [source] = written
             raise ConfigError([f"{end.option}-password-{source}: {error}"]) from None
 
     def _asked(self, end: End) -> Secret:
-        if not sys.stdin.isatty():
+        if not questions.is_possible():
             how = f"{end.option}-password-env VAR, {end.option}-password-file FILE or {end.option}-password-command CMD"
             raise ConfigError([f"{end.option}: no password for {end.username} at {end.host}; give one by {how}"])
-        typed = getpass.getpass(f"Password of {end.username} at {end.host}: ", stream=sys.stderr)
+        typed = questions.hidden(f"Password of {end.username} at {end.host}:")
         if not typed:
             raise ConfigError([f"{end.option}: no password for {end.username} at {end.host} was typed"])
         return TextSecret(typed)
+
+
+def _read_now(secret: FileSecret) -> TextSecret:
+    is_lasting = (
+        secret.path.is_file() and not secret.path.is_relative_to("/dev") and not secret.path.is_relative_to("/proc")
+    )
+    return TextSecret(secret.reveal(), secret.path if is_lasting else None)
 
 
 def _absolute(written: str) -> Path:

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TextIO
 
+from migrator.progress import Headway
 from migrator.report import Progress
 from migrator.ui.text import plural, size, span
 
@@ -21,26 +21,14 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How far an account has come, over all its sessions."""
-
-    began: float
-    last_line: float
-    messages: int = 0
-    octets: int = 0
-    planned_messages: int = 0
-    planned_octets: int = 0
-
-    def line(self, account: str, now: float) -> str:
-        """Say how far it is, how fast, and how long it still takes."""
-        rate = self.octets / (now - self.began) if now > self.began else 0.0
-        rest = max(self.planned_octets - self.octets, 0)
-        remaining = f", about {span(rest / rate)} left" if rate > 0 and rest else ""
-        return (
-            f"{account}: {self.messages:,} of {plural(self.planned_messages, 'message')}, "
-            f"{size(self.octets)} of {size(self.planned_octets)}, {size(rate)}/s{remaining}"
-        )
+def _line(account: str, way: Headway, now: float) -> str:
+    """Say how far it is, how fast, and how long it still takes."""
+    left = way.seconds_left(now)
+    remaining = f", about {span(left)} left" if left is not None else ""
+    return (
+        f"{account}: {way.messages:,} of {plural(way.planned_messages, 'message')}, "
+        f"{size(way.octets)} of {size(way.planned_octets)}, {size(way.rate(now))}/s{remaining}"
+    )
 
 
 class LineProgress:
@@ -50,17 +38,14 @@ class LineProgress:
         """Say lines through ``say``."""
         self._say = say
         self._clock = clock
-        self._ways: dict[str, _Way] = {}
+        self._ways: dict[str, Headway] = {}
+        self._said: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def planned(self, account: str, messages: int, octets: int) -> None:
         """Say how much is to come, if anything."""
-        now = self._clock()
         with self._lock:
-            way = self._ways.get(account) or _Way(began=now, last_line=now)
-            # A further session plans what the ones before did not copy.
-            planned = (way.messages + messages, way.octets + octets)
-            self._ways[account] = replace(way, planned_messages=planned[0], planned_octets=planned[1])
+            self._ways[account] = self._way(account, self._clock()).plan(messages, octets)
         if messages:
             self._say(f"{account}: {plural(messages, 'message')} to fetch ({size(octets)})")
 
@@ -68,12 +53,16 @@ class LineProgress:
         """Say how far it is, if that was not said lately."""
         now = self._clock()
         with self._lock:
-            way = self._ways.get(account) or _Way(began=now, last_line=now)
-            way = replace(way, messages=way.messages + messages, octets=way.octets + octets)
-            is_due = now - way.last_line >= SECONDS_BETWEEN_LINES
-            self._ways[account] = replace(way, last_line=now) if is_due else way
+            way = self._ways[account] = self._way(account, now).advance(messages, octets)
+            is_due = now - self._said[account] >= SECONDS_BETWEEN_LINES
+            if is_due:
+                self._said[account] = now
         if is_due:
-            self._say(way.line(account, now))
+            self._say(_line(account, way, now))
+
+    def _way(self, account: str, now: float) -> Headway:
+        self._said.setdefault(account, now)
+        return self._ways.get(account) or Headway(now)
 
 
 @contextmanager
@@ -88,16 +77,24 @@ def live_progress(stream: TextIO, *, has_color: bool) -> Iterator[Progress]:
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
+    from rich.table import Column
+
+    def whole() -> Column:
+        return Column(no_wrap=True)
 
     bars = Bars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[messages]:,} of {task.fields[planned]:,} messages", justify="right"),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        # A long name is cut rather than that the numbers break in two.
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        BarColumn(bar_width=12),
+        TextColumn(
+            "{task.fields[messages]:,} of {task.fields[planned]:,} messages", justify="right", table_column=whole()
+        ),
+        DownloadColumn(table_column=whole()),
+        TransferSpeedColumn(table_column=whole()),
+        TimeRemainingColumn(table_column=whole()),
         console=Console(file=stream, no_color=not has_color, highlight=False),
         transient=True,
+        expand=True,
     )
     with bars:
         yield _LiveProgress(bars)

@@ -18,6 +18,7 @@ _INVISIBLE = "\u00ad\u200b-\u200d\u2028\u2029\u2060-\u2064\ufeff\ufff9-\ufffb\U0
 _UNSAFE_TEXT = re.compile(f"[{_CONTROLS}{_BIDI}\u2028\u2029\ud800-\udfff]")
 _UNSAFE_LINE = re.compile(f"[\t\n{_CONTROLS}{_BIDI}\u2028\u2029\ud800-\udfff]+")
 _UNSAFE_NAME = re.compile(f"[\t\n{_CONTROLS}{_BIDI}{_INVISIBLE}\ud800-\udfff]+")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _SEPARATORS = re.compile(r'[/\\:*?"<>|\u2044\u2215\u29f8\uff0f\uff3c]')
 _DEVICE = re.compile(
     r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])(?=\.|\Z)", re.I
@@ -32,6 +33,12 @@ def text(written: str) -> str:
 def line(written: str, *, limit: int = 2_000) -> str:
     """Return a text as one line of at most ``limit`` characters; what would break or steer it becomes a blank."""
     return _UNSAFE_LINE.sub(" ", written[:limit]).strip()
+
+
+def spreadsheet_cell(written: str) -> str:
+    """Return a text as one line that no spreadsheet takes for a formula: one that begins like that gets a ``'``."""
+    cell = line(written)
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def file_name(offered: str, *, instead: str) -> str:

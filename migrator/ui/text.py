@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+from migrator.errors import legible_lines
 
 
 def plain(text: str) -> str:
-    """Return text that cannot move the cursor or change a terminal: control characters are written out."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """Return text that cannot move the cursor, change a terminal, run backwards or pretend to be a line of ours.
+
+    Tabs stay, and line feeds before four blanks (``errors.legible_lines``).
+    """
+    return "\t".join(map(legible_lines, text.split("\t")))
 
 
 def plural(number: int, word: str, plural: str = "") -> str:
@@ -39,6 +43,32 @@ def _columns(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_HANGING = 4
+
+
+def wrapped(line: str, width: int | None) -> list[str]:
+    """Return a line as lines of at most ``width`` columns, broken between words, all but the first further in.
+
+    A word that is longer stays whole, so that it can be copied. A text of several lines, and any without a width,
+    stays as it is. Colours take no room.
+    """
+    if width is None or "\n" in line or columns(_STYLE.sub("", line)) <= width:
+        return [line]
+    start = len(line) - len(line.lstrip(" "))
+    indent = " " * min(start + _HANGING, max(width // 2, 1))
+    lines, current = [], line[:start]
+    for word in line[start:].split(" "):
+        is_first = not current.strip()
+        longer = f"{current}{word}" if is_first else f"{current} {word}"
+        if is_first or columns(_STYLE.sub("", longer)) <= width:
+            current = longer
+        else:
+            lines.append(current)
+            current = indent + word
+    return [*lines, current]
 
 
 def cut(text: str, width: int) -> str:
@@ -72,6 +102,11 @@ def span(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     return f"{hours // 24} days"
+
+
+def day_and_time(seconds: float) -> str:
+    """Return a moment (seconds since the epoch) in local time, to the minute."""
+    return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import mailbox
 import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ from migrator.cli.parser import parser
 from migrator.demo.place import Place
 from migrator.demo.story import Story
 from migrator.ui.console import Console
+from tests.browser import Browser
 
 ROOT = Path(migrator.__file__).parents[1]
 
@@ -76,7 +79,7 @@ def test_a_damaged_archive_ends_in_plain_words_and_deletes_nothing_unproven(tmp_
 
 
 def test_what_is_told_fits_a_terminal_and_has_no_colour_in_a_file(tmp_path: Path) -> None:
-    done = demo(tmp_path, "--dir", "demo")
+    done = demo(tmp_path, "--dir", "demo", PATH=path_with_the_program(tmp_path))
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert done.stderr == ""
@@ -87,13 +90,44 @@ def test_what_is_told_fits_a_terminal_and_has_no_colour_in_a_file(tmp_path: Path
     assert "   299 different = 299 in the archive, equal byte for byte + 0 missing" in lines
 
 
-def test_every_command_it_names_exists(tmp_path: Path) -> None:
+def path_with_the_program(folder: Path) -> str:
+    """A PATH on which there is a ``mailferry``, as once it is installed."""
+    program = folder / "bin" / "mailferry"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return f"{program.parent}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_every_command_it_names_can_be_pasted(tmp_path: Path, *, is_installed: bool) -> None:
     folder = tmp_path / "a folder's name"
-    told = demo(tmp_path, "--dir", str(folder)).stdout.replace("\\\n", " ")
-    commands = [shlex.split(line)[1:] for line in told.splitlines() if line.strip().startswith("mailferry ")]
-    named = [parser().parse_args(command) for command in commands if "-c" in command or "--from" in command]
+    path = path_with_the_program(tmp_path) if is_installed else os.environ["PATH"]
+    program = ["mailferry"] if is_installed else [sys.executable, "-m", "migrator"]
+    said = demo(tmp_path, "--dir", str(folder), PATH=path).stdout.replace("\\\n", " ")
+    pasted = [line for line in said.splitlines() if line.startswith(f"     {program[0]} ")]
+    lines = [shlex.split(line) for line in pasted]
+    assert {tuple(line[: len(program)]) for line in lines} == {tuple(program)}
+    named = [parser().parse_args(line[len(program) :]) for line in lines]
     assert [arguments.command for arguments in named] == ["status", "verify", "search", "migrate"]
     assert {arguments.config for arguments in named[:3]} == {folder / "config.toml"}
+
+
+def test_an_environment_that_only_this_run_has_on_its_path_is_named_in_full(tmp_path: Path) -> None:
+    """uvx puts its own in front of PATH; what a person types afterwards is looked for without it."""
+    path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+    first = ["     " + shlex.join([sys.executable, "-m", "migrator", "status"]), "     mailferry status"]
+    assert first[0] in demo(tmp_path, "--dir", "demo", PATH=path).stdout
+    assert first[1] in demo(tmp_path, "--dir", "demo", PATH=path, VIRTUAL_ENV=sys.prefix).stdout
+
+
+def test_after_the_demo_nothing_needs_a_person(tmp_path: Path) -> None:
+    demo(tmp_path, "--dir", "demo", "--quiet")
+    doctor = [sys.executable, "-m", "migrator", "doctor", "-c", "demo/config.toml", "--json"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    done = subprocess.run(doctor, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "paused" in [finding["id"] for finding in json.loads(done.stdout)["findings"]]
 
 
 def test_the_password_is_shown_nowhere(tmp_path: Path) -> None:
@@ -129,3 +163,22 @@ def test_an_end_that_somebody_wants_is_no_problem(tmp_path: Path, *, is_quiet: b
     assert ("2. First run" in out.getvalue()) is not is_quiet
     assert "3. Second run" not in out.getvalue()
     assert "read back" not in out.getvalue()
+
+
+@pytest.mark.slow
+def test_a_demo_serves_its_page_until_ctrl_c(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "migrator", "demo", "--dir", "demo", "--serve", "--quiet"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        found = re.fullmatch(r"The page: http://127\.0\.0\.1:(\d+)/ .*is (\S+); Ctrl-C ends it\)\n", told)
+        assert found is not None, told
+        browser = Browser(int(found[1]))
+        while not browser.is_answered():
+            assert process.poll() is None
+        assert browser.send(browser.get("/sign-in").form("/sign-in"), name="demo", password=found[2]).status == 303
+        assert "office" in browser.get("/").text
+        assert len(json.loads(browser.get("/receipts.json").body)["receipts"]) == 600
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0

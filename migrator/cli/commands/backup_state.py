@@ -26,13 +26,18 @@ def run(arguments: Namespace, screen: Console) -> int:
     from migrator.config.redaction import without_passwords
 
     config = configuration(arguments, screen)
-    ledger = existing_ledger(config)
+    ledger = existing_ledger(config, only_to_read=True)
     if ledger is None:
-        raise ConfigError([f"state_dir {config.state_dir}: there is no ledger to back up"])
+        where = config.ledger or f"state_dir {config.state_dir}"
+        raise ConfigError([f"{where}: there is no ledger to back up"])
     with closing(ledger):
         done = backup_state(arguments.path, config, ledger, without_passwords)
     for name in done.left_out:
-        screen.note(f"warning: {name} was left out: its passwords could not be told from the rest; back it up by hand")
+        screen.note(
+            f"warning: {name} was left out: its passwords could not be separated from the rest; back it up by hand"
+        )
+    if done.ledger_by:
+        screen.note(f"warning: the ledger is in a database and not in this file; back it up with: {done.ledger_by}")
     if screen.is_json:
         screen.document(done.as_json())
     screen.result(f"{done.path}: {size(done.octets)}; docs/operations.md says how to restore it")

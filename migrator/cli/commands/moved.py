@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migrator.cli.context import configuration
 from migrator.cli.exit_codes import DONE
+from migrator.config.one_shot import FILE_NAME
 from migrator.operations.moved import Moved, record_move
 from migrator.ui.text import plain, plural
 
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Change what is known, all of it or nothing, and say what is left to edit."""
-    if arguments.state_dir:
-        done = record_move(arguments.old, arguments.new, arguments.state_dir, None)
-    else:
-        config = configuration(arguments, screen)
-        done = record_move(arguments.old, arguments.new, config.state_dir, config)
+    config = configuration(arguments, screen) if _is_configured(arguments) else None
+    state_dir = config.state_dir if config else arguments.state_dir.expanduser()
+    done = record_move(arguments.old, arguments.new, state_dir, config)
     if screen.is_json:
         screen.document(done.as_json())
     _show(done, screen)
     return DONE
+
+
+def _is_configured(arguments: Namespace) -> bool:
+    """Tell whether there is a configuration that may name the old place; a state folder need not have one."""
+    return arguments.state_dir is None or (arguments.state_dir.expanduser() / FILE_NAME).exists()
 
 
 def _show(done: Moved, screen: Console) -> None:

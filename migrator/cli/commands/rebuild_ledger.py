@@ -51,7 +51,7 @@ def _show(rebuilt: RebuiltLedger, seconds: float, screen: Console) -> None:
         screen.note(f"{label}: left as it is known; only files are looked through")
     for one in rebuilt.learned:
         screen.result(plain(f"{one.destination}: {plural(one.messages, 'message')} found"))
-        for line in _missed(one):
+        for line in (*_missed(one), *_foreign(one)):
             screen.problem(plain(line))
     proven = rebuilt.verification
     for away in proven.unreachable:
@@ -63,10 +63,17 @@ def _missed(learned: Relearned) -> Iterator[str]:
     """Say what was not found, and that nothing of it was forgotten."""
     for one in learned.missed:
         known = plural(one.messages, "message")
-        where = f"is not there, and {known} known to stand in it" if one.volume else f"is emptied: {known} known in it"
+        where = f"is not there, and {known} known to stand in it" if one.volume else f"was emptied: {known} known in it"
         yield (
             f"{learned.destination}{one.volume and f'/{one.volume}'} {where}: nothing of that is forgotten. Bring it"
             " back, which is all that is needed; if it is lost for good, mailferry repair stores again what it can"
         )
-    if learned.foreign:
-        yield f"in that folder are also: {', '.join(learned.foreign[:_NAMED])}; if a volume was packed, unpack it"
+
+
+def _foreign(learned: Relearned) -> Iterator[str]:
+    """Name what lies in the folder and is no volume, as far as it may be one that was packed."""
+    named = learned.foreign if learned.missed else learned.packed
+    if named:
+        more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+        names = f"{', '.join(named[:_NAMED])}{more}"
+        yield f"{learned.destination}: no volumes are {names}; if one was packed, unpack it and run this again"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from migrator.archive.restore import Grouping, Restored
 from migrator.cli.context import configuration, every, needed_ledger
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.cli.index_lines import indexing, show_index_state
-from migrator.config import Destination, ImapDestination, MboxDestination
+from migrator.cli.index_lines import indexing, rebuilding, show_index_state, show_remarks
+from migrator.config import Destination, ImapDestination, MboxDestination, S3Destination
 from migrator.errors import ConfigError, FerryError
 from migrator.operations.restore import restore_messages
 from migrator.operations.search import find_digests
@@ -29,7 +29,10 @@ def run(arguments: Namespace, screen: Console) -> int:
     accounts = config.select(arguments.accounts)
     target = _target(arguments, screen)
     with closing(needed_ledger(config, screen)) as ledger:
-        matches = find_digests(arguments.query, config, ledger, on_progress=indexing(screen))
+        matches = find_digests(
+            arguments.query, config, ledger, on_progress=indexing(screen), on_rebuild=rebuilding(screen)
+        )
+        show_remarks(arguments.query, screen)
         show_index_state(matches.index, screen)
         done = restore_messages(
             target,
@@ -54,7 +57,7 @@ def _target(arguments: Namespace, screen: Console) -> Destination:
     passwords = Passwords([], arguments.to_passwords)
     target = destination_from_url(arguments.destination, passwords=passwords.of)
     passwords.all_used()
-    if isinstance(target, MboxDestination):
+    if isinstance(target, MboxDestination | S3Destination):
         raise ConfigError(["--to: restores go to IMAP or a Maildir; `mailferry export` writes mbox files"])
     if isinstance(target, ImapDestination) and isinstance(target.password, TextSecret | EnvironmentSecret):
         try:
@@ -67,6 +70,9 @@ def _target(arguments: Namespace, screen: Console) -> Destination:
 def _show(done: Restored, screen: Console) -> None:
     for line in group_by_reason((digest.hex()[:20], f"[{error.kind}] {error}") for digest, error in done.failed):
         screen.problem(plain(line))
+    for name, folder in done.renamed:
+        why = "its own name would be several folders, or none that every system takes"
+        screen.note(plain(f"{name}: its folder is called {folder}; {why}"))
     if not screen.is_quiet or done.failed:
         screen.result(
             f"{plural(done.stored, 'message')} restored ({size(done.octets)}), {done.present:,} were there already, "

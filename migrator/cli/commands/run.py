@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from migrator.cli.context import configuration, with_passwords
+from migrator.cli.context import configuration_to_work, show_bad_rows, with_passwords
 from migrator.cli.exit_codes import DONE
 from migrator.events import set_up
 from migrator.ui.text import plural
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Run the worker; a run that does not end in time is left as a power cut would leave it."""
+    from jobs.memory import share_arenas
     from jobs.service import Service, ServiceOptions
 
+    share_arenas()
+
     def load() -> Config:
-        config = configuration(arguments, screen)
+        config = configuration_to_work(arguments, screen)
+        show_bad_rows(config, screen)
         with_passwords(config, config.accounts)
         return config
 

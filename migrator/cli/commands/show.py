@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.cli.context import configuration
 from migrator.cli.exit_codes import DONE
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.operations.show import open_message, render_message, save_attachment
+from migrator.ui.text import plural
 from migrator.wiring.ledger import existing_ledger
 
 if TYPE_CHECKING:
@@ -21,28 +22,23 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Print one archived message."""
-    if (arguments.attachment is None) != (arguments.path is None):
-        raise ConfigError(["--attachment N: goes together with --to FILE"])
+    if arguments.attachment is None and arguments.path is not None:
+        raise ConfigError(["--to FILE: goes together with --attachment N"])
+    if arguments.attachment is not None and arguments.raw:
+        raise ConfigError(["--raw, --attachment N: only one of them at a time"])
     config = configuration(arguments, screen)
-    ledger = existing_ledger(config)
+    ledger = existing_ledger(config, only_to_read=True)
     if ledger is None:
         raise FerryError(Kind.REFUSED, "nothing has been archived yet")
     with closing(ledger), open_message(arguments.id, config, ledger, exact=arguments.raw) as body:
         if arguments.raw:
-            _write_raw(body)
+            screen.octets(body.chunks())  # those that the digest was taken over, and nothing else
         elif arguments.attachment is not None:
-            saved = save_attachment(body, arguments.attachment, arguments.path)
-            screen.note(f"saved {saved.octets:,} bytes to {saved.path}")
+            saved = save_attachment(body, arguments.attachment, arguments.path or Path())
+            screen.note(f"saved {plural(saved.octets, 'byte')} to {saved.path}")
         else:
             _show(body, screen)
     return DONE
-
-
-def _write_raw(body: Body) -> None:
-    """Write the bytes that the digest was taken over, and nothing else."""
-    for chunk in body.chunks():
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
 
 
 def _show(body: Body, screen: Console) -> None:
@@ -55,6 +51,6 @@ def _show(body: Body, screen: Console) -> None:
         return
     screen.result(shown.text)
     if shown.attachments:
-        screen.result("\nAttachments (mailferry show ID --attachment NUMBER --to FILE):")
+        screen.result("\nAttachments (mailferry show ID --attachment NUMBER saves one here):")
         for line in shown.attachments:
             screen.result(f"  {line}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from migrator.archive.unproven import unproven_line
 from migrator.archive.verify import Damage, Verification
-from migrator.cli.context import archive_ledger, configuration
+from migrator.cli.context import archive_ledger, as_named, configuration
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.operations.verify import Verified, parse_since, verify_archive
 from migrator.report import shown_unique_id
@@ -40,7 +40,7 @@ def run(arguments: Namespace, screen: Console) -> int:
 def _verified(
     config: Config, accounts: Sequence[Account], share: float, since: float | None, screen: Console
 ) -> Verified:
-    ledger = archive_ledger(config, screen)
+    ledger = archive_ledger(config, screen, only_to_read=True)
     if ledger is None:
         return Verified()
     with closing(ledger):
@@ -75,7 +75,9 @@ def _show(verdict: Verification, seconds: float, arguments: Namespace, screen: C
         screen.note(plain(unproven_line(altered)))
     if verdict.present:
         copies = plural(verdict.present, "copy", "copies")
-        screen.note(f"{copies} that the server altered could only be seen to be there: no original is at hand.")
+        screen.note(
+            f"{copies} that the server altered could only be seen to be there: there is no original to compare with."
+        )
     for line in _cures(verdict.damaged, arguments):
         screen.result(line)
 
@@ -83,16 +85,16 @@ def _show(verdict: Verification, seconds: float, arguments: Namespace, screen: C
 def _cures(damaged: Sequence[Damage], arguments: Namespace) -> Iterator[str]:
     """Say what helps: a repair mends what is damaged, and a setting decides on what was taken out of a mailbox."""
     if accounts := dict.fromkeys(damage.account for damage in damaged if not damage.decided_by):
-        config = f" -c {arguments.config}" if arguments.config else ""
         yield (
             "No source of a damaged copy will be deleted. If a file or a disk is missing, bring it back: that is all "
             "that is needed.\nThis fetches again what is lost, from another destination or the source:\n"
-            f"  mailferry repair{config} {' '.join(accounts)}"
+            f"  mailferry repair{as_named(arguments)} {' '.join(accounts)}"
         )
     for place in dict.fromkeys(damage.decided_by for damage in damaged if damage.decided_by):
         yield plain(
             'What is gone from a mailbox is not stored again unless you write when_copy_is_gone = "restore"; '
-            f'"accept" says that it is well so: write either {place}, or accept single messages: mailferry quarantine'
+            f'"accept" says that this is as it should be: write either {place}, or accept single messages: '
+            "mailferry quarantine"
         )
 
 
@@ -103,12 +105,12 @@ def _numbers(verdict: Verification) -> str:
         ways = {one.reason.removeprefix("changed by the server: ") for one in verdict.altered}
         parts.append(f"{verdict.unproven:,} altered by the server ({', '.join(sorted(ways))})")
     if verdict.accepted:
-        parts.append(f"{verdict.accepted:,} gone, which is accepted")
+        parts.append(f"{verdict.accepted:,} accepted as found")
     return ", ".join([*parts, f"{verdict.harmed:,} damaged or gone"])
 
 
 def _line(damage: Damage) -> str:
-    shown = "not from a maildrop" if damage.unique_id is None else f"message {shown_unique_id(damage.unique_id)}"
+    shown = "not from a mailbox" if damage.unique_id is None else f"message {shown_unique_id(damage.unique_id)}"
     identity = f"Message-ID {shown_unique_id(damage.message_id)}" if damage.message_id else "no Message-ID"
     return plain(
         f"{damage.account}: {shown}, {identity}, id {damage.digest.hex()[:20]}\n    in {damage.file}: {damage.reason}"

@@ -72,13 +72,20 @@ def test_a_command_imports_nothing_that_it_does_not_use(
     assert loaded & set(UNUSED[line]) == set()
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
 def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) -> None:
     loaded = imported(f"--completion {shell}", tmp_path)
     assert {name for name in loaded if name.startswith("migrator.")} == {
         "migrator.cli",
+        "migrator.cli.account_options",
+        "migrator.cli.adding_options",
+        "migrator.cli.adopting_options",
         "migrator.cli.main",
         "migrator.cli.parser",
+        "migrator.cli.page_options",
+        "migrator.cli.password_options",
+        "migrator.cli.reading_options",
+        "migrator.cli.usage",
     }
     assert loaded & {"pydantic", "sqlite3", "ssl", *EVERYWHERE} - {"shtab", "difflib"} == set()
 

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from migrator.cli.main import answered, main, module_of
+from migrator.cli.main import answered, main, module_of, unsupported
 from migrator.cli.parser import COMMANDS, parser
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ui.console import Console
+from tests.mail import mail
+from tests.unit.archive.office import Office
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("pydantic", "sqlite3", "imapclient", "rich", "apscheduler", "ssl", "logging")
@@ -126,7 +128,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
     assert "usage: mailferry" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
 def test_completion_is_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--completion", shell])
@@ -181,7 +183,7 @@ def test_with_v_our_own_error_shows_its_traceback_without_known_secrets(capsys: 
     assert 'hunter2")' not in err.replace('keep_secret(["hunter2"])', "")
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_changes_nothing(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom argparse import Namespace\nfrom migrator.cli.main import answered\n"
         "from migrator.ui.console import Console\n"
@@ -203,7 +205,128 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
         process.stdin.write(b"go\n")
         process.stdin.close()
         err = process.stderr.read()
-    assert (process.returncode, err) == (1, b"")
+    assert (process.returncode, err) == (0, b"")
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    office = Office(tmp_path_factory.mktemp("office"))
+    office.copy([mail("one", "x\n" * 40_000), mail("two")])
+    return office
+
+
+def spoken(office: Office | None, line: str, out: str, unbuffered: str = "") -> tuple[int, str]:
+    """Run a command line in a shell; returns its exit code and what it said on stderr."""
+    config = "" if office is None else f"-c {shlex.quote(str(office.config_path))}"
+    command = f"{shlex.quote(sys.executable)} -m migrator {line} {config}"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": str(ROOT)}
+    shell = ["bash", "-c", f"{command} {out}"]
+    done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+PRINTING = [
+    "status",
+    "status --json",
+    "search '*'",
+    "search '*' --json",
+    "show ID",
+    "show ID --raw",
+    "verify",
+]
+
+
+@pytest.mark.parametrize("line", PRINTING)
+def test_output_that_cannot_be_written_is_one_sentence(office: Office, line: str) -> None:
+    [*_, digest] = office.copy([mail("one", "x\n" * 40_000)])
+    code, said = spoken(office, line.replace("ID", digest.hex()), ">/dev/full")
+    assert code == 1
+    assert said.splitlines()[-1].endswith("cannot write the output: the disk is full")
+    assert said.count("cannot write the output") == 1
+    assert "internal" not in said
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("line", ["--help", "--version", "status --help", "--completion bash"])
+def test_help_that_cannot_be_written_is_one_sentence(line: str, unbuffered: str) -> None:
+    assert spoken(None, line, ">/dev/full", unbuffered) == (1, "mailferry: cannot write the output: the disk is full\n")
+    assert spoken(None, line, "| true; exit ${PIPESTATUS[0]}", unbuffered) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_is_cut_is_no_success(tmp_path: Path, unbuffered: str) -> None:
+    """A write that a nearly full disk takes half of is an error for Python only where there is a buffer."""
+    limited = f"ulimit -f 8; {shlex.quote(sys.executable)} -m migrator --completion bash > {tmp_path / 'cut'}"
+    done = subprocess.run(
+        ["bash", "-c", limited],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "mailferry: cannot write the output: File too large\n")
+
+
+@pytest.mark.parametrize("line", PRINTING)
+def test_a_pipe_that_is_closed_early_ends_quietly_with_the_codes_of_ever(office: Office, line: str) -> None:
+    [*_, digest] = office.copy([mail("one", "x\n" * 40_000)])
+    line = line.replace("ID", digest.hex())
+    code, said = spoken(office, line, ">/dev/null")
+    assert spoken(office, line, "| true; exit ${PIPESTATUS[0]}")[0] == code
+    assert "Error" not in said
+
+
+def test_stderr_that_takes_nothing_costs_nothing(office: Office) -> None:
+    code, _ = spoken(office, "search '*'", "2>/dev/full >/dev/null")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("migrat", 'mailferry: there is no command "migrat"; did you mean migrate?'),
+        ("serch --json", 'mailferry: there is no command "serch"; did you mean search?'),
+        ("xyzzy", 'mailferry: there is no command "xyzzy"; `mailferry --help` lists what there is'),
+        ("", "mailferry: a command is missing; `mailferry --help` lists what there is"),
+        ("status --jsn", 'mailferry status: there is no option "--jsn"; did you mean --json?'),
+        ("migrate --dry", 'mailferry migrate: there is no option "--dry"; did you mean --dry-run?'),
+        ("migrate a --limt=3 b", 'mailferry migrate: there is no option "--limt"; did you mean --limit?'),
+        ("show --xyzzy", 'mailferry show: there is no option "--xyzzy"; `mailferry show --help` lists what there is'),
+        ("--json status", "mailferry: --json goes after the command: mailferry status --json"),
+        ("--verbos status", 'mailferry: there is no option "--verbos"; did you mean --verbose?'),
+        ("export --to x --formt mbox", 'mailferry export: there is no option "--formt"; did you mean --format?'),
+        ("show a b", 'mailferry show: "b": more than this command takes'),
+        ("show", "mailferry show: the following arguments are required: ID"),
+        (
+            "export --to x --format mbx",
+            'mailferry export: --format: "mbx" is not one of mbox, maildir, eml; did you mean mbox?',
+        ),
+        ("--completion fsh", 'mailferry: --completion: "fsh" is not one of bash, zsh, tcsh, fish; did you mean fish?'),
+        ("migrate --limit many", "mailferry migrate: --limit: 'many' must be a whole number, 0 or more"),
+    ],
+)
+def test_a_word_that_there_is_none_of_is_named_with_the_nearest(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(line.split())
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    *usage, last = captured.err.splitlines()
+    assert last == said
+    assert usage[0].startswith(f"usage: {said.partition(':')[0]} ")
+    if "--json" in line:
+        document = {"errors": [{"kind": "usage", "message": said.partition(": ")[2]}]}
+        assert json.loads(captured.out) == document
+    else:
+        assert captured.out == ""
+
+
+def test_after_two_dashes_nothing_asks_for_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["show", "a", "b", "--", "--json"])
+    assert capsys.readouterr().out == ""
 
 
 def test_what_the_encoding_lacks_is_written_out() -> None:
@@ -228,3 +351,12 @@ def test_closed_streams_are_no_error_and_no_file_of_ours_takes_their_place(tmp_p
     command = f"{shlex.quote(sys.executable)} -m migrator status -c {shlex.quote(str(tmp_path / 'no.toml'))}"
     done = subprocess.run(["sh", "-c", f"{command} <&- >&- 2>&-"], cwd=ROOT, check=False)
     assert done.returncode == 2
+
+
+def test_a_system_without_what_the_promises_stand_on_is_refused_in_words() -> None:
+    assert unsupported(os.name) is None
+    assert "WSL 2" in (unsupported("nt") or "")
+    pretended = "import os, sys; from migrator.cli.main import main; os.name = 'nt'; sys.exit(main(['status']))"
+    ended = subprocess.run([sys.executable, "-c", pretended], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("mailferry: it keeps its promises by what POSIX systems have")

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import pty
+import select
+import struct
+import termios
+from typing import TextIO
 
 import pytest
 
-from migrator.ui.console import Console, Style
+from migrator.errors import Kind
+from migrator.ui.console import Console, OutputError, Style
 
 
 class Terminal(io.StringIO):
@@ -108,3 +116,74 @@ def test_progress_is_live_on_a_terminal_and_leaves_nothing_behind() -> None:
     assert "[bold]alice" in err.getvalue()
     assert "5 of 20 messages" in err.getvalue()
     assert err.getvalue().endswith("\x1b[2K")
+
+
+def test_results_are_wrapped_at_the_width_of_a_terminal_and_nowhere_else() -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123  # a descriptor
+        Console(out=terminal, err=terminal).result("alice: done: 12 on the server = 12 already safe")
+        seen = b""
+        while seen.count(b"\n") < 2 and select.select([ours], [], [], 10)[0]:
+            seen += os.read(ours, 4096)  # a terminal hands on what was written in pieces of its own
+    os.close(ours)
+    assert seen == b"alice: done: 12 on the server\r\n    = 12 already safe\r\n"
+    out = io.StringIO()
+    Console(out=out).result("alice: done: 12 on the server = 12 already safe" * 9)
+    assert out.getvalue().count("\n") == 1
+
+
+def test_an_end_at_once_shows_the_cursor_again() -> None:
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        Console(err=stream).restore_terminal()
+    assert (terminal.getvalue(), pipe.getvalue()) == ("\x1b[?25h\n", "")
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_document_may_be_written_item_by_item(count: int) -> None:
+    out = io.StringIO()
+    screen = Console(is_json=True, out=out, err=io.StringIO())
+    screen.document_of("things", ({"number": number} for number in range(count)))
+    assert json.loads(out.getvalue()) == {"things": [{"number": number} for number in range(count)]}
+    screen.failure("internal", ["nothing is added to a document that was written"])
+    assert json.loads(out.getvalue())
+
+
+def full() -> TextIO:
+    return open("/dev/full", "w", encoding="utf-8")  # noqa: PTH123  # the test closes it
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_output_that_cannot_be_written_is_an_error_once(is_json: bool) -> None:  # a table's column
+    with full() as out:
+        screen = Console(is_json=is_json, out=out, err=io.StringIO())
+        with pytest.raises(OutputError, match="cannot write the output: the disk is full") as caught:
+            screen.document({}) if is_json else screen.result("result")
+        assert caught.value.kind is Kind.DISK_FULL
+        screen.failure("disk-full", [str(caught.value)])
+        with pytest.raises(OutputError, match="the disk is full"), full() as other:
+            Console(out=other).octets([b"x" * 100_000])
+
+
+def test_a_reader_that_has_gone_is_known_and_costs_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out:
+        screen = Console(out=out, err=io.StringIO())
+        had_reader = screen.has_reader
+        screen.result("result")
+        assert (had_reader, screen.has_reader) == (True, False)
+        screen.result("more")
+        screen.octets([b"x" * 100_000] * 3)
+        screen.document({})
+
+
+def test_what_stderr_does_not_take_is_lost() -> None:
+    out = io.StringIO()
+    with full() as err:
+        screen = Console(out=out, err=err)
+        screen.note("note")
+        screen.problem("problem")
+        screen.result("result")
+    assert out.getvalue() == "result\n"

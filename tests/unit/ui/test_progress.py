@@ -1,6 +1,18 @@
 from __future__ import annotations
 
-from migrator.ui.progress import LineProgress
+import io
+import re
+
+import pytest
+
+from migrator.ui.progress import LineProgress, live_progress
+
+_STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 class Clock:
@@ -42,3 +54,17 @@ def test_nothing_to_do_is_nothing_to_say() -> None:
     said: list[str] = []
     LineProgress(said.append).planned("alice", 0, 0)
     assert said == []
+
+
+def test_at_eighty_columns_no_number_is_broken_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    name = "alice@example.org@mail.of-a-long-name.example.org"
+    screen = Terminal()
+    with live_progress(screen, has_color=False) as progress:
+        progress.planned(name, 5100, 116_000_000)
+        progress.advanced(name, 240, 38_700_000)
+    lines = [_STEERING.sub("", line) for line in re.split(r"[\r\n]+", screen.getvalue())]
+    full = [line for line in lines if "240 of 5,100 messages 38.7/116.0 MB" in line]
+    assert full
+    assert all(line.startswith("alice@") and len(line) <= 80 for line in full)

@@ -65,3 +65,22 @@ def test_nothing_shown_steers_a_terminal(written: str) -> None:
 
 def test_lines_and_tabs_of_a_text_stay() -> None:
     assert harmless.text("one\r\ntwo\tthree\rfour \x1b[31mred\x9b0m") == "one\ntwo\tthree\nfour [31mred0m"
+
+
+@pytest.mark.parametrize(
+    ("written", "cell"),
+    [
+        ("lunch", "lunch"),
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("\t =1", "'=1"),
+        ("+49 30", "'+49 30"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\uff1d1", "'\uff1d1"),
+        ("\u202e=1", "'=1"),
+        ("a\r\nb", "a b"),
+        ("", ""),
+    ],
+)
+def test_a_cell_is_one_line_and_no_formula(written: str, cell: str) -> None:
+    assert harmless.spreadsheet_cell(written) == cell

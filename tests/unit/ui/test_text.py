@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
-from migrator.ui.text import cell, columns, group_by_reason, plain, plural, size, span, table
+from migrator.ui.text import cell, columns, group_by_reason, plain, plural, size, span, table, wrapped
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,8 @@ def test_counts() -> None:
 
 
 def test_text_cannot_move_a_terminals_cursor() -> None:
-    assert plain("a\x1b[2J\r\x9bb\tc\nd") == "a\\x1b[2J\\x0d\\x9bb\tc\nd"
+    assert plain("a\x1b[2J\r\x9bb\tc\n    d") == "a\\x1b[2J\\x0d\\x9bb\tc\n    d"
+    assert plain("a\nall is well\u202e") == "a\\x0aall is well\\u202e"
 
 
 def test_tables_are_aligned() -> None:
@@ -70,3 +72,28 @@ def test_tables_are_aligned_for_ideographs() -> None:
 def test_what_befell_many_alike_is_one_line() -> None:
     befallen = [*((str(number), "no answer") for number in range(1200)), ("x", "too large")]
     assert group_by_reason(befallen) == ["0, 1, 2 and 1,197 more: no answer", "x: too large"]
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "lines"),
+    [
+        ("one two three", None, ["one two three"]),
+        ("one two three", 13, ["one two three"]),
+        ("one two three four", 13, ["one two three", "    four"]),
+        ("  [auth] no such user here", 16, ["  [auth] no such", "      user here"]),
+        ("a /very/long/path/that/is/no/word here", 12, ["a", "    /very/long/path/that/is/no/word", "    here"]),
+        ("/very/long/path/that/is/no/word", 12, ["/very/long/path/that/is/no/word"]),
+        ("first line\nsecond line of a text", 12, ["first line\nsecond line of a text"]),
+        ("\x1b[31mone two\x1b[0m", 7, ["\x1b[31mone two\x1b[0m"]),
+        ("二二 二二 二二", 9, ["二二 二二", "    二二"]),
+        ("", 5, [""]),
+        ("      ", 3, ["      "]),
+    ],
+)
+def test_lines_are_broken_between_words(line: str, width: int | None, lines: list[str]) -> None:
+    assert wrapped(line, width) == lines
+
+
+@given(st.text("ab 二\x1b", max_size=60), st.integers(1, 40))
+def test_nothing_is_lost_where_a_line_is_broken(line: str, width: int) -> None:
+    assert "".join(wrapped(line, width)).replace(" ", "") == line.replace(" ", "")

@@ -28,9 +28,11 @@ def test_a_person_reads_it_in_words(ferry: Ferry, server: Pop3Server, url: str, 
     (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
     lines = ferry("check").out.splitlines()
     octets = size(sum(map(len, MESSAGES)))
-    assert lines[1].startswith(f"  alice at 127.0.0.1: 12 messages, {octets} in all, offers ")
+    assert lines[1] == f"  alice at 127.0.0.1: 12 messages, {octets} in all"
     assert lines[2].startswith(f"  mbox {tmp_path}/archive/alice: will be made, can be written, ")
     assert "True" not in lines[2]
+    assert lines[3] == "  policy: everything stays on the server"
+    assert f"{lines[1]}, offers " in ferry("check", "-v").out
     assert url
 
 
@@ -57,4 +59,35 @@ def test_a_dead_server_is_one_line(ferry: Ferry, server: Pop3Server, url: str, t
     done = ferry("check", "--json")
     [alice] = done.document["accounts"]
     assert (done.code, alice["source"]["kind"]) == (1, "connect")
+    assert url
+
+
+def test_an_archive_that_is_away_is_no_folder_that_will_be_made(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text(archived_account("alice", server.port))
+    assert ferry("migrate").code == 0
+    (tmp_path / "archive").rename(tmp_path / "unmounted")
+    done = ferry("check")
+    assert (done.code, "will be made" in done.out) == (1, False)
+    assert done.out.count("is not there") == 1
+    assert done.out.startswith("alice: FAILED\n")
+    [alice] = ferry("check", "--json").document["accounts"]
+    assert (alice["status"], alice["destinations"][0]["kind"]) == ("failed", "archive")
+    (tmp_path / "unmounted").rename(tmp_path / "archive")
+    assert ferry("check").code == 0
+    assert url
+
+
+def test_of_many_accounts_each_that_answers_is_one_line(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    names = [f"user{number}" for number in range(12)]
+    (tmp_path / "config.toml").write_text("".join(archived_account(name, server.port) for name in names))
+    lines = [line for line in ferry("check").out.splitlines() if line.startswith("user")]
+    octets = size(sum(map(len, MESSAGES)))
+    words = f"ok, 12 messages, {octets} in all; policy: everything stays on the server"
+    assert lines == [f"{name}: {words}" for name in names]
+    assert "will be made" in ferry("check", "-v").out
+    assert not [line for line in ferry("check", "-q").out.splitlines() if line.startswith("user")]
     assert url

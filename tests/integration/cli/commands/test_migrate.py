@@ -12,6 +12,8 @@ from threading import Event
 
 import pytest
 
+from migrator.cli.commands.migrate import _waits_for
+from migrator.report import Storing
 from tests.command_line import MESSAGES, ROOT, Ferry, archived_account
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Command, Fault, Pop3Server
@@ -254,8 +256,9 @@ def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(holding: tuple[Pop3Serve
         while "stopping" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        _, said = process.communicate()
     assert process.returncode == 130
+    assert said == "stopped at once; nothing is lost; run again to go on\n"
     fault.may_go.set()
     with started(server, tmp_path) as process:
         process.communicate()
@@ -292,3 +295,47 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # Linux says so when the other side has closed
         return b""
+
+
+def test_thirty_accounts_that_are_well_are_thirty_lines(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    names = [f"user{number}" for number in range(30)]
+    (tmp_path / "config.toml").write_text("".join(archived_account(name, server.port) for name in names))
+    done = ferry("migrate")
+    lines = done.out.splitlines()
+    assert (done.code, len(lines)) == (0, 31)
+    assert all(line.startswith(f"{name}: done: 12 ") for line, name in zip(lines, names, strict=False))
+    assert lines[-1] == f"30 accounts: 30 done; {sum(copied_of(line) for line in lines[:-1])} copied, 0 deleted in all"
+    assert url
+
+
+def copied_of(line: str) -> int:
+    words = line.replace(",", "").split()
+    return int(words[words.index("copied") - 1]) if "copied" in words else 0
+
+
+def test_a_dry_run_says_of_what_is_archived_what_it_is(
+    ferry: Ferry, server: Pop3Server, url: str, tmp_path: Path
+) -> None:
+    assert ferry("migrate", "--from", url, "--to", "mbox:a", *FROM, "--limit", "4").code == 0
+    done = ferry("migrate", "--from", url, "--to", "mbox:a", *FROM, "--leave-on-server", "false", "--dry-run")
+    told = [line for line in done.out.splitlines() if line.startswith("  would delete")]
+    assert len(told) == 12
+    assert sum("@example.org" in line for line in told) == 4
+    assert done.out.splitlines()[-1].startswith("dry run, nothing was changed: would copy 8 (")
+    assert done.out.endswith("delete 12\n")
+    assert server.counts()["RETR"] == 4
+
+
+def test_a_worker_has_no_document_to_give(ferry: Ferry) -> None:
+    assert ferry("run", "--json").code == 2
+
+
+def test_what_an_end_waits_for_is_said_with_the_time_it_takes() -> None:
+    storing = Storing(iter([10.0, 12.0, 13.0]).__next__)
+    assert _waits_for(storing) == ""
+    storing.begun(27_000_000)
+    assert _waits_for(storing) == "27 MB are being stored"
+    storing.ended(9_000_000)
+    assert _waits_for(storing) == "18 MB are being stored, about 6 s"
