@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from migrator.config import Config
+from migrator.config import Config, account_files
+from migrator.config.settings_file import settings_file
 
 Signature = tuple[int, int, int] | None
 
@@ -18,7 +19,7 @@ class Watched:
 
     def look(self, config: Config) -> None:
         """Take the files of this configuration to be known as they are now."""
-        self._known = {path: _signature(path) for path in config.files}
+        self._known = {path: _signature(path) for path in (*config.files, *_places(config))}
         self._seen = self._known
 
     def has_changed(self) -> bool:
@@ -26,6 +27,13 @@ class Watched:
         now = {path: _signature(path) for path in self._known}
         is_settled, self._seen = now == self._seen, now
         return is_settled and now != self._known
+
+
+def _places(config: Config) -> tuple[Path, ...]:
+    """Return where files with accounts may appear, and what the page writes."""
+    if config.path is None:
+        return ()
+    return (*account_files.folders_of(config.path, config.state_dir), settings_file(config.state_dir))
 
 
 def _signature(path: Path) -> Signature:

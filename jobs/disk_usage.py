@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.schedule.state_store import StateStore
+from migrator.operations.doctor import nearest_folder
 
 TOPIC = "disks"
 SAMPLE_SECONDS = 3600.0
@@ -33,17 +33,15 @@ class Disk:
         full_in = None if self.full_in == float("inf") else round(self.full_in)
         return {"path": self.path, "free": self.free, "total": self.total, "full_in_seconds": full_in}
 
-    @property
-    def is_nearly_full(self) -> bool:
-        """Whether less than the minimum is free."""
-        return self.free < self.minimum
 
+def measured(folders: Iterable[Path], least_free: Callable[[int], int], store: StateStore, now: float) -> list[Disk]:
+    """Measure the file systems of these folders, each once; a sample an hour is noted for the forecast.
 
-def measured(folders: Iterable[Path], minimum: int, store: StateStore, now: float) -> list[Disk]:
-    """Measure the file systems of these folders, each once; a sample an hour is noted for the forecast."""
+    ``least_free`` says how much is wanted free on a disk of a size.
+    """
     remembered = store.get_all(TOPIC)
     disks: dict[int, Disk] = {}
-    for folder in map(existing, folders):
+    for folder in map(nearest_folder, folders):
         device = folder.stat().st_dev
         if device in disks:
             continue
@@ -52,17 +50,16 @@ def measured(folders: Iterable[Path], minimum: int, store: StateStore, now: floa
         if not samples or now - samples[-1][0] >= SAMPLE_SECONDS:
             samples = [*samples, (now, float(usage.free))][-SAMPLES:]
             store.put(TOPIC, str(folder), {"samples": samples})
-        disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in(samples, usage.free))
+        disks[device] = Disk(
+            str(folder),
+            usage.free,
+            usage.total,
+            least_free(usage.total),
+            full_in(samples, usage.free),
+        )
     for gone in remembered.keys() - {disk.path for disk in disks.values()}:
         store.delete(TOPIC, gone)
     return list(disks.values())
-
-
-def existing(folder: Path) -> Path:
-    """Return a folder, or the nearest one above it that is there."""
-    while not os.path.isdir(folder):  # noqa: PTH112  # Path.is_dir raises on some broken paths
-        folder = folder.parent
-    return folder
 
 
 def _samples(fact: dict[str, object]) -> Samples:

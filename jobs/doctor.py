@@ -1,286 +1,141 @@
-"""Looks for everything that is or will go wrong: a list of checks, each finding with its cure.
-
-A check only looks. It is handed the facts (``DoctorInputs``) and yields findings; the worst come first. ``examine`` is
-the use case: facts of the machine and of the ledger, with what the worker left.
-"""
+"""Looks for everything that is or will go wrong: what ``jobs.look`` sees, and what has to be asked or tried."""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from jobs.alerting.incidents import when
-from jobs.disk_usage import Disk
-from jobs.monitoring.health import Health, HealthVerdict, read
-from jobs.monitoring.snapshot import AccountView
-from jobs.monitoring.stored_view import disks_of, views_of
-from migrator.config import Config, Notify
-from migrator.errors import FerryError
-from migrator.ledger import Ledger
-from migrator.operations.doctor import EndpointCheck, file_system_of, ledger_facts, machine_facts
-from migrator.ui.text import plural, size, span
-from migrator.wiring.ledger import existing_ledger
-
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"}
+from jobs.alerting.channels import channels
+from jobs.look import facts_on_disk
+from jobs.monitoring.http_server import Web
+from jobs.schedule.worked_elsewhere import note_answering
+from migrator.config import Account, Config
+from migrator.errors import ConfigError, FerryError
+from migrator.findings.facts import (
+    Facts,
+    Invocation,
+    LedgerFacts,
+    LedgerState,
+    TellingFacts,
 )
-SOON_FULL = 30 * 86400.0
-BUILT_AFTER = 1_735_689_600.0
-"""2025: a clock that shows an earlier time was never set."""
+from migrator.findings.find import find
+from migrator.findings.model import Finding
+from migrator.operations.answers import note_answers
+from migrator.operations.check_account import CheckedAccount, check_accounts
+from migrator.operations.doctor import mounts, weaknesses_of
+from migrator.operations.look import OpenedLedger, opened_ledger
+from migrator.operations.look_at_accounts import ends_of
+from migrator.search.index import problem_of_index
+
+CheckAccounts = Callable[[Sequence[Account], Path], Sequence[CheckedAccount]]
 
 
-class Severity(IntEnum):
-    """How much a finding matters; from ``SOON`` on, a person is needed."""
+def examine(
+    config: Config, now: float, invocation: Invocation, *, check: CheckAccounts = check_accounts
+) -> list[Finding]:
+    """Return everything that is or will go wrong, the most important first.
 
-    BROKEN = 0
-    SOON = 1
-    HINT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong or will be, and what to do about it."""
-
-    rank: Severity
-    subject: str
-    what: str
-    cure: str
-
-    def as_json(self) -> dict[str, object]:
-        """Return the finding's object."""
-        rank = self.rank.name.lower()
-        return {"rank": rank, "subject": self.subject, "finding": self.what, "cure": self.cure}
+    Nothing is changed but what is remembered of ends that answer again: that nobody goes on saying what is over, and
+    that the schedule works an account again whose log-in it had given up.
+    """
+    with opened_ledger(config) as opened:
+        facts = _thorough(facts_on_disk(config, opened, now, invocation), config, opened)
+        paused = {account.name for account in facts.accounts if account.is_paused}
+        reachable = [one for one in config.accounts if one.name not in paused and not config.missing_secrets([one])]
+        facts = replace(facts, ends=ends_of(config.accounts, check(reachable, config.state_dir)))
+        _remember(facts, opened, now)
+    return find(facts)
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorInputs:
-    """All that the checks look at. ``newest_run`` is when the last run began by the ledger, 0.0 for never."""
-
-    config: Config
-    now: float
-    accounts: Sequence[AccountView] = ()
-    ends: Sequence[EndpointCheck] = ()
-    disks: Sequence[Disk] = ()
-    ledger_problems: Sequence[str] = ()
-    newest_run: float = 0.0
-    health: Health | None = None
-    mounts: str = ""
-    read_from_memory: Sequence[Path] = ()
-    """Archive folders of which a read-back does not come from the device."""
+def _remember(facts: Facts, opened: OpenedLedger, now: float) -> None:
+    """Note what is over; where the ledger cannot be written, nothing is, and the next run finds it."""
+    if opened.ledger is not None and facts.ledger.state is LedgerState.WELL:
+        store = opened.ledger.state_store
+        with suppress(FerryError):
+            note_answering(store, note_answers(store, facts), now)
 
 
-Check = Callable[[DoctorInputs], Iterator[Finding]]
+def examine_answers(
+    config: Config, checked: Sequence[CheckedAccount], now: float, invocation: Invocation
+) -> list[Finding]:
+    """Return what can be known without asking, and from how these accounts' ends have answered."""
+    with opened_ledger(config) as opened:
+        facts = facts_on_disk(config, opened, now, invocation)
+    return find(replace(facts, ends=ends_of(config.accounts, checked)))
 
 
-def examine(config: Config, now: float) -> list[Finding]:
-    """Look at everything and return what was found, the worst first; changes nothing."""
-    machine = machine_facts(config)
-    bare = DoctorInputs(
-        config, now, ends=machine.ends, mounts=machine.mounts, read_from_memory=machine.read_from_memory
+def _thorough(facts: Facts, config: Config, opened: OpenedLedger) -> Facts:
+    """Add what takes its time: the whole database, the index, file systems, the ways to tell somebody, the port."""
+    text = mounts()
+    places = tuple(
+        replace(place, weaknesses=weaknesses_of(Path(place.path), text)) if place.path and not place.is_away else place
+        for place in facts.places
     )
-    try:
-        ledger = existing_ledger(config)
-    except FerryError as error:
-        return findings(replace(bare, ledger_problems=[str(error)]))
-    if ledger is None:
-        return findings(bare)
-    with closing(ledger):
-        return findings(_with_ledger(bare, ledger))
-
-
-def _with_ledger(bare: DoctorInputs, ledger: Ledger) -> DoctorInputs:
-    config, known = bare.config, ledger_facts(bare.config, ledger)
-    views = views_of(config, ledger)
     return replace(
-        bare,
-        accounts=views,
-        disks=disks_of(config, ledger),
-        ledger_problems=known.problems,
-        newest_run=known.newest_run,
-        # A person who only ever migrates by hand does not hear that no worker runs.
-        health=read(config.state_dir, bare.now) if any(view.state.first_seen for view in views) else None,
+        facts,
+        places=places,
+        ledger=_checked(facts.ledger, opened),
+        index_problem=problem_of_index(config.state_dir),
+        listen_problem="" if facts.worker.is_alive else _listen_problem(config),
+        package_problem=_package_problem(config),
+        telling=_tried(facts.telling, config),
     )
 
 
-def findings(inputs: DoctorInputs) -> list[Finding]:
-    """Return everything that was found, the worst first."""
-    found = [finding for check in CHECKS for finding in check(inputs)]
-    return sorted(found, key=lambda finding: finding.rank)
+def _checked(known: LedgerFacts, opened: OpenedLedger) -> LedgerFacts:
+    if known.state is not LedgerState.WELL or opened.ledger is None:
+        return known
+    try:
+        if weaknesses := tuple(opened.ledger.weaknesses()):
+            known = replace(known, weaknesses=weaknesses)
+        problems = tuple(opened.ledger.integrity_problems())
+    except FerryError as error:
+        problems = (error.message,)
+    return replace(known, state=LedgerState.DAMAGED, problems=problems) if problems else known
 
 
-def is_person_needed(found: Sequence[Finding]) -> bool:
-    """Tell whether any finding needs a person."""
-    return any(finding.rank <= Severity.SOON for finding in found)
+def _listen_problem(config: Config) -> str:
+    """Say why the worker could not listen for who watches it, or for browsers; empty where it could."""
+    try:
+        if config.metrics and config.metrics.listen:
+            Web.try_address(config.metrics.listen)
+        if config.web and not _package_problem(config):
+            _try_page(config.web.listen)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
-def _configuration(inputs: DoctorInputs) -> Iterator[Finding]:
-    for line in inputs.config.missing_secrets():
-        yield Finding(Severity.BROKEN, "password", line, "put the password where the configuration says it is")
-    for warning in inputs.config.warnings:
-        yield Finding(Severity.SOON, "configuration", warning, "correct it in the configuration file")
+def _try_page(listen: str) -> None:
+    from jobs.web.server import try_address
+
+    try_address(listen)
 
 
-def _permissions(inputs: DoctorInputs) -> Iterator[Finding]:
-    state_dir = inputs.config.state_dir
-    if not state_dir.exists():
-        return
-    for path in (state_dir, state_dir / "ledger.sqlite3"):
-        if path.exists():
-            yield from _private(path)
-    if not os.access(state_dir, os.W_OK | os.X_OK):
-        yield Finding(
-            Severity.BROKEN,
-            str(state_dir),
-            "cannot be written by this user",
-            "run as the user it belongs to, or give it to this one",
-        )
+def _package_problem(config: Config) -> str:
+    """Say which packages the page lacks, and how they are installed; empty where it lacks none."""
+    if config.web is None:
+        return ""
+    try:
+        from jobs.web.server import check_extras
+
+        check_extras(config.web)
+    except ImportError as error:
+        return f"the page needs packages that are not installed ({error.name}): pip install 'mailferry[web]'"
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
-def _private(path: Path) -> Iterator[Finding]:
-    status = path.stat()
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & 0o077:
-        cure = f"chmod {'700' if path.is_dir() else '600'} {path}"
-        yield Finding(Severity.SOON, str(path), f"others may read it (its mode is {mode:04o})", cure)
-    if status.st_uid != os.geteuid():
-        cure = f"chown it to the user that mailferry runs as: chown -R USER {path}"
-        yield Finding(Severity.SOON, str(path), "belongs to another user than the one this runs as", cure)
-
-
-def _file_system(inputs: DoctorInputs) -> Iterator[Finding]:
-    kind = file_system_of(inputs.config.state_dir, inputs.mounts)
-    if kind in NETWORK_FILE_SYSTEMS:
-        what = f"lies on a network file system ({kind}), where SQLite's locks cannot be trusted"
-        yield Finding(Severity.BROKEN, "state_dir", what, "move state_dir to a local disk; the archive may stay")
-
-
-def _read_back(inputs: DoctorInputs) -> Iterator[Finding]:
-    for folder in inputs.read_from_memory:
-        kind = file_system_of(folder, inputs.mounts) or "of unknown type"
-        what = f"its file system ({kind}) reads back from memory: copies are proven, but not what a disk has of them"
-        cure = "to have the disk itself proven, keep the archive on a local file system"
-        yield Finding(Severity.HINT, f"file system of {folder}", what, cure)
-
-
-def _clock(inputs: DoctorInputs) -> Iterator[Finding]:
-    cure = "set the clock (timedatectl set-ntp true)"
-    if inputs.now < BUILT_AFTER:
-        yield Finding(Severity.BROKEN, "clock", f"the clock shows {when(inputs.now)}: it was never set", cure)
-    if inputs.newest_run > inputs.now + 120:
-        what = f"the last run began at {when(inputs.newest_run)}, which is yet to come: the clock is wrong, or was"
-        yield Finding(Severity.SOON, "clock", what, cure)
-
-
-def _disks(inputs: DoctorInputs) -> Iterator[Finding]:
-    for disk in inputs.disks:
-        if disk.is_nearly_full:
-            what = f"only {size(disk.free)} of {size(disk.total)} are free"
-            yield Finding(Severity.BROKEN, disk.path, what, "make room, or move the archive to a larger disk")
-        elif disk.full_in < SOON_FULL:
-            what = f"{size(disk.free)} are free, which lasts for about {span(disk.full_in)} at this pace"
-            yield Finding(Severity.SOON, disk.path, what, "plan for a larger disk")
-
-
-def _ends(inputs: DoctorInputs) -> Iterator[Finding]:
-    for end in inputs.ends:
-        subject = f"{end.account}: {end.label}"
-        if end.problem:
-            yield Finding(
-                Severity.BROKEN,
-                subject,
-                end.problem,
-                end.cure or "see to it that it answers, then run: mailferry check",
-            )
-        elif end.is_source:
-            yield from _source(end, subject)
-
-
-def _source(end: EndpointCheck, subject: str) -> Iterator[Finding]:
-    capabilities = end.facts.get("capabilities")
-    names = [str(one) for one in capabilities] if isinstance(capabilities, list) else []
-    if names and "UIDL" not in names:
-        what = "the server does not say that it knows UIDL; without it messages are recognised by their headers"
-        yield Finding(Severity.HINT, subject, what, "nothing needs to be done")
-
-
-def _ledger(inputs: DoctorInputs) -> Iterator[Finding]:
-    for problem in inputs.ledger_problems:
-        cure = "stop the worker, move ledger.sqlite3 away (keep it), and run: mailferry rebuild-ledger"
-        yield Finding(Severity.BROKEN, "ledger", problem, cure)
-
-
-def _accounts(inputs: DoctorInputs) -> Iterator[Finding]:
-    for account in inputs.accounts:
-        yield from _last_runs(inputs, account)
-        yield from _archive(inputs, account)
-
-
-def _last_runs(inputs: DoctorInputs, account: AccountView) -> Iterator[Finding]:
-    state = account.state
-    if state.is_parked:
-        cure = "change the password where the configuration takes it from"
-        yield Finding(Severity.BROKEN, account.name, f"parked, because the password was refused: {state.message}", cure)
-    elif state.is_failing:
-        what = f"fails since {when(state.failing_since)}, {plural(state.attempts, 'time')} in a row: {state.message}"
-        yield Finding(Severity.BROKEN, account.name, what, f"run: mailferry migrate {account.name}")
-    silence = (inputs.config.notify or Notify()).silence.total_seconds()
-    if state.last_worked and not state.is_failing and inputs.now - state.last_worked > silence:
-        what = f"was last worked at {when(state.last_worked)}"
-        yield Finding(Severity.BROKEN, account.name, what, "see to it that mailferry run is running")
-    if account.numbers and account.numbers.failed:
-        what = f"{plural(account.numbers.failed, 'message')} could not be brought home and are set aside"
-        yield Finding(Severity.SOON, account.name, what, f"run: mailferry quarantine {account.name}")
-
-
-def _archive(inputs: DoctorInputs, account: AccountView) -> Iterator[Finding]:
-    if account.damaged:
-        what = f"{plural(account.damaged, 'stored copy', 'stored copies')} in its destinations are damaged"
-        cure = f"look at the storage, then run: mailferry repair {account.name}"
-        yield Finding(Severity.BROKEN, account.name, what, cure)
-    every = inputs.config.verify.every.total_seconds()
-    if account.verified_at and inputs.now - account.verified_at > 2 * every:
-        what = f"its archive was last verified in full at {when(account.verified_at)}"
-        yield Finding(Severity.SOON, account.name, what, f"run: mailferry verify {account.name}")
-
-
-def _worker(inputs: DoctorInputs) -> Iterator[Finding]:
-    if inputs.health is not None and inputs.health.verdict is HealthVerdict.UNHEALTHY:
-        cure = "start it (systemctl start mailferry), or look at its log (journalctl -u mailferry)"
-        for reason in inputs.health.reasons:
-            yield Finding(Severity.SOON, "worker", reason, cure)
-
-
-def _notifications(inputs: DoctorInputs) -> Iterator[Finding]:
-    notify = inputs.config.notify
-    if notify is None or not (notify.smtp or notify.apprise):
-        what = "nobody is told when something goes wrong"
-        yield Finding(
-            Severity.HINT, "notifications", what, "add [notify.smtp] or [notify] apprise to the configuration"
-        )
-        return
-    secrets = [*notify.apprise, *([notify.smtp.password] if notify.smtp and notify.smtp.password else [])]
-    for reason in filter(None, (secret.missing() for secret in secrets)):
-        yield Finding(
-            Severity.SOON, "notifications", reason, "nobody can be told: put it where the configuration says it is"
-        )
-
-
-CHECKS: tuple[Check, ...] = (
-    _ledger,
-    _accounts,
-    _disks,
-    _configuration,
-    _ends,
-    _permissions,
-    _file_system,
-    _read_back,
-    _clock,
-    _worker,
-    _notifications,
-)
-"""In order of importance."""
+def _tried(telling: TellingFacts, config: Config) -> TellingFacts:
+    """Try the way to each channel, without saying anything there."""
+    if telling.missing_secrets:
+        return telling
+    for channel in channels(config.notify):
+        try:
+            channel.probe()
+        except FerryError as error:
+            return replace(telling, dead=error.message)
+    return telling

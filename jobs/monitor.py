@@ -9,25 +9,42 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 from jobs import run_events
 from jobs.alerting.alerts import Alerts
 from jobs.alerting.heartbeat import Heartbeats
-from jobs.alerting.incidents import AlertInputs, AlertRules
+from jobs.alerting.incidents import AlertRules
 from jobs.disk_usage import Disk, measured
+from jobs.look import facts_on_disk
 from jobs.maintenance.upkeep import Upkeep, completed
 from jobs.monitoring.snapshot import AccountView
-from jobs.monitoring.stored_view import folders_of, places_of
+from jobs.monitoring.stored_view import folders_of, least_free, places_of
 from jobs.schedule.account_state import AccountState
-from jobs.schedule.circuit_breaker import Circuit
+from jobs.schedule.live_progress import RunProgress
 from jobs.schedule.queue import Lease
-from jobs.schedule.runner import hosts_of
 from jobs.schedule.state_store import StateStore
 from jobs.schedule.workers import RunResult
 from migrator.config import Config, Notify
 from migrator.errors import FerryError
+from migrator.findings.facts import Invocation, LedgerFacts, LedgerState, WorkerFacts
+from migrator.findings.find import find
+from migrator.findings.model import Finding
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers
+from migrator.operations.look import OpenedLedger
+
+SELDOM = 20.0
+"""Looking takes at most one part in that many of the time, however many accounts there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look has found, and when it was; 0.0 before the first."""
+
+    at: float = 0.0
+    findings: Sequence[Finding] = ()
 
 
 class Monitor:
@@ -50,7 +67,9 @@ class Monitor:
         self._upkeep = upkeep
         self._lock = threading.Lock()
         self._numbers: dict[str, AccountNumbers] = {}
+        self._next_look = 0.0
         self.disks: Sequence[Disk] = ()
+        self._looked = Looked()
         self.take_over(config)
 
     def take_over(self, config: Config) -> None:
@@ -69,9 +88,9 @@ class Monitor:
         """Hear that a run has ended."""
         run_events.run_ended(lease, result)
         self._count([lease.job.name])
-        if result.report and result.report.copied:
+        if result.report and (result.report.copied or result.report.duplicates):
             self._upkeep.has_news()
-        self._heartbeats.run_ended(lease.job.name, is_failure=result.outcome.is_failure)
+        self._heartbeats.run_ended(lease.job.name, result.outcome)
 
     def still_parked(self, lease: Lease) -> None:
         """Hear that a parked account was looked at, and that nothing has changed."""
@@ -84,11 +103,18 @@ class Monitor:
                 with self._lock:
                     self._numbers[name] = numbers
 
-    def views(self, states: Mapping[str, AccountState], running: Sequence[str]) -> list[AccountView]:
+    @property
+    def numbers(self) -> Mapping[str, AccountNumbers]:
+        """Where the messages of each account stood when they were last counted."""
+        with self._lock:
+            return dict(self._numbers)
+
+    def views(
+        self, states: Mapping[str, AccountState], running: Sequence[str], progress: Mapping[str, RunProgress]
+    ) -> list[AccountView]:
         """Return every account as the outside sees it."""
         verified, damaged = self._verified(), self._damaged()
-        with self._lock:
-            numbers = dict(self._numbers)
+        numbers = self.numbers
         return [
             AccountView(
                 name,
@@ -97,6 +123,7 @@ class Monitor:
                 damaged=sum(damaged.get(place, 0) for place in self._places.get(name, ())),
                 numbers=numbers.get(name),
                 is_running=name in running,
+                progress=progress.get(name),
             )
             for name, state in states.items()
         ]
@@ -113,31 +140,37 @@ class Monitor:
         except FerryError:
             return {}
 
-    def tell(
-        self,
-        states: Mapping[str, AccountState],
-        down: Mapping[str, Circuit],
-        problem: str,
-        intervals: Mapping[str, float],
-    ) -> None:
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What the last look has found."""
+        return self._looked.findings
+
+    @property
+    def looked_at(self) -> float:
+        """When the last look was, 0.0 before the first."""
+        return self._looked.at
+
+    def tell(self, refused_configuration: str) -> None:
         """Tell a person, and the receiver of the worker's pings, what has changed for the worse or the better."""
         now, settings = time.time(), self._config.notify or Notify()
-        self.disks = self._measure(settings.disk_free, now)
-        inputs = AlertInputs(
-            states,
-            intervals,
-            {account.name: hosts_of(account) for account in self._config.accounts},
-            down,
-            self.disks,
-            self._damaged(),
-            problem,
-        )
-        rules = AlertRules(settings.after_failures, settings.silence.total_seconds())
-        changes = self._alerts.tell(inputs, rules, now)
+        self.disks = self._measure(now)
+        if now < self._next_look:
+            return
+        self._looked = Looked(now, self._look(now, refused_configuration))
+        rules = AlertRules(settings.after_failures)
+        changes = self._alerts.tell(self.findings, rules, now)
         self._heartbeats.worker(now, is_failure=changes.is_anything_wrong, is_news=bool(changes.opened))
+        self._next_look = now + SELDOM * (time.time() - now)
 
-    def _measure(self, minimum: int, now: float) -> Sequence[Disk]:
+    def _look(self, now: float, refused_configuration: str) -> Sequence[Finding]:
+        invocation = Invocation(config=str(self._config.path) if self._config.path else "")
+        opened = OpenedLedger(LedgerFacts(LedgerState.WELL), self._ledger)
+        facts = facts_on_disk(self._config, opened, now, invocation)
+        worker = WorkerFacts(is_alive=True, refused_configuration=refused_configuration)
+        return find(replace(facts, worker=worker))
+
+    def _measure(self, now: float) -> Sequence[Disk]:
         try:
-            return measured(folders_of(self._config), minimum, self._store, now)
+            return measured(folders_of(self._config), partial(least_free, self._config.notify), self._store, now)
         except OSError:
             return self.disks

@@ -8,7 +8,7 @@ from jobs.log import say
 from jobs.schedule.queue import Lease
 from jobs.schedule.retry import Park, Retry, Scheduled
 from jobs.schedule.workers import RunResult
-from migrator.report import AccountReport
+from migrator.report import STOPPED_BY, AccountReport
 
 
 def run_began(lease: Lease) -> None:
@@ -22,7 +22,10 @@ def run_ended(lease: Lease, result: RunResult) -> None:
     level = logging.WARNING if outcome.is_failure else logging.INFO
     numbers = _numbers(result.report) if result.report else {}
     problem = {"kind": str(outcome.kind), "problem": outcome.message} if outcome.kind else {}
-    say("worker.run.finished", level=level, account=lease.job.name, status=str(outcome.status), **numbers, **problem)
+    stopped_by = result.report.for_schedule.stopped_by if result.report else None
+    stopped = {STOPPED_BY: str(stopped_by)} if stopped_by else {}
+    status = str(outcome.status)
+    say("worker.run.finished", level=level, account=lease.job.name, status=status, **numbers, **problem, **stopped)
     match result.decision:
         case Scheduled():
             pass

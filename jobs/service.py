@@ -9,33 +9,43 @@ from __future__ import annotations
 import logging
 import queue
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from jobs.assembly import Assembly, assembled
 from jobs.config_watch import Watched
 from jobs.lock import worker_lock
 from jobs.log import say
 from jobs.monitoring import health, weekly_timer
-from jobs.monitoring.snapshot import Snapshot
+from jobs.monitoring.snapshot import Seen, Snapshot
 from jobs.periodic import PeriodicTasks
 from jobs.schedule.runner import Run
 from jobs.schedule.timetable import Timetables
+from jobs.schedule.worked_elsewhere import take_notes
 from jobs.systemd import Supervisor
 from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
+from migrator.findings.facts import Invocation
+from migrator.findings.model import Finding
 from migrator.ledger import Ledger
 from migrator.ui.text import span
+
+if TYPE_CHECKING:
+    from jobs.web.server import PageServer
 
 STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
 STOP_SECONDS = 15.0
 LOOK_SECONDS = 5.0
 ALERT_SECONDS = 10.0
+VERDICT_SECONDS = 15.0
+"""So long the page waits to hear whether a changed configuration is in force."""
 
 
 class MainThreadMessage(Enum):
@@ -43,6 +53,8 @@ class MainThreadMessage(Enum):
 
     STOP = auto()
     RELOAD = auto()
+    LOOK = auto()
+    """Somebody has written something down for the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,9 @@ class Service:
         self._messages: queue.SimpleQueue[MainThreadMessage] = queue.SimpleQueue()
         self._watched = Watched(configuration)
         self._problem = ""
+        self._paused: frozenset[str] = frozenset()
+        self._page: PageServer | None = None
+        self._reloaded: queue.SimpleQueue[threading.Event] = queue.SimpleQueue()
 
     def run(self) -> bool:
         """Work until SIGTERM or SIGINT; returns whether everything ended in time.
@@ -73,7 +88,7 @@ class Service:
         Raises ``ConfigError`` when another worker holds the state folder or the port of the metrics cannot be had.
         """
         self.config.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with worker_lock(self.config.state_dir), closing(Ledger.open(self.config.state_dir)) as ledger:
+        with worker_lock(self.config.state_dir), closing(Ledger.open(self.config.ledger_place)) as ledger:
             self._timetables = Timetables(time.time())
             self._parts: Assembly = assembled(lambda: self.config, ledger, self._timetables, self._options.run)
             with self._signals(), ExitStack() as stack:
@@ -95,12 +110,69 @@ class Service:
             web = Web(self.config.metrics.listen, self.snapshot)
             web.start()
             stack.callback(web.stop)
-        self._parts.load(self.config, self._timetables)
+        self._page = self._opened(stack)
+        self._load()
         self._parts.clock.start()
         say("worker.started", accounts=len(self.config.accounts))
         self._parts.start()
+        if self._page is not None:
+            self._page.start()
         self._look()
         self._supervisor.ready()
+
+    def _opened(self, stack: ExitStack) -> PageServer | None:
+        """Listen for browsers, where that is configured; nobody is answered yet."""
+        if self.config.web is None:
+            return None
+        try:
+            from jobs.web.server import PageServer
+            from jobs.web.worker import Worker
+        except ImportError as error:
+            reason = f"the page needs packages that are not installed ({error.name}): pip install 'mailferry[web]'"
+            raise ConfigError([f"[web] listen: {reason}"]) from error
+
+        parts = self._parts
+        worker = Worker(
+            config=lambda: self.config,
+            snapshot=self.snapshot,
+            ledger=parts.ledger,
+            try_now=parts.worker.try_now,
+            stop_run=parts.worker.stop_run,
+            look_again=lambda: self._messages.put(MainThreadMessage.LOOK),
+            reload=self._reload_and_wait,
+            examine=self._examine,
+            progress=parts.progress,
+            index=parts.upkeep.has_news,
+            seen=self._seen,
+        )
+        page = PageServer(self.config.web, worker)
+        stack.callback(page.stop)
+        return page
+
+    def _seen(self) -> Seen:
+        """Return what the page may have to show again; may be called from any thread."""
+        parts = self._parts
+        return Seen(
+            parts.worker.states(),
+            frozenset(parts.worker.running()),
+            parts.monitor.numbers,
+            parts.monitor.findings,
+            (self._problem, parts.store.problem, *parts.dead(), *self._stuck()),
+        )
+
+    def _reload_and_wait(self) -> str | None:
+        """Have the configuration read again; may be called from any thread but the main one."""
+        done = threading.Event()
+        self._reloaded.put(done)  # before the message: a reload that has begun already may have read what stood before
+        self._messages.put(MainThreadMessage.RELOAD)
+        return self._problem if done.wait(VERDICT_SECONDS) else None
+
+    def _examine(self) -> Sequence[Finding]:
+        """Look for everything that is or will go wrong; may be called from any thread."""
+        from jobs.doctor import examine  # only where somebody asks
+
+        path = self.config.path
+        return examine(self.config, time.time(), Invocation(config=str(path) if path else ""))
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -125,20 +197,24 @@ class Service:
         ticks.every(self._look_seconds(), self._look)
         ticks.every(LOOK_SECONDS, self._look_at_files)
         ticks.every(ALERT_SECONDS, self._tell)
+        ticks.every(LOOK_SECONDS, self._hear_of_other_runs)
         while True:
             try:
                 message = self._messages.get(timeout=ticks.next_in())
             except queue.Empty:
-                self._run_due(ticks)
+                self._guarded(ticks.run_due)
                 continue
             if message is MainThreadMessage.STOP:
                 return
-            self.reload()
-            self._parts.worker.look_again()
+            if message is MainThreadMessage.LOOK:
+                self._guarded(self._look_at_files)
+                continue
+            self._guarded(self.reload)
+            self._guarded(self._parts.worker.look_again)
 
-    def _run_due(self, ticks: PeriodicTasks) -> None:
+    def _guarded(self, work: Callable[[], None]) -> None:
         try:
-            ticks.run_due()
+            work()
         except FerryError as error:  # the ledger cannot be read now; the runs say so, each for itself
             say("worker.look.failed", level=logging.ERROR, kind=str(error.kind), problem=str(error))
 
@@ -154,21 +230,44 @@ class Service:
         if not self._stuck():
             self._supervisor.alive()
         with suppress(OSError):  # a full disk is no reason to stop
-            health.write(health.health_of(snapshot), self.config.state_dir, time.time())
+            worker = {"faults": list(snapshot.faults), "refused_configuration": snapshot.refused_configuration}
+            health.write(health.health_of(snapshot), self.config.state_dir, time.time(), worker=worker)
 
     def _tell(self) -> None:
-        worker = self._parts.worker
-        self._parts.monitor.tell(worker.states(), worker.hosts_down(), self._problem, self._timetables.intervals)
+        if not self._parts.is_desk:
+            return
+        self._parts.monitor.tell(self._problem)
         weekly_timer.send_if_due(self.config.notify, self._parts.store, self._parts.outbox, self.snapshot, time.time())
+
+    def _hear_of_other_runs(self) -> None:
+        """Go on with accounts that a one-shot ``migrate`` has worked meanwhile."""
+        if names := take_notes(self._parts.store):
+            self._parts.worker.logged_in(names)
 
     def _look_at_files(self) -> None:
         if self._watched.has_changed():
             say("worker.reload.file_changed")
             self.reload()
+        elif self._parts.paused() != self._paused:
+            self._load()
+
+    def _load(self) -> None:
+        """Work the accounts of the configuration in force, but for those that a person has paused.
+
+        The run of one that is paused ends between two messages.
+        """
+        paused = self._parts.paused()
+        for name in sorted(paused ^ self._paused):
+            say("worker.account.paused" if name in paused else "worker.account.resumed", account=name)
+            if name in paused:
+                self._parts.worker.stop_run(name)
+        self._parts.load(self.config, self._timetables)
+        self._paused = paused  # once it is done: else it is tried again at the next look
 
     def reload(self) -> None:
         """Read the configuration again and work by it; an invalid one is reported, and the old one stays in force."""
         self._supervisor.reloading()
+        waiting = [self._reloaded.get_nowait() for _ in range(self._reloaded.qsize())]
         try:
             self._take_over(self._options.load())
         except ConfigError as error:
@@ -179,15 +278,17 @@ class Service:
             say("worker.reload.done", accounts=len(self.config.accounts))
         self._watched.look(self.config)
         self._supervisor.ready()
+        for event in waiting:
+            event.set()
 
     def _take_over(self, fresh: Config) -> None:
-        listen = [config.metrics.listen if config.metrics else None for config in (self.config, fresh)]
-        if fresh.state_dir != self.config.state_dir or listen[0] != listen[1]:
-            raise ConfigError(["state_dir and [metrics] listen are only read at start: restart the worker"])
+        if _read_at_start(fresh) != _read_at_start(self.config):
+            keys = "state_dir, [metrics] listen, and listen, tls_certificate and tls_key of [web]"
+            raise ConfigError([f"{keys} are only read at start: restart the worker"])
         self.config = fresh
         self._timetables.take_over(fresh)
         self._parts.monitor.take_over(fresh)
-        self._parts.load(fresh, self._timetables)
+        self._load()
 
     def _stuck(self) -> list[str]:
         return self._parts.liveness.stuck(self._options.stuck_seconds)
@@ -195,17 +296,32 @@ class Service:
     def snapshot(self) -> Snapshot:
         """Return how everything is at this moment; may be called from any thread."""
         parts = self._parts
-        faults = [f"{name}: has got nowhere for {span(self._options.stuck_seconds)}" for name in self._stuck()]
+        faults = [f"{name}: has made no progress for {span(self._options.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {parts.store.problem}"] if parts.store.problem else []
         faults += [f"a thread of the {name} has ended" for name in parts.dead()]
-        warnings = [f"the changed configuration is invalid and not in force: {self._problem}"] if self._problem else []
+        faults += ["the thread of the page has ended"] if self._page and not self._page.is_alive() else []
         return Snapshot(
             time.time(),
             self._timetables.started_at,
-            parts.monitor.views(parts.worker.states(), parts.worker.running()),
+            parts.monitor.views(parts.worker.states(), parts.worker.running(), parts.progress()),
             parts.monitor.disks,
             parts.worker.longest_wait(),
             tuple(parts.worker.hosts_down()),
             tuple(faults),
-            tuple(warnings),
+            tuple(parts.monitor.findings),
+            self._problem,
+            parts.monitor.looked_at,
+            {account.name: str(account.source.endpoint) for account in self.config.accounts}
+            if self.config.ledger
+            else {},
         )
+
+
+def _read_at_start(config: Config) -> tuple[object, ...]:
+    """Return what a reload cannot change."""
+    web = config.web
+    return (
+        config.state_dir,
+        config.metrics.listen if config.metrics else None,
+        (web.listen, web.tls_certificate, web.tls_key) if web else None,
+    )

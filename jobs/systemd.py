@@ -1,6 +1,7 @@
 """What systemd hears: that the service is ready, what it does, that it lives (sd_notify(3)).
 
-Harmless where nobody listens: without $NOTIFY_SOCKET nothing is sent, and a lost message is no error of ours.
+Harmless where nobody listens: without $NOTIFY_SOCKET nothing is sent, and a lost message is no error of ours. Where
+the other end takes nothing any more, none waits longer than a moment.
 """
 
 from __future__ import annotations

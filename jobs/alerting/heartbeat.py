@@ -13,9 +13,11 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException
 
 from jobs.log import say
+from jobs.schedule.retry import RunOutcome
 from migrator.config import Pings
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError
@@ -39,6 +41,8 @@ class Ping:
     def address(self) -> str:
         """Return the URL to call; the secret is fetched now."""
         base = self.url.reveal().rstrip("/")
+        if not base.startswith(("https://", "http://")):
+            raise ValueError("only http and https are pinged")
         path = f"{base}/{self.suffix}" if self.suffix else base
         return f"{path}?rid={self.run_id}" if self.run_id else path
 
@@ -46,10 +50,23 @@ class Ping:
 Call = Callable[[str], None]
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for what it is: no answer of the service that was to be pinged."""
+
+    def redirect_request(self, *_args: object) -> None:  # None: it ends as an HTTPError
+        """Go nowhere else: the address holds a secret, and the configuration names where it may be shown."""
+
+
+# The configuration admits http and https only.
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 def call(address: str) -> None:
-    """Fetch a URL and throw the answer away; raises ``OSError`` or ``HTTPException`` when it is no success."""
-    # The configuration admits http and https only.
-    with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310
+    """Fetch a URL and throw the answer away; no redirect is followed.
+
+    Raises ``OSError``, ``ValueError`` or ``HTTPException`` when it is no success.
+    """
+    with _OPENER.open(address, timeout=TIMEOUT) as answer:
         answer.read(1000)
 
 
@@ -89,7 +106,7 @@ class Pinger:
         for _ in range(TRIES):
             try:
                 self._call(ping.address())
-            except (OSError, HTTPException, FerryError) as error:
+            except (OSError, ValueError, HTTPException, FerryError) as error:
                 reason = _reason(error)
             else:
                 return
@@ -119,9 +136,10 @@ class Heartbeats:
         self._run_ids[account] = str(uuid.uuid4())
         self._send(account, "start")
 
-    def run_ended(self, account: str, *, is_failure: bool) -> None:
-        """Say how the run of the account ended."""
-        self._send(account, "fail" if is_failure else "")
+    def run_ended(self, account: str, outcome: RunOutcome) -> None:
+        """Say how the run of the account ended; nothing of one that was stopped, which neither failed nor was done."""
+        if outcome.is_failure or not outcome.is_interrupted:
+            self._send(account, "fail" if outcome.is_failure else "")
 
     def _send(self, account: str, suffix: str) -> None:
         url = self.pings.accounts.get(account) if self.pings else None
@@ -139,5 +157,6 @@ class Heartbeats:
 def _reason(error: Exception) -> str:
     """Say what happened without the URL, which is a secret."""
     if isinstance(error, urllib.error.HTTPError):
-        return f"HTTP status {error.code}"
+        is_redirect = HTTPStatus.MULTIPLE_CHOICES <= error.code < HTTPStatus.BAD_REQUEST
+        return f"HTTP status {error.code}{', and no redirect is followed' if is_redirect else ''}"
     return type(error).__name__

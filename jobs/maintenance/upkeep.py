@@ -173,7 +173,12 @@ def completed(store: StateStore) -> Mapping[str, float]:
     """Return when the archive of each account was last verified in full; accounts that never were are not there."""
     found: dict[str, float] = {}
     for key, fact in store.get_all(TOPIC).items():
-        moment = fact.get("completed_at")
-        if key != WHOLE and isinstance(moment, float):
+        if key != WHOLE and (moment := completed_at(fact)):
             found[key.removeprefix("account ")] = moment
     return found
+
+
+def completed_at(fact: Fact) -> float:
+    """Return when the archive of the account that a fact is about was last verified in full, 0.0 for never."""
+    moment = fact.get("completed_at")
+    return moment if isinstance(moment, float) else 0.0

@@ -22,7 +22,7 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
         if should_stop():
             raise StoppedError
 
-    with closing(Ledger.open(config.state_dir)) as ledger, open_archive(config, ledger) as reader:
+    with closing(Ledger.open(config.ledger_place)) as ledger, open_archive(config, ledger) as reader:
         verdict = Check(reader, ledger.archive, clock=time.time, on_progress=on_progress).make(
             Selection(part=part, parts=parts)
         )

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from jobs.alerting.incidents import when
+from jobs.lock import is_worker_alive
 from jobs.monitoring.snapshot import Snapshot
 from migrator.files import replace_file
+from migrator.findings.machine import ENDED, silent_for
+from migrator.findings.model import Severity
 
 FILE_NAME = "worker.json"
 STALE_SECONDS = 60.0
@@ -31,35 +34,37 @@ class HealthVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A verdict with its reasons, each a line for a person."""
+    """A verdict with its reasons, each a line for a person; the findings are in the contract's form."""
 
     verdict: HealthVerdict
     reasons: tuple[str, ...]
     summary: str = ""
+    findings: tuple[Mapping[str, object], ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return what ``/healthz`` and the file hold."""
-        return {"status": str(self.verdict), "summary": self.summary, "reasons": list(self.reasons)}
+        """Return what ``/healthz`` holds."""
+        return {
+            "status": str(self.verdict),
+            "summary": self.summary,
+            "reasons": list(self.reasons),
+            "findings": list(self.findings),
+        }
 
 
 def health_of(snapshot: Snapshot) -> Health:
     """Judge a snapshot."""
-    warnings = [*snapshot.warnings, *(f"{host} is down" for host in snapshot.hosts_down)]
-    warnings += [f"the disk of {disk.path} is nearly full" for disk in snapshot.disks if disk.is_nearly_full]
-    for account in snapshot.accounts:
-        if account.state.is_parked:
-            warnings.append(f"{account.label}: parked until its password or configuration changes")
-        elif account.state.is_failing:
-            warnings.append(f"{account.label}: fails since {when(account.state.failing_since)} ({account.state.kind})")
-        if account.damaged:
-            warnings.append(f"{account.label}: {account.damaged} stored copies are damaged")
-    verdict = HealthVerdict.UNHEALTHY if snapshot.faults else HealthVerdict.DEGRADED if warnings else HealthVerdict.OK
-    return Health(verdict, (*snapshot.faults, *warnings), snapshot.status_line())
+    needed = [finding.headline for finding in snapshot.findings if finding.severity is not Severity.HINT]
+    verdict = HealthVerdict.UNHEALTHY if snapshot.faults else HealthVerdict.DEGRADED if needed else HealthVerdict.OK
+    findings = tuple(finding.as_json() for finding in snapshot.findings)
+    return Health(verdict, (*snapshot.faults, *needed), snapshot.status_line(), findings)
 
 
-def write(health: Health, state_dir: Path, now: float) -> None:
-    """Leave the verdict in a file of the state folder, replaced at once, for ``mailferry healthcheck``."""
-    document = {**health.as_json(), "at": now, "pid": os.getpid()}
+def write(health: Health, state_dir: Path, now: float, *, worker: Mapping[str, object] | None = None) -> None:
+    """Leave the verdict in a file of the state folder, replaced at once, for ``mailferry healthcheck``.
+
+    ``worker`` is what only the worker knows and other processes make findings of (``jobs.look``).
+    """
+    document = {**health.as_json(), **(worker or {}), "at": now, "pid": os.getpid()}
     with replace_file(state_dir / FILE_NAME, is_durable=False) as file:
         file.write(json.dumps(document).encode())
 
@@ -70,15 +75,16 @@ def forget(state_dir: Path) -> None:
 
 
 def read(state_dir: Path, now: float) -> Health:
-    """Return the verdict of the worker of a state folder, as far as it can be trusted."""
+    """Return the verdict of the worker of a state folder, as far as it can be trusted; one that died says nothing."""
     try:
         document = json.loads((state_dir / FILE_NAME).read_text(encoding="utf-8"))
-        health = Health(HealthVerdict(document["status"]), tuple(document["reasons"]), document["summary"])
+        reasons, findings = tuple(document["reasons"]), tuple(document.get("findings", ()))
+        health = Health(HealthVerdict(document["status"]), reasons, document["summary"], findings)
         age = now - float(document["at"])
     except (OSError, ValueError, KeyError, TypeError):
         return Health(HealthVerdict.UNHEALTHY, ("no worker is running on this state_dir",))
+    if not is_worker_alive(state_dir):
+        return Health(HealthVerdict.UNHEALTHY, (ENDED,))
     if age > STALE_SECONDS:
-        return Health(
-            HealthVerdict.UNHEALTHY, (f"the worker has not been heard of for {age:.0f} seconds", *health.reasons)
-        )
+        return Health(HealthVerdict.UNHEALTHY, (silent_for(age), *health.reasons))
     return health

@@ -5,6 +5,7 @@ Accounts are labelled by their name, never by an address. Last success is a time
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ _PER_ACCOUNT: dict[str, tuple[str, _AccountValue]] = {
     "running": ("1 while the account is being worked", lambda a: float(a.is_running)),
     "damaged": ("Stored copies that are known to be wrong", lambda a: a.damaged),
 }
-_STATES = ("safe", "waiting", "failed")
+_STATES = ("safe", "waiting", "failed", "accepted")
 
 
 def text_of(snapshot: Snapshot) -> bytes:
@@ -60,15 +61,61 @@ def _text(metrics: Iterator[Metric]) -> bytes:
 def _metrics(snapshot: Snapshot) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
+    yield from _by_host(snapshot) if snapshot.sources else _by_account(snapshot)
+    for key, meaning, number in _whole(snapshot):
+        yield GaugeMetricFamily(f"mailferry_{key}", meaning, value=number)
+    yield from _findings(snapshot)
+    yield from _disks(snapshot)
+
+
+def _by_account(snapshot: Snapshot) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
     for key, (meaning, value) in _PER_ACCOUNT.items():
         family = GaugeMetricFamily(f"mailferry_{key}", meaning, labels=["account"])
         for account in snapshot.accounts:
             family.add_metric([account.label], value(account))
         yield family
     yield from _numbers(snapshot.accounts)
-    for key, meaning, number in _whole(snapshot):
-        yield GaugeMetricFamily(f"mailferry_{key}", meaning, value=number)
-    yield from _disks(snapshot)
+
+
+def _by_host(snapshot: Snapshot) -> Iterator[Metric]:
+    """Count the accounts of each source: a series an account would be too many."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    accounts = GaugeMetricFamily(
+        "mailferry_host_accounts", "Accounts of a source, by how they are", labels=["host", "state"]
+    )
+    messages = GaugeMetricFamily("mailferry_host_messages", "Messages on a source", labels=["host", "state"])
+    counted: Counter[tuple[str, str]] = Counter()
+    safe: Counter[tuple[str, str]] = Counter()
+    for account in snapshot.accounts:
+        host = snapshot.sources.get(account.name, "")
+        counted[host, _standing(account)] += 1
+        if account.numbers is not None:
+            for state in _STATES:
+                safe[host, state] += getattr(account.numbers, state)
+    for family, counts in ((accounts, counted), (messages, safe)):
+        for labels, count in sorted(counts.items()):
+            family.add_metric(labels, count)
+        yield family
+
+
+def _standing(account: AccountView) -> str:
+    if account.is_running:
+        return "running"
+    if account.state.is_parked:
+        return "parked"
+    return "failing" if account.state.is_failing else "well"
+
+
+def _findings(snapshot: Snapshot) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    family = GaugeMetricFamily("mailferry_findings", "What a person must know, by id", labels=["id", "severity"])
+    for (name, severity), count in Counter((one.id, str(one.severity)) for one in snapshot.findings).items():
+        family.add_metric([name, severity], count)
+    yield family
 
 
 def _whole(snapshot: Snapshot) -> list[tuple[str, str, float]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from jobs.disk_usage import Disk
 from jobs.schedule.account_state import AccountState
+from jobs.schedule.live_progress import RunProgress
+from migrator.findings.model import NAMED, Finding, Severity
 from migrator.ledger.history import AccountNumbers
+from migrator.ui.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class AccountView:
     damaged: int = 0
     numbers: AccountNumbers | None = None
     is_running: bool = False
+    progress: RunProgress | None = None
+    """How far the run has come that goes on now, where one does."""
 
     @property
     def label(self) -> str:
@@ -33,8 +38,29 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What is seen of the worker but for how far its runs are: equal as long as nothing of it has changed."""
+
+    states: Mapping[str, AccountState]
+    running: frozenset[str]
+    numbers: Mapping[str, AccountNumbers]
+    findings: Sequence[Finding] = ()
+    troubles: Sequence[str] = ()
+
+    def of(self, name: str) -> object:
+        """Return what of it concerns one account."""
+        findings = tuple(one for one in self.findings if name in one.accounts)
+        return self.states.get(name), name in self.running, self.numbers.get(name), findings
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole worker. ``faults`` are what keeps the process itself from doing its work, in plain words."""
+    """The whole worker. ``faults`` are what keeps the process itself from doing its work, in plain words.
+
+    ``refused_configuration`` says what is wrong with a changed configuration that is not in force. ``looked_at`` is
+    when the findings were found, 0.0 before the first look. ``sources`` are the servers of the accounts, by name, where
+    there are too many accounts to show each in the metrics.
+    """
 
     now: float
     started_at: float
@@ -43,7 +69,10 @@ class Snapshot:
     queue_age: float = 0.0
     hosts_down: Sequence[str] = ()
     faults: Sequence[str] = field(default=())
-    warnings: Sequence[str] = field(default=())
+    findings: Sequence[Finding] = field(default=())
+    refused_configuration: str = ""
+    looked_at: float = 0.0
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def running(self) -> int:
@@ -55,6 +84,16 @@ class Snapshot:
         """How many accounts could not be worked the last time, the parked ones included."""
         return sum(account.state.is_failing for account in self.accounts)
 
+    @property
+    def troubled(self) -> list[str]:
+        """The accounts that need a person, in their order."""
+        names = {name for one in self.findings if one.severity is not Severity.HINT for name in one.accounts}
+        return [account.name for account in self.accounts if account.name in names]
+
     def status_line(self) -> str:
-        """Return one line for ``systemctl status``: ``3 of 12 accounts, 0 errors``."""
-        return f"{self.running} of {len(self.accounts)} accounts, {self.failing} errors"
+        """Return one line for ``systemctl status``: ``3 accounts: 2 well, 1 needs you (bob); working now: 0``."""
+        troubled = self.troubled
+        well = f"{plural(len(self.accounts), 'account')}: {len(self.accounts) - len(troubled)} well"
+        named = ", ".join(troubled[:NAMED]) + (" …" if len(troubled) > NAMED else "")
+        needing = f", {plural(len(troubled), 'needs you', 'need you')} ({named})" if troubled else ""
+        return f"{well}{needing}; working now: {self.running}"

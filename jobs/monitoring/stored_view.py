@@ -10,14 +10,16 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jobs.disk_usage import Disk, existing, forecast
-from jobs.maintenance.upkeep import completed
+from jobs.disk_usage import Disk, forecast
+from jobs.maintenance.upkeep import completed, completed_at
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
+from migrator.ledger.schedule import VERIFICATION, of_account
+from migrator.operations.doctor import nearest_folder
 from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import destination_of
 
@@ -39,24 +41,39 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
     ]
 
 
+def parked_accounts(ledger: Ledger) -> frozenset[str]:
+    """Return the names of the accounts that wait for a changed password or configuration."""
+    facts = ledger.state_store.get_all(TOPIC)
+    return frozenset(name for name, fact in facts.items() if AccountState.from_fact(fact).is_parked)
+
+
 def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) -> dict[str, WorkerView]:
     """Return what ``status`` says of these accounts beyond their numbers."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
-    verified = completed(ledger.state_store)
-    damaged, places = ledger.state_store.mismatches(), places_of(config)
-    found: dict[str, WorkerView] = {}
-    for name in (account.name for account in accounts):
-        state = states.get(name, AccountState())
-        found[name] = WorkerView(
-            is_known=state.first_seen > 0,
-            is_parked=state.is_parked,
-            message=state.message,
-            failed_runs=state.attempts,
-            next_due=state.next_due,
-            damaged=sum(damaged.get(place, 0) for place in places[name]),
-            verified_at=verified.get(name, 0.0),
+    if not accounts:
+        return {}
+    notes = ledger.state_store
+    damaged, places = notes.mismatches(), places_of(config, accounts)
+    return {
+        name: worker_view(
+            AccountState.from_fact(notes.get(TOPIC, name)),
+            sum(damaged.get(place, 0) for place in own),
+            completed_at(notes.get(VERIFICATION, of_account(name))),
         )
-    return found
+        for name, own in places.items()
+    }
+
+
+def worker_view(state: AccountState, damaged: int, verified_at: float) -> WorkerView:
+    """Return what ``status`` says of an account that is in this state."""
+    return WorkerView(
+        is_known=state.first_seen > 0,
+        is_parked=state.is_parked,
+        message=state.message,
+        failed_runs=state.attempts,
+        next_due=state.next_due,
+        damaged=damaged,
+        verified_at=verified_at,
+    )
 
 
 def next_run(config: Config) -> NextRun:
@@ -74,11 +91,11 @@ def next_run(config: Config) -> NextRun:
     return due
 
 
-def places_of(config: Config) -> Mapping[str, Sequence[str]]:
-    """Return the identities of the destinations of each account."""
+def places_of(config: Config, accounts: Sequence[Account] | None = None) -> Mapping[str, Sequence[str]]:
+    """Return the identities of the destinations of each of these accounts (of all, by default)."""
     return {
         account.name: [destination_of(place, config.state_dir).identity for place in account.destinations]
-        for account in config.accounts
+        for account in (config.accounts if accounts is None else accounts)
     }
 
 
@@ -90,14 +107,20 @@ def folders_of(config: Config) -> list[Path]:
     return list(dict.fromkeys(folders))
 
 
-def disks_of(config: Config, ledger: Ledger) -> list[Disk]:
-    """Return how full the disks are now, with the worker's forecast; takes no sample."""
-    minimum = (config.notify or Notify()).disk_free
+def disks_of(config: Config, ledger: Ledger | None) -> list[Disk]:
+    """Return how full the disks are now, with the worker's forecast where there is a ledger; takes no sample."""
     disks: dict[int, Disk] = {}
-    for folder in map(existing, folders_of(config)):
+    for folder in map(nearest_folder, folders_of(config)):
         device = folder.stat().st_dev
         if device not in disks:
             usage = shutil.disk_usage(folder)
-            full_in = forecast(ledger.state_store, folder, usage.free)
-            disks[device] = Disk(str(folder), usage.free, usage.total, minimum, full_in)
+            full_in = forecast(ledger.state_store, folder, usage.free) if ledger else float("inf")
+            disks[device] = Disk(str(folder), usage.free, usage.total, least_free(config.notify, usage.total), full_in)
     return list(disks.values())
+
+
+def least_free(settings: Notify | None, total: int) -> int:
+    """Return how much is wanted free on a disk of this size: what is configured, else the usual, a tenth at most."""
+    if settings is not None and "disk_free" in settings.model_fields_set:
+        return settings.disk_free
+    return min(Notify().disk_free, total // 10)

@@ -6,7 +6,7 @@ is over, one account is let through; its success closes the circuit, its failure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from jobs.schedule.state_store import Fact, StateStore
@@ -57,6 +57,13 @@ class Breakers:
             return float("inf")
         # Further away than any pause is long: somebody has set the clock back.
         return circuit.open_until if circuit.open_until - now <= HOST.longest else 0.0
+
+    def probe(self, hosts: Iterable[str], now: float) -> None:
+        """Let the next account ask these hosts at once, though they are taken to be down."""
+        for host in hosts:
+            circuit = self._circuits.get(host)
+            if circuit is not None and circuit.is_open:
+                self._circuits[host] = replace(circuit, open_until=min(circuit.open_until, now))
 
     def asks(self, host: str) -> None:
         """Note that an account is about to ask this host."""

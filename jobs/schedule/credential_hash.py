@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from migrator.config import Account, Config
+from migrator.config.problems import Place
 from migrator.config.secrets import Secret
-from migrator.errors import FerryError
 from migrator.files import replace_file
 
 KEY_FILE = "parking.key"
@@ -30,11 +30,16 @@ class Fingerprints:
     @classmethod
     def of_state_dir(cls, state_dir: Path) -> Fingerprints:
         """Use the key of a state folder, made if there is none; losing it only makes parked accounts try once more."""
+        return cls(cls.key_of(state_dir))
+
+    @staticmethod
+    def key_of(state_dir: Path) -> bytes:
+        """Return the key of a state folder, made if there is none. Several workers of one ledger need the same."""
         path = state_dir / KEY_FILE
         if not path.exists():
             with replace_file(path) as file:  # one worker at a time, by its lock: nobody else makes a key
                 file.write(secrets.token_bytes(32))
-        return cls(path.read_bytes())
+        return path.read_bytes()
 
     def configured(self, account: Account, config: Config) -> str:
         """Hash all that is configured for an account, and when it is worked; passwords are not fetched."""
@@ -42,19 +47,12 @@ class Fingerprints:
         return self._hash([_written(account), _written(schedule)])
 
     def current(self, account: Account, config: Config) -> str:
-        """Hash what is configured together with the passwords as they are now: this fetches them."""
-        return self._hash([self.configured(account, config), *map(_revealed, account.secrets())])
+        """Hash what is configured together with the passwords as they are now. Tokens are known by their sign-in."""
+        return self._hash([self.configured(account, config), *account.secret_identities()])
 
     def _hash(self, parts: Sequence[str]) -> str:
         text = "\0".join(f"{len(part)}:{part}" for part in parts)
-        return hmac.new(self._key, text.encode(), sha256).hexdigest()
-
-
-def _revealed(secret: Secret) -> str:
-    try:
-        return f"is {secret.reveal()}"
-    except FerryError:
-        return "cannot be had"  # when it can be had again, that is a change
+        return hmac.new(self._key, text.encode(errors="surrogateescape"), sha256).hexdigest()
 
 
 def _written(value: object) -> str:
@@ -71,6 +69,8 @@ def _written(value: object) -> str:
 
 
 def _field_names(value: object) -> list[str] | None:
+    if isinstance(value, Place):
+        return []  # where an account is written changes nothing about it, and differs from machine to machine
     if isinstance(value, Secret):
         return sorted(name for name in getattr(type(value), "__dataclass_fields__", {}) if not name.startswith("_"))
     if is_dataclass(value):

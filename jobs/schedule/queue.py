@@ -7,18 +7,20 @@ thread-safe: ``jobs.schedule.workers`` holds the lock.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import isfinite
 
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Breakers
 from jobs.schedule.retry import LONGEST_OBEYED, Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
 from jobs.schedule.state_store import StateStore
-from migrator.backoff import LOGIN_GAP
-from migrator.errors import Kind
-from migrator.report import Status
+from jobs.schedule.transitions import after_run, compared, informed, without_failure
+from jobs.schedule.waiting_line import Hosts, Place, WaitingLine
+from migrator.backoff import DAY
 
 TOPIC = "schedule"
 
@@ -28,12 +30,14 @@ class ScheduledAccount:
     """One account as the schedule sees it. ``hosts`` are its source and the IMAP servers it writes to.
 
     ``maildrop`` names whom it logs in as and where: two accounts of one maildrop take turns (RFC 1939, section 4).
+    ``source`` is that one of the hosts where the mail comes from.
     """
 
     name: str
     hosts: frozenset[str]
     maildrop: str
     configured: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class _Entry:
     since: float = 0.0
     """When it began to wait or to run."""
     is_woken_again: bool = False
+    is_stopped: bool = False
+    """Whether a person has ended the run that goes on."""
     is_removed: bool = False
 
 
@@ -82,16 +88,23 @@ class Queue:
         limits: Concurrency,
         next_round: Callable[[str, float], float],
         jitter: Callable[[], float],
+        takes: Callable[[str], int] = lambda _host: sys.maxsize,
     ) -> None:
-        """Remember in ``store``; ``next_round(name, now)`` tells when the schedule is due next."""
+        """Remember in ``store``; ``next_round(name, now)`` tells when the schedule is due next.
+
+        ``takes(host)`` tells how many connections a host takes at one time.
+        """
         self.limits = limits
         self.breakers = Breakers(store)
         self._store = store
         self._next_round = next_round
         self._jitter = jitter
+        self._takes = takes
         self._entries: dict[str, _Entry] = {}
+        self._waiting = WaitingLine()
         self._busy: Counter[str] = Counter()
-        self._running = 0
+        self._running: set[str] = set()
+        self._latest = 0.0
 
     def load(self, jobs: Iterable[ScheduledAccount], now: float) -> None:
         """Take over the accounts of a configuration: new and changed ones are due at once, missing ones are dropped.
@@ -114,6 +127,7 @@ class Queue:
         self.breakers.keep(frozenset().union(*(job.hosts for job in wanted.values())))
 
     def _remove(self, name: str) -> None:
+        self._waiting.leave(name)
         if self._entries[name].phase is Phase.RUNNING:
             self._entries[name].is_removed = True
         else:
@@ -121,12 +135,14 @@ class Queue:
 
     def _configure(self, entry: _Entry, job: ScheduledAccount, now: float) -> None:
         entry.job, entry.is_removed = job, False
+        self._place(entry)
         if entry.state.configured == job.configured:
             return
         fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
         if fresh.is_failing:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
             fresh = replace(fresh, parked="", not_before=0.0, gap=0.0, announced=0.0)
+        fresh = replace(fresh, worked_with="")
         self._remember(entry, fresh)
         self.wake(job.name, now)
 
@@ -140,66 +156,149 @@ class Queue:
         elif entry.phase is Phase.RESTING:
             self._wait(entry, now)
 
+    def try_now(self, name: str, now: float) -> None:
+        """Let an account run at once because a person asks for it, whatever failed before.
+
+        Only the gap between two log-ins that its server wants is kept.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            return
+        if entry.phase is not Phase.RUNNING:
+            waits_for_gap = entry.state.least_gap > 0 and not entry.state.is_failing
+            held_until = entry.state.not_before if waits_for_gap else 0.0
+            entry.state = replace(entry.state, not_before=held_until, parked="")
+            self._place(entry)
+            self.breakers.probe(entry.job.hosts, now)
+        self.wake(name, now)
+
+    def stop(self, name: str) -> None:
+        """Note that a person ends the run that goes on: nothing that came due before it ends is made up for."""
+        entry = self._entries.get(name)
+        if entry is not None and entry.phase is Phase.RUNNING:
+            entry.is_stopped, entry.is_woken_again = True, False
+
     def look_again(self, now: float) -> None:
         """Make every parked account compare its passwords now (somebody sent SIGHUP)."""
         for entry in self._entries.values():
             if entry.state.is_parked:
                 entry.state = replace(entry.state, not_before=now)
+                self._place(entry)
                 self.wake(entry.job.name, now)
 
     def _wait(self, entry: _Entry, now: float) -> None:
         entry.phase, entry.since = Phase.WAITING, now
+        self._latest = max(self._latest, now)
         if entry.state.not_before - now > LONGEST_OBEYED:  # somebody has set the clock back
             entry.state = replace(entry.state, not_before=now)
+        self._place(entry)
+
+    def _place(self, entry: _Entry) -> None:
+        """Give an account that waits its place by what is known of it now."""
+        if entry.phase is Phase.WAITING and not entry.is_removed:
+            since = max(entry.since, entry.state.not_before)
+            self._waiting.place(entry.job.name, entry.job.hosts, entry.job.maildrop, since)
+
+    def _notice(self, now: float) -> None:
+        """Let nobody wait for a moment that lies ahead only because somebody has set the clock back."""
+        if now < self._latest:
+            for entry in self._entries.values():
+                entry.since = min(entry.since, now)
+                self._place(entry)
+        self._latest = now
 
     def take(self, now: float) -> Lease | None:
         """Return the account that has waited longest of those that may run now, or None."""
+        self._notice(now)
         if self.running >= self.limits.accounts:
             return None
-        ready = [entry for entry in self._entries.values() if self._ready_at(entry, now) <= now]
-        if not ready:
+        first = self._first(now)
+        if first is None:
             return None
-        entry = min(ready, key=lambda entry: max(entry.since, entry.state.not_before))
-        waited = now - max(entry.since, entry.state.not_before)
+        entry = self._entries[first.name]
+        self._waiting.leave(first.name)
         entry.phase, entry.since = Phase.RUNNING, now
-        self._running += 1
+        self._running.add(first.name)
         self._busy.update([*entry.job.hosts, entry.job.maildrop])
         for host in entry.job.hosts:
             self.breakers.asks(host)
-        return Lease(entry.job, waited, entry.state.parked)
+        return Lease(entry.job, now - first.since, entry.state.parked)
 
-    def _ready_at(self, entry: _Entry, now: float) -> float:
-        """Return when an account may run; infinity while something else must happen first."""
-        if entry.phase is not Phase.WAITING or self._busy[entry.job.maildrop]:
+    def _first(self, now: float) -> Place | None:
+        return self._waiting.first(now, lambda hosts: self._open_at(hosts, now), self._is_busy)
+
+    def _open_at(self, hosts: Hosts, now: float) -> float:
+        """Return when hosts may be asked; infinity while something else must happen first."""
+        if any(self._is_full(host) for host in hosts):
             return float("inf")
-        if any(self._busy[host] >= self.limits.per_host for host in entry.job.hosts):
-            return float("inf")
-        return max(entry.state.not_before, *(self.breakers.opens_at(host, now) for host in entry.job.hosts))
+        return max((self.breakers.opens_at(host, now) for host in hosts), default=0.0)
+
+    def _is_busy(self, maildrop: str) -> bool:
+        return self._busy[maildrop] > 0
+
+    def _is_full(self, host: str) -> bool:
+        return self._busy[host] >= min(self.limits.per_host, self._takes(host))
 
     def wakes_at(self, now: float) -> float:
         """Return when ``take`` may next find an account without anything else happening; infinity if never."""
+        self._notice(now)
         if self.running >= self.limits.accounts:
             return float("inf")
-        return min((self._ready_at(entry, now) for entry in self._entries.values()), default=float("inf"))
+        return self._waiting.wakes_at(lambda hosts: self._open_at(hosts, now), self._is_busy)
 
     def finished(self, lease: Lease, outcome: RunOutcome, now: float, fingerprint: str = "") -> Decision:
         """Note how a run ended and decide on the next; durable on return.
 
-        ``fingerprint`` is the keyed hash of what was refused, needed where the decision can be to park.
+        ``fingerprint`` is the keyed hash of what was refused, or has worked (``wants_fingerprint``).
         """
         entry = self._leave(lease)
-        state = _informed(entry.state, outcome)
+        is_stopped, entry.is_stopped = entry.is_stopped, False
+        state = informed(entry.state, outcome)
         if outcome.is_interrupted and not outcome.is_failure:
             self._unanswered(lease.job)
-            self._wait(entry, now)
-            return Scheduled(state.least_gap)
+            return self._broken_off(entry, state, now, is_stopped=is_stopped)
         recovered = self._heard(lease.job, outcome, now)
         attempts = state.attempts + 1 if outcome.is_failure else 0
-        decision = next_attempt(outcome, attempts, self._jitter(), least_gap=state.least_gap)
-        self._settle(entry, _after(state, outcome, attempts, now), decision, now, fingerprint)
+        state = after_run(compared(state, outcome, fingerprint, now), outcome, attempts, now)
+        decision = next_attempt(
+            outcome, attempts, self._jitter(), least_gap=state.least_gap, refusals=state.refusals or None
+        )
+        if is_stopped and isinstance(decision, Retry):
+            decision = self._as_scheduled(lease.job.name, decision, now)
+        self._settle(entry, state, decision, now, fingerprint)
         for host in recovered:
             self._host_is_back(host, now)
         return decision
+
+    def _broken_off(self, entry: _Entry, state: AccountState, now: float, *, is_stopped: bool) -> Decision:
+        """Decide after a run that was ended early and met no trouble: by a person, or because the worker ends."""
+        decision = Scheduled(state.least_gap)
+        if is_stopped:
+            self._settle(entry, state, decision, now, "")
+        else:
+            self._wait(entry, now)
+        return decision
+
+    def _as_scheduled(self, name: str, decision: Retry, now: float) -> Retry:
+        """Return a retry that is no earlier than the schedule: a person has ended the run before it."""
+        until_round = self._next_round(name, now) - now
+        return Retry(max(decision.after, until_round)) if isfinite(until_round) else decision
+
+    def wants_fingerprint(self, name: str, outcome: RunOutcome, now: float) -> bool:
+        """Say whether ``finished`` is to know what was refused or has worked; to find that out may run a command."""
+        state = self._entries[name].state
+        if outcome.is_failure:
+            return outcome.is_refused
+        return not state.worked_with or state.is_failing or abs(now - state.worked_with_at) >= DAY
+
+    def logged_in(self, name: str, now: float) -> None:
+        """Note that another process has worked an account: what kept us from it is over."""
+        entry = self._entries.get(name)
+        if entry is None or not entry.state.is_failing:
+            return
+        self._remember(entry, replace(without_failure(entry.state), not_before=0.0, next_due=now))
+        if entry.phase is Phase.RESTING:
+            self._wait(entry, now)
 
     def still_parked(self, lease: Lease) -> None:
         """Note that nothing has changed since the passwords were refused: the account rests until it is woken."""
@@ -211,8 +310,11 @@ class Queue:
         entry = self._entries[lease.job.name]
         if entry.is_removed:
             del self._entries[lease.job.name]
-        self._busy.subtract([*lease.job.hosts, lease.job.maildrop])
-        self._running -= 1
+        for name in (*lease.job.hosts, lease.job.maildrop):
+            self._busy[name] -= 1
+            if not self._busy[name]:
+                del self._busy[name]
+        self._running.discard(lease.job.name)
         return entry
 
     def _heard(self, job: ScheduledAccount, outcome: RunOutcome, now: float) -> list[str]:
@@ -251,21 +353,22 @@ class Queue:
         """Let the accounts that failed because of a host begin afresh: their failures were the host's."""
         for entry in self._entries.values():
             if entry.state.is_failing and entry.state.host == host and entry.phase is Phase.WAITING:
-                self._remember(entry, replace(_without_failure(entry.state), not_before=0.0, next_due=now))
+                self._remember(entry, replace(without_failure(entry.state), not_before=0.0, next_due=now))
 
     def _remember(self, entry: _Entry, state: AccountState) -> None:
         if state != entry.state:
             entry.state = state
+            self._place(entry)
             self._store.put(TOPIC, entry.job.name, state.as_fact())
 
     @property
     def running(self) -> int:
         """How many accounts are being worked."""
-        return self._running
+        return len(self._running)
 
     def names_running(self) -> list[str]:
         """Return the accounts that are being worked."""
-        return [name for name, entry in self._entries.items() if entry.phase is Phase.RUNNING]
+        return sorted(self._running)
 
     def states(self) -> dict[str, AccountState]:
         """Return what is known of each account."""
@@ -273,44 +376,5 @@ class Queue:
 
     def longest_wait(self, now: float) -> float:
         """Return for how many seconds the account that is ready longest has been kept waiting for a free worker."""
-        ready = [max(e.since, e.state.not_before) for e in self._entries.values() if self._ready_at(e, now) <= now]
-        return now - min(ready, default=now)
-
-
-def _informed(state: AccountState, outcome: RunOutcome) -> AccountState:
-    """Return the state with what the run has heard of the gap between two log-ins."""
-    heard = state.announced if outcome.announced_gap is None else min(outcome.announced_gap, LONGEST_OBEYED)
-    return replace(state, gap=max(state.gap, _learned_from(outcome, state)), announced=heard)
-
-
-def _learned_from(outcome: RunOutcome, state: AccountState) -> float:
-    """Return the gap between log-ins that a refusal for coming too soon teaches, in seconds."""
-    if outcome.kind is not Kind.LOGIN_DELAY:
-        return 0.0
-    return LOGIN_GAP.beyond(state.gap) if outcome.wait is None else min(outcome.wait, LOGIN_GAP.longest)
-
-
-def _after(state: AccountState, outcome: RunOutcome, attempts: int, now: float) -> AccountState:
-    """Return the state after a run, the next run aside."""
-    if outcome.is_failure:
-        return replace(
-            state,
-            attempts=attempts,
-            failing_since=state.failing_since or now,
-            parked="",
-            kind=str(outcome.kind or ""),
-            host=outcome.host,
-            message=outcome.message,
-        )
-    is_whole = outcome.status is Status.OK
-    return replace(
-        _without_failure(state),
-        kind="" if is_whole else str(outcome.kind or ""),
-        message="" if is_whole else outcome.message,
-        last_worked=now,
-        partial_since=0.0 if is_whole else state.partial_since or now,
-    )
-
-
-def _without_failure(state: AccountState) -> AccountState:
-    return replace(state, attempts=0, failing_since=0.0, parked="", kind="", host="", message="")
+        first = self._first(now)
+        return now - first.since if first else 0.0

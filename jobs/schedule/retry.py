@@ -7,12 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrator.backoff import ACCOUNT, DAY, spread
+from migrator.backoff import ACCOUNT, DAY, REFUSED_PASSWORD, spread
 from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
 from migrator.report import AccountReport, Status
 
 LONGEST_OBEYED = DAY
 """A server that asks for a longer wait than this is asked again after it all the same."""
+
+SECRET_MISSING = "secret-missing"  # noqa: S105  # the id of a finding
+"""What was to log in could not be had here: no server has refused anything."""
+
+SIGN_IN_NEEDED = "sign-in-needed"
+"""A person must sign in: a token was renewed already, and no other try helps."""
+
+_CREDENTIALS_CODES = ("[AUTH]", "[AUTHENTICATIONFAILED]")
+"""Response codes that say it is the credentials (RFC 3206, section 4; RFC 5530, section 3)."""
 
 _OUTAGES = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.TEMPORARY})
 
@@ -34,6 +43,10 @@ class RunOutcome:
     host: str = ""
     announced_gap: float | None = None
     is_interrupted: bool = False
+    finding: str = ""
+    """What is known of the cause beyond its kind."""
+    names_credentials: bool = False
+    """Whether the server says by a response code that it is the credentials."""
 
     @property
     def is_failure(self) -> bool:
@@ -42,8 +55,14 @@ class RunOutcome:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the server does not want these credentials."""
-        return self.is_failure and self.kind is Kind.AUTH and self.advice is Advice.NEVER
+        """Whether no log-in will do better: the credentials, the way to log in, or a sign-in that has ended."""
+        is_final = self.kind is Kind.AUTH and self.advice is Advice.NEVER
+        return self.is_failure and is_final and not self.is_secret_missing
+
+    @property
+    def is_secret_missing(self) -> bool:
+        """Whether there was no password to log in with."""
+        return self.is_failure and self.finding == SECRET_MISSING
 
     @property
     def is_outage(self) -> bool:
@@ -78,17 +97,23 @@ class Park:
 Decision = Scheduled | Retry | Park
 
 
-def next_attempt(outcome: RunOutcome, attempts: int, jitter: float, *, least_gap: float = 0.0) -> Decision:
+def next_attempt(
+    outcome: RunOutcome, attempts: int, jitter: float, *, least_gap: float = 0.0, refusals: int | None = None
+) -> Decision:
     """Decide on the next run after one that has just ended.
 
     ``attempts`` counts the failed runs in a row, this one included; ``jitter`` in [0, 1) spreads the retries of
     accounts that failed together over the last third of the wait. ``least_gap`` is what the source is known to want.
+    ``refusals`` counts how often in a row what has worked was refused; None for what never has.
     """
-    if not outcome.is_failure:
-        return Scheduled(least_gap)
+    if not outcome.is_failure or outcome.is_secret_missing:
+        return Scheduled(least_gap)  # where a password comes from is looked at in every round: that harms nobody
     backed_off = max(spread(ACCOUNT[outcome.advice].retry_delay(attempts), jitter), least_gap)
+    is_doubtful = not (outcome.names_credentials or outcome.finding == SIGN_IN_NEEDED)
+    if outcome.is_refused and refusals and refusals <= len(REFUSED_PASSWORD) and is_doubtful:
+        return Retry(max(REFUSED_PASSWORD[refusals - 1], least_gap))
     if outcome.is_refused:
-        # A wrong password does not get better, and servers lock out who insists. A first change is taken up at once.
+        # What is wrong does not get better, and servers lock out who insists. A first change is taken up at once.
         return Park(backed_off if attempts > 1 else 0.0)
     if outcome.wait is None:
         return Retry(backed_off)
@@ -111,6 +136,8 @@ def outcome_of(report: AccountReport) -> RunOutcome:
         str(error.endpoint or ""),
         login_delay,
         report.interrupted,
+        error.finding,
+        error.server_words.upper().startswith(_CREDENTIALS_CODES),
     )
 
 

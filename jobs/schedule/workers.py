@@ -12,8 +12,9 @@ from jobs.schedule.account_state import AccountState
 from jobs.schedule.circuit_breaker import Circuit
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import Decision, RunOutcome, crashed
+from jobs.schedule.stop import Stop
 from migrator.errors import FerryError, contained
-from migrator.report import AccountReport
+from migrator.report import AccountReport, StoppedBy
 
 LONGEST_NAP = 30.0
 """A worker looks at the wall clock at least this often: somebody may set it, or the machine may have slept."""
@@ -22,7 +23,7 @@ LONGEST_NAP = 30.0
 class Running(Protocol):
     """What the worker has done for it; the service wires it to ``migrator``."""
 
-    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
+    def run(self, name: str, stop: Stop) -> tuple[AccountReport, RunOutcome]:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
 
     def fingerprint(self, name: str) -> str:
@@ -71,7 +72,7 @@ class Liveness:
             self._beats.pop(name, None)
 
     def stuck(self, seconds: float) -> list[str]:
-        """Return who has got nowhere for so long."""
+        """Return who has made no progress for so long."""
         with self._lock:
             return sorted(name for name, beat in self._beats.items() if self.clock() - beat > seconds)
 
@@ -95,6 +96,8 @@ class Worker:
         self._clock = clock
         self._changed = threading.Condition()
         self._stop = threading.Event()
+        self._stops: dict[str, Stop] = {}
+        """Of the runs under way, by account."""
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -122,16 +125,49 @@ class Worker:
             self._queue.wake(name, self._clock())
             self._changed.notify()
 
+    def try_now(self, name: str) -> None:
+        """Work an account at once, because a person asks for it."""
+        with self._changed:
+            self._queue.try_now(name, self._clock())
+            self._changed.notify_all()
+
+    def logged_in(self, names: Iterable[str]) -> None:
+        """Go on with accounts that another process has worked."""
+        with self._changed:
+            for name in names:
+                self._queue.logged_in(name, self._clock())
+            self._changed.notify_all()
+
     def look_again(self) -> None:
         """Make parked accounts look at their passwords now."""
         with self._changed:
             self._queue.look_again(self._clock())
             self._changed.notify_all()
 
+    def stop_run(self, name: str) -> bool:
+        """Let the run of an account end between two messages, because a person wants that; False where there is none.
+
+        The account is worked again when its schedule says so, or somebody asks.
+        """
+        with self._changed:
+            stop = self._stops.get(name)
+            if stop is None:
+                return False
+            self._queue.stop(name)
+            stop.ask(StoppedBy.PERSON)
+            return True
+
+    def stopping(self) -> frozenset[str]:
+        """Return the accounts whose run was asked to end, and has not yet."""
+        with self._changed:
+            return frozenset(name for name, stop in self._stops.items() if stop.is_set())
+
     def stop(self, seconds: float) -> bool:
         """End: runs stop between two messages. Returns whether all threads have ended in time."""
         self._stop.set()
         with self._changed:
+            for stop in self._stops.values():
+                stop.ask(StoppedBy.SYSTEM)
             self._changed.notify_all()
         until = time.monotonic() + seconds
         for thread in self._threads:
@@ -148,12 +184,15 @@ class Worker:
                 finally:
                     self.liveness.rest(lease.job.name)
                     with self._changed:
+                        del self._stops[lease.job.name]
                         self._changed.notify_all()
 
     def _next_lease(self) -> Lease | None:
         with self._changed:
-            lease = self._queue.take(self._clock())
-            if lease is None and not self._stop.is_set():
+            lease = None if self._stop.is_set() else self._queue.take(self._clock())
+            if lease is not None:
+                self._stops[lease.job.name] = Stop()
+            elif not self._stop.is_set():
                 now = self._clock()
                 nap = self._queue.wakes_at(now) - now
                 self._changed.wait(min(max(nap, 0.0), LONGEST_NAP))
@@ -168,7 +207,9 @@ class Worker:
             return
         self._listener.began(lease)
         report, outcome = self._run(name)
-        fingerprint = self._running.fingerprint(name) if outcome.is_refused else ""
+        with self._changed:
+            is_wanted = self._queue.wants_fingerprint(name, outcome, self._clock())
+        fingerprint = self._running.fingerprint(name) if is_wanted else ""
         with self._changed:
             decision = self._queue.finished(lease, outcome, self._clock(), fingerprint)
             state = self._queue.states().get(name, AccountState())
@@ -177,7 +218,7 @@ class Worker:
     def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:
         try:
             with contained():
-                return self._running.run(name, self._stop)
+                return self._running.run(name, self._stops[name])
         except FerryError as error:  # one account's trouble, even a defect of ours, ends no other's
             return None, crashed(error)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.pop3 import Maildrop, Pop3Server
+from tests.servers.pop3_faults import LoginRefused
 from tests.servers.process import free_ports
 from tests.servers.service_manager import UNIT, ServiceManager
 
@@ -60,7 +61,7 @@ def test_it_starts_works_feeds_the_watchdog_and_stops(tmp_path: Path, server: Po
         manager.start()
         manager.wait_for(lambda: archived(tmp_path) == len(MESSAGES) and not server.maildrop.left())
         manager.wait_for(lambda: manager.messages.count("WATCHDOG=1") >= 3)
-        manager.wait_for(lambda: "STATUS=0 of 1 accounts, 0 errors" in manager.messages)
+        manager.wait_for(lambda: "STATUS=1 account: 1 well; working now: 0" in manager.messages)
         assert manager.stop() == 0
         assert "STOPPING=1" in manager.messages
     events = [json.loads(line)["event"] for line in manager.log.splitlines() if line.startswith("{")]
@@ -85,7 +86,7 @@ def test_a_reload_takes_over_a_valid_configuration(tmp_path: Path, server: Pop3S
     path = configuration(tmp_path, server.port, password="wrong", every="1 hour")
     with ServiceManager(path) as manager:
         manager.start()
-        manager.wait_for(lambda: "STATUS=0 of 1 accounts, 1 errors" in manager.messages)
+        manager.wait_for(lambda: "STATUS=1 account: 0 well, 1 needs you (alice); working now: 0" in manager.messages)
         configuration(tmp_path, server.port, password=server.password, every="1 hour")
         manager.messages.clear()
         manager.reload()
@@ -102,6 +103,21 @@ def test_a_changed_file_is_taken_over_without_a_signal(tmp_path: Path, server: P
         configuration(tmp_path, server.port, password=server.password, every="1 hour")
         manager.wait_for(lambda: archived(tmp_path) == len(MESSAGES))
         assert manager.stop() == 0
+
+
+def test_after_a_migrate_that_logs_in_the_worker_goes_on(tmp_path: Path) -> None:
+    refused = LoginRefused("[AUTH] come back later", times=1)
+    with Pop3Server(Maildrop(MESSAGES), faults=[refused]) as server:
+        path = configuration(tmp_path, server.port, password=server.password, every="1 hour")
+        with ServiceManager(path) as manager:
+            manager.start()
+            manager.wait_for(lambda: "worker.account.parked" in manager.log)
+            command = [sys.executable, "-m", "migrator", "migrate", "-c", str(path)]
+            by_hand = subprocess.run(command, check=False, env={"PYTHONPATH": str(UNIT.parents[1])})
+            assert by_hand.returncode == 0
+            before = len(server.logins)
+            manager.wait_for(lambda: len(server.logins) > before)
+            assert manager.stop() == 0
 
 
 def test_an_invalid_configuration_is_refused_and_the_old_one_goes_on(tmp_path: Path, server: Pop3Server) -> None:

@@ -105,8 +105,8 @@ def test_a_refused_password_is_mailed_once_and_so_is_its_end(tmp_path: Path, ser
             manager.wait_for(lambda: len(mail.taken) > 1)
             assert manager.stop() == 0
     first, second = (taken.content for taken in mail.taken)
-    assert b"Subject: mailferry: alice: the password was refused" in first
-    assert b"Subject: mailferry: over: alice: the password was refused" in second
+    assert b"] alice: the server refused the" in first
+    assert b"] resolved: alice: " in second
     assert b"hunter2" not in first + second
     assert b"secret plan" not in first + second
 
@@ -156,7 +156,7 @@ def test_doctor_needs_a_person_for_a_dead_server(tmp_path: Path, server: Pop3Ser
     server.stop()
     done = ferry(config, "doctor")
     assert done.returncode == 1
-    assert "BROKEN  alice: alice at 127.0.0.1" in done.stdout
+    assert "BROKEN  alice: cannot connect to 127.0.0.1" in done.stdout
 
 
 def test_a_test_message_reaches_everybody(tmp_path: Path, server: Pop3Server) -> None:

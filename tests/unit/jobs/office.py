@@ -12,16 +12,34 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
 
-from jobs.alerting.incidents import TOPIC, AlertInputs, AlertRules, OpenIncident, incident_changes, incidents
+from jobs.alerting.incidents import TOPIC, AlertRules, OpenIncident, incident_changes
+from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import RunOutcome
 from jobs.schedule.state_store import Fact
 from migrator.errors import Advice, Kind, Scope
+from migrator.findings.facts import (
+    AccountFacts,
+    Facts,
+    Invocation,
+    LedgerFacts,
+    LedgerState,
+    PlaceFacts,
+    ProblemFacts,
+    RunFacts,
+    ScheduleFacts,
+    StateFacts,
+    TellingFacts,
+    WorkerFacts,
+)
+from migrator.findings.find import find
+from migrator.findings.model import Finding
 from migrator.report import Status
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 MONDAY = 1_795_996_800.0
 RUN_SECONDS = 20.0
+ARCHIVE = PlaceFacts("mbox archive", "mbox:/archive", "mbox", "/archive", known=1)
 
 
 class MemoryStateStore:
@@ -68,7 +86,8 @@ class Office:
     logins: list[tuple[float, str]] = field(default_factory=list)
     worked: list[tuple[float, str]] = field(default_factory=list)
     told: list[tuple[float, str, str]] = field(default_factory=list)
-    damaged: dict[str, int] = field(default_factory=dict)
+    damaged: int = 0
+    silence: float = DAY
     most_at_once: int = 0
     refusals: int = 0
 
@@ -189,22 +208,42 @@ class Office:
 
     def _tell(self) -> None:
         before = {key: OpenIncident.from_fact(fact) for key, fact in self.store.get_all(TOPIC).items()}
-        inputs = AlertInputs(
-            self.queue.states(),
-            {name: mailbox.every for name, mailbox in self.mailboxes.items()},
-            {name: frozenset({mailbox.host}) for name, mailbox in self.mailboxes.items()},
-            self.queue.breakers.down(),
-            damaged=self.damaged,
-        )
-        still_open = [key for key, incident in before.items() if not incident.over_at]
-        told = incident_changes(incidents(inputs, still_open, now=self.now, rules=self.rules), before, self.now)
-        self.told += [(self.now, "opened", incident.title) for incident in told.opened]
+        told = incident_changes(self._found(), before, self.now, self.rules)
+        self.told += [(self.now, "opened", finding.headline) for finding in told.opened]
         self.told += [(self.now, "over", incident.title) for incident in told.recovered]
         for key in before.keys() - told.remembered.keys():
             self.store.delete(TOPIC, key)
         for key, incident in told.remembered.items():
             if before.get(key) != incident:
                 self.store.put(TOPIC, key, incident.as_fact())
+
+    def _found(self) -> list[Finding]:
+        """What the program finds in such an office, by what its ledger would have of the runs."""
+        accounts = tuple(self._facts_of(name, state) for name, state in self.queue.states().items())
+        return find(
+            Facts(
+                self.now,
+                Invocation(),
+                StateFacts("state"),
+                LedgerFacts(LedgerState.WELL),
+                accounts=accounts,
+                places=(replace(ARCHIVE, damaged=self.damaged),),
+                worker=WorkerFacts(is_expected=True, is_alive=True),
+                telling=TellingFacts(is_configured=True),
+                silence=self.silence,
+            )
+        )
+
+    def _facts_of(self, name: str, state: AccountState) -> AccountFacts:
+        run = RunFacts(self.now, is_ok=True)
+        if state.is_failing:
+            problem = ProblemFacts(Kind(state.kind), state.message, server=state.host)
+            run = RunFacts(self.now, False, (problem,), state.failing_since, state.attempts)  # its name
+        parked = state.message if state.is_parked else ""
+        schedule = ScheduleFacts(state.first_seen, state.last_worked, parked, self.mailboxes[name].every)
+        return AccountFacts(
+            name, name, (ARCHIVE.identity,), last_run=run, last_success=state.last_worked, schedule=schedule
+        )
 
     def titles(self) -> list[str]:
         """What a person has been told, in order."""

@@ -33,6 +33,10 @@ class Way:
             raise FerryError(Kind.CONNECT, "no answer")
         self.taken.append(notification)
 
+    def probe(self) -> None:
+        if self.is_broken:
+            raise FerryError(Kind.CONNECT, "no answer")
+
 
 class Clock:
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "deploy" / "mailferry.service"
+COMPOSED = (ROOT / "deploy" / "compose.yaml", ROOT / "deploy" / "compose.fleet.yaml")
 
 
 def test_every_event_is_documented_and_every_documented_event_exists() -> None:
@@ -45,5 +46,24 @@ def test_the_unit_is_well_sealed() -> None:
 
 
 def test_no_password_can_stand_in_the_unit_or_the_compose_file() -> None:
-    for path in (UNIT, ROOT / "deploy" / "compose.yaml"):
+    for path in (UNIT, *COMPOSED):
         assert not re.search(r"(?i)password\s*=\s*\S", re.sub(r"#.*", "", path.read_text()))
+
+
+def test_neither_the_unit_nor_the_compose_file_lets_a_core_be_dumped() -> None:
+    assert "\nLimitCORE=0\n" in UNIT.read_text()
+    for path in COMPOSED:
+        assert "ulimits: { core: 0 }" in path.read_text()
+
+
+def test_an_instance_differs_from_the_worker_in_its_places_only() -> None:
+    def settings(text: str) -> list[str]:
+        return [line for line in text.splitlines() if "=" in line and line[0] != "#"]
+
+    instance = settings((ROOT / "deploy" / "mailferry@.service.d" / "instance.conf").read_text())
+    names = [line.partition("=")[0] for line in instance]
+    assert names == ["Description", "ExecStart", "ExecStart", "StateDirectory", "WorkingDirectory"]
+    assert instance[1] == "ExecStart="
+    alone = settings(UNIT.read_text())
+    for line in instance[2:]:
+        assert line.replace("/%i", "").replace("/etc/mailferry.toml", "/etc/mailferry/config.toml") in alone

@@ -13,12 +13,13 @@ import pytest
 from jobs.config_watch import Watched
 from jobs.disk_usage import SPAN_NEEDED, Disk, forecast, full_in, measured
 from jobs.lock import worker_lock
+from jobs.monitoring.stored_view import least_free
 from jobs.periodic import PeriodicTasks
 from jobs.schedule.credential_hash import Fingerprints
 from jobs.schedule.timetable import Timetable
 from jobs.schedule.workers import Liveness
 from jobs.systemd import Supervisor
-from migrator.config import Config, Schedule, load
+from migrator.config import Config, Notify, Schedule, load
 from migrator.config.redaction import without_passwords
 from migrator.errors import ConfigError
 from migrator.ledger import Ledger
@@ -78,6 +79,13 @@ def test_a_fingerprint_changes_with_what_was_refused(tmp_path: Path) -> None:
         assert prints.configured(after.accounts[0], after) != prints.configured(before.accounts[0], before)
 
 
+def test_a_fingerprint_is_the_same_wherever_the_configuration_stands(tmp_path: Path) -> None:
+    prints = Fingerprints(b"key")
+    (tmp_path / "other").mkdir()
+    one, other = config(tmp_path), config(tmp_path / "other", more="# a comment\n")
+    assert prints.configured(one.accounts[0], one) == prints.configured(other.accounts[0], other)
+
+
 def test_a_fingerprint_sees_a_new_password_at_its_source(tmp_path: Path) -> None:
     prints = Fingerprints(b"key")
     secret = tmp_path / "password"
@@ -89,6 +97,17 @@ def test_a_fingerprint_sees_a_new_password_at_its_source(tmp_path: Path) -> None
         seen.add(prints.current(one.accounts[0], one))
         assert prints.configured(one.accounts[0], one) == prints.configured(one.accounts[0], one)
     assert len(seen) == 3
+
+
+def test_a_command_that_prints_a_fresh_token_each_time_is_no_change(tmp_path: Path) -> None:
+    prints = Fingerprints(b"key")
+    runs = tmp_path / "runs"
+    command = f"sh -c 'echo run >> {runs}; wc -l < {runs}'"
+    one = config(tmp_path, f'{{ command = "{command}" }}\nauth = "xoauth2"')
+    assert prints.current(one.accounts[0], one) == prints.current(one.accounts[0], one)
+    assert not runs.exists()  # looking costs no token
+    other = config(tmp_path, f'{{ command = "{command}" }}')
+    assert prints.current(other.accounts[0], other) != prints.current(other.accounts[0], other)
 
 
 def test_the_key_of_the_fingerprints_is_private_and_stays(tmp_path: Path) -> None:
@@ -188,7 +207,9 @@ def test_each_file_system_is_measured_once_and_sampled_each_hour(tmp_path: Path)
     store, disks = MemoryStateStore(), list[Disk]()
     for hour in range(30):
         for minute in (0, 20, 40):
-            disks = measured([tmp_path, tmp_path / "not" / "yet"], 10**9, store, NOW + hour * 3600 + minute * 60)
+            disks = measured(
+                [tmp_path, tmp_path / "not" / "yet"], lambda _total: 10**9, store, NOW + hour * 3600 + minute * 60
+            )
     [disk] = disks
     assert disk.path == str(tmp_path)
     samples = store.get_all("disks")[str(tmp_path)]["samples"]
@@ -196,6 +217,21 @@ def test_each_file_system_is_measured_once_and_sampled_each_hour(tmp_path: Path)
     assert len(samples) == 30
     assert samples[-1][0] - samples[0][0] >= SPAN_NEEDED
     assert forecast(store, tmp_path, disk.free) > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "total", "wanted"),
+    [
+        (None, 10**12, 10**9),
+        (None, 50_000_000, 5_000_000),
+        (Notify(after_failures=3), 50_000_000, 5_000_000),
+        (Notify(disk_free=10**9), 50_000_000, 10**9),
+    ],
+)
+def test_how_much_must_be_free_is_what_is_configured_or_fits_the_disk(
+    settings: Notify | None, total: int, wanted: int
+) -> None:
+    assert least_free(settings, total) == wanted
 
 
 def test_a_configuration_is_given_out_without_its_secrets(tmp_path: Path) -> None:
@@ -262,3 +298,42 @@ def test_a_copy_of_the_ledger_is_whole_while_others_write(tmp_path: Path) -> Non
     assert copy.integrity_problems() == []
     for one in (ledger, other, copy):
         one.close()
+
+
+def test_a_password_commands_own_secrets_are_not_given_out(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'ledger = "postgresql://ferry:hunter3@db/mail"\n' + CONFIG.format(password='{ command = "echo hunter4" }')
+    )
+    text = without_passwords(path)
+    assert text is not None
+    assert '{ command = "echo ***" }' in text
+    assert '"postgresql://ferry:***@db/mail"' in text
+    assert "hunter" not in text
+    reference = CONFIG.format(password='{ command = "pass show mail/ann" }')
+    path.write_text(reference)
+    assert without_passwords(path) == reference.replace("hunter2", "***")
+
+
+def test_a_command_that_cannot_be_cut_out_is_not_given_out(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG.format(password=r'{ command = "echo \"a b\"" }'))
+    assert without_passwords(path) is None
+
+
+def test_every_column_of_passwords_is_hidden_and_no_reference_to_one(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.csv"
+    path.write_text("name,Password,password_env,imap_password_command,Source Password\na,x1,PW,echo x2,x3,more\n")
+    assert without_passwords(path) == (
+        "name,Password,password_env,imap_password_command,Source Password\na,***,PW,echo ***,***,more\n"
+    )
+
+
+def test_a_password_that_is_no_utf_8_is_hashed_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = config(tmp_path, password='{ env = "MAILFERRY_TEST" }')
+    prints = Fingerprints(b"key")
+    seen = set()
+    for latin in (b"gr\xfcn", b"gr\xfdn", b"gr\xfcn"):
+        monkeypatch.setitem(os.environb, b"MAILFERRY_TEST", latin)
+        seen.add(prints.current(one.accounts[0], one))
+    assert len(seen) == 2

@@ -6,16 +6,20 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from jobs.schedule.stop import Stop
 from jobs.service import Service, ServiceOptions
 from jobs.systemd import Supervisor
 from migrator.config import Account, Config, load
 from migrator.errors import ConfigError
-from migrator.report import AccountReport
+from migrator.ledger import Ledger
+from migrator.operations.account_list import pause
+from migrator.report import AccountReport, Status, StoppedBy
 
 PATIENCE = 60.0
 TEXT = """\
@@ -72,7 +76,7 @@ def test_a_hanging_run_starves_the_watchdog_and_the_service_still_ends(tmp_path:
         return AccountReport(account.name)
 
     def answer(lines: list[str]) -> None:
-        if len(lines) > 8 and all(line.startswith("STATUS=1 of 1") for line in lines[-5:]) and not may_end.is_set():
+        if len(lines) > 8 and all(line.endswith("working now: 1") for line in lines[-5:]) and not may_end.is_set():
             may_end.set()
             stop()
 
@@ -90,6 +94,24 @@ def worked(systemd: Systemd, path: Path, names: list[str]) -> None:
         return AccountReport(account.name)
 
     assert Service(load(path), ServiceOptions(lambda: load(path), run, systemd.supervisor())).run()
+
+
+def test_a_pause_ends_the_run_that_goes_on_and_the_service_goes_on(tmp_path: Path) -> None:
+    path, ended = written(tmp_path), []
+
+    def run(account: Account, halt: Stop) -> AccountReport:
+        with closing(Ledger.open(tmp_path / "state")) as ledger:
+            pause([account], ledger, 1.0)
+        assert halt.wait(PATIENCE)
+        ended.append(halt.by)
+        return AccountReport(account.name, Status.PARTIAL, interrupted=True)
+
+    def answer(lines: list[str]) -> None:
+        if ended and lines[-1].endswith("working now: 0"):
+            stop()
+
+    assert Service(load(path), ServiceOptions(lambda: load(path), run, Systemd(answer).supervisor())).run()
+    assert ended == [StoppedBy.PERSON]
 
 
 def test_a_reload_brings_accounts_and_takes_them_away(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import platform
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_note_is_mailed_with_what_a_person_needs(tmp_path: Path) -> None:
     [taken] = server.taken
     assert len(taken.recipients) == 2
     mail = email.message_from_bytes(taken.content, policy=email.policy.default)
-    assert mail["Subject"] == "mailferry: pop.example.org is in trouble"
+    assert mail["Subject"] == f"[mailferry on {platform.node()}] pop.example.org is in trouble"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_content().splitlines() == ["Two accounts wait for it."]
 
@@ -53,7 +54,7 @@ def test_a_server_that_nobody_vouches_for_gets_no_password(tmp_path: Path) -> No
         settings = smtp(server.port, tmp_path, tls="starttls", username="ferry", password="geheim")
         with pytest.raises(FerryError) as caught:
             SmtpChannel(settings).send(NOTE)
-    assert caught.value.kind in {Kind.TLS, Kind.CONNECT}
+    assert (caught.value.kind, caught.value.finding) == (Kind.TLS, "certificate")
     assert not server.taken
 
 
@@ -101,3 +102,13 @@ def test_one_channel_that_fails_hinders_no_other(tmp_path: Path) -> None:
         results = send_everywhere(channels(settings)[::-1], NOTE)
     assert [error is None for _, error in results] == [False, True]
     assert len(server.taken) == 1
+
+
+def test_a_password_that_is_not_ascii_logs_in_too(tmp_path: Path) -> None:
+    with SmtpServer(password="geheím") as server:
+        SmtpChannel(smtp(server.port, tmp_path, username="ferry", password="geheím")).send(NOTE)
+    assert server.taken[0].login == "ferry"
+    with SmtpServer(password="right") as server, pytest.raises(FerryError) as caught:
+        SmtpChannel(smtp(server.port, tmp_path, username="ferry", password="geheím")).send(NOTE)
+    assert caught.value.kind is Kind.AUTH
+    assert "geheím" not in str(caught.value)

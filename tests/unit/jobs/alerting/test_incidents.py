@@ -5,148 +5,112 @@ from dataclasses import replace
 import pytest
 
 from jobs.alerting.incidents import (
+    OF_A_LINE,
     QUIET,
-    AlertInputs,
     AlertRules,
+    IncidentChanges,
     OpenIncident,
-    Urgency,
     incident_changes,
-    incidents,
+    is_to_be_reported,
     notification_of,
 )
-from jobs.disk_usage import Disk
-from jobs.schedule.account_state import AccountState
-from jobs.schedule.circuit_breaker import Circuit
-from migrator.errors import Kind
+from migrator.backoff import DAY, HOUR
+from migrator.findings.catalogue import ENTRIES
+from migrator.findings.model import Cure, Finding, Severity
 
 NOW = 2_000_000_000.0
-HOST = "pop.example.org:995"
-WELL = AccountState(first_seen=NOW - 1e8, last_worked=NOW - 60)
-FAILING = replace(WELL, attempts=2, failing_since=NOW - 900, kind="connect", host=HOST, message="cannot connect")
+RULES = AlertRules()
+CURE = Cure("plug it in", ("mailferry", "check", "ann"))
+DEAD = Finding(
+    "host-unreachable", Severity.BROKEN, "pop:995", ("ann",), None, "cannot connect to pop:995", NOW - 900, CURE, 2
+)
+FULL = Finding("disk-full", Severity.BROKEN, "/archive", (), None, "the disk is full", NOW, Cure("make room"))
+ASIDE = Finding("message-refused", Severity.SOON, "ann", ("ann",), None, "2 messages are set aside", NOW, CURE)
 
 
-def wrong(state: AccountState, *, interval: float = 900.0, rules: AlertRules | None = None) -> list[str]:
-    inputs = AlertInputs({"ann": state}, {"ann": interval}, {"ann": frozenset({HOST})})
-    return list(incidents(inputs, [], now=NOW, rules=rules or AlertRules()))
+def changes(*found: Finding, before: IncidentChanges | None = None, now: float = NOW) -> IncidentChanges:
+    return incident_changes(found, before.remembered if before else {}, now, RULES)
 
 
 @pytest.mark.parametrize(
-    ("state", "keys"),
+    ("finding", "lasted", "is_reported"),
     [
-        (WELL, []),
-        (replace(FAILING, attempts=1), []),
-        (FAILING, ["account:ann:failing"]),
-        (replace(FAILING, attempts=1, kind="disk-full"), ["account:ann:failing"]),
-        (replace(FAILING, attempts=1, kind="archive"), ["account:ann:failing"]),
-        (replace(FAILING, attempts=9, kind="in-use"), []),
-        (replace(FAILING, attempts=9, kind="locked"), []),
-        (replace(FAILING, attempts=9, kind="in-use", last_worked=NOW - 90_000), ["account:ann:silent"]),
-        (replace(FAILING, attempts=1, kind="auth", parked="hash"), ["account:ann:parked"]),
-        (replace(WELL, last_worked=NOW - 86_399), []),
-        (replace(WELL, last_worked=NOW - 86_401), ["account:ann:silent"]),
-        (AccountState(first_seen=NOW - 100), []),
-        (replace(WELL, partial_since=NOW - 3600), []),
-        (replace(WELL, partial_since=NOW - 90_000), ["account:ann:partial"]),
+        (DEAD, 0.0, True),
+        (replace(DEAD, tries=1), 9 * DAY, False),
+        (replace(DEAD, id="auth-refused", tries=1), 0.0, False),
+        (replace(DEAD, id="auth-refused", tries=2), 0.0, True),
+        (FULL, 0.0, True),
+        (ASIDE, DAY - 1, False),
+        (ASIDE, DAY, True),
+        (replace(ASIDE, id="disk-low"), 0.0, True),
+        (replace(FULL, id="not-everywhere"), HOUR - 1, False),
+        (replace(FULL, id="not-everywhere"), HOUR, True),
+        (replace(ASIDE, severity=Severity.HINT), 9 * DAY, False),
     ],
 )
-def test_what_is_an_incident(state: AccountState, keys: list[str]) -> None:
-    assert wrong(state) == keys
+def test_when_a_person_hears_of_a_finding(finding: Finding, lasted: float, is_reported: bool) -> None:
+    assert is_to_be_reported(finding, lasted, RULES) is is_reported
 
 
-def test_silence_is_measured_in_rounds_where_these_are_long() -> None:
-    state = replace(WELL, last_worked=NOW - 5 * 86_400)
-    assert wrong(state, interval=7 * 86_400) == []
-    assert wrong(replace(state, last_worked=NOW - 15 * 86_400), interval=7 * 86_400) == ["account:ann:silent"]
+def test_everything_that_needs_a_person_reaches_one_in_the_end() -> None:
+    for entry in ENTRIES:
+        finding = replace(ASIDE, id=entry.id, severity=entry.severity, tries=9)
+        assert is_to_be_reported(finding, 9 * DAY, RULES) is (entry.severity is not Severity.HINT)
+    assert {entry.id for entry in ENTRIES} >= OF_A_LINE
 
 
-def crowd(count: int, failures: int) -> AlertInputs:
-    names = [f"user{number}" for number in range(count)]
-    return AlertInputs(
-        dict.fromkeys(names, FAILING),
-        dict.fromkeys(names, 900.0),
-        dict.fromkeys(names, frozenset({HOST})),
-        {HOST: Circuit(failures, NOW + 60, NOW - 600, "cannot connect")},
-    )
-
-
-def test_many_accounts_of_one_dead_host_are_one_incident() -> None:
-    assert list(incidents(crowd(50, 9), [], now=NOW, rules=AlertRules())) == [f"host:{HOST}"]
-
-
-def test_a_host_is_not_called_dead_before_it_was_asked_again() -> None:
-    assert list(incidents(crowd(50, 3), [], now=NOW, rules=AlertRules())) == []
-
-
-def test_few_accounts_are_told_by_name() -> None:
-    assert list(incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())) == [
-        "account:user0:failing",
-        "account:user1:failing",
-    ]
-
-
-def test_what_was_told_by_name_stays_open_when_the_whole_host_goes() -> None:
-    found = incidents(crowd(50, 9), ["account:user7:failing"], now=NOW, rules=AlertRules())
-    assert set(found) == {f"host:{HOST}", "account:user7:failing"}
-
-
-def test_disks_archives_and_configurations_are_told_too() -> None:
-    disk = Disk("/archive", 10, 100, 20)
-    inputs = AlertInputs({}, {}, {}, disks=[disk, replace(disk, path="/", free=50)], damaged={"mbox:/archive": 2})
-    found = incidents(replace(inputs, config_problem="unknown key"), [], now=NOW, rules=AlertRules())
-    assert set(found) == {"disk:/archive", "damage:mbox:/archive", "configuration"}
-    assert found["damage:mbox:/archive"].urgency is Urgency.URGENT
-
-
-def test_an_incident_is_told_once_and_its_end_once() -> None:
-    now, before = NOW, dict[str, OpenIncident]()
+def test_a_finding_is_told_once_and_its_end_once() -> None:
+    known = IncidentChanges((), (), {})
     told: list[tuple[int, int]] = []
-    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
-    for is_wrong in (True, True, True, False, False):
-        found = incident_changes(wrong_now if is_wrong else {}, before, now)
-        told.append((len(found.opened), len(found.recovered)))
-        before, now = dict(found.remembered), now + 60
+    for minute, is_wrong in enumerate((True, True, True, False, False)):
+        known = changes(*([DEAD, FULL] if is_wrong else []), before=known, now=NOW + 60 * minute)
+        told.append((len(known.opened), len(known.recovered)))
     assert told == [(2, 0), (0, 0), (0, 0), (0, 2), (0, 0)]
 
 
+def test_a_small_thing_is_told_once_it_has_lasted_although_it_has_no_beginning() -> None:
+    first = changes(ASIDE)
+    assert first.is_empty
+    later = changes(replace(ASIDE, since=NOW + DAY), before=first, now=NOW + DAY)
+    assert later.opened == (replace(ASIDE, since=NOW + DAY),)
+
+
+def test_what_nobody_has_heard_of_is_not_called_over() -> None:
+    assert changes(before=changes(ASIDE), now=NOW + 60).is_empty
+
+
 def test_what_comes_and_goes_is_told_again_only_after_a_while() -> None:
-    wrong_now = incidents(crowd(2, 9), [], now=NOW, rules=AlertRules())
-    first = incident_changes(wrong_now, {}, NOW)
-    over = incident_changes({}, first.remembered, NOW + 60)
-    again = incident_changes(wrong_now, over.remembered, NOW + 120)
+    first = changes(DEAD)
+    over = changes(before=first, now=NOW + 60)
+    again = changes(DEAD, before=over, now=NOW + 120)
     assert again.is_empty
-    gone_again = incident_changes({}, again.remembered, NOW + 180)
-    assert gone_again.is_empty
-    lasting = incident_changes(wrong_now, again.remembered, NOW + QUIET + 60)
-    assert len(lasting.opened) == 2
+    assert changes(before=again, now=NOW + 180).is_empty
+    assert len(changes(DEAD, before=again, now=NOW + QUIET + 60).opened) == 1
 
 
-def test_a_failure_that_becomes_a_refused_password_has_not_recovered() -> None:
-    failing = incidents(AlertInputs({"ann": FAILING}, {}, {}), [], now=NOW, rules=AlertRules())
-    first = incident_changes(failing, {}, NOW)
-    parked = incidents(
-        AlertInputs({"ann": replace(FAILING, kind="auth", parked="x")}, {}, {}), [], now=NOW, rules=AlertRules()
-    )
-    second = incident_changes(parked, first.remembered, NOW + 60)
-    assert [incident.key for incident in second.opened] == ["account:ann:parked"]
+def test_an_account_with_another_trouble_has_not_recovered() -> None:
+    first = changes(DEAD)
+    second = changes(replace(DEAD, id="auth-refused", cause="ann"), before=first, now=NOW + 60)
+    assert [finding.id for finding in second.opened] == ["auth-refused"]
     assert second.recovered == ()
 
 
 def test_incidents_are_remembered_as_they_were() -> None:
-    incident = OpenIncident("title", 1.0, 2.0, 3.0, 4.0)
-    assert OpenIncident.from_fact(incident.as_fact()) == incident
+    incident = OpenIncident("title", 1.0, 2.0, 3.0, 4.0, ("ann", "bob"))
+    assert OpenIncident.from_fact({**incident.as_fact(), "accounts": ["ann", "bob"]}) == incident
+    assert OpenIncident.from_fact({"title": "title", "opened_at": 1.0}) == OpenIncident("title", 1.0)
 
 
-def test_a_message_names_the_worst_first_and_what_to_do() -> None:
-    inputs = AlertInputs({"ann": FAILING}, {}, {}, disks=[Disk("/archive", 10, 100, 20)])
-    found = incident_changes(incidents(inputs, [], now=NOW, rules=AlertRules()), {}, NOW)
-    notification = notification_of(found, NOW)
-    assert notification.title == "the disk of /archive is nearly full (and 1 more)"
-    assert "What to do: make room" in notification.body
-    assert notification.body.index("nearly full") < notification.body.index("ann: mail is not being archived")
-    assert "cannot connect" in notification.body
+def test_a_message_has_the_words_of_the_findings_and_what_to_do() -> None:
+    notification = notification_of(changes(FULL, DEAD), NOW)
+    assert notification.title == "the disk is full (and 1 more)"
+    assert notification.body.startswith("the disk is full\nWhat to do: make room.\n\nann: cannot connect to pop:995\n")
+    assert "Since: 2033-05-18" in notification.body
+    assert "  mailferry check ann\nSee: mailferry status ann\n" in notification.body
 
 
-def test_every_kind_of_failure_reaches_a_person_in_the_end() -> None:
-    for kind in Kind:
-        state = replace(FAILING, kind=str(kind), attempts=50, last_worked=NOW - 2 * 86_400)
-        assert wrong(state), kind
+def test_what_is_over_says_how_long_it_was() -> None:
+    over = changes(before=changes(DEAD), now=NOW + 600)
+    notification = notification_of(over, NOW + 600)
+    assert notification.title == "resolved: ann: cannot connect to pop:995"
+    assert notification.body.startswith("Resolved after 10 min: ann: cannot connect to pop:995\nIt began at 2033-05-18")

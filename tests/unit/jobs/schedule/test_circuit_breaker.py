@@ -68,3 +68,12 @@ def test_hosts_that_nobody_needs_are_forgotten() -> None:
     breakers.keep(frozenset({"other"}))
     assert not breakers.down()
     assert store.get_all("circuits") == {}
+
+
+def test_a_person_lets_the_next_account_ask_at_once_and_nothing_more() -> None:
+    breakers = failed(THRESHOLD)
+    breakers.probe([HOST, "another:995"], 1000.0)
+    assert breakers.opens_at(HOST, 1000.0) <= 1000.0
+    assert HOST in breakers.down()
+    breakers.failed(HOST, 1010.0)
+    assert breakers.opens_at(HOST, 1010.0) > 1010.0

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -123,3 +125,40 @@ def test_an_unexpected_exception_is_told_by_its_type_only() -> None:
     assert outcome.kind is Kind.INTERNAL
     assert outcome.is_failure
     assert "hunter2" not in outcome.message
+
+
+REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "no")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "refusals", "decision"),
+    [
+        (REFUSED, None, Park(0.0)),  # it never worked
+        (REFUSED, 1, Retry(15 * MINUTE)),
+        (REFUSED, 2, Retry(60 * MINUTE)),
+        (REFUSED, 3, Retry(360 * MINUTE)),
+        (REFUSED, 4, Park(0.0)),
+        (replace(REFUSED, names_credentials=True), 1, Park(0.0)),
+        (replace(REFUSED, finding="sign-in-needed"), 1, Park(0.0)),  # it was renewed already
+    ],
+)
+def test_a_password_that_has_worked_is_tried_some_more(
+    outcome: RunOutcome, refusals: int | None, decision: object
+) -> None:
+    assert next_attempt(outcome, 1, NOON, refusals=refusals) == decision
+
+
+def test_a_password_that_cannot_be_had_is_no_refused_one_and_looked_for_in_every_round() -> None:
+    missing = replace(REFUSED, finding="secret-missing")
+    assert not missing.is_refused
+    assert next_attempt(missing, 7, NOON) == Scheduled(0.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_named"),
+    [("[AUTH] no", True), ("[AUTHENTICATIONFAILED] no", True), ("Logon failure", False), ("not [AUTH]", False)],
+)
+def test_a_response_code_names_the_credentials(words: str, is_named: bool) -> None:
+    error = FerryError(Kind.AUTH, "refused", server_words=words, finding="auth-refused")
+    outcome = outcome_of(AccountReport("alice", Status.FAILED, for_schedule=ForSchedule(error)))
+    assert (outcome.names_credentials, outcome.finding) == (is_named, "auth-refused")

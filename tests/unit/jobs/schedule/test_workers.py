@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import RunOutcome
+from jobs.schedule.stop import Stop
 from jobs.schedule.workers import RunResult, Worker
 from migrator.errors import Advice, Kind, Scope
-from migrator.report import AccountReport, Status
+from migrator.report import AccountReport, Status, StoppedBy
 from tests.unit.jobs.office import MemoryStateStore
 
 PATIENCE = 60.0
@@ -22,11 +23,11 @@ REFUSED = RunOutcome(Status.FAILED, Kind.AUTH, Scope.ACCOUNT, Advice.NEVER, "wro
 class Running:
     """Runs as a test says; tells when each run begins."""
 
-    work: Callable[[str, threading.Event], RunOutcome] = lambda _name, _stop: RunOutcome(Status.OK)
+    work: Callable[[str, Stop], RunOutcome] = lambda _name, _stop: RunOutcome(Status.OK)
     password: str = "wrong"
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
-    def run(self, name: str, stop: threading.Event) -> tuple[AccountReport, RunOutcome]:
+    def run(self, name: str, stop: Stop) -> tuple[AccountReport, RunOutcome]:
         self.begun.release()
         return AccountReport(name), self.work(name, stop)
 
@@ -167,3 +168,48 @@ def test_more_threads_are_hired_when_the_limit_grows() -> None:
         assert sorted(made.running()) == ["a", "b", "c", "d"]
         stop_all.set()
         listening.wait(4)
+
+
+def until_stopped(_name: str, stop: Stop) -> RunOutcome:
+    assert stop.wait(PATIENCE)
+    return RunOutcome(Status.PARTIAL, message=str(stop.by), is_interrupted=True)
+
+
+def test_one_run_is_stopped_and_the_others_go_on() -> None:
+    running, listening = Running(until_stopped), Listening()
+    with worker(running, listening, "ann", "bob") as made:
+        assert running.begun.acquire(timeout=PATIENCE)
+        assert running.begun.acquire(timeout=PATIENCE)
+        assert made.stop_run("ann")
+        listening.wait()
+        assert made.running() == ["bob"]
+        assert made.stopping() == frozenset()
+        assert not made.stop_run("ann")  # it runs no more, and is not begun again
+        assert not made.stop_run("nobody")
+    assert [result.outcome.message for result in listening.endings] == ["person", "system"]
+
+
+def test_a_run_that_is_asked_to_end_is_seen_until_it_has() -> None:
+    may_end = threading.Event()
+
+    def work(_name: str, stop: Stop) -> RunOutcome:
+        assert stop.wait(PATIENCE)
+        assert may_end.wait(PATIENCE)
+        return RunOutcome(Status.PARTIAL, is_interrupted=True)
+
+    running, listening = Running(work), Listening()
+    with worker(running, listening, "ann") as made:
+        assert running.begun.acquire(timeout=PATIENCE)
+        assert made.stop_run("ann")
+        assert made.stop_run("ann")  # asked twice is asked once
+        assert made.running() == list(made.stopping()) == ["ann"]
+        may_end.set()
+        listening.wait()
+        assert not made.stopping()
+
+
+def test_who_was_first_to_want_the_end_is_remembered() -> None:
+    stop = Stop()
+    stop.ask(StoppedBy.PERSON)
+    stop.ask(StoppedBy.SYSTEM)
+    assert (stop.is_set(), stop.by) == (True, StoppedBy.PERSON)
