@@ -1,0 +1,1 @@
+"""The screens, one module each: a function takes a ``Visit`` and returns the answer."""
