@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from tests.pages import commands
 from tests.pages.printed import PAGES, ROOT
+
+commands.drop_stale()
 
 for name, page in PAGES.items():
     (ROOT / "docs" / name).write_text(page(), encoding="utf-8")

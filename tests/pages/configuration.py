@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from migrator.config.bulk import ALIASES
 from migrator.config.model import (
     ACCOUNT_KEYS,
     TOP_KEYS,
@@ -20,8 +21,12 @@ from migrator.config.model import (
     MboxDestination,
     Source,
 )
+from migrator.config.oauth import OAuthTable
+from migrator.config.openid import OpenIdTable
+from migrator.config.passwords import SOURCES
+from migrator.config.store import S3Destination
 from migrator.config.table import FIRST_RELEASE, Table, Written
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule
+from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
 from migrator.net.tls import TlsMode
 from migrator.policy import Keep
 
@@ -29,6 +34,7 @@ TABLES: Mapping[str, type[Table]] = {
     "`[accounts.source]`": Source,
     '`[[accounts.destinations]]` with `type = "mbox"`': MboxDestination,
     '`[[accounts.destinations]]` with `type = "maildir"`': MaildirDestination,
+    '`[[accounts.destinations]]` with `type = "s3"`': S3Destination,
     '`[[accounts.destinations]]` with `type = "imap"`': ImapDestination,
     "`[schedule]`, `[accounts.schedule]`": Schedule,
     "`[verify]`": VerifySchedule,
@@ -37,6 +43,9 @@ TABLES: Mapping[str, type[Table]] = {
     "`[notify]`": Notify,
     "`[notify.smtp]`": Smtp,
     "`[pings]`": Pings,
+    "`[web]`": WebTable,
+    "`[web.oidc]`": OpenIdTable,
+    "`[oauth.NAME]`": OAuthTable,
 }
 
 _HEAD = """\
@@ -67,25 +76,46 @@ This page is printed from the code (`make docs`); to change it, change the model
 | `{ command = "pass show mail/alice" }` | what the command prints; it is split into words as a shell would and run without one |
 | `{ env = "VAR" }` | in an environment variable |
 | `{ file = "PATH" }` | in a file |
-| `{ keyring = "SERVICE" }` | in the desktop's keyring, under the username (needs `mailferry[keyring]`) |
+| `{ keyring = "SERVICE" }` | in the desktop's keyring, under the username (needs the package `keyring`) |
 | `{ credential = "NAME" }` | a credential that systemd hands to the service |
+| `{ oauth = "google" }` | no password: an access token of a provider, which is named or is a table as `[oauth.NAME]` ([OAuth](oauth.md)) |
+| `{ vault = "NAME" }` | typed into the page and kept locked in `state_dir` ([web](web.md)); the page writes it so |
 | `"text"` | this text; the file must then be readable by you alone |
 
-One final newline of a file's or command's password is dropped.
+One final newline of a file's or command's password is dropped. Its bytes need not be UTF-8: they are sent as they are (SCRAM alone wants UTF-8).
 """
 
 _TAIL = """
 ## The sheet: `accounts_file`
 
-A CSV file, with commas or semicolons, whose first row names the columns: `name`; any key of `[accounts.source]`; `mbox` and
-`maildir`, a path each; `imap_` and any key of a destination of type imap; any key of `[accounts.schedule]`. A password's column is
-`password` (text), or `password_env`, `password_file`, `password_command`, `password_keyring`, `password_credential`. An empty cell is
-a key that is not there. Every problem is named with its line.
+A CSV file in UTF-8, UTF-16 or cp1252, with commas, semicolons or tabs; or an XLSX file (`pip install 'mailferry[xlsx]'`), of which the first
+sheet that is shown is read. The first row names the columns, in any case and spacing. An empty cell is a key that is not there.
+
+| column | means |
+| --- | --- |
+| `name` | the account's name; without such a column it is the address, or user and host |
+| `address` | whose mail; its server is looked for where neither `host` nor `[defaults.source]` says it, and remembered; also the username where that is not said |
+| {source} | as in `[accounts.source]` |
+| {passwords} | where the password comes from, in place of `password` |
+| `mbox`, `maildir` | a path: a destination |
+| `imap_` and any key of a destination of type imap, `imap_password_env` and so on | another one |
+| `imap_address` | the mailbox's username, where `imap_username` does not say it |
+| {schedule} | as in `[accounts.schedule]` |
+
+The columns of other programs' lists are taken as they are:
+
+| there | here |
+| --- | --- |
+{aliases}
+A row without a destination takes `[defaults.destination]` (in its path `{{name}}` stands for the account's), else `archive/NAME`. A row that cannot be an
+account is named with its line, as a finding and at the end of `migrate`, whose exit code is 1 then; all others are worked. A first row that names
+no account, an unknown column or a file that is no sheet is an error of the configuration. In XLSX a formula, a date or a fraction makes the row a bad one;
+a password of digits is safe in a column that is formatted as text.
 """
 
 _DEFAULTS = """
 `[defaults.source]` takes any key of `[accounts.source]`, `[defaults.imap]` any key of a destination of type imap. What an account says
-itself goes before them.
+itself goes before them. `[defaults.destination]` is a whole destination, for rows of the `accounts_file` that have none.
 """
 
 _ROWS = "| key | written | default | meaning | since |\n| --- | --- | --- | --- | --- |\n"
@@ -99,7 +129,22 @@ def page() -> str:
         _section("`[[accounts]]`", ACCOUNT_KEYS),
         *(_section(heading, _keys(model), model) for heading, model in TABLES.items()),
     ]
-    return _HEAD + "".join(sections) + _TAIL
+    return _HEAD + "".join(sections) + _sheet()
+
+
+def _sheet() -> str:
+    return _TAIL.format(
+        source=_listed(Source.key_names()),
+        passwords=_listed(f"password_{source}" for source in SOURCES),
+        schedule=_listed(Schedule.key_names()),
+        aliases="".join(
+            f"| `{there}` | {f'`{here}`' if here else 'passed over'} |\n" for there, here in ALIASES.items()
+        ),
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _section(heading: str, keys: Mapping[str, Key], model: type[Table] | None = None) -> str:
