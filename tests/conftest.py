@@ -9,16 +9,26 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import courier as courier_server, cyrus as cyrus_server, dovecot as dovecot_server
+from tests.servers import (
+    courier as courier_server,
+    cyrus as cyrus_server,
+    dovecot as dovecot_server,
+    postgres as postgres_server,
+)
 from tests.servers.courier import Courier
 from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.pop3_rule import unpunished
+from tests.servers.postgres import Postgres
+
+if TYPE_CHECKING:
+    from tests.servers.object_store import Bucket, ObjectStoreServer
 
 pytest.register_assert_rewrite("tests.contract.suite")
 pytest_plugins = ["tests.command_line"]
@@ -71,6 +81,21 @@ def dovecot(start_dovecot: StartDovecot) -> Dovecot:
     return start_dovecot()
 
 
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStoreServer]:
+    """An object store for all tests of a process: its buckets keep them apart, and it takes seconds to import."""
+    from tests.servers.object_store import ObjectStoreServer
+
+    with closing(ObjectStoreServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStoreServer) -> Bucket:
+    """A fresh bucket of an object store."""
+    return object_store.bucket()
+
+
 @pytest.fixture
 def cyrus() -> Iterator[Cyrus]:
     """A fresh Cyrus. Left out where there is none."""
@@ -89,6 +114,29 @@ def courier() -> Iterator[Courier]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[Postgres]:
+    if reason := postgres_server.why_missing():
+        pytest.skip(reason)
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_cluster: Postgres) -> Postgres:
+    """The PostgreSQL that this run's tests share, running; who stops or restarts it need not start it again."""
+    if not postgres_cluster.is_running():
+        postgres_cluster.start()
+    return postgres_cluster
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The address of a fresh database in PostgreSQL, by its socket."""
+    with postgres.database() as name:
+        yield postgres.dsn(name)
+
+
 @pytest.fixture(params=["cyrus", "courier"])
 def private_imap(request: pytest.FixtureRequest) -> PrivateImap:
     """Cyrus and Courier in turn."""
@@ -100,6 +148,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "start_dovecot" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.dovecot)
+        if "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from migrator.copying.census import SharedLooks
 from migrator.copying.offload import ChildCopierPool
 from migrator.destinations import Destination
 from migrator.destinations.mbox.destination import MboxDestination
@@ -56,7 +57,8 @@ class At:
 
 @dataclass
 class Rig:
-    """One account and what belongs to it. ``timeout`` is the source's, in seconds."""
+    """One account and what belongs to it. ``timeout`` is the source's, in seconds; so is ``looks_are_good_for``, which a
+    schedule sets. ``database`` is the address of the ledger where that is no file."""
 
     folder: Path
     server: Server
@@ -67,6 +69,8 @@ class Rig:
     step: Callable[[str], None] = lambda _name: None
     destinations: Callable[[Rig], Sequence[Destination]] | None = None
     child_copiers: ChildCopierPool | None = None
+    looks_are_good_for: float = 0.0
+    database: str = ""
 
     @property
     def archive(self) -> Path:
@@ -88,10 +92,12 @@ class Rig:
 
     def migrate(self, *, is_dry: bool = False) -> AccountReport:
         """Run once in this process; the report adds up, whatever else it says."""
-        effects = Effects(clock=self.clock, step=self.step, stop=ShortPauses())
+        looks = SharedLooks(self.looks_are_good_for)
+        effects = Effects(clock=self.clock, step=self.step, stop=ShortPauses(), looks=looks)
         if self.child_copiers:
             effects = replace(effects, copier_for=self.child_copiers.lent)
-        with closing(Ledger.open_dry(self.state) if is_dry else Ledger.open(self.state)) as ledger:
+        place = self.database or self.state
+        with closing(Ledger.open_dry(place) if is_dry else Ledger.open(place)) as ledger:
             report = run_accounts([self.job()], ledger, effects, is_dry=is_dry)[0]
         assert report.listed == report.known + report.new, report
         assert report.remaining >= 0, report
@@ -133,6 +139,7 @@ class Orders:
     step: str = ""
     count: int = 1
     apart: bool = False
+    database: str = ""
 
 
 def child(orders: Orders) -> subprocess.Popen[str]:

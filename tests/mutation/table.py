@@ -25,6 +25,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "pop3.failure": ("unit/pop3/test_failure",),
     "pop3.server_profile": ("unit/pop3/test_server_profile",),
     "copying.judging": ("unit/copying/test_judging",),
+    "copying.proving": (
+        "unit/copying/test_copier",
+        "unit/copying/test_copier_states",
+        "unit/copying/test_touched_volumes",
+    ),
     "copying.relocating": ("unit/copying/test_relocating",),
     "copying.copier": (
         "unit/copying/test_copier",

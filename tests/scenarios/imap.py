@@ -23,8 +23,9 @@ from tests.servers.imap import (
     ImapFault,
     Refuses,
     Stalls,
+    WantsId,
 )
-from tests.servers.mailboxes import INBOX, Mailboxes, unaltered
+from tests.servers.mailboxes import INBOX, Mailboxes, as_written, decomposed, unaltered
 
 ALL = frozenset(range(len(MESSAGES)))
 TWO = frozenset({0, 1})
@@ -37,7 +38,7 @@ class ImapScenario:
     """One behaviour. ``does`` and ``we`` are the two columns of the published table.
 
     ``before`` is what the user does to the mailbox after a first run copied everything there and deleted nothing at
-    the source. ``status`` and ``kinds`` are what the run against the ``faults`` reports, ``kept`` the places of the
+    the source. ``folders`` are there from the start; ``kept_as`` is what the server makes of their names. ``status`` and ``kinds`` are what the run against the ``faults`` reports, ``kept`` the places of the
     messages that it leaves at the source, ``missing`` of those that do not stand in the mailbox then. ``settled`` is
     the status of a run in good health after it, ``kept_for_good`` and ``missing_for_good`` are as above, then.
     """
@@ -50,6 +51,9 @@ class ImapScenario:
     alters: Callable[[bytes], bytes] = unaltered
     capabilities: Sequence[str] = CAPABILITIES
     folder: str = "INBOX"
+    folders: Sequence[bytes] = (INBOX,)
+    kept_as: Callable[[bytes], bytes] = as_written
+    makes_no_folder: bool = False
     gone: WhenCopyIsGone = WhenCopyIsGone.KEEP
     timeout: float = 8.0
     status: str = "ok"
@@ -93,6 +97,13 @@ def _all_arrive(does: str, we: str, *faults: ImapFault, capabilities: Sequence[s
     return ImapScenario(does, we, lambda: deepcopy(faults), capabilities=capabilities)
 
 
+def _finds_the_folder(
+    does: str, we: str, folder: str, means: bytes, *, kept_as: Callable[[bytes], bytes] = as_written
+) -> ImapScenario:
+    """Everything goes into the folder that is meant, which is there already, and no other is made."""
+    return ImapScenario(does, we, folder=folder, folders=(INBOX, means), kept_as=kept_as, makes_no_folder=True)
+
+
 def _alter(content: bytes) -> bytes:
     return content.replace(b"From here", b"From nowhere")
 
@@ -110,6 +121,8 @@ def _restore_yesterday(mailboxes: Mailboxes) -> None:
 THROTTLED = b"NO Request is throttled. Suggested Backoff Time: %d milliseconds"
 THIRD = b"<2@example.org>"
 UNAVAILABLE = b"NO [UNAVAILABLE] try later"
+PASSING = b"NO Server Unavailable. 15"
+NO_LIMIT = b'* QUOTAROOT "INBOX" ""\r\n* QUOTA "" (STORAGE 5 0)\r\nOK done'
 
 SCENARIOS: dict[str, ImapScenario] = {
     "healthy": _all_arrive("behaves", "uploads, reads back, compares, deletes at the source"),
@@ -130,6 +143,12 @@ SCENARIOS: dict[str, ImapScenario] = {
     ),
     "drops before APPEND": _nothing_comes(
         "hangs up at APPEND, always", "tries again, then reports `connect`", DropBefore("APPEND"), kind="connect"
+    ),
+    "goes down at APPEND": _nothing_comes(
+        "says BYE [UNAVAILABLE] at APPEND, always",
+        "tries again, then reports `temporary`",
+        DropBefore("APPEND", bye=b"* BYE [UNAVAILABLE] going down for maintenance\r\n"),
+        kind="temporary",
     ),
     "drops inside APPEND, once": _all_arrive(
         "hangs up inside a message, once",
@@ -198,6 +217,20 @@ SCENARIOS: dict[str, ImapScenario] = {
         kind="refused",
         folder="Archive",
     ),
+    "wants to know the program": replace(
+        _all_arrive(
+            "opens no folder before it knows which program asks (163.com)",
+            "says its name by ID, where that is offered",
+            WantsId(),
+        ),
+        capabilities=(*CAPABILITIES, "ID"),
+    ),
+    "never heard of ID": _all_arrive(
+        "offers ID and refuses it",
+        "goes on",
+        Answers("ID", words=b"BAD what?"),
+        capabilities=(*CAPABILITIES, "ID"),
+    ),
     "folder not opened": _nothing_comes(
         "refuses to open the folder",
         "reports `protocol` with the server's words",
@@ -222,7 +255,72 @@ SCENARIOS: dict[str, ImapScenario] = {
         Answers("APPEND", words=b"NO [NOPERM] read-only"),
         kind="refused",
     ),
+    "no subscriptions": replace(
+        _all_arrive(
+            "creates the folder and refuses to subscribe to it", "goes on", Answers("SUBSCRIBE", words=b"NO not here")
+        ),
+        folder="Archive",
+    ),
+    "no such command as SUBSCRIBE": replace(
+        _all_arrive("does not know SUBSCRIBE at all", "goes on", Answers("SUBSCRIBE", words=b"BAD what?")),
+        folder="Archive",
+    ),
+    # --- names of folders ---
+    "no case": _finds_the_folder(
+        "has no case: its `Archive` is meant by `archive`",
+        "uploads into that folder",
+        "archive",
+        b"Archive",
+        kept_as=bytes.title,
+    ),
+    "no case for CREATE alone": replace(
+        _nothing_comes(
+            "has `Archive`, and creates no `archive` beside it",
+            "reports `refused`: under which spelling it is there",
+            Answers("CREATE", words=b"NO [ALREADYEXISTS] Duplicate folder name archive"),
+            kind="refused",
+            folder="archive",
+        ),
+        folders=(INBOX, b"Archive"),
+    ),
+    "drops blanks": _finds_the_folder(
+        "drops the blanks at the end of a name",
+        "knows the folder again",
+        "Old mail ",
+        b"Old mail",
+        kept_as=bytes.rstrip,
+    ),
+    "keeps blanks": _finds_the_folder(
+        "has a folder with a blank at its end", "uploads into that folder", "Old ", b"Old "
+    ),
+    "a slash at the end": _finds_the_folder(
+        "is asked for a folder with `/` at its end", "leaves the `/` out", "Archive/", b"Archive"
+    ),
+    "decomposes": _finds_the_folder(
+        "writes letters apart from their accents", "knows the folder again", "Büro", b"B&APw-ro", kept_as=decomposed
+    ),
+    "bare UTF-8": _finds_the_folder(
+        "lists a name in bare UTF-8", "asks for it in the same bytes", "Büro", "Büro".encode()
+    ),
     # --- no room ---
+    "no limit": _all_arrive(
+        "announces a quota of 0",
+        "takes it for none",
+        Answers("GETQUOTAROOT", words=NO_LIMIT),
+        capabilities=(*CAPABILITIES, "QUOTA"),
+    ),
+    "full, in words": _nothing_comes(
+        "says in words that it is full (GroupWise)",
+        "reports `quota`",
+        Answers("APPEND", words=b"NO APPEND The storage limit has been exceeded"),
+        kind="quota",
+    ),
+    "full, as Courier says it": _nothing_comes(
+        "says so with [ALERT] (Courier)",
+        "reports `quota`",
+        Answers("APPEND", words=b"NO [ALERT] You exceeded your mail quota."),
+        kind="quota",
+    ),
     "full": _nothing_comes("is full", "reports `quota`", HasRoomFor(0), kind="quota"),
     "nearly full": ImapScenario(
         "has room for four messages",
@@ -271,6 +369,65 @@ SCENARIOS: dict[str, ImapScenario] = {
         "says [UNAVAILABLE] at APPEND, always",
         "tries three times, reports `temporary`",
         Answers("APPEND", words=UNAVAILABLE),
+        kind="temporary",
+    ),
+    "throttled by Gmail": _nothing_comes(
+        "says [OVERQUOTA] and means bandwidth (Gmail)",
+        "reports `temporary`, never a full mailbox",
+        Answers("APPEND", words=b"NO [OVERQUOTA] Account exceeded command or bandwidth limits."),
+        kind="temporary",
+    ),
+    "throttled by Yahoo": _nothing_comes(
+        "says that a rate is exceeded (Yahoo)",
+        "reports `temporary`",
+        Answers("APPEND", words=b"NO [LIMIT] APPEND Rate limit hit."),
+        kind="temporary",
+    ),
+    "too many connections": _nothing_comes(
+        "has too many connections of this user (Gmail)",
+        "reports `temporary`, never a bad password",
+        Answers("AUTHENTICATE", words=b"NO [ALERT] Too many simultaneous connections. (Failure)"),
+        Answers("LOGIN", words=b"NO [ALERT] Too many simultaneous connections. (Failure)"),
+        kind="temporary",
+    ),
+    "maintenance": _nothing_comes(
+        "is in maintenance, and says so in words",
+        "reports `temporary`, never a bad password",
+        Answers("AUTHENTICATE", words=b"NO Down for maintenance, please try again later"),
+        Answers("LOGIN", words=b"NO Down for maintenance, please try again later"),
+        kind="temporary",
+    ),
+    # --- what passes in a moment ---
+    "one passing NO at log-in": _all_arrive(
+        "is unavailable at log-in, once (Exchange)",
+        "waits a moment and goes on",
+        Answers("LOGIN", words=PASSING, times=1),
+    ),
+    "one passing NO at EXAMINE": _all_arrive(
+        "is unavailable when the folder is opened, once", "does the same", Answers("EXAMINE", words=PASSING, times=1)
+    ),
+    "one passing NO at APPEND": _all_arrive(
+        "is unavailable when messages are stored, once", "does the same", Answers("APPEND", words=PASSING, times=1)
+    ),
+    "one passing NO at APPEND, plain": _all_arrive(
+        "does so at the third of single APPENDs",
+        "does the same",
+        Answers("APPEND", words=b"NO [SERVERBUG] Internal error occurred", skip=2, times=1),
+        capabilities=PLAIN,
+    ),
+    "one passing NO at FETCH": _all_arrive(
+        "is unavailable when copies are read back, once", "does the same", Answers("UID FETCH", words=PASSING, times=1)
+    ),
+    "locked": _nothing_comes(
+        "says at APPEND that the mailbox is locked, always",
+        "waits once, tries a few alone, reports `temporary`",
+        Answers("APPEND", words=b"NO Mailbox is locked by another session"),
+        kind="temporary",
+    ),
+    "stumbles over one": _one_is_refused(
+        "fails at one message with [SERVERBUG], always",
+        "finds it in its batch, uploads all others, reports it `temporary`",
+        Refuses(THIRD, b"NO [SERVERBUG] Internal error occurred"),
         kind="temporary",
     ),
     # --- reading back refused ---

@@ -70,11 +70,15 @@ class Stage:
         assert stored == Counter(self.scenario.alters(m) for n, m in enumerate(MESSAGES) if n not in missing)
 
 
+def _mailboxes(scenario: ImapScenario) -> Mailboxes:
+    return Mailboxes(scenario.folders, alters=scenario.alters, kept_as=scenario.kept_as)
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_nothing_is_lost_or_doubled(name: str, tmp_path: Path) -> None:
     scenario = SCENARIOS[name]
     with Pop3Server(Maildrop(MESSAGES)) as source:
-        stage = Stage(scenario, Rig(tmp_path, source), source, Mailboxes(alters=scenario.alters))
+        stage = Stage(scenario, Rig(tmp_path, source), source, _mailboxes(scenario))
         if scenario.before is not None:
             keeping(stage.rig)
             assert stage.run().status == "ok"
@@ -91,5 +95,6 @@ def test_nothing_is_lost_or_doubled(name: str, tmp_path: Path) -> None:
         assert report.status == scenario.settled, report.problems
         stage.holds(kept=scenario.kept_for_good, missing=scenario.missing_for_good)
         before = stage.mailboxes.kept()
+        assert not scenario.makes_no_folder or len(before) == len(scenario.folders)
         assert stage.run().status == scenario.settled
         assert stage.mailboxes.kept() == before

@@ -78,6 +78,10 @@ class Authority:
             case Certificate.SELF_SIGNED:
                 return _self_signed()
 
+    def issue_for(self, *names: str) -> Identity:
+        """Make a new key and a good certificate for these names."""
+        return _identity(self._authority.issue_cert(*names))
+
     def client_context(self) -> ssl.SSLContext:
         """A TLS context for a client that trusts this authority only."""
         context = ssl.create_default_context(cadata=self.certificate.decode())

@@ -1,8 +1,12 @@
-"""A private Courier IMAP on loopback. Any user name logs in with the one password; its Maildir appears at once."""
+"""A private Courier on loopback. Any user name logs in with the one password; its Maildir appears at once.
+
+By IMAP it takes whatever comes, by POP3 what its package lets it: four connections from one address.
+"""
 
 from __future__ import annotations
 
 import pwd
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
@@ -23,6 +27,9 @@ def why_missing() -> str | None:
 class Courier(PrivateServer):
     """A running Courier, plain on one port, TLS from the start on the other. It knows no LITERAL+ or MULTIAPPEND."""
 
+    pop3_port: int
+    pop3s_port: int
+
     def _start(self, ends: ExitStack) -> None:
         root = PrivateRoot("courier")
         ends.callback(root.remove)
@@ -36,8 +43,10 @@ class Courier(PrivateServer):
         daemon = AskedDaemon(root.folder / "run" / "socket", self._look_up)
         ends.callback(daemon.stop)
         self.imap_port, self.imaps_port = free_ports(2)
-        root.write("/run-courier", _SCRIPT.format(folder=root.folder, port=self.imap_port, tls_port=self.imaps_port))
-        process = root.start(["sh", "/run-courier"], lambda: answers(self.imap_port) and answers(self.imaps_port))
+        self.pop3_port, self.pop3s_port = free_ports(2)
+        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port)
+        root.write("/run-courier", _SCRIPT.format(*ports, folder=root.folder))
+        process = root.start(["sh", "/run-courier"], lambda: all(map(answers, ports)))
         ends.callback(process.stop)
 
     def _look_up(self, line: socket) -> None:
@@ -53,6 +62,14 @@ class Courier(PrivateServer):
             f"UID={account.pw_uid}\nGID={account.pw_gid}\n"
             f"HOME={home}\nADDRESS={user}\nMAILDIR={home}/Maildir\n.\n".encode()
         )
+
+    def deliver(self, user: str, messages: Iterable[bytes]) -> None:
+        """Put messages, with CRLF, into a user's INBOX."""
+        new = self._home(user) / "Maildir" / "new"
+        for number, message in enumerate(messages):
+            path = new / f"1700000000.{number:06}.mailferry"
+            path.write_bytes(message.replace(b"\r\n", b"\n"))
+            give_to(USER, path)
 
     def _home(self, user: str) -> Path:
         home = self._users / user
@@ -76,9 +93,19 @@ IMAP_TLS=0
 unset TLS_TRUSTCERTS
 login="/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
 limits="-address=127.0.0.1 -maxprocs=200 -maxperip=200 -nodnslookup -noidentlookup"
-couriertcpd $limits {port} $login &
+couriertcpd $limits {0} $login &
 IMAP_TLS=1
 export IMAP_TLS
-couriertcpd $limits {tls_port} /usr/bin/couriertls -server -tcpd $login &
+couriertcpd $limits {1} /usr/bin/couriertls -server -tcpd $login &
+set -a
+. /etc/courier/pop3d
+set +a
+login="/usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir"
+limits="-address=127.0.0.1 -maxprocs=$MAXDAEMONS -maxperip=$MAXPERIP $TCPDOPTS"
+POP3_TLS=0
+couriertcpd $limits {2} $login &
+POP3_TLS=1
+export POP3_TLS
+couriertcpd $limits {3} /usr/bin/couriertls -server -tcpd $login &
 wait
 """

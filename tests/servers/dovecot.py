@@ -62,7 +62,8 @@ def _version() -> str:
 class Dovecot:
     """A running Dovecot; stops at the end of its ``with`` block.
 
-    ``uidl_format`` and ``settings`` (any setting of dovecot.conf, by name) change what it shows. ``folder`` may be
+    ``uidl_format`` and ``settings`` (any setting of dovecot.conf, by name) change what it shows. ``introspection`` is a
+    mode (``post``, ``get``) and a URL: tokens are then known by asking there, and not by our key. ``folder`` may be
     given to choose the disk or to find the mail again after a restart; it must then be reachable by ``nobody`` when
     the caller is root, which pytest's ``tmp_path`` is not.
     """
@@ -78,7 +79,9 @@ class Dovecot:
         uidl_format: str = "%08Xu%08Xv",
         no_flag_updates: bool = True,
         settings: Mapping[str, str] | None = None,
+        introspection: tuple[str, str] | None = None,
     ) -> None:
+        self._introspection = introspection
         self.backend = backend
         self._user = unprivileged_user()
         self._keeps_folder = folder is not None
@@ -174,7 +177,7 @@ class Dovecot:
         give_to(self._user, self.folder)
         self.ca_file.write_bytes(authority().certificate)
         give_to(self._user, *identity().write(self.folder))
-        write_oauth2_configuration(self.folder)
+        write_oauth2_configuration(self.folder, self._introspection)
 
     def _start(self) -> ServerProcess:
         for _ in range(_ATTEMPTS):

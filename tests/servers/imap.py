@@ -32,7 +32,11 @@ _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\Z")
 
 
 class HangUp(Exception):  # noqa: N818  an event of the script, no error
-    """Ends the connection here and now."""
+    """Ends the connection here and now, with these words if there are any."""
+
+    def __init__(self, words: bytes = b"") -> None:
+        super().__init__(words)
+        self.words = words
 
 
 class FallSilent(Exception):  # noqa: N818  an event of the script, no error
@@ -92,12 +96,28 @@ class _At(ImapFault):
         return self.skip < self.seen <= self.skip + (self.times or self.seen)
 
 
+@dataclass
+class AtMostAtOnce(ImapFault):
+    """Serves that many connections at one time, and hangs up on all others before a word, as Courier does."""
+
+    most: int
+    server: ImapServer | None = field(default=None, init=False)
+
+    def greeting(self) -> bytes | None:
+        if self.server is not None and self.server.connected() > self.most:
+            raise HangUp
+        return None
+
+
+@dataclass
 class DropBefore(_At):
-    """Hangs up on a command instead of obeying it."""
+    """Hangs up on a command instead of obeying it, with a BYE if there is one."""
+
+    bye: bytes = b""
 
     def instead(self, command: ImapCommand) -> bytes | None:
         if self.strikes(command):
-            raise HangUp
+            raise HangUp(self.bye)
         return None
 
 
@@ -122,7 +142,10 @@ class DropInside(_At):
 
 @dataclass
 class Answers(_At):
-    """Answers a command with these words instead of obeying it: ``NO [OVERQUOTA] full``, ``BAD what?``."""
+    """Answers a command with these words instead of obeying it: ``NO [OVERQUOTA] full``, ``BAD what?``.
+
+    Untagged lines go before them, each with its line end.
+    """
 
     words: bytes = b"NO not today"
 
@@ -163,6 +186,20 @@ class Refuses(ImapFault):
         if not self.words:
             raise HangUp
         return self.words
+
+
+@dataclass
+class WantsId(ImapFault):
+    """Opens no folder on a connection that has not said by ID which program it is, as 163.com and its kin."""
+
+    known: set[int] = field(default_factory=set)
+
+    def instead(self, command: ImapCommand) -> bytes | None:
+        if command.verb == "ID":
+            self.known.add(command.connection)
+        if command.verb in {"SELECT", "EXAMINE", "STATUS"} and command.connection not in self.known:
+            return b"NO %b Unsafe Login. Please contact kefu@188.com for help" % command.verb.encode()
+        return None
 
 
 @dataclass
@@ -236,6 +273,11 @@ class ImapServer:
         """How often each command came."""
         return Counter(command.verb for command in self.commands)
 
+    def connected(self) -> int:
+        """How many clients are connected."""
+        with self._lock:
+            return len(self._lines)
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
@@ -268,7 +310,14 @@ class _Connection:
 
     def run(self) -> None:
         """Serve until either side ends it."""
-        with suppress(OSError, HangUp):
+        try:
+            self._serve()
+        except HangUp as end:
+            with suppress(OSError):
+                self._send(end.words)
+
+    def _serve(self) -> None:
+        with suppress(OSError):
             words = next((w for fault in self._server.faults if (w := fault.greeting()) is not None), None)
             self._send((words or b"* OK ready") + b"\r\n")
             with suppress(FallSilent):
@@ -291,7 +340,8 @@ class _Connection:
         if words is None and verb == "APPEND":
             words = next((w for fault in self._server.faults if (w := fault.storing(pieces[1::2])) is not None), None)
         if words is not None:
-            self._send(tag + b" " + words + b"\r\n")
+            *untagged, said = words.split(b"\r\n")
+            self._send(b"".join(line + b"\r\n" for line in untagged) + tag + b" " + said + b"\r\n")
             return True
         reply = answer_to(self._ask, tag, verb, pieces)
         for fault in self._server.faults:

@@ -121,7 +121,11 @@ def _namespace(_ask: Ask, tag: bytes, _: Words) -> Reply:
 def _list(ask: Ask, tag: bytes, words: Words) -> Reply:
     if not words[1]:
         return _said(tag, b"OK done", rb'LIST (\Noselect) "/" ""')
-    pattern = re.escape(bytes(words[0]) + bytes(words[1])).replace(rb"\*", rb".*").replace(rb"%", rb"[^/]*")
+    pattern = (
+        re.escape(ask.mailboxes.known_as(bytes(words[0]) + bytes(words[1])))
+        .replace(rb"\*", rb".*")
+        .replace(rb"%", rb"[^/]*")
+    )
     shown = [name for name in ask.mailboxes.names() if re.fullmatch(pattern, name, 0 if name != b"INBOX" else re.I)]
     return _said(tag, b"OK done", *(b'LIST () "/" "%b"' % name for name in shown))
 

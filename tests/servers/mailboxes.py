@@ -6,10 +6,13 @@ is down, and reads what stands there without a word of IMAP. Folder names are ``
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from threading import RLock
+
+from imapclient import imap_utf7  # type: ignore[import-untyped]  # it ships no types
 
 INBOX = b"INBOX"
 SOME_DAY = b"01-Jan-2026 00:00:00 +0000"
@@ -23,6 +26,16 @@ def unaltered(content: bytes) -> bytes:
 def without_bare_returns(content: bytes) -> bytes:
     """Keep a message as Dovecot does, which drops a CR that ends no line (and one of two before a line feed)."""
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\n", b"\r\n")
+
+
+def as_written(name: bytes) -> bytes:
+    """Keep a folder's name as it came."""
+    return name
+
+
+def decomposed(name: bytes) -> bytes:
+    """Keep a folder's name as a server on a Mac does: letters apart from their accents."""
+    return bytes(imap_utf7.encode(unicodedata.normalize("NFD", imap_utf7.decode(name))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +77,21 @@ class Folder:
 
 
 class Mailboxes:
-    """The folders of one user. ``alters`` is what the server does to a message when it stores it."""
+    """The folders of one user. ``alters`` is what the server does to a message when it stores it.
 
-    def __init__(self, folders: Iterable[bytes] = (INBOX,), *, alters: Callable[[bytes], bytes] = unaltered) -> None:
+    ``kept_as`` is what it makes of every name that it is given: two that become equal are one folder.
+    """
+
+    def __init__(
+        self,
+        folders: Iterable[bytes] = (INBOX,),
+        *,
+        alters: Callable[[bytes], bytes] = unaltered,
+        kept_as: Callable[[bytes], bytes] = as_written,
+    ) -> None:
         self.lock = RLock()
         self.alters = alters
+        self._kept_as = kept_as
         self._validities = 1_000
         self._folders: dict[bytes, Folder] = {}
         for name in folders:
@@ -81,7 +104,11 @@ class Mailboxes:
 
     def folder(self, name: bytes) -> Folder | None:
         """The folder of this name, if there is one; INBOX has no case (RFC 9051, section 5.1)."""
-        return self._folders.get(_known_as(name))
+        return self._folders.get(self.known_as(name))
+
+    def known_as(self, name: bytes) -> bytes:
+        """The name under which a folder of this name is kept."""
+        return INBOX if name.upper() == INBOX else self._kept_as(name)
 
     def contents(self, name: bytes = INBOX) -> list[bytes]:
         """What stands in a folder; nothing where there is none."""
@@ -93,7 +120,7 @@ class Mailboxes:
         """Make a folder, if it is not there."""
         with self.lock:
             if self.folder(name) is None:
-                self._folders[_known_as(name)] = Folder(self._new_validity())
+                self._folders[self.known_as(name)] = Folder(self._new_validity())
 
     def append(self, name: bytes, letters: Sequence[AppendItem]) -> tuple[int, list[int]] | None:
         """Store all messages, altered as the server does; return UIDVALIDITY and UIDs, or None without a folder."""
@@ -135,15 +162,15 @@ class Mailboxes:
         """Give a folder a new UIDVALIDITY and its messages new UIDs, as after a restore or a migration."""
         with self.lock:
             before = self._existing(name).messages
-            renewed = self._folders[_known_as(name)] = Folder(self._new_validity())
+            renewed = self._folders[self.known_as(name)] = Folder(self._new_validity())
             for message in before:
                 renewed.append(message.letter)
 
     def delete(self, name: bytes) -> None:
         """Delete a folder with all that is in it; INBOX is emptied."""
         with self.lock:
-            self._folders.pop(_known_as(name), None)
-            if _known_as(name) == INBOX:
+            self._folders.pop(self.known_as(name), None)
+            if self.known_as(name) == INBOX:
                 self.create(INBOX)
 
     def kept(self) -> dict[bytes, Folder]:
@@ -165,7 +192,3 @@ class Mailboxes:
     def _new_validity(self) -> int:
         self._validities += 1
         return self._validities
-
-
-def _known_as(name: bytes) -> bytes:
-    return INBOX if name.upper() == INBOX else name

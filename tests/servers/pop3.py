@@ -68,6 +68,7 @@ class Pop3Server:
     """Serves one maildrop to any user name, or each user's own; stops at the end of its ``with`` block.
 
     ``tls_at_most`` limits TLS to that very version; ``auth`` names what it accepts: USER, APOP and SASL mechanisms. ``clock`` is what LOGIN-DELAY goes by.
+    ``shows`` is its certificate where it is to be one of a test's own, ``at`` where it listens.
     ``allows_top_proof``: the account's proof is by headers. ``judges``: False only where the server itself is what is tested.
     """
 
@@ -85,12 +86,15 @@ class Pop3Server:
         clock: Callable[[], float] = time.monotonic,
         allows_top_proof: bool = False,
         judges: bool = True,
+        shows: Identity | None = None,
+        at: tuple[str, int] = (LOOPBACK, 0),
     ) -> None:
         self.maildrops = maildrop if isinstance(maildrop, Mapping) else None
         self.maildrop = maildrop if isinstance(maildrop, Maildrop) else Maildrop()
         self.faults = tuple(faults)
         self.tls: str = tls
         self._certificate = certificate
+        self._shows = shows
         self._tls_at_most = tls_at_most
         self.auth = tuple(auth)
         self.secrets = Secrets()
@@ -105,7 +109,7 @@ class Pop3Server:
         self._lock = Lock()
         self._numbers = count(1)
         self._sessions: dict[Session, Thread] = {}
-        self._listener = socket.create_server((LOOPBACK, 0), backlog=256)
+        self._listener = socket.create_server(at, backlog=256)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = Thread(target=self._accept, name="pop3-accept", daemon=True)
         self._accepting.start()
@@ -127,7 +131,7 @@ class Pop3Server:
     @property
     def certificate(self) -> Identity:
         """What the server shows of itself under TLS."""
-        return identity(self._certificate)
+        return self._shows or identity(self._certificate)
 
     @cached_property
     def tls_context(self) -> ssl.SSLContext:
@@ -204,6 +208,11 @@ class Pop3Server:
         self.maildrop_of(session.user).remove(message.stored)
         stored = message.stored
         self.removed.append(Removal(self.time(), session.number, stored.unique_id, stored.content))
+
+    def open_sessions(self) -> int:
+        """How many connections are being served."""
+        with self._lock:
+            return len(self._sessions)
 
     def has_others_in(self, session: Session) -> bool:
         """Whether another session is logged in to the same maildrop."""

@@ -66,6 +66,12 @@ class ServerProcess:
             time.sleep(0.01)
         return False
 
+    def wait_for_end(self) -> bool:
+        """Wait until the server has ended by itself; false when that took too long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(START_TIMEOUT)
+        return self.has_ended()
+
     def stop(self) -> None:
         """End the server and its children at once; harmless when they are gone already.
 

@@ -20,8 +20,19 @@ def token_for(user: str, padding: int = 0) -> str:
     return (signed + b"." + _base64(hmac.digest(_KEY, signed, "sha256"))).decode()
 
 
-def write_oauth2_configuration(folder: Path) -> Path:
-    """Write the key and what Dovecot's oauth2 passdb wants to know; returns the latter's path."""
+def write_oauth2_configuration(folder: Path, introspection: tuple[str, str] | None = None) -> Path:
+    """Write the key and what Dovecot's oauth2 passdb wants to know; returns the latter's path.
+
+    ``introspection`` is a mode and a URL: tokens are known there.
+    """
+    if introspection is not None:
+        mode, url = introspection
+        configuration = folder / "oauth2.conf"
+        configuration.write_text(
+            f"introspection_mode = {mode}\nintrospection_url = {url}\nusername_attribute = username\n"
+            "active_attribute = active\nactive_value = true\nscope = mail\n"
+        )
+        return configuration
     keys = folder / "keys" / "default" / "HS256"
     keys.mkdir(parents=True, exist_ok=True)
     (keys / "default").write_bytes(b64encode(_KEY))

@@ -25,9 +25,6 @@ MOST_ATTRIBUTES = 12
 LONG_MODULES: dict[str, int] = {}
 
 LARGE_CLASSES = {
-    "migrator/destinations/imap.py ImapDestination": 20,
-    "migrator/imap/upload.py BatchUpload": 16,
-    "migrator/imap/wire.py Wire": 13,
     "migrator/report.py AccountReport": 19,
 }
 
@@ -54,7 +51,9 @@ RETIRED = {
 }
 """Words of the first idiom, which explained nothing to somebody who knows POP3, IMAP and backups; with what to say."""
 
-WORDS_LEFT: dict[str, int] = {}
+WORDS_LEFT: dict[str, int] = {
+    "docs/sentences.md": 2,
+}
 
 Ratchet = Mapping[str, int]
 

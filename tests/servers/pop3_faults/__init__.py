@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from tests.servers.pop3_faults.at import At, InSessions
 from tests.servers.pop3_faults.greeting import (
+    AtMostAtOnce,
     CapabilitiesAfterLogin,
     ConnectionsRefused,
     DemandsIterations,
     ExclusiveAccess,
     ForgedServerSignature,
     HandshakeBroken,
+    HandshakeHangsUp,
     HandshakeStalls,
     LoginDelay,
     LoginRefused,
@@ -85,6 +87,7 @@ __all__ = [
     "Answers",
     "At",
     "AtMessages",
+    "AtMostAtOnce",
     "CapabilitiesAfterLogin",
     "Changes",
     "ChangingUniqueIds",
@@ -109,6 +112,7 @@ __all__ = [
     "ForgedServerSignature",
     "GrowsOnRetr",
     "HandshakeBroken",
+    "HandshakeHangsUp",
     "HandshakeStalls",
     "InSessions",
     "LinesEndInLf",

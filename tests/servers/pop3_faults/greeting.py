@@ -28,6 +28,17 @@ class ConnectionsRefused(Fault):
 
 
 @dataclass
+class AtMostAtOnce(Fault):
+    """Serves so many connections at one time, and hangs up on all others before a word, as Courier does."""
+
+    most: int
+
+    def connected(self, server: Host) -> None:
+        if server.open_sessions() >= self.most:
+            raise HangUp
+
+
+@dataclass
 class HandshakeStalls(Fault):
     """Falls silent where TLS should begin."""
 
@@ -44,6 +55,19 @@ class HandshakeBroken(Fault):
     def handshake(self, session: Session) -> None:
         session.send(self.words)
         raise HangUp
+
+
+@dataclass
+class HandshakeHangsUp(Fault):
+    """Hangs up where TLS should begin: always, or the first so many times."""
+
+    times: int | None = None
+    hung_up: int = field(default=0, init=False)
+
+    def handshake(self, session: Session) -> None:
+        self.hung_up += 1
+        if self.times is None or self.hung_up <= self.times:
+            raise HangUp
 
 
 class Unsupported(Fault):
