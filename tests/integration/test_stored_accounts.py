@@ -10,10 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from jobs.fleet.accounts import Listed, register
+from jobs.fleet.schema import prepare
 from tests.command_line import Answer, Ferry
 from tests.mail import letters
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
+from tests.servers.service_manager import ServiceManager
 
 COMMON = """ledger = "{database}"
 state_dir = "state"
@@ -67,6 +70,11 @@ class Desk:
         listed = self("accounts", "--json")
         assert listed.code == 0, listed.err
         return [account["name"] for account in listed.document["accounts"]]
+
+    def queued(self) -> list[str]:
+        """The accounts that workers are to take."""
+        with closing(psycopg.connect(self.database, autocommit=True)) as session:
+            return [name for (name,) in session.execute("select name from fleet_accounts order by name")]
 
     def exported(self) -> str:
         answer = self("accounts", "export")
@@ -252,3 +260,38 @@ def test_what_goes_wrong_with_the_words_is_said(desk: Desk) -> None:
     assert "go with accounts import" in desk("accounts", "--replace").err
     assert desk("accounts", "export", "--json").code == 2
     assert desk("accounts").code == 0
+
+
+def archived(folder: Path, name: str) -> int:
+    return sum(path.read_bytes().count(b"\nSubject: ") for path in (folder / "archive" / name).glob("*.mbox"))
+
+
+@pytest.mark.slow
+def test_a_worker_works_what_is_imported_changed_and_removed_without_a_restart(desk: Desk) -> None:
+    desk.write(more='[schedule]\nevery = "1 hour"\n[limits]\naccounts = 2')
+    with ServiceManager(desk.path) as manager:
+        manager.start()
+        assert desk.imports(HEAD + ALICE + BOB).code == 0
+        manager.wait_for(lambda: archived(desk.folder, "alice") == archived(desk.folder, "bob") == 3)
+        assert desk.imports(HEAD + ALICE.replace("archive/alice", "archive/elsewhere")).code == 0
+        manager.wait_for(lambda: archived(desk.folder, "elsewhere") == 3)
+        assert desk("remove", "alice").code == 0
+        manager.wait_for(lambda: desk.queued() == ["bob"])
+        assert manager.stop() == 0
+    assert manager.log.count("worker.reload.accounts_changed") == 3
+    assert "worker.account.unknown" not in manager.log
+
+
+@pytest.mark.slow
+def test_a_row_that_one_machine_cannot_read_is_worked_by_the_others(desk: Desk) -> None:
+    (desk.folder / "ca.pem").write_text("")
+    assert desk.imports(f"{HEAD[:-1]},ca_file\n{ALICE[:-1]},{desk.folder / 'ca.pem'}\n").code == 0
+    (desk.folder / "ca.pem").unlink()
+    with closing(psycopg.connect(desk.database, autocommit=True)) as session:
+        prepare(session)
+        register(session, [Listed("alice", "a:995", [], "theirs")], {}, 0.0)
+    with ServiceManager(desk.path) as manager:
+        manager.start()
+        assert desk.queued() == ["alice"]
+        assert manager.stop() == 0
+    assert "is not there" in desk("doctor").out
