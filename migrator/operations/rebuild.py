@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.archive.rebuild import Relearned, relearn
-from migrator.archive.verify import Check, Selection, Verification
+from migrator.archive.verification import Selection, Verification
+from migrator.archive.verify import Check
 from migrator.copying.copier import Copier
 from migrator.errors import AwayError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
