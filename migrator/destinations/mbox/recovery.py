@@ -48,6 +48,7 @@ from migrator.destinations.mbox.volumes import (
     regular_file,
     tail_digest,
 )
+from migrator.destinations.mbox.window import Window
 from migrator.errors import FerryError, Kind
 from migrator.files import (
     Device,
@@ -234,8 +235,9 @@ class Recovery:
         is_as_long = volume.end == known.end and known.state is not VolumeState.CHANGED
         state = VolumeState.OPEN if is_as_long else self._state_at_end(volume)
         doubtful: list[tuple[Span, Found | None]] = []
-        for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), begin, volume.end):
-            found = _found(volume, span) if span.is_readable else None
+        window = Window(volume.handle)
+        for span in mboxrd.scan(window.read, begin, volume.end):
+            found = _found(volume, window, span) if span.is_readable else None
             doubtful.append((span, found))
             if evidence and self._is_torn_from(volume, doubtful, evidence):
                 if not span.is_last:
@@ -348,9 +350,9 @@ def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:
 # ------------------------------------------------------------------------------------------ one record
 
 
-def _found(volume: OpenVolume, span: Span) -> Found:
+def _found(volume: OpenVolume, window: Window, span: Span) -> Found:
     """Read one record and say which message it is."""
-    beginning = read_range(volume.handle, span.offset, min(STREAM_ABOVE, span.length))
+    beginning = window.read(span.offset, min(STREAM_ABOVE, span.length))
     frame_end = beginning.index(b"\n") + 1
     locator = MboxLocator(volume.name, span.offset, span.length, zlib.crc32(beginning[:frame_end]))
     if span.length <= STREAM_ABOVE:
