@@ -289,7 +289,7 @@ def _form(read: Reader, begin: int, end: int, *, is_last: bool) -> Form:
     if not beginning.startswith(b"From "):
         return Form.JUNK
     frame_end = beginning.find(b"\n") + 1
-    ending = read(end - 2, 2)
+    ending = beginning[-2:] if end - begin <= FRAME_LIMIT else read(end - 2, 2)
     if frame_end == 0 or end - begin <= frame_end or not ending.endswith(b"\n"):
         return Form.TORN
     return Form.WHOLE if not is_last or ending == b"\n\n" else Form.UNCLOSED

@@ -238,15 +238,19 @@ class Recovery:
         window = Window(volume.handle)
         for span in mboxrd.scan(window.read, begin, volume.end):
             found = _found(volume, window, span) if span.is_readable else None
-            doubtful.append((span, found))
-            if evidence and self._is_torn_from(volume, doubtful, evidence):
-                if not span.is_last:
-                    continue
-                self._cut(volume, doubtful[0][0].offset)
-                end, state = volume.end, VolumeState.OPEN
-                break
-            yield from (safe for _, safe in doubtful if safe is not None)
-            doubtful.clear()
+            if evidence is None:  # nothing is to be cut
+                if found is not None:
+                    yield found
+            else:
+                doubtful.append((span, found))
+                if self._is_torn_from(volume, doubtful, evidence):
+                    if not span.is_last:
+                        continue
+                    self._cut(volume, doubtful[0][0].offset)
+                    end, state = volume.end, VolumeState.OPEN
+                    break
+                yield from (safe for _, safe in doubtful if safe is not None)
+                doubtful.clear()
             if span.is_last:
                 end = span.end if found else span.offset
                 state = VolumeState.OPEN if _is_meant(found, evidence) else state
