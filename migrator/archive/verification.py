@@ -1,4 +1,4 @@
-"""Which copies are to be read again, and what that showed. Pure."""
+"""Which copies are to be read again, and what that showed."""
 
 from __future__ import annotations
 

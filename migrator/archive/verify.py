@@ -28,7 +28,7 @@ from migrator.policy import WhenCopyIsGone
 
 _CHUNK = 2_000
 _CHUNK_OCTETS = 64 << 20
-"""So much is read before its outcome is in the ledger, and is told."""
+"""After this much the outcome is written to the ledger, and progress is reported."""
 
 _Verdict = tuple[StoredCopy, Judged | FerryError | None]
 
@@ -117,7 +117,7 @@ class Check:
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, archive_folder.accounts))]
 
     def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        equal, others = _told_apart(archive_folder, copies)
+        equal, others = _sorted_out(archive_folder, copies)
         judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, others)]
         _refuse_if_emptied(archive_folder, judged)
         self._record(archive_folder, equal, [verdict for _, verdict in judged if isinstance(verdict, Judged)])
@@ -293,10 +293,10 @@ def _chunks(copies: Iterator[StoredCopy]) -> Iterator[list[StoredCopy]]:
         yield chunk
 
 
-def _told_apart(
+def _sorted_out(
     archive_folder: ArchiveFolder, copies: Sequence[StoredCopy]
 ) -> tuple[list[StoredCopy], list[StoredCopy]]:
-    """Return the copies that are told to be just what they should be, and those of which it must be found out."""
+    """Return the copies that are known to be what they should be, and those that are to be read one by one."""
     destination = archive_folder.destination
     if not isinstance(destination, Comparing):
         return [], list(copies)

@@ -162,8 +162,8 @@ class Comparing(Protocol):
     def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
         """Say of each of these (its place, octets and digest) whether just that message stands there now.
 
-        It was read afresh, as by ``read``. Where the answer is no, or it is not told, ``read`` says what stands there.
-        Never raises.
+        It is read afresh, as by ``read``. Where the answer is no, ``read`` says what stands there: that may also mean
+        that nobody looked. Never raises.
         """
 
 

@@ -134,6 +134,6 @@ def _rebuilt(
 
 
 def _is_known(archive_folder: ArchiveFolder) -> bool:
-    """Say whether the ledger knows anything of a folder that what stands there could be held against."""
+    """Say whether the ledger knows anything of a folder that what stands there is to be compared with."""
     known = archive_folder.copies.recollection()
     return bool(known.intents or known.volumes or archive_folder.copies.copies_known())

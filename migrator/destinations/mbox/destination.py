@@ -370,7 +370,7 @@ class MboxDestination(LocalArchive):
     def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
         """Say of each of these copies whether just that message stands there now, read from the device.
 
-        Of a long message it is not told.
+        Of a long message it says no.
         """
         with RecordReader(self.folder) as reader:
             return list(reader.equal(copies))

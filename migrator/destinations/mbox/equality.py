@@ -1,4 +1,4 @@
-"""Whether many records of a volume are the messages they should be: told of a stretch of it as a whole. Pure.
+"""Whether many records of a volume are the messages they should be, of a stretch of it as a whole. Pure.
 
 The steps that cost the most are taken once for all records of a stretch, not for each: line ends are turned into CRLF,
 and quoting is looked for. Only where something is not as expected, each record is taken apart by itself.

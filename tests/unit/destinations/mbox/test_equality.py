@@ -1,4 +1,4 @@
-"""A stretch of records held against digests as a whole says just what each record says by itself."""
+"""A stretch of records compared with digests as a whole says just what each record says by itself."""
 
 from __future__ import annotations
 
