@@ -77,7 +77,11 @@ class Monitor:
         self._config = config
         self._places = places_of(config)
         self._heartbeats.pings = config.pings
-        self._count([account.name for account in config.accounts])
+        before = self.numbers
+        with suppress(FerryError):  # what must write to the ledger reports its trouble
+            numbers = self._ledger.history.numbers_of(tuple(config.names()))
+            with self._lock:  # what has ended meanwhile is newer
+                self._numbers = {name: self._newer(name, before, known) for name, known in numbers.items()}
 
     def began(self, lease: Lease) -> None:
         """Hear that a run begins."""
@@ -87,7 +91,7 @@ class Monitor:
     def ended(self, lease: Lease, result: RunResult) -> None:
         """Hear that a run has ended."""
         run_events.run_ended(lease, result)
-        self._count([lease.job.name])
+        self._count(lease.job.name)
         if result.report and (result.report.copied or result.report.duplicates):
             self._upkeep.has_news()
         self._heartbeats.run_ended(lease.job.name, result.outcome)
@@ -96,12 +100,15 @@ class Monitor:
         """Hear that a parked account was looked at, and that nothing has changed."""
         run_events.still_parked(lease)
 
-    def _count(self, names: Sequence[str]) -> None:
-        for name in names:
-            with suppress(FerryError):  # what must write to the ledger reports its trouble
-                numbers = self._ledger.history.numbers(name)
-                with self._lock:
-                    self._numbers[name] = numbers
+    def _newer(self, name: str, before: Mapping[str, AccountNumbers], now: AccountNumbers) -> AccountNumbers:
+        counted = self._numbers.get(name)
+        return now if counted is None or counted is before.get(name) else counted
+
+    def _count(self, name: str) -> None:
+        with suppress(FerryError):  # as above
+            numbers = self._ledger.history.numbers(name)
+            with self._lock:
+                self._numbers[name] = numbers
 
     @property
     def numbers(self) -> Mapping[str, AccountNumbers]:

@@ -318,9 +318,7 @@ class Service:
             tuple(parts.monitor.findings),
             self._problem,
             parts.monitor.looked_at,
-            {account.name: str(account.source.endpoint) for account in self.config.accounts}
-            if self.config.ledger
-            else {},
+            {job.name: job.source for job in parts.runs.jobs()} if self.config.ledger else {},
         )
 
 
