@@ -64,6 +64,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Begin to end; what comes then must not disturb the end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.write(2, b"\nending: servers stop, and the mail is removed, which may take a moment\n")  # print may be at work
     raise KeyboardInterrupt
 
 
