@@ -266,6 +266,14 @@ class History:
         with self._connection.reading() as sql:
             return AccountNumbers(*(kept_numbers.kept(sql, account) or kept_numbers.counted(sql, account)))
 
+    def numbers_of_all(self) -> dict[str, AccountNumbers]:
+        """Return the same for every account that ever had a maildrop, by its name."""
+        are_kept = "select account from account_numbers where counted = changes"
+        with self._connection.reading() as sql:
+            found = {account: AccountNumbers(*numbers) for account, *numbers in kept_numbers.all_kept(sql)}
+            others = sql.execute(f"select distinct account from maildrops where account not in ({are_kept})").fetchall()
+            return found | {account: AccountNumbers(*kept_numbers.counted(sql, account)) for (account,) in others}
+
 
 def _run_record(
     account: str, started_at: float, ended_at: float | None, status: str | None, report: str | None

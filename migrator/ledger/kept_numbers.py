@@ -8,7 +8,8 @@ account's next run has ended. No number is ever added to or taken from: kept num
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from migrator.ledger.database import Sql
 
@@ -40,6 +41,11 @@ def kept(sql: Sql, account: str) -> Row | None:
         f"select {_COLUMNS} from account_numbers where account = ? and counted = changes", (account,)
     ).fetchone()
     return row
+
+
+def all_kept(sql: Sql) -> Iterator[tuple[Any, ...]]:
+    """Yield the names of the accounts of which numbers are kept, each with these."""
+    yield from sql.execute(f"select account, {_COLUMNS} from account_numbers where counted = changes")
 
 
 def changes(sql: Sql, account: str) -> int:

@@ -355,6 +355,21 @@ def test_a_ledger_of_an_earlier_release_keeps_numbers_from_its_migration_on(tmp_
     assert (numbers.on_server, numbers.safe, numbers.deleted, numbers.accepted) == (2, 1, 1, 1)
 
 
+def test_those_of_all_accounts_are_those_of_each_kept_or_not(ledger: Ledger) -> None:
+    Shelf(ledger)
+    for name in ("bob", "eve"):
+        drop = ledger.maildrop(name, "pop.example.org", 995, name)
+        drop.match([ListedMessage(MessageNumber(1), UniqueId(b"x"), 10)])
+        drop.note(1.0)
+    ledger.history.run_ended(ledger.history.run_started("bob", 1.0), report_of("bob"), 2.0)
+    ledger.history.run_ended(ledger.history.run_started("zoe", 1.0), report_of("zoe"), 2.0)
+    assert kept_accounts(ledger) == {"bob", "zoe"}
+    found = ledger.history.numbers_of_all()
+    assert found.keys() == {"alice", "bob", "eve", "zoe"}
+    assert found == {name: ledger.history.numbers(name) for name in found}
+    assert found["eve"].waiting == 1
+
+
 def test_an_account_that_nobody_knows_has_none(ledger: Ledger) -> None:
     numbers = ledger.history.numbers("nobody")
     assert (numbers.on_server, numbers.safe, numbers.oldest_unsafe) == (0, 0, None)
