@@ -98,6 +98,14 @@ class Sheet:
         """Return what a line is by itself."""
         return _row(line, self.columns)
 
+    def cells(self, line: Line) -> dict[str, str]:
+        """Return what stands in a line, by the columns' names here, with the name that its account has."""
+        name = self.row(line).name
+        filled = {
+            name: cell.strip() for name, cell in zip(self.columns, line.cells, strict=False) if name and cell.strip()
+        }
+        return {"name": name} | filled if name else filled
+
     def passwords(self) -> list[Mapping[str, object]]:
         """Return which variables hold passwords, and one password that stands in the sheet if any does."""
         places = [(number, column) for number, column in enumerate(self.columns) if column in _PASSWORDS]
