@@ -161,7 +161,7 @@ def _fleet_worker(
 
     rules = FleetRules(
         timetables.next_round,
-        host_limits=lambda: connections_allowed(current().accounts),
+        host_limits=lambda: runs.hosts.configured,
         unreadable=lambda: [row.name for row in current().bad_rows if row.place and row.place.is_stored],
         revision=lambda: current().stored_revision,
         limits=limits_of(config),

@@ -38,8 +38,6 @@ from migrator.operations.look import OpenedLedger
 SELDOM = 20.0
 """Looking takes at most one part in that many of the time, however many accounts there are."""
 
-_NOTHING = AccountNumbers(0, 0, 0, 0, 0, 0, None)
-
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -79,10 +77,11 @@ class Monitor:
         """Work by a new configuration."""
         self._config = config
         self._heartbeats.pings = config.pings
+        before = self.numbers
         with suppress(FerryError):  # what must write to the ledger reports its trouble
-            numbers = self._ledger.history.numbers_of_all()
-            with self._lock:
-                self._numbers = {name: numbers.get(name, _NOTHING) for name in config.names()}
+            numbers = self._ledger.history.numbers_of(tuple(config.names()))
+            with self._lock:  # what has ended meanwhile is newer
+                self._numbers = {name: self._newer(name, before, known) for name, known in numbers.items()}
 
     def began(self, lease: Lease) -> None:
         """Hear that a run begins."""
@@ -101,8 +100,12 @@ class Monitor:
         """Hear that a parked account was looked at, and that nothing has changed."""
         run_events.still_parked(lease)
 
+    def _newer(self, name: str, before: Mapping[str, AccountNumbers], now: AccountNumbers) -> AccountNumbers:
+        counted = self._numbers.get(name)
+        return now if counted is None or counted is before.get(name) else counted
+
     def _count(self, name: str) -> None:
-        with suppress(FerryError):
+        with suppress(FerryError):  # as above
             numbers = self._ledger.history.numbers(name)
             with self._lock:
                 self._numbers[name] = numbers

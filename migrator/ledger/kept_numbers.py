@@ -8,8 +8,7 @@ account's next run has ended. No number is ever added to or taken from: kept num
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from migrator.ledger.database import Sql
 
@@ -43,9 +42,10 @@ def kept(sql: Sql, account: str) -> Row | None:
     return row
 
 
-def all_kept(sql: Sql) -> Iterator[tuple[Any, ...]]:
-    """Yield the names of the accounts of which numbers are kept, each with these."""
-    yield from sql.execute(f"select account, {_COLUMNS} from account_numbers where counted = changes")
+def all_kept(sql: Sql) -> dict[str, Row]:
+    """Return the numbers that are kept, by account, of all in which nothing has changed since they were counted."""
+    rows = sql.execute(f"select account, {_COLUMNS} from account_numbers where counted = changes")
+    return {row[0]: row[1:] for row in rows.fetchall()}
 
 
 def changes(sql: Sql, account: str) -> int:
