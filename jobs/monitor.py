@@ -20,7 +20,7 @@ from jobs.disk_usage import Disk, measured
 from jobs.look import facts_on_disk
 from jobs.maintenance.upkeep import Upkeep, completed
 from jobs.monitoring.snapshot import AccountView
-from jobs.monitoring.stored_view import folders_of, least_free, places_of
+from jobs.monitoring.stored_view import damaged_by_account, folders_of, least_free
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.live_progress import RunProgress
 from jobs.schedule.queue import Lease
@@ -70,12 +70,12 @@ class Monitor:
         self._next_look = 0.0
         self.disks: Sequence[Disk] = ()
         self._looked = Looked()
+        self._whose_damage: tuple[Config | None, Mapping[str, int], Mapping[str, int]] = (None, {}, {})
         self.take_over(config)
 
     def take_over(self, config: Config) -> None:
         """Work by a new configuration."""
         self._config = config
-        self._places = places_of(config)
         self._heartbeats.pings = config.pings
         before = self.numbers
         with suppress(FerryError):  # what must write to the ledger reports its trouble
@@ -121,15 +121,15 @@ class Monitor:
     ) -> list[AccountView]:
         """Return every account as the outside sees it."""
         verified, damaged = self._verified(), self._damaged()
-        numbers = self.numbers
+        numbers, under_way = self.numbers, frozenset(running)
         return [
             AccountView(
                 name,
                 state,
                 verified_at=verified.get(name, 0.0),
-                damaged=sum(damaged.get(place, 0) for place in self._places.get(name, ())),
+                damaged=damaged.get(name, 0),
                 numbers=numbers.get(name),
-                is_running=name in running,
+                is_running=name in under_way,
                 progress=progress.get(name),
             )
             for name, state in states.items()
@@ -142,10 +142,16 @@ class Monitor:
             return {}
 
     def _damaged(self) -> Mapping[str, int]:
+        """Count what is known to be damaged by account; to look for whose it is takes a walk through all of them."""
         try:
-            return self._ledger.state_store.mismatches()
+            mismatches = self._ledger.state_store.mismatches()
         except FerryError:
             return {}
+        config, known, _ = self._whose_damage
+        if (config, known) != (self._config, mismatches):
+            whose = damaged_by_account(self._config, mismatches)
+            self._whose_damage = self._config, mismatches, whose
+        return self._whose_damage[2]
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -160,9 +166,9 @@ class Monitor:
     def tell(self, refused_configuration: str) -> None:
         """Tell a person, and the receiver of the worker's pings, what has changed for the worse or the better."""
         now, settings = time.time(), self._config.notify or Notify()
-        self.disks = self._measure(now)
         if now < self._next_look:
             return
+        self.disks = self._measure(now)
         self._looked = Looked(now, self._look(now, refused_configuration))
         rules = AlertRules(settings.after_failures)
         changes = self._alerts.tell(self.findings, rules, now)
