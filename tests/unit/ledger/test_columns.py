@@ -1,0 +1,39 @@
+"""What many rows' columns hold is taken apart as it was put together, by SQLite itself."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import given, strategies
+
+from migrator.ledger import columns
+
+
+@pytest.fixture(scope="module")
+def sql() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        yield connection
+
+
+@given(strategies.lists(strategies.integers(0, (1 << 63) - 1)))
+def test_numbers(sql: sqlite3.Connection, values: list[int]) -> None:
+    query = f"select {columns.number_in('?1')} from json_each(?2) order by key"
+    assert sql.execute(query, (columns.numbers(values), json.dumps(values))).fetchall() == [(one,) for one in values]
+
+
+@given(strategies.lists(strategies.binary(min_size=3, max_size=3)))
+def test_octets_of_one_length(sql: sqlite3.Connection, values: list[bytes]) -> None:
+    query = f"select {columns.octets_in('?1', 3)} from json_each(?2) order by key"
+    found = sql.execute(query, (b"".join(values), json.dumps([0] * len(values)))).fetchall()
+    assert found == [(one,) for one in values]
+
+
+@given(strategies.lists(strategies.binary(max_size=300)))
+def test_octets_of_any_length_and_none(sql: sqlite3.Connection, values: list[bytes]) -> None:
+    query = f"select {columns.octets_at_places_in('?1')} from json_each(?2) order by key"
+    found = sql.execute(query, (b"".join(values), columns.places_of(values))).fetchall()
+    assert found == [(one,) for one in values]
