@@ -137,12 +137,11 @@ class CopiesLedger(VolumesLedger):
             signs = [sign for _, sign in fresh]
             note_intended(sql, (self.destination_id, intent_id), last + 1, contents, signs)
             sql.executemany(
-                "update copies set state = 'intended', intent_id = ?, recognition = coalesce(nullif(?, x''), recognition)"
-                " where id = ?",
+                "update copies set state = 'intended', intent_id = ?,"
+                " recognition = coalesce(nullif(?, x''), recognition) where id = ?",
                 [(intent_id, sign, replaced[m.digest]) for m, sign in messages if m.digest in replaced],
             )
-            numbers = replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
-            return numbers
+            return replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
 
     def _forget_gone(self, sql: Sql, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"

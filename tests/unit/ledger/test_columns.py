@@ -19,21 +19,23 @@ def sql() -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def taken_apart(sql: sqlite3.Connection, expression: str, column: bytes, rows: str) -> list[int | bytes]:
+    query = " ".join(("select", expression, "from json_each(?2) order by key"))
+    return [value for (value,) in sql.execute(query, (column, rows))]
+
+
 @given(strategies.lists(strategies.integers(0, (1 << 63) - 1)))
 def test_numbers(sql: sqlite3.Connection, values: list[int]) -> None:
-    query = f"select {columns.number_in('?1')} from json_each(?2) order by key"
-    assert sql.execute(query, (columns.numbers(values), json.dumps(values))).fetchall() == [(one,) for one in values]
+    assert taken_apart(sql, columns.number_in("?1"), columns.numbers(values), json.dumps(values)) == values
 
 
 @given(strategies.lists(strategies.binary(min_size=3, max_size=3)))
 def test_octets_of_one_length(sql: sqlite3.Connection, values: list[bytes]) -> None:
-    query = f"select {columns.octets_in('?1', 3)} from json_each(?2) order by key"
-    found = sql.execute(query, (b"".join(values), json.dumps([0] * len(values)))).fetchall()
-    assert found == [(one,) for one in values]
+    rows = json.dumps([0] * len(values))
+    assert taken_apart(sql, columns.octets_in("?1", 3), b"".join(values), rows) == values
 
 
 @given(strategies.lists(strategies.binary(max_size=300)))
 def test_octets_of_any_length_and_none(sql: sqlite3.Connection, values: list[bytes]) -> None:
-    query = f"select {columns.octets_at_places_in('?1')} from json_each(?2) order by key"
-    found = sql.execute(query, (b"".join(values), columns.places_of(values))).fetchall()
-    assert found == [(one,) for one in values]
+    rows = columns.places_of(values)
+    assert taken_apart(sql, columns.octets_at_places_in("?1"), b"".join(values), rows) == values
