@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from migrator.ledger import columns
 from migrator.ledger.database import Sql
+from migrator.message.body import Message
 from migrator.model import Digest
 
 THE_CONTENTS = "json_each(?) as place cross join contents c on c.digest = substr(?, place.value, 32)"
@@ -34,13 +35,13 @@ def note_contents(sql: Sql, contents: Iterable[tuple[Digest, bytes, int, bytes]]
     )
 
 
-def number_contents(sql: Sql, contents: Sequence[tuple[Digest, bytes, int, bytes]]) -> list[int]:
+def number_contents(sql: Sql, messages: Sequence[Message]) -> list[int]:
     """Give each digest that has none a number, as ``note_contents`` does, and return the numbers of all, in order."""
     (last,) = sql.execute("select coalesce(max(id), 0) from contents").fetchone()
-    numbers = list(range(last + 1, last + 1 + len(contents)))
+    numbers = list(range(last + 1, last + 1 + len(messages)))
     if not numbers:
         return []
-    digests, header_digests, octets, message_ids = zip(*contents, strict=True)
+    digests, header_digests, message_ids, octets, *_ = zip(*messages, strict=True)
     sql.execute(
         _NUMBER,
         (
@@ -53,6 +54,6 @@ def number_contents(sql: Sql, contents: Sequence[tuple[Digest, bytes, int, bytes
         ),
     )
     (noted,) = sql.execute("select count(*) from contents where id > ?", (last,)).fetchone()
-    if noted == len(contents):  # all are new, as is usual
+    if noted == len(messages):  # all are new, as is usual
         return numbers
     return [number for (number,) in sql.execute(f"select c.id from {THE_CONTENTS}", places(digests))]

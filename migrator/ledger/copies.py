@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 from migrator.copy_records import (
@@ -132,7 +132,7 @@ class CopiesLedger(VolumesLedger):
                 (self.destination_id, text, now),
             ).fetchone()
             fresh = [message for message in messages if message[0].digest not in replaced] if replaced else messages
-            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in fresh])
+            contents = number_contents(sql, [message for message, _ in fresh])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
             signs = [sign for _, sign in fresh]
             note_intended(sql, (self.destination_id, intent_id), last + 1, contents, signs)
@@ -141,7 +141,10 @@ class CopiesLedger(VolumesLedger):
                 " recognition = coalesce(nullif(?, x''), recognition) where id = ?",
                 [(intent_id, sign, replaced[m.digest]) for m, sign in messages if m.digest in replaced],
             )
-            return replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
+            numbers = zip(
+                (message.digest for message, _ in fresh) if replaced else digests, count(last + 1), strict=False
+            )
+            return replaced | dict(numbers)
 
     def _forget_gone(self, sql: Sql, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"

@@ -29,8 +29,8 @@ def note_intended(
 
     What recovery will recognise each by is mostly as long as that of the others.
     """
-    width = max(map(len, signs), default=0)
-    is_even = all(len(sign) == width for sign in signs)
+    widths = set(map(len, signs))
+    is_even, width = len(widths) == 1, max(widths, default=0)
     together = b"".join(signs) if is_even else b""
     sql.execute(_INTEND, (first, *intent, together, width, json.dumps(contents)))
     if not is_even:
