@@ -132,15 +132,3 @@ class RowSet:
         self._bits[place] |= bit
         self.count += 1
         return True
-
-    def __contains__(self, row: int) -> bool:
-        place = row >> 3
-        return place < len(self._bits) and bool(self._bits[place] & 1 << (row & 7))
-
-    def discard(self, row: int) -> bool:
-        """Take a row out; says whether it was there."""
-        if row not in self:
-            return False
-        self._bits[row >> 3] &= ~(1 << (row & 7))
-        self.count -= 1
-        return True
