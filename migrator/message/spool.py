@@ -45,7 +45,7 @@ class OctetBudget:
             return True
 
     def give_back(self, octets: int, messages: int = 1) -> None:
-        """Free what was taken for so many messages."""
+        """Free what was taken for that many messages."""
         with self._guard:
             self._taken -= octets + messages * self._each
 
