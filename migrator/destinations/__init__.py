@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Recollection, Relocated, VolumeRecord
 from migrator.errors import FerryError
 from migrator.message.body import Body, Message
+from migrator.message.spool import SpoolFile
 from migrator.model import Locator, Proof
 from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
@@ -153,6 +154,14 @@ class HasVolumes(Protocol):
 
         Called under ``exclusive``.
         """
+
+
+@runtime_checkable
+class TakesIn(Protocol):
+    """What a destination can do besides: keep a large message, while it comes, so that it need not be copied again."""
+
+    def open_spool(self) -> SpoolFile | None:
+        """Return a place for one message, from any thread; None where it has to be kept elsewhere."""
 
 
 @runtime_checkable
