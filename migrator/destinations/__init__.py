@@ -57,16 +57,18 @@ class Destination(Protocol):
 
     ``identity`` names the same place for good (an absolute path, or user, host, port and folder); two accounts that
     write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
-    ``limits`` is what one call of ``store`` should get. ``when_copy_is_gone`` says what a copy that a person took out
-    counts for. Every method raises ``FerryError``.
+    ``when_copy_is_gone`` says what a copy that a person took out counts for. Every method raises ``FerryError``.
     """
 
     kind: str
     identity: str
     label: str
     required_proof: Proof
-    limits: BatchLimits
     when_copy_is_gone: WhenCopyIsGone
+
+    @property
+    def limits(self) -> BatchLimits:
+        """How much to hand to ``store`` at once."""
 
     @property
     def setting_place(self) -> str:
