@@ -20,12 +20,12 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic.functional_validators import PlainValidator
 
 from migrator.config import values
+from migrator.config.keys import NO_ACCOUNT
 from migrator.config.many_accounts import ManyAccounts
 from migrator.config.problems import Place, nearest
 from migrator.config.secrets import Secret
 from migrator.config.store import S3Destination
 from migrator.config.table import (
-    FIRST_RELEASE,
     Duration,
     ExistingFile,
     Fingerprint,
@@ -39,7 +39,7 @@ from migrator.config.table import (
     Written,
 )
 from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule, WebTable
-from migrator.errors import ConfigError, Endpoint
+from migrator.errors import ConfigError, Endpoint, FerryError
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings, is_loopback
 from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
@@ -227,51 +227,6 @@ DESTINATIONS: dict[str, type[Destination]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A key that stands in no model: how it is written, what holds without it, what it means, since which release."""
-
-    written: str
-    default: str
-    meaning: str
-    since: str = FIRST_RELEASE
-
-
-NO_ACCOUNT = "there is no account; add [[accounts]], or run: mailferry add ADDRESS"
-
-TOP_KEYS = {
-    "state_dir": Key("path", '`"state"`', "the ledger, locks and whatever else must be remembered; on a local disk"),
-    "ledger": Key(
-        "address",
-        "",
-        '`"postgresql://HOST/DATABASE"`: the ledger is in this database, for several machines ([fleet](fleet.md)), '
-        "instead of in a file in `state_dir`; without a password",
-    ),
-    "defaults": Key(
-        "table",
-        "",
-        "`[defaults.source]` and `[defaults.imap]`: any key of these, for all accounts; `[defaults.destination]`: "
-        "where the mail of a row of the `accounts_file` goes that says nothing of that",
-    ),
-    "schedule": Key("table", "", "when `mailferry run` works the accounts"),
-    "verify": Key("table", "", "how often `mailferry run` reads the archive again"),
-    "limits": Key("table", "", "how much `mailferry run` does at one time"),
-    "metrics": Key("table", "", "what monitoring may ask"),
-    "notify": Key("table", "", "who hears of what goes wrong"),
-    "pings": Key("table", "", "dead-man switches"),
-    "web": Key("table", "", "the page that `mailferry run` serves ([web](web.md))"),
-    "oauth": Key("tables", "", "`[oauth.NAME]` each: where access tokens come from ([OAuth](oauth.md))"),
-    "accounts": Key("tables", "", "the accounts, `[[accounts]]` each"),
-    "accounts_file": Key("path", "", "more accounts, from a sheet (see below)"),
-}
-ACCOUNT_KEYS = {
-    "name": Key("text", "needed", "unique; letters, digits and `. _ - @`. An account is known by it"),
-    "source": Key("table", "needed", "`[accounts.source]`: where mail is fetched from"),
-    "destinations": Key("tables", "needed", "`[[accounts.destinations]]` each: where a copy of every message goes"),
-    "schedule": Key("table", "", "`[accounts.schedule]`: instead of the common `[schedule]`"),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
     """One maildrop, where its mail goes, and when. ``place`` is where its table stands, None where it has none.
 
@@ -316,7 +271,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row of the ``accounts_file`` that is no account; ``problem`` is a line for a person that names it.
+    """A row of a sheet, or of the database, that is no account; ``problem`` is a line for a person that names it.
 
     ``lacks_host``: nothing is wrong with it but that nobody has looked yet for the server of its ``address``.
     """
@@ -325,6 +280,7 @@ class BadRow:
     address: str
     problem: str
     lacks_host: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +289,9 @@ class Config:
 
     ``files`` are all that it was read from: ``path``, the ``accounts_file``, those that hold one account each, and what
     the page has written. ``bad_rows`` are no accounts, and hinder none. ``changed_by_page`` are the tables beside
-    accounts that the page may change, since nobody has written them into ``path``.
+    accounts that the page may change, since nobody has written them into ``path``. ``stored_revision`` is another one
+    when the accounts that are kept in the ledger's database are others; ``unread`` is why those could not be read: they
+    are missing then.
     """
 
     state_dir: Path
@@ -351,6 +309,8 @@ class Config:
     bad_rows: tuple[BadRow, ...] = ()
     changed_by_page: frozenset[str] = frozenset()
     ledger: str = ""
+    stored_revision: str = ""
+    unread: FerryError | None = None
 
     @property
     def ledger_place(self) -> Path | str:

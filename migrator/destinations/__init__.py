@@ -28,7 +28,7 @@ from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Rec
 from migrator.errors import FerryError
 from migrator.message.body import Body, Message
 from migrator.message.spool import SpoolFile
-from migrator.model import Locator, Proof
+from migrator.model import Digest, Locator, Proof
 from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
 
@@ -164,6 +164,18 @@ class TakesIn(Protocol):
 
     def open_spool(self) -> SpoolFile | None:
         """Return a place for one message, from any thread; None where it has to be kept elsewhere."""
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """What a destination can tell besides that reads many small copies sooner together than one by one."""
+
+    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
+        """Say of each of these (its place, octets and digest) whether just that message stands there now.
+
+        It is read afresh, as by ``read``. Where the answer is no, ``read`` says what stands there: that may also mean
+        that nobody looked. Never raises.
+        """
 
 
 @runtime_checkable

@@ -58,7 +58,7 @@ class MailboxStoring:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the provider lets us send only so many messages a second."""
+        """Whether the provider limits how many messages we send in a second."""
         return self._pace.allowances.burst is not None
 
     @property

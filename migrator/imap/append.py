@@ -18,7 +18,7 @@ from migrator.imap.wire import Wire
 from migrator.message.body import Body
 
 AT_ONCE = 100
-"""Messages of one MULTIAPPEND: a server that syncs each of them has the time-out for so many, and not for a batch."""
+"""Messages of one MULTIAPPEND: a server that syncs each of them has the time-out for these, and not for a batch."""
 WINDOW = 64
 """Commands on the way at once. Their replies fit into any socket's buffer, so both sides can always go on."""
 

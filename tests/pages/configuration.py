@@ -12,15 +12,8 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from migrator.config.bulk import ALIASES
-from migrator.config.model import (
-    ACCOUNT_KEYS,
-    TOP_KEYS,
-    ImapDestination,
-    Key,
-    MaildirDestination,
-    MboxDestination,
-    Source,
-)
+from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS, Key
+from migrator.config.model import ImapDestination, MaildirDestination, MboxDestination, Source
 from migrator.config.oauth import OAuthTable
 from migrator.config.openid import OpenIdTable
 from migrator.config.passwords import SOURCES

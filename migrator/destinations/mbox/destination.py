@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from migrator.copy_records import (
@@ -35,11 +36,11 @@ from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
     OpenVolume,
+    created,
     ends_at_border,
     holds_any_of,
     month_and_number,
     month_of,
-    name_of,
     names_on_disk,
     next_name,
     open_locked,
@@ -54,7 +55,6 @@ from migrator.files import (
     away_error,
     create_file,
     folder_facts,
-    lock_volume,
     make_folder,
     no_step,
     stamp_of,
@@ -286,30 +286,14 @@ class MboxDestination(LocalArchive):
         try:
             if make_folder(self.folder, self._device):
                 self._step("mbox.folder-created")
-            target.volume = self._create_file(target.name, own)
+            create = own.named if own else create_file
+            target.volume = created(self.folder, target.name, partial(create, device=self._device), self._lock_timeout)
             self._step("mbox.volume-created")
             sync_folder(self.folder, self._device)
         except OSError as error:
             raise storage_error(error, f"creating the volume {self.folder / target.name}") from error
         self._step("mbox.directory-synced")
         return target.volume
-
-    def _create_file(self, name: str, own: RecordFile | None) -> OpenVolume:
-        """Create the volume, or one begun later if somebody has just taken its name."""
-        create = own.named if own else create_file
-        while True:
-            try:
-                handle = create(self.folder / name, self._device)
-            except FileExistsError:
-                month, number = month_and_number(name) or (month_of(self._clock()), 0)
-                name = name_of(month, number + 1)
-                continue
-            try:
-                lock_volume(handle, self.folder / name, self._lock_timeout)
-            except BaseException:
-                os.close(handle)
-                raise
-            return OpenVolume(name, handle, os.fstat(handle).st_size)
 
     def _append_or_undo(
         self, volume: OpenVolume, messages: Sequence[Message], frames: dict[Digest, bytes]
@@ -378,6 +362,14 @@ class MboxDestination(LocalArchive):
         """
         with RecordReader(self.folder) as reader:
             yield from reader.read(locators)
+
+    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
+        """Say of each of these copies whether just that message stands there now, read from the device.
+
+        Of a long message it says no.
+        """
+        with RecordReader(self.folder) as reader:
+            return list(reader.equal(copies))
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Return 0: nobody takes a message out of a volume without changing it, which ``recover`` tells."""
