@@ -121,6 +121,6 @@ def disks_of(config: Config, ledger: Ledger | None) -> list[Disk]:
 
 def least_free(settings: Notify | None, total: int) -> int:
     """Return how much is wanted free on a disk of this size: what is configured, else the usual, a tenth at most."""
-    if settings is not None and "disk_free" in settings.model_fields_set:
+    if settings is not None and "disk_free" in settings.written:
         return settings.disk_free
     return min(Notify().disk_free, total // 10)

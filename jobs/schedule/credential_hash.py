@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from migrator.config import Account, Config
 from migrator.config.problems import Place
 from migrator.config.secrets import Secret
+from migrator.config.settings import is_setting
 from migrator.files import replace_file
 
 KEY_FILE = "parking.key"
@@ -74,6 +75,5 @@ def _field_names(value: object) -> list[str] | None:
     if isinstance(value, Secret):
         return sorted(name for name in getattr(type(value), "__dataclass_fields__", {}) if not name.startswith("_"))
     if is_dataclass(value):
-        return [field.name for field in fields(value)]
-    tables: Mapping[str, object] | None = getattr(type(value), "model_fields", None)
-    return None if tables is None else list(tables)
+        return [field.name for field in fields(value) if is_setting(field)]
+    return None

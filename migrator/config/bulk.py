@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from migrator.config.model import ImapDestination, Source
 from migrator.config.passwords import SOURCES
 from migrator.config.problems import nearest
+from migrator.config.server_tables import ImapTable, SourceTable
 from migrator.config.sheet import Line
-from migrator.config.worker import Schedule
+from migrator.config.worker_tables import ScheduleTable
 
 ALIASES = {
     # imapsync
@@ -127,8 +127,8 @@ def _plain(name: str) -> str:
 def column_names() -> list[str]:
     """Return what a column may be called here, besides the names that other programs use."""
     passwords = {f"password_{source}" for source in SOURCES if source != "vault"}
-    imap = {f"imap_{key}" for key in {*ImapDestination.key_names(), *passwords} - {"type"}}
-    return [*_OWN, *sorted({*Schedule.key_names(), *Source.key_names(), *passwords}), *sorted(imap)]
+    imap = {f"imap_{key}" for key in {*ImapTable.key_names(), *passwords} - {"type"}}
+    return [*_OWN, *sorted({*ScheduleTable.key_names(), *SourceTable.key_names(), *passwords}), *sorted(imap)]
 
 
 def _column(written: str) -> str | None:
@@ -182,7 +182,7 @@ def _account(filled: Mapping[str, str], *, is_named: bool) -> Mapping[str, objec
         if mailbox := imap.pop("address", ""):
             imap.setdefault("username", mailbox)
         destinations.append({"type": "imap", **_values(imap)})
-    if schedule := {key: plain.pop(key) for key in Schedule.key_names() if key in plain}:
+    if schedule := {key: plain.pop(key) for key in ScheduleTable.key_names() if key in plain}:
         account["schedule"] = schedule
     return account | {"source": _values(plain), "destinations": destinations}
 

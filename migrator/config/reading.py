@@ -13,11 +13,9 @@ from pydantic import ValidationError
 
 from migrator.config import account_files, passwords, values
 from migrator.config.document import document_of, exposed_password, text_of
+from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS
 from migrator.config.model import (
-    ACCOUNT_KEYS,
-    DESTINATIONS,
     NO_ACCOUNT,
-    TOP_KEYS,
     Account,
     BadRow,
     Config,
@@ -25,28 +23,38 @@ from migrator.config.model import (
     ImapDestination,
     MaildirDestination,
     MboxDestination,
-    Server,
-    Source,
 )
 from migrator.config.oauth import OAuthTable, TokenSources
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid_table import OpenIdTable
 from migrator.config.places import identity_of
 from migrator.config.problems import Place, described, nearest
+from migrator.config.server_tables import DESTINATIONS, ImapTable, ServerTable, SourceTable
 from migrator.config.settings_file import KEYS as SETTINGS, SettingsFile, read_settings, settings_file
 from migrator.config.state_places import ledger_address, state_folder
-from migrator.config.table import Context, Table
+from migrator.config.table import Checking, Context, Table
 from migrator.config.vault_key import VAULT, KeyPlaces
 from migrator.config.vault_secret import VaultSecret
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
+from migrator.config.worker import Limits, Schedule, VerifySchedule, Web
+from migrator.config.worker_tables import (
+    LimitsTable,
+    MetricsTable,
+    NotifyTable,
+    PingsTable,
+    ScheduleTable,
+    SmtpTable,
+    VerifyTable,
+    WebTable,
+)
 from migrator.errors import ConfigError
 
 if TYPE_CHECKING:
     from migrator.config.bulk import Sheet
 
-AnyTable = TypeVar("AnyTable", bound=Table)
+Value = TypeVar("Value")
+AnyTable = TypeVar("AnyTable", bound=Checking[object])
 Raw = Mapping[str, object]
 
-_DEFAULTS: dict[str, type[Server]] = {"source": Source, "imap": ImapDestination}
+_DEFAULTS: dict[str, type[ServerTable]] = {"source": SourceTable, "imap": ImapTable}
 _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type": "imap"}
 """What makes a table of defaults complete, so that each of its values can be judged by itself."""
 
@@ -99,12 +107,12 @@ class Reading:
         web = self._web(state_dir)
         self._oauth(state_dir)
         defaults = self._defaults()
-        schedule = self._optional("schedule", Schedule) or Schedule()
-        verify = self._optional("verify", VerifySchedule) or VerifySchedule()
-        limits = self._optional("limits", LimitsTable) or LimitsTable()
-        metrics = self._optional("metrics", Metrics)
-        notify = self._nested("notify", Notify, "smtp", Smtp)
-        pings = self._optional("pings", Pings)
+        schedule = self._optional("schedule", ScheduleTable) or Schedule()
+        verify = self._optional("verify", VerifyTable) or VerifySchedule()
+        limits = self._optional("limits", LimitsTable) or Limits()
+        metrics = self._optional("metrics", MetricsTable)
+        notify = self._nested("notify", NotifyTable, "smtp", SmtpTable)
+        pings = self._optional("pings", PingsTable)
         accounts = self._accounts(defaults, state_dir)
         self.warnings += exposed_password(self.path, self.document)
         if self.problems:
@@ -133,9 +141,15 @@ class Reading:
                 self.problems.append(place.say(f'unknown key "{key}"{nearest(key, keys)}', beside=key))
 
     def _table(
-        self, model: type[AnyTable], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
+        self, model: type[Checking[Value]], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
+    ) -> Value | None:
+        """Return what one table says; problems of the keys in ``judged`` have been reported where they stand."""
+        table = self._checked(model, raw, place, judged)
+        return None if table is None else table.value()
+
+    def _checked(
+        self, model: type[AnyTable], raw: Raw, place: Place, judged: frozenset[str] = frozenset()
     ) -> AnyTable | None:
-        """Validate one table; problems of the keys in ``judged`` have been reported where they stand."""
         try:
             return model.model_validate(raw, context=self.context)
         except ValidationError as error:
@@ -143,17 +157,17 @@ class Reading:
             self.problems += described(errors, model.key_names(), place)
             return None
 
-    def _optional(self, key: str, model: type[AnyTable]) -> AnyTable | None:
+    def _optional(self, key: str, model: type[Checking[Value]]) -> Value | None:
         document, top = self._where(key)
         raw = self._mapping(document, key, top)
         return None if raw is None else self._table(model, raw, top.at(key))
 
-    def _nested(self, key: str, model: type[AnyTable], inner: str, inner_model: type[Table]) -> AnyTable | None:
+    def _nested(self, key: str, model: type[Checking[Value]], inner: str, inner_model: type[Table]) -> Value | None:
         """Validate a table that has another in it; each is named with its own problems."""
         document, top = self._where(key)
         raw = self._mapping(document, key, top)
         within = self._mapping(raw or {}, inner, top.at(key))
-        table = None if within is None else self._table(inner_model, within, top.at(key, inner))
+        table = None if within is None else self._checked(inner_model, within, top.at(key, inner))
         return None if raw is None else self._table(model, {**raw, inner: table}, top.at(key))
 
     def _where(self, key: str) -> tuple[Raw, Place]:
@@ -176,7 +190,7 @@ class Reading:
         self.context = replace(self.context, withheld=self.context.withheld | passwords.variables_in(document))
         self.warnings += exposed_password(path, document)
 
-    def _web(self, state_dir: Path) -> WebTable | None:
+    def _web(self, state_dir: Path) -> Web | None:
         """Read what concerns the page, and let passwords name the vault that it fills."""
         web = self._nested("web", WebTable, "oidc", OpenIdTable)
         keys = KeyPlaces(state_dir, web.vault_key if web else None, self.context.folder)
@@ -315,7 +329,7 @@ class Reading:
         self.context = replace(self.context, tokens=self.tokens.of_account(name))
         self._unknown(raw, tuple(ACCOUNT_KEYS), place)
         source = self._with_defaults(
-            Source, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
+            SourceTable, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
         )
         destinations = [
             self._destination(element, defaults["imap"], place.at("destinations", index))
@@ -324,7 +338,7 @@ class Reading:
         if not raw.get("destinations"):
             self.problems.append(place.say(f"has no destination; add {place.at('destinations', 0).table}"))
         schedule_raw = self._mapping(raw, "schedule", place)
-        schedule = self._table(Schedule, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
+        schedule = self._table(ScheduleTable, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
         if self.problems or source is None:
             return None
         ends = tuple(destination for destination in destinations if destination is not None)
@@ -352,10 +366,10 @@ class Reading:
             reason = f"{values.shown(kind)} is not a kind of destination" if "type" in raw else "is missing"
             self.problems.append(place.say(reason + guess, "type"))
             return None
-        table = self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        table = self._with_defaults(model, raw, defaults if model is ImapTable else {}, place)
         return table.written_at(place) if isinstance(table, ImapDestination) else table
 
-    def _with_defaults(self, model: type[AnyTable], raw: Raw, defaults: Raw, place: Place) -> AnyTable | None:
+    def _with_defaults(self, model: type[Checking[Value]], raw: Raw, defaults: Raw, place: Place) -> Value | None:
         # allow_plaintext is judged with the account's own host, wherever it was written.
         judged = frozenset(defaults) - frozenset(raw) - {"allow_plaintext"}
         return self._table(model, {**defaults, **raw}, place, judged=judged)

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from migrator.config import passwords, values
 from migrator.config.many_accounts import ManyAccounts
@@ -47,7 +47,7 @@ class _End(NamedTuple):
     secret: Secret | None = None
     path: Path | None = None
 
-    def changes(self) -> dict[str, object]:
+    def changes(self) -> dict[str, Any]:
         if self.path is not None:
             return {"path": self.path}
         own = {"username": self.username, "password": self.secret}
@@ -120,7 +120,7 @@ class Templates:
         ]
         return Account(
             name,
-            template.source.model_copy(update=source.changes()),
+            replace(template.source, **source.changes()),
             tuple(destinations),
             template.schedule,
             place,
@@ -157,7 +157,7 @@ def _is_alike_for_all(password: Secret, table: Raw) -> bool:
 
 
 def _changed(model: Destination, end: _End, place: Place, index: int) -> Destination:
-    changed = model.model_copy(update=end.changes())
+    changed = replace(model, **end.changes())
     return changed.written_at(place.at("destinations", index)) if isinstance(changed, ImapDestination) else changed
 
 

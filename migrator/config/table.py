@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.functional_validators import PlainValidator
@@ -80,6 +80,24 @@ def context_of(info: ValidationInfo) -> Context:
     return info.context
 
 
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Checking(Protocol[Value_co]):
+    """A kind of table by what it says once it is right."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, context: Any) -> Self:  # noqa: ANN401  # as pydantic has it
+        """Check a table; raises pydantic's ``ValidationError``."""
+
+    @classmethod
+    def key_names(cls) -> tuple[str, ...]:
+        """Return the keys that may stand in the table."""
+
+    def value(self) -> Value_co:
+        """Return what the table says."""
+
+
 FIRST_RELEASE = "0.1.0"
 """Since when a key is understood that does not say otherwise, as ``json_schema_extra={"since": "0.2.0"}``."""
 
@@ -113,6 +131,20 @@ class Table(BaseModel):
         hide_input_in_errors=True,
         defer_build=True,  # most files have few of the tables
     )
+
+    def told(self) -> dict[str, Any]:
+        """Return what each key says, an inner table as the value that it is."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value.value() if isinstance(value, Table) else value for name, value in said.items()}
+
+    def value(self) -> object:
+        """Return what the table says, as the program knows it."""
+        raise NotImplementedError(f"nobody has said what a {type(self).__name__} means")
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The keys that stand in the table."""
+        return frozenset(self.model_fields_set)
 
     @classmethod
     def key_names(cls) -> tuple[str, ...]:
