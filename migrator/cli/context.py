@@ -23,9 +23,9 @@ def configuration(arguments: Namespace, screen: Console) -> Config:
 
     With ``--state-dir`` it is the one that ``migrate --from … --to …`` left there.
     """
-    from migrator.config import load
+    from migrator.config.loading import load_quickly
 
-    config = load(_file(arguments))
+    config = load_quickly(_file(arguments))
     for warning in config.warnings:
         screen.note(f"warning: {warning}")
     mask_secrets(config, screen)

@@ -1,4 +1,4 @@
-"""Reads a configuration file for a command. What checks it is imported when it is needed."""
+"""Reads a configuration file. What checks it is imported when something is to be checked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 def load(path: Path) -> Config:
     """Read and check a configuration file; raises ``ConfigError`` with a line for every problem in it."""
-    from migrator.config.reading import load as read
+    from migrator.config.reading import load as checked
 
-    return read(path)
+    return checked(path)
+
+
+def load_quickly(path: Path) -> Config:
+    """Do as ``load`` does, and take over what an earlier command of this user has found of the same files."""
+    from migrator.config.kept import keep, kept
+
+    if (config := kept(path)) is not None:
+        return config
+    from migrator.config.reading import reading_of
+
+    reading = reading_of(path)
+    config = reading.config()
+    keep(reading, config)
+    return config

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.config.account_files import FOLDER
 from migrator.config.document import text_of
-from migrator.config.locating import find_config, usual_config, usual_places
-from migrator.config.reading import load_with
-from migrator.config.urls import default_state_dir
+from migrator.config.locating import default_state_dir, find_config, usual_config, usual_places
 from migrator.errors import ConfigError
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error, sync_folder
 
@@ -47,6 +45,8 @@ class Site:
 
     def with_account(self, account: Raw) -> tuple[Config, Account]:
         """Return the whole configuration with one more account, checked; raises ``ConfigError``."""
+        from migrator.config.reading import load_with
+
         config = load_with(self.path, self.text, account)
         return config, config.select([str(account["name"])])[0]
 

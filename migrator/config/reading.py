@@ -21,12 +21,10 @@ from migrator.config.model import (
     Config,
     Destination,
     ImapDestination,
-    MaildirDestination,
-    MboxDestination,
 )
 from migrator.config.oauth import OAuthTable, TokenSources
+from migrator.config.on_this_machine import clashes
 from migrator.config.openid_table import OpenIdTable
-from migrator.config.places import identity_of
 from migrator.config.problems import Place, described, nearest
 from migrator.config.server_tables import DESTINATIONS, ImapTable, ServerTable, SourceTable
 from migrator.config.settings_file import KEYS as SETTINGS, SettingsFile, read_settings, settings_file
@@ -61,8 +59,13 @@ _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type"
 
 def load(path: Path) -> Config:
     """Read and check a configuration file; raises ``ConfigError`` with a line for every problem in it."""
+    return reading_of(path).config()
+
+
+def reading_of(path: Path) -> Reading:
+    """Return the reading of a file as it is now; raises ``ConfigError`` where it is no TOML."""
     text = text_of(path)
-    return Reading(path, text, document_of(path, text)).config()
+    return Reading(path, text, document_of(path, text))
 
 
 def load_with(path: Path, text: str, account: Raw) -> Config:
@@ -94,7 +97,8 @@ class Reading:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.bad_rows: list[BadRow] = []
-        self.files = [path]
+        self.read: dict[Path, tuple[str, object]] = {path: (text, document)}
+        """Each file by what stood in it; of a sheet no text."""
         withheld = passwords.variables_in(document)
         self.context = Context(folder=path.absolute().parent, withheld=withheld)
 
@@ -119,7 +123,7 @@ class Reading:
             raise ConfigError(list(dict.fromkeys(self.problems)))
         return Config(
             path=self.path,
-            files=tuple(self.files),
+            files=tuple(self.read),
             state_dir=state_dir,
             ledger=ledger,
             schedule=schedule,
@@ -181,12 +185,12 @@ class Reading:
         self.problems += found.problems
         self.warnings += found.warnings(self.path)
         if found.place.file:
-            self._take_in(found.path, found.document)
+            self._take_in(found.path, found.place.text, found.document)
         return found
 
-    def _take_in(self, path: Path, document: object) -> None:
+    def _take_in(self, path: Path, text: str, document: object) -> None:
         """Note a further file, the variables that hold passwords by it, and whether others can read one in it."""
-        self.files.append(path)
+        self.read[path] = (text, document)
         self.context = replace(self.context, withheld=self.context.withheld | passwords.variables_in(document))
         self.warnings += exposed_password(path, document)
 
@@ -296,7 +300,7 @@ class Reading:
         path = self.context.path(written)
         try:
             sheet = opened_sheet(path)
-            self._take_in(path, sheet.passwords())
+            self._take_in(path, "", sheet.passwords())
             return path, sheet if next(sheet.filled(), None) else None
         except ConfigError as error:
             self.problems += error.problems
@@ -320,7 +324,7 @@ class Reading:
         if len(tables) != 1:
             self.problems.append(top.say(f"has {len(tables)} accounts; a file in {path.parent.name} has one"))
             return []
-        self._take_in(path, document)
+        self._take_in(path, text, document)
         return [(tables[0], top.at("accounts", 0))]
 
     def _account(self, raw: Raw, place: Place, defaults: Mapping[str, Raw]) -> Account | None:
@@ -375,23 +379,7 @@ class Reading:
         return self._table(model, {**defaults, **raw}, place, judged=judged)
 
     def _together(self, account: Account, state_dir: Path, kinds: dict[str, str]) -> None:
-        """Find what is wrong only between tables: folders that would hold two kinds of thing."""
-        for destination in account.destinations:
-            if isinstance(destination, MboxDestination | MaildirDestination):
-                self._folder(account.name, destination, state_dir, kinds)
-        if len(set(map(identity_of, account.destinations))) < len(account.destinations):
-            self.problems.append(self.top.say(f'account "{account.name}" has the same destination twice'))
-
-    def _folder(
-        self, account: str, destination: MboxDestination | MaildirDestination, state_dir: Path, kinds: dict[str, str]
-    ) -> None:
-        path, real_state_dir = destination.path.resolve(), state_dir.resolve()  # a symbolic link hides nothing
-        if real_state_dir == path or path in real_state_dir.parents:
-            reason = f'state_dir {state_dir} lies in the archive folder {path} of account "{account}"; keep them apart'
-            self.problems.append(self.top.say(reason, "state_dir"))
-        if (other := kinds.setdefault(str(path), destination.type)) != destination.type:
-            reason = f'account "{account}" uses {path} as {destination.type}, another one as {other}'
-            self.problems.append(self.top.say(reason))
+        self.problems += [self.top.say(reason, key) for reason, key in clashes(account, state_dir, kinds)]
 
 
 def _name_of_one_shot(raw: Raw) -> str | None:

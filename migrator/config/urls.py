@@ -8,7 +8,6 @@ does.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import ValidationError
 
 from migrator.config import values
+from migrator.config.locating import default_state_dir
 from migrator.config.model import (
     Account,
     Config,
@@ -66,11 +66,6 @@ class End:
 
 
 Passwords = Callable[[End], Secret]
-
-
-def default_state_dir() -> Path:
-    """Return where the ledger is without a configuration file: ``$XDG_STATE_HOME/mailferry``."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mailferry"
 
 
 def config_from_urls(
