@@ -1,8 +1,8 @@
 """Start a program, wait for it, and print what it took: the small process between the benchmark and the program.
 
 The kernel counts what the parent holds at a fork into the child's peak of memory, so the parent must be small: this
-runs as a script, without site packages. Its arguments are the program's; seconds, CPU seconds, kilobytes and the
-program's exit code go to the file descriptor named in LAUNCH_REPORT.
+runs as a script, without site packages. Its arguments are the program's; seconds, user and system seconds, kilobytes
+and the program's exit code go to the file descriptor named in LAUNCH_REPORT.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     _, status, used = os.wait4(process, 0)
     wall = time.monotonic() - began
     code = os.waitstatus_to_exitcode(status)
-    os.write(report, b"%f %f %d %d" % (wall, used.ru_utime + used.ru_stime, used.ru_maxrss, code))
+    os.write(report, b"%f %f %f %d %d" % (wall, used.ru_utime, used.ru_stime, used.ru_maxrss, code))
 
 
 if __name__ == "__main__":

@@ -35,21 +35,27 @@ class Job:
     kind: str = "mbox"
     users: tuple[str, ...] = ()
     """The maildrops, if they are several."""
+    talks: bool = False
+    """Whether ours says each step, so that it can be seen when the first message is proven."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``share`` is how many of the messages it is given: those that take minutes are measured on fewer.
-
-    ``accounts`` is over how many maildrops they are spread.
-    """
+    """``accounts`` is over how many maildrops its messages are spread."""
 
     name: str
     command: Callable[[Job], Command]
     guarantees: str
     needs: str = sys.executable
-    share: float = 1.0
     accounts: int = 1
+    is_ours: bool = False
+
+    def has_answered(self, folder: Path) -> bool:
+        """Whether the first message is there: proven and recorded by ours, written by another program."""
+        if self.is_ours:
+            return b"batch.copied" in (folder / "log").read_bytes()
+        archive = folder / "archive"
+        return archive.exists() and archive.stat().st_size > 0
 
     @property
     def is_there(self) -> bool:
@@ -64,7 +70,7 @@ def mailferry(job: Job) -> Command:
     config.write_text('state_dir = "state"\n' + "".join(_account(place.user, place, job) for place in places))
     config.chmod(0o600)
     program = Path(sys.executable).with_name("mailferry")
-    return Command([str(program), "migrate", "-c", str(config), "--json"])
+    return Command([str(program), "migrate", "-c", str(config), "--json", *(["-vv"] if job.talks else [])])
 
 
 def _account(name: str, source: Place, job: Job) -> str:
@@ -184,7 +190,8 @@ def mbsync(job: Job) -> Command:
 OURS = Program(
     "mailferry",
     mailferry,
-    "every copy durable, read back from the disk or server and compared by SHA-256; nothing twice after a crash",
+    "every copy durable, read back from the disk or server and compared; nothing twice after a crash",
+    is_ours=True,
 )
 SPREAD = replace(OURS, name="mailferry, 100 accounts", accounts=100)
 DRAIN = Program("raw drain", drain, "nothing: the limit that server and socket set")
@@ -195,11 +202,10 @@ FETCHMAIL = Program(
     fetchmail,
     "none: neither fsync nor lock, and the file is no mailbox",
     needs="fetchmail",
-    share=0.05,
 )
-GETMAIL = Program("getmail6", getmail, "one fsync per message; state is saved at the end", needs="getmail", share=0.05)
-POPLIB = Program("poplib script", poplib_loop, "none: no fsync, no state", share=0.2)
-APPEND_LOOP = Program("poplib + append loop", append_loop, "the server's OK for each message; no state", share=0.2)
+GETMAIL = Program("getmail6", getmail, "one fsync per message; state is saved at the end", needs="getmail")
+POPLIB = Program("poplib script", poplib_loop, "none: no fsync, no state")
+APPEND_LOOP = Program("poplib + append loop", append_loop, "the server's OK for each message; no state")
 MBSYNC = Program(
     "mbsync upload",
     mbsync,

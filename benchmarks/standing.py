@@ -1,57 +1,81 @@
-"""What needs no other program: how long a start takes, how a full ledger slows a run, what memory a listing takes."""
+"""What needs no other program: starts, checks of an archive, how a full ledger slows a run, what a listing takes."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
-from statistics import median
 from textwrap import dedent
 
 from benchmarks.measure import Command, Measured, run
 from benchmarks.programs import Job, Place, mailferry
+from benchmarks.results import Row
+from benchmarks.work import RUN_LIMIT, Extent
 from benchmarks.yard import Yard
 
-_LIMIT = 900.0
 _CHUNK = 1_000
 _NEW = 5_000
+_OURS = str(Path(sys.executable).with_name("mailferry"))
 
 
-def starts(yard: Yard, repeats: int) -> None:
-    """Print what ``--version`` takes, and ``migrate`` with nothing to do."""
+def starts(yard: Yard, extent: Extent) -> Iterator[Row]:
+    """Yield what commands take that have little to do, on an archive of 1,000 messages."""
     stock = yard.stock("small", 1_000)
-    version = Command([str(Path(sys.executable).with_name("mailferry")), "--version"])
     with yard.run_folder() as folder, yard.source(stock, 0) as source:
         migrate = mailferry(Job(source, folder))
-        run(migrate, folder / "log", _LIMIT)
-        for name, command in (("--version", version), ("migrate, nothing to do", migrate)):
-            runs = [run(command, folder / "log", _LIMIT) for _ in range(3 * repeats)]
-            print(f"start     {name:24} {1_000 * median(one.wall for one in runs):6.0f} ms")
-    print(flush=True)
+        config = ["-c", str(folder / "config.toml")]
+        commands = {
+            "--version": Command([_OURS, "--version"]),
+            "status": Command([_OURS, "status", *config]),
+            "search": Command([_OURS, "search", *config, "time"]),
+            "migrate, nothing to do": migrate,
+        }
+        for command in (migrate, commands["search"]):  # the mail comes, and its index
+            run(command, folder / "log", RUN_LIMIT)
+        turns = [[run(one, folder / "log", RUN_LIMIT) for one in commands.values()] for _ in range(3 * extent.turns)]
+    for name, runs in zip(commands, zip(*turns, strict=True), strict=True):
+        yield Row("start", 0, name, 1, 0, runs)
 
 
-def scales(yard: Yard, repeats: int) -> None:
-    """Print what a new message takes where the ledger holds so many already, of another account and archive."""
+def archives(yard: Yard, extent: Extent) -> Iterator[Row]:
+    """Yield what it takes to make the ledger of an archive again, and to verify it."""
+    stock = yard.stock("small", ceil(20_000 * extent.share))
+    steps: dict[str, list[Measured]] = {"rebuild-ledger": [], "verify": []}
+    with yard.run_folder() as folder, yard.source(stock, 0) as source:
+        run(mailferry(Job(source, folder)), folder / "log", RUN_LIMIT)
+        for _ in range(extent.turns):
+            shutil.rmtree(folder / "state")
+            for step, runs in steps.items():
+                command = Command([_OURS, step, "-c", str(folder / "config.toml")])
+                runs.append(run(command, folder / "log", RUN_LIMIT))
+    for step, runs in steps.items():
+        yield Row("archive", 0, step, stock.messages, stock.octets, tuple(runs))
+
+
+def scales(yard: Yard, extent: Extent) -> Iterator[Row]:
+    """Yield what new messages take where the ledger holds others already, of another account and archive."""
     stock = yard.stock("small", _NEW)
-    for size in (1_000, 100_000, 1_000_000):
+    for size in (ceil(size * extent.share) for size in (1_000, 100_000, 1_000_000)):
+        if extent.is_over:
+            return
         with yard.run_folder() as full, yard.source(stock, 0) as source:
             yard.in_a_process(_fill, full / "state", size)
-            walls = [one.wall for one in _repeated(yard, source, full / "state", repeats)]
-        each = 1e6 * median(walls) / _NEW
-        print(f"ledger    {size:>9,} messages there  {each:6.0f} us a new message, {_NEW:,} of them")
-    print(flush=True)
+            runs = tuple(_repeated(yard, source, full / "state", extent.turns))
+        yield Row("ledger", 0, f"{size:,} there", stock.messages, stock.octets, runs)
 
 
-def _repeated(yard: Yard, source: Place, state: Path, repeats: int) -> Iterator[Measured]:
-    for _ in range(repeats):
+def _repeated(yard: Yard, source: Place, state: Path, turns: int) -> Iterator[Measured]:
+    for _ in range(turns):
         with yard.run_folder() as folder:
             subprocess.run(["cp", "-r", str(state), str(folder / "state")], check=True)
-            yield run(mailferry(Job(source, folder)), folder / "log", _LIMIT)
+            yield run(mailferry(Job(source, folder)), folder / "log", RUN_LIMIT)
 
 
 def _fill(folder: Path, size: int) -> None:
@@ -99,15 +123,13 @@ def _fill(folder: Path, size: int) -> None:
             maildrop.copied([(rows[n], m.digest) for n, m in zip(part, messages, strict=True)], 1.0)
 
 
-def listing(yard: Yard, _repeats: int) -> None:
-    """Print what a dry run over a listing of a million messages takes; the server is a script, and slow."""
-    messages = 1_000_000
+def listing(yard: Yard, extent: Extent) -> Iterator[Row]:
+    """Yield what a dry run over a listing of a million messages takes, once; the server is a script, and slow."""
+    messages = ceil(1_000_000 * extent.share)
     with _many_messages(messages) as port, yard.run_folder() as folder:
         command = mailferry(Job(Place(port, "bench", "open-sesame"), folder))
-        measured = run(replace(command, argv=[*command.argv, "--dry-run"]), folder / "log", _LIMIT)
-    print(
-        f"listing   {messages:>9,} messages  {measured.peak / 1e6:6.0f} MB at the peak, {measured.cpu:.1f} s of CPU\n"
-    )
+        measured = run(replace(command, argv=[*command.argv, "--dry-run"]), folder / "log", RUN_LIMIT)
+    yield Row("listing", 0, "a dry run", messages, 0, (measured,))
 
 
 @contextmanager
@@ -122,7 +144,7 @@ def _many_messages(messages: int) -> Iterator[int]:
             sys.stdin.read()
     """
     command = [sys.executable, "-c", dedent(script)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         try:

@@ -1,80 +1,71 @@
-"""Results: medians of interleaved repeats, and ratios to the program that a case is measured by."""
+"""Results as a table: medians, what lies between the turns, and ratios to ours and to the limit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.measure import Measured
+from benchmarks.results import Row, pairs
+
+OURS = "mailferry"
+"""What the name of a row of ours begins with; ours is the first row of a table."""
+LIMITS = frozenset({"raw drain", "raw listing"})
+"""What nothing can be faster than: the server and the socket."""
+
+_HEADINGS = (
+    *("case", "ms", "program", "messages", "wall s", "msg/s", "MB/s", "CPU us/msg", "RSS MB", "fsyncs", "spread"),
+    *("ours is", "of drain"),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """All repeats of one program in one case at one delay."""
+def print_table(rows: Sequence[Row], *, is_compared: bool = True) -> None:
+    """Print the rows of one case at one delay, ours first; for other rows how many times as fast as it ours is.
 
-    case: str
-    milliseconds: int
-    program: str
-    messages: int
-    octets: int
-    runs: tuple[Measured, ...]
-    fsyncs: int | None
-
-    @property
-    def rate(self) -> float:
-        """Messages per second, by the median of wall times."""
-        return self.messages / median(run.wall for run in self.runs)
-
-    def as_json(self) -> dict[str, object]:
-        """Return everything measured."""
-        return {
-            "case": self.case,
-            "round_trip_ms": self.milliseconds,
-            "program": self.program,
-            "messages": self.messages,
-            "octets": self.octets,
-            "wall": [run.wall for run in self.runs],
-            "cpu": [run.cpu for run in self.runs],
-            "peak": [run.peak for run in self.runs],
-            "fsyncs": self.fsyncs,
-        }
+    ``of drain`` is how many times the limit's time a program takes.
+    """
+    print_columns([_HEADINGS, *(_cells(row, rows if is_compared else ()) for row in rows)])
 
 
-_HEADINGS = ("case", "ms", "program", "wall s", "msg/s", "MB/s", "CPU us/msg", "RSS MB", "fsyncs", "spread", "ours is")
-
-
-def print_table(rows: Sequence[Row]) -> None:
-    """Print the rows of one case at one delay: ours first, and how many times as fast as each other one it is."""
-    lines = [_HEADINGS, *(_cells(row, rows[0]) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+def print_columns(lines: Sequence[Sequence[str]], left: int = 0) -> None:
+    """Print lines of cells below one another, and a blank line; the first ``left`` columns begin at the left."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+        cells = [
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        print("  ".join(cells).rstrip())
     print(flush=True)
 
 
-def _cells(row: Row, ours: Row) -> tuple[str, ...]:
-    walls = [run.wall for run in row.runs]
-    wall = median(walls)
+def _cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+    wall = median(row.walls)
+    others = [one for one in rows if one is not row]
+    ours = next((one for one in others[:1] if one is rows[0] and one.program.startswith(OURS)), None)
+    limit = next((one for one in others if one.program in LIMITS), None)
+    peak = median(run.peak for run in row.runs)
     return (
         row.case,
         str(row.milliseconds),
         row.program,
-        f"{wall:.2f}",
-        f"{row.messages / wall:,.0f}",
-        f"{row.octets / wall / 1e6:.1f}",
-        f"{median(run.cpu for run in row.runs) / row.messages * 1e6:,.0f}",
-        f"{median(run.peak for run in row.runs) / 1e6:.0f}",
+        f"{row.messages:,}",
+        f"{wall:.3f}" if wall < 1 else f"{wall:.2f}",
+        f"{row.messages / wall:,.0f}" if row.octets else "-",
+        f"{row.octets / wall / 1e6:.1f}" if row.octets else "-",
+        f"{row.cpu_each * 1e6:,.0f}",
+        f"{peak / 1e6:.0f}" if peak else "-",
         "-" if row.fsyncs is None else str(row.fsyncs),
-        f"{(max(walls) - min(walls)) / wall:.0%}",
-        f"{ratio(ours, row):.2f} x" if row is not ours else "",
+        spread(row.walls),
+        times(pairs(ours, row)) if ours else "",
+        times(pairs(limit, row)) if limit else "",
     )
 
 
-def ratio(ours: Row, other: Row) -> float:
-    """Return how many times as fast as ``other`` ours is, per message: the median over rounds, each its own pair.
+def spread(values: Sequence[float]) -> str:
+    """Say how far the slowest turn is from the fastest, in parts of the median."""
+    return f"{(max(values) - min(values)) / median(values):.0%}" if len(values) > 1 else "-"
 
-    What disturbs the machine for longer than a run disturbs both of a pair.
-    """
-    pairs = zip(ours.runs, other.runs, strict=True)
-    return median((theirs.wall / other.messages) / (mine.wall / ours.messages) for mine, theirs in pairs)
+
+def times(ratios: Sequence[float]) -> str:
+    """Say the median of ratios."""
+    return f"{median(ratios):.2f} x" if ratios else ""

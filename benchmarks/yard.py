@@ -10,8 +10,9 @@ import multiprocessing
 import os
 import poplib
 import shutil
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, islice
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.corpora import CORPORA
-from benchmarks.latency import Line
+from benchmarks.latency import far_away
+from benchmarks.measure import RunFailedError
 from benchmarks.programs import Place
 from tests.servers.dovecot import Dovecot
 from tests.servers.process import give_to, unprivileged_user
@@ -40,8 +42,7 @@ class Stock:
 class Yard:
     """Everything that runs share; ends its servers and removes its files at the end of the ``with`` block."""
 
-    def __init__(self, line: Line, folder: Path | None) -> None:
-        self.line = line
+    def __init__(self, folder: Path | None) -> None:
         self._parent = folder
         self._stack = ExitStack()
         self._stocks: dict[str, Stock] = {}
@@ -65,11 +66,15 @@ class Yard:
 
     # --- mail ---
 
-    def stock(self, corpus: str, messages: int) -> Stock:
-        """Return a maildrop with the first messages of a corpus, made when it is first asked for."""
-        name = f"{corpus}-{messages}"
+    def stock(self, corpus: str, messages: int, *, of: int | None = None) -> Stock:
+        """Return a maildrop with the first messages of a corpus, made when it is first asked for.
+
+        Or, of a corpus of that many, with messages from all over it: their sizes are then those of the whole.
+        """
+        step = (of or messages) // messages
+        name = f"{corpus}-{messages}-{step}"
         if name not in self._stocks:
-            self.in_a_process(_deliver, self._dovecot, name, corpus, messages)
+            self.in_a_process(_deliver, self._dovecot, name, corpus, messages, step)
             self._warm(name)
         return self._counted(name)
 
@@ -132,13 +137,17 @@ class Yard:
         session.stat()
         session.quit()
 
-    def in_a_process(self, target: object, *arguments: object) -> None:
+    def in_a_process(self, target: Callable[..., None], *arguments: object) -> None:
         """Call a function in a process of its own, which may grow without this one growing."""
-        process = multiprocessing.get_context("fork").Process(target=target, args=arguments)  # type: ignore[arg-type]
+        process = multiprocessing.get_context("fork").Process(target=_undisturbed, args=(target, *arguments))
         process.start()
-        process.join()
+        try:
+            process.join()
+        finally:
+            process.kill()
+            process.join()
         if process.exitcode:
-            raise SystemExit("the mail could not be made")
+            raise RunFailedError("the mail could not be made")
 
     # --- places ---
 
@@ -147,7 +156,7 @@ class Yard:
         """Yield where a program finds this maildrop, so far away."""
         server = self._dovecot
         port = server.pop3s_port if is_encrypted else server.pop3_port
-        with self.line.at(port, milliseconds) as near:
+        with far_away(port, milliseconds) as near:
             yield Place(near, stock.user, server.password, is_encrypted, server.ca_file)
 
     @contextmanager
@@ -156,7 +165,7 @@ class Yard:
         server = self._dovecot if backend == "maildir" else self._mdbox or self._started("mdbox")
         self._mdbox = server if backend == "mdbox" else self._mdbox
         user = f"target-{next(self._numbers)}"
-        with self.line.at(server.imap_port, milliseconds) as near:
+        with far_away(server.imap_port, milliseconds) as near:
             try:
                 yield Place(near, user, server.password), server
             finally:
@@ -175,8 +184,16 @@ class Yard:
                 shutil.rmtree(folder)
 
 
-def _deliver(server: Dovecot, user: str, corpus: str, messages: int) -> None:
-    _deliver_all(server, user, CORPORA[corpus](messages), 1 if corpus in {"large", "huge"} else _BATCH)
+def _undisturbed(target: Callable[..., None], *arguments: object) -> None:
+    """Call it; Ctrl-C and SIGTERM are for the benchmark, which ends this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    target(*arguments)
+
+
+def _deliver(server: Dovecot, user: str, corpus: str, messages: int, step: int) -> None:
+    mail = islice(CORPORA[corpus](messages * step), 0, None, step)
+    _deliver_all(server, user, mail, 1 if corpus in {"large", "huge"} else _BATCH)
 
 
 def _deliver_shares(server: Dovecot, users: list[str], messages: int) -> None:

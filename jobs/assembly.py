@@ -68,6 +68,10 @@ class Assembly:
         """Whether this is the worker that tells people what they are to hear: of several, one."""
         return isinstance(self.worker, Worker) or self.worker.is_desk()
 
+    def has_other_accounts(self) -> bool:
+        """Say whether accounts that are kept in the ledger's database have changed since they were read."""
+        return not isinstance(self.worker, Worker) and self.worker.has_other_accounts()
+
     def paused(self) -> frozenset[str]:
         """Return the names of the accounts that a person has paused."""
         return frozenset(self.store.get_all(PAUSED))
@@ -154,7 +158,13 @@ def _fleet_worker(
         reason = f"several machines need packages that are not installed ({error.name}): pip install 'mailferry[fleet]'"
         raise ConfigError([f"ledger: {reason}"]) from error
 
-    rules = FleetRules(timetables.next_round, lambda: connections_allowed(current().accounts), limits_of(config))
+    rules = FleetRules(
+        timetables.next_round,
+        host_limits=lambda: connections_allowed(current().accounts),
+        unreadable=lambda: [row.name for row in current().bad_rows if row.place and row.place.is_stored],
+        revision=lambda: current().stored_revision,
+        limits=limits_of(config),
+    )
     name = f"{os.uname().nodename}:{config.state_dir}"
     settings = FleetSettings(config.ledger, name, key=Fingerprints.key_of(config.state_dir))
     return FleetWorker(settings, runs, monitor, store=store, rules=rules, liveness=liveness)

@@ -248,6 +248,9 @@ class Service:
         if self._watched.has_changed():
             say("worker.reload.file_changed")
             self.reload()
+        elif not self._problem and self._parts.has_other_accounts():
+            say("worker.reload.accounts_changed")
+            self.reload()
         elif self._parts.paused() != self._paused:
             self._load()
 
@@ -265,7 +268,10 @@ class Service:
         self._paused = paused  # once it is done: else it is tried again at the next look
 
     def reload(self) -> None:
-        """Read the configuration again and work by it; an invalid one is reported, and the old one stays in force."""
+        """Read the configuration again and work by it; an invalid one is reported, and the old one stays in force.
+
+        Raises ``FerryError`` where the ledger does not answer; then it is to be read again.
+        """
         self._supervisor.reloading()
         waiting = [self._reloaded.get_nowait() for _ in range(self._reloaded.qsize())]
         try:
@@ -276,10 +282,11 @@ class Service:
         else:
             self._problem = ""
             say("worker.reload.done", accounts=len(self.config.accounts))
+        finally:
+            self._supervisor.ready()
+            for event in waiting:
+                event.set()
         self._watched.look(self.config)
-        self._supervisor.ready()
-        for event in waiting:
-            event.set()
 
     def _take_over(self, fresh: Config) -> None:
         if _read_at_start(fresh) != _read_at_start(self.config):

@@ -290,8 +290,10 @@ def is_regular_file(status: os.stat_result) -> bool:
 
 
 @contextmanager
-def lock_file(path: Path, timeout: LockTimeout, device: Device, holder: str) -> Iterator[None]:
-    """Hold a lock named by a file in our own state folder; it dies with the process, and the file stays."""
+def lock_file(
+    path: Path, timeout: LockTimeout, device: Device, holder: str, *, is_shared: bool = False
+) -> Iterator[None]:
+    """Hold a lock (a shared one: beside others) named by a file in our state folder; it dies with the process."""
     handle = -1
     try:
         make_folder(path.parent, device)
@@ -303,7 +305,7 @@ def lock_file(path: Path, timeout: LockTimeout, device: Device, holder: str) -> 
             os.close(handle)
         raise storage_error(error, f"opening the lock file {path}", read_only="state-read-only") from error
     try:
-        if not timeout.until(lambda: _flock(handle)):
+        if not timeout.until(lambda: _flock(handle, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)):
             raise locked_error(holder, timeout)
         yield
     finally:
@@ -338,9 +340,9 @@ def _lock_both_ways(handle: int) -> bool:
     return False
 
 
-def _flock(handle: int) -> bool:
+def _flock(handle: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

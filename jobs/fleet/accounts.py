@@ -49,9 +49,16 @@ def _shared(source: str) -> str:
     return f"pool {int.from_bytes(sha256(source.encode()).digest()[:4]) % SHARED}"
 
 
-def register(connection: psycopg.Connection, accounts: Sequence[Listed], limits: Mapping[str, int], now: float) -> None:
+def register(
+    connection: psycopg.Connection,
+    accounts: Sequence[Listed],
+    limits: Mapping[str, int],
+    now: float,
+    unreadable: Sequence[str] = (),
+) -> None:
     """Make the rows those of this configuration: what is new or changed is due at once, what is not there goes.
 
+    ``unreadable`` are accounts of the database that cannot be read here, but maybe elsewhere: their rows stay.
     ``limits`` are the hosts of which somebody has said how many connections they take. What was wrong with a changed
     account may be mended: it is no longer parked, nor held back. Workers that begin at one time take turns.
     """
@@ -67,13 +74,15 @@ def register(connection: psycopg.Connection, accounts: Sequence[Listed], limits:
             for one in accounts:
                 copy.write_row((one.name, pool[one.source], one.source, list(one.destinations), one.configured))
         connection.execute(_REGISTER, {"now": now})
-        connection.execute("delete from fleet_accounts a where not exists (select from wanted where name = a.name)")
+        connection.execute(_FORGET, {"unreadable": list(unreadable)})
         connection.execute("delete from fleet_limits")
         known = {**limits, **{pool[source]: limits[source] for source in pool if source in limits}}
         with connection.cursor() as cursor:
             cursor.executemany("insert into fleet_limits (name, most) values (%s, %s)", list(known.items()))
 
 
+_FORGET = """delete from fleet_accounts a
+    where not exists (select from wanted where name = a.name) and name <> all(%(unreadable)s)"""
 _REGISTER = """insert into fleet_accounts as a (name, pool, source, destinations, configured, next_due)
     select name, pool, source, destinations, configured, %(now)s from wanted
     on conflict (name) do update set

@@ -34,6 +34,7 @@ from jobs.schedule.stop import Stop
 from jobs.schedule.workers import Listener, Liveness, Running, RunResult
 from migrator.errors import FerryError, contained
 from migrator.ledger.lease import LeaseLostError
+from migrator.ledger.postgres import account_rows
 from migrator.ledger.postgres.connection import shown
 from migrator.ledger.postgres.failures import LedgerAwayError, mapped
 from migrator.ledger.postgres.leases import Line, lease_session
@@ -68,11 +69,14 @@ class FleetRules:
     """When accounts are due, and how many run at one time: here, and with any one host over all machines.
 
     ``next_round(name, now)`` tells when the schedule is due next; ``host_limits`` are the hosts of which somebody has
-    said how many connections they take.
+    said how many connections they take. ``unreadable`` are accounts kept in the database that cannot be read here, and
+    ``revision`` is of which the others were read.
     """
 
     next_round: Callable[[str, float], float]
     host_limits: Callable[[], Mapping[str, int]] = dict
+    unreadable: Callable[[], Sequence[str]] = list
+    revision: Callable[[], str] = str
     limits: Concurrency = field(default_factory=Concurrency)
 
 
@@ -128,7 +132,8 @@ class FleetWorker:
             prepare(connection)
             if self._settings.key:
                 check_key(connection, self._settings.key)
-            accounts.register(connection, rows, self._rules.host_limits(), self._settings.clock())
+            now, unreadable = self._settings.clock(), self._rules.unreadable()
+            accounts.register(connection, rows, self._rules.host_limits(), now, unreadable)
         self._book.take_over(listed)
 
     def wake(self, name: str) -> None:
@@ -198,6 +203,11 @@ class FleetWorker:
         due = [state.next_due for state in self.states().values() if not state.is_parked and state.next_due]
         return max(0.0, now - min(due, default=now))
 
+    def has_other_accounts(self) -> bool:
+        """Say whether the accounts that are kept in the database are others than those that were read."""
+        with self._asked() as connection:
+            return account_rows.revision(connection) != self._rules.revision()
+
     def is_desk(self) -> bool:
         """Say whether this is the one worker that sends alerts and the summary now."""
         return self._presence.is_desk()
@@ -263,6 +273,8 @@ class FleetWorker:
         if row is None or row.next_due > now:
             return None  # it has been worked since it was queued
         if job is None or job.configured != row.configured:
+            if self.has_other_accounts():  # which are read in a moment
+                return _ELSEWHERE
             say("worker.account.unknown", level=logging.WARNING, account=name)
             return _OTHER_CONFIGURATION
         lease = Lease(job, now - row.next_due, row.state.parked)

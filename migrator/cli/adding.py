@@ -21,6 +21,7 @@ from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode
 from migrator.operations.add_account import Draft, Look, Password, given_server, look, name_for, source_keys
 from migrator.ui.text import plain, plural, size
+from migrator.wiring.stored_accounts import stored_sheets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,7 +39,7 @@ class Asking:
         self.screen = screen
         self.address = address
         self.name: str = arguments.name or name_for(address)
-        self.site = site_of(arguments.config)
+        self.site = site_of(arguments.config, stored_sheets)
         self._place_passwords = iter(arguments.to_passwords)
 
     def check_flags(self) -> None:

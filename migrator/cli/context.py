@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from migrator.ui.console import Console
 
 
-def configuration(arguments: Namespace, screen: Console) -> Config:
+def configuration(arguments: Namespace, screen: Console, *, is_to_find_out: bool = False) -> Config:
     """Return the configuration that the command line means, all of it checked; tell its warnings.
 
-    With ``--state-dir`` it is the one that ``migrate --from … --to …`` left there.
+    With ``--state-dir`` it is the one that ``migrate --from … --to …`` left there. Raises ``FerryError`` where accounts
+    are kept in a database that cannot be read, unless the command is there to find out what is wrong.
     """
-    from migrator.config.loading import load_quickly
+    from migrator.wiring.stored_accounts import load_quickly
 
     config = load_quickly(_file(arguments))
+    if config.unread is not None and not is_to_find_out:
+        raise config.unread
+    return _shown(config, screen)
+
+
+def configuration_in_files(arguments: Namespace, screen: Console) -> Config:
+    """Return the configuration without the accounts that are kept in a database, for a command that needs none."""
+    from migrator.config.loading import load_quickly
+
+    return _shown(load_quickly(_file(arguments)), screen)
+
+
+def _shown(config: Config, screen: Console) -> Config:
     for warning in config.warnings:
         screen.note(f"warning: {warning}")
     mask_secrets(config, screen)

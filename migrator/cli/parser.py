@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from migrator import __version__
-from migrator.cli.account_options import add_account, add_accounts, add_sign_in
+from migrator.cli.account_options import add_account, add_account_list, add_accounts, add_sign_in
 from migrator.cli.adding_options import add_adding
 from migrator.cli.adopting_options import add_adopting
 from migrator.cli.page_options import add_demo, add_users, add_vault
@@ -370,7 +370,10 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "moved": ("know an archive folder, or the place of a mailbox, under its new path, host or spelling", _moved),
     "add": ("find the server of an address, copy and prove one message, and write the account", add_adding),
     "adopt": ("take over accounts and stored mail from fetchmail, getmail, mpop, fdm or Thunderbird", add_adopting),
-    "accounts": ("list the configured accounts", _json),
+    "accounts": (
+        "list the accounts; import a sheet of them into the ledger's database, or export it",
+        add_account_list,
+    ),
     "sign-in": ("let an account use access tokens of its provider: sign in there once", add_sign_in),
     "pause": ("let accounts be worked only when they are named", add_accounts),
     "resume": ("let paused accounts be worked as usual again", add_accounts),

@@ -99,6 +99,11 @@ class Sheet:
         """Return what a line is by itself."""
         return _row(line, self.columns)
 
+    def cells(self, line: Line) -> dict[str, str]:
+        """Return what stands in a line, by the columns' names here, with the name that its account has."""
+        name = self.row(line).name
+        return {"name": name} | _filled(line, self.columns) if name else _filled(line, self.columns)
+
     def passwords(self) -> list[Mapping[str, object]]:
         """Return which variables hold passwords, and one password that stands in the sheet if any does."""
         places = [(number, column) for number, column in enumerate(self.columns) if column in _PASSWORDS]
@@ -156,13 +161,17 @@ def _unusable(written: Sequence[str], columns: Sequence[str | None]) -> str:
 
 
 def _row(line: Line, columns: Sequence[str | None]) -> Row:
-    filled = {name: cell.strip() for name, cell in zip(columns, line.cells, strict=False) if name and cell.strip()}
+    filled = _filled(line, columns)
     account = _account(filled, is_named="name" in columns)
     surplus = [cell for cell in line.cells[len(columns) :] if cell.strip()]
     problem = line.problem
     if surplus and not problem:
         problem = f"has {len(line.cells)} cells, but there are {len(columns)} columns"
     return Row(line.number, account, problem, filled.get("address", ""), "username" in filled)
+
+
+def _filled(line: Line, columns: Sequence[str | None]) -> dict[str, str]:
+    return {name: cell.strip() for name, cell in zip(columns, line.cells, strict=False) if name and cell.strip()}
 
 
 def _account(filled: Mapping[str, str], *, is_named: bool) -> Mapping[str, object]:

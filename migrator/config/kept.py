@@ -4,7 +4,8 @@ Most of a short command's time is the checking. What was found right is kept wit
 from, in ``$XDG_CACHE_HOME/mailferry`` of the user who runs the command: nobody else's word is taken for it, so it is
 not in ``state_dir``, which may be another user's. It holds no password. It counts only while every file, the place and
 the program are those of then, and what depends on the machine is looked at each time. Whatever is wrong with it, or
-missing, or not to be written, costs the check and nothing else. A sheet of accounts is not kept.
+missing, or not to be written, costs the check and nothing else. Accounts of a sheet or a
+database are not kept.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def keep(reading: Reading, config: Config) -> None:
     """Keep a configuration that was just found right, if it can be kept."""
     texts = {file: text for file, (text, _) in reading.read.items()}
     documents = {file: document for file, (_, document) in reading.read.items()}
-    if not isinstance(config.accounts, tuple) or any(map(_names_a_home, documents.values())):
+    if config.ledger or not isinstance(config.accounts, tuple) or any(map(_names_a_home, documents.values())):
         return
     exposures = _exposures(documents)
     lasting = tuple(line for line in config.warnings if line not in exposures)

@@ -1,4 +1,4 @@
-"""The keys of a configuration that stand in no table of their own, with what docs/configuration.md says of each."""
+"""The keys of the file that stand in no model: at its top, and in an account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOP_KEYS = {
         "table",
         "",
         "`[defaults.source]` and `[defaults.imap]`: any key of these, for all accounts; `[defaults.destination]`: "
-        "where the mail of a row of the `accounts_file` goes that says nothing of that",
+        "where the mail of a row of a sheet, or of the database, goes that says nothing of that",
     ),
     "schedule": Key("table", "", "when `mailferry run` works the accounts"),
     "verify": Key("table", "", "how often `mailferry run` reads the archive again"),
@@ -40,7 +40,11 @@ TOP_KEYS = {
     "web": Key("table", "", "the page that `mailferry run` serves ([web](web.md))"),
     "oauth": Key("tables", "", "`[oauth.NAME]` each: where access tokens come from ([OAuth](oauth.md))"),
     "accounts": Key("tables", "", "the accounts, `[[accounts]]` each"),
-    "accounts_file": Key("path", "", "more accounts, from a sheet (see below)"),
+    "accounts_file": Key(
+        "path",
+        "",
+        "more accounts, from a sheet (see below); or from a database ([fleet](fleet.md#the-accounts))",
+    ),
 }
 ACCOUNT_KEYS = {
     "name": Key("text", "needed", "unique; letters, digits and `. _ - @`. An account is known by it"),

@@ -21,7 +21,7 @@ from migrator.config.secrets import Secret
 from migrator.config.settings import NO_SETTING
 from migrator.config.store import S3Destination
 from migrator.config.worker import Limits, Metrics, Notify, Pings, Schedule, VerifySchedule, Web
-from migrator.errors import ConfigError, Endpoint
+from migrator.errors import ConfigError, Endpoint, FerryError
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.policy import LeaveOnServer, SourceProof, WhenCopyIsGone
@@ -189,7 +189,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row of the ``accounts_file`` that is no account; ``problem`` is a line for a person that names it.
+    """A row of a sheet, or of the database, that is no account; ``problem`` is a line for a person that names it.
 
     ``lacks_host``: nothing is wrong with it but that nobody has looked yet for the server of its ``address``.
     """
@@ -198,6 +198,7 @@ class BadRow:
     address: str
     problem: str
     lacks_host: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,9 @@ class Config:
 
     ``files`` are all that it was read from: ``path``, the ``accounts_file``, those that hold one account each, and what
     the page has written. ``bad_rows`` are no accounts, and hinder none. ``changed_by_page`` are the tables beside
-    accounts that the page may change, since nobody has written them into ``path``.
+    accounts that the page may change, since nobody has written them into ``path``. ``stored_revision`` is another one
+    when the accounts that are kept in the ledger's database are others; ``unread`` is why those could not be read: they
+    are missing then.
     """
 
     state_dir: Path
@@ -224,6 +227,8 @@ class Config:
     bad_rows: tuple[BadRow, ...] = ()
     changed_by_page: frozenset[str] = frozenset()
     ledger: str = ""
+    stored_revision: str = ""
+    unread: FerryError | None = None
 
     @property
     def ledger_place(self) -> Path | str:

@@ -22,6 +22,7 @@ from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_
 
 if TYPE_CHECKING:
     from migrator.config.model import Account, Config
+    from migrator.config.sheets import StoredSheets
 
 _HEAD = """\
 # Written by `mailferry add`. Each account stands in a file of its own, in {folder}/ beside this one.
@@ -42,13 +43,18 @@ class Site:
     path: Path
     text: str
     is_new: bool = False
+    stored: StoredSheets | None = None
+    """Reads the accounts that are kept in the ledger's database."""
 
     def with_account(self, account: Raw) -> tuple[Config, Account]:
         """Return the whole configuration with one more account, checked; raises ``ConfigError``."""
         from migrator.config.reading import load_with
 
-        config = load_with(self.path, self.text, account)
-        return config, config.select([str(account["name"])])[0]
+        config = load_with(self.path, self.text, account, self.stored)
+        name = str(account["name"])
+        if taken := [row.place.where() for row in config.bad_rows if row.name == name and row.place]:
+            raise ConfigError([f'another account is named "{name}": {taken[0]}'])
+        return config, config.select([name])[0]
 
     def place_of(self, name: str) -> str:
         """Return the file in which an account of this name stands already, as far as that is cheaply known."""
@@ -61,7 +67,7 @@ class Site:
         return ""
 
 
-def site_of(explicit: Path | None) -> Site:
+def site_of(explicit: Path | None, stored: StoredSheets | None = None) -> Site:
     """Return the configuration that was named, else the first of the usual ones, else one that is to be made.
 
     Raises ``ConfigError`` where it cannot be read.
@@ -69,7 +75,7 @@ def site_of(explicit: Path | None) -> Site:
     path = explicit or usual_config()
     if path is not None and path.exists():
         path = find_config(path)
-        return Site(path, text_of(path))
+        return Site(path, text_of(path), stored=stored)
     import tomlkit  # only where something is to be written
 
     state_dir = "state" if path else str(default_state_dir())

@@ -6,34 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.config.model import Account, Config, FolderDestination, Server
-from migrator.config.places import identity_of
+from migrator.config.model import Config, Server
+from migrator.config.places import problems_together
 from migrator.config.store import S3Destination
 from migrator.config.vault_key import KeyPlaces
 
 if TYPE_CHECKING:
     from migrator.config.worker import Schedule
-
-
-def clashes(account: Account, state_dir: Path, kinds: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong only between tables: folders that would hold two kinds of thing. With the key, if any.
-
-    ``kinds`` are those of the folders that were seen before, by where they really are; this account's are added.
-    """
-    real_state_dir = state_dir.resolve()  # a symbolic link hides nothing
-    for end in account.destinations:
-        if not isinstance(end, FolderDestination):
-            continue
-        path, name = end.path.resolve(), account.name
-        if real_state_dir == path or path in real_state_dir.parents:
-            yield (
-                f'state_dir {state_dir} lies in the archive folder {path} of account "{name}"; keep them apart',
-                "state_dir",
-            )
-        if (other := kinds.setdefault(str(path), end.type)) != end.type:
-            yield f'account "{name}" uses {path} as {end.type}, another one as {other}', ""
-    if len(set(map(identity_of, account.destinations))) < len(account.destinations):
-        yield f'account "{account.name}" has the same destination twice', ""
 
 
 def holds_here(config: Config) -> bool:
@@ -44,7 +23,7 @@ def holds_here(config: Config) -> bool:
     kinds: dict[str, str] = {}
     return (
         all(map(Path.is_file, _files(config)))
-        and not any(problem for one in config.accounts for problem in clashes(one, config.state_dir, kinds))
+        and not any(problem for one in config.accounts for problem in problems_together(one, config.state_dir, kinds))
         and not _is_key_with_state(config)
         and all(map(_is_known, _zones(config)))
         and (

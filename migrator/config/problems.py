@@ -31,6 +31,8 @@ class Place:
     line: int | None = None
     also: str = ""
     """How else a key of the table can be written."""
+    is_stored: bool = False
+    """Whether ``file`` is no file but the ledger's database, whose rows are known by the account's name."""
 
     def at(self, *steps: str | int, account: str = "") -> Place:
         """Return the place of a table within this one."""
@@ -54,17 +56,21 @@ class Place:
     def for_setting(self) -> str:
         """Say where a key of this table is to be written, in words that follow it."""
         if not self.text:
+            if self.is_stored:
+                return f"in the row of {self.account} ({self.file}), with mailferry accounts import"
             return f"in the row of {self.account} ({self.file}, line {self.line})" if self.line else f"({self.file})"
         line = self._line("")
         where = f"{self.file}, line {line}" if line else self.file
         also = f", or {self.also}" if self.also else ""
         return f"under {self.table} of {self.account} ({where}){also}"
 
-    def line_number(self) -> int:
-        """Return the line at which the table begins, 1 where that is not known."""
-        return self._line("") or 1
+    def where(self) -> str:
+        """Say where the table stands: the file and the line at which it begins, or the database."""
+        return self.file if self.is_stored else f"{self.file}, line {self._line('') or 1}"
 
     def _line(self, key: str) -> int | None:
+        if self.is_stored:
+            return None
         return self.line or (line_of(self.text, self.path, key) if self.text else None)
 
 

@@ -23,12 +23,13 @@ from migrator.config.model import (
     ImapDestination,
 )
 from migrator.config.oauth import OAuthTable, TokenSources
-from migrator.config.on_this_machine import clashes
 from migrator.config.openid_table import OpenIdTable
+from migrator.config.places import problems_together
 from migrator.config.problems import Place, described, nearest
 from migrator.config.server_tables import DESTINATIONS, ImapTable, ServerTable, SourceTable
 from migrator.config.settings_file import KEYS as SETTINGS, SettingsFile, read_settings, settings_file
 from migrator.config.state_places import ledger_address, state_folder
+from migrator.config.stored_reading import StoredReading
 from migrator.config.table import Checking, Context, Table
 from migrator.config.vault_key import VAULT, KeyPlaces
 from migrator.config.vault_secret import VaultSecret
@@ -46,7 +47,7 @@ from migrator.config.worker_tables import (
 from migrator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from migrator.config.bulk import Sheet
+    from migrator.config.sheets import NamedSheet, StoredSheets
 
 Value = TypeVar("Value")
 AnyTable = TypeVar("AnyTable", bound=Checking[object])
@@ -57,41 +58,52 @@ _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type"
 """What makes a table of defaults complete, so that each of its values can be judged by itself."""
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file; raises ``ConfigError`` with a line for every problem in it."""
-    return reading_of(path).config()
+def load(path: Path, stored: StoredSheets | None = None) -> Config:
+    """Read and check a configuration file; raises ``ConfigError`` with a line for every problem in it.
+
+    ``stored`` reads the accounts that are kept in the ledger's database; without it there are none.
+    """
+    return reading_of(path, stored).config()
 
 
-def reading_of(path: Path) -> Reading:
+def reading_of(path: Path, stored: StoredSheets | None = None) -> Reading:
     """Return the reading of a file as it is now; raises ``ConfigError`` where it is no TOML."""
     text = text_of(path)
-    return Reading(path, text, document_of(path, text))
+    return Reading(path, text, document_of(path, text), stored=stored)
 
 
-def load_with(path: Path, text: str, account: Raw) -> Config:
+def load_with(path: Path, text: str, account: Raw, stored: StoredSheets | None = None) -> Config:
     """Check a configuration as it will be once another account stands beside it; raises ``ConfigError``."""
     document = document_of(path, text)
     accounts = document.get("accounts", [])
     together = [*accounts, account] if isinstance(accounts, list) else accounts
-    return Reading(path, text, {**document, "accounts": together}).config()
+    return Reading(path, text, {**document, "accounts": together}, stored=stored).config()
 
 
-def load_instead(path: Path, file: Path, text: str) -> Config:
+def load_instead(path: Path, file: Path, text: str, stored: StoredSheets | None = None) -> Config:
     """Check a configuration as it will be once the file of one of its accounts has another text.
 
     Raises ``ConfigError``.
     """
     own = text_of(path)
-    return Reading(path, own, document_of(path, own), {file.absolute(): text}).config()
+    return Reading(path, own, document_of(path, own), {file.absolute(): text}, stored).config()
 
 
 class Reading:
     """One reading of one document: collects problems until the end."""
 
-    def __init__(self, path: Path, text: str, document: Raw, instead: Mapping[Path, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        text: str,
+        document: Raw,
+        instead: Mapping[Path, str] | None = None,
+        stored: StoredSheets | None = None,
+    ) -> None:
         """``instead`` are texts in place of what stands in some files of accounts."""
         self.path = path
         self._instead = instead or {}
+        self._stored = StoredReading(stored)
         self.document = document
         self.top = Place(file=str(path), text=text)
         self.problems: list[str] = []
@@ -117,7 +129,7 @@ class Reading:
         metrics = self._optional("metrics", MetricsTable)
         notify = self._nested("notify", NotifyTable, "smtp", SmtpTable)
         pings = self._optional("pings", PingsTable)
-        accounts = self._accounts(defaults, state_dir)
+        accounts = self._accounts(defaults, state_dir, self._sheets(defaults, state_dir, ledger))
         self.warnings += exposed_password(self.path, self.document)
         if self.problems:
             raise ConfigError(list(dict.fromkeys(self.problems)))
@@ -137,6 +149,8 @@ class Reading:
             accounts=accounts,
             warnings=tuple(self.warnings),
             bad_rows=tuple(self.bad_rows),
+            stored_revision=self._stored.revision,
+            unread=self._stored.unread,
         )
 
     def _unknown(self, raw: Raw, keys: tuple[str, ...], place: Place) -> None:
@@ -188,11 +202,12 @@ class Reading:
             self._take_in(found.path, found.place.text, found.document)
         return found
 
-    def _take_in(self, path: Path, text: str, document: object) -> None:
+    def _take_in(self, path: Path, text: str, document: object, *, is_file: bool = True) -> None:
         """Note a further file, the variables that hold passwords by it, and whether others can read one in it."""
-        self.read[path] = (text, document)
         self.context = replace(self.context, withheld=self.context.withheld | passwords.variables_in(document))
-        self.warnings += exposed_password(path, document)
+        if is_file:
+            self.read[path] = (text, document)
+            self.warnings += exposed_password(path, document)
 
     def _web(self, state_dir: Path) -> Web | None:
         """Read what concerns the page, and let passwords name the vault that it fills."""
@@ -242,15 +257,16 @@ class Reading:
             self._destination(destination, defaults["imap"], place.at("destination"))
         return defaults
 
-    def _accounts(self, defaults: Mapping[str, Raw], state_dir: Path) -> Sequence[Account]:
+    def _accounts(
+        self, defaults: Mapping[str, Raw], state_dir: Path, sheets: Sequence[NamedSheet]
+    ) -> Sequence[Account]:
         own = [
             (raw, self.top.at("accounts", index))
             for index, raw in enumerate(self._list(self.document, "accounts", self.top))
         ]
-        path, sheet = self._sheet()
         files = self._account_files(state_dir)
-        # Where there is a page, the first account is added there.
-        if not (own or sheet or files or self.problems or "web" in self.document):
+        # Where there is a page, the first account is added there; into a database it is imported.
+        if not (own or sheets or files or self.problems or self.document.keys() & {"web", "ledger"}):
             self.problems.append(self.top.say(NO_ACCOUNT))
         names = Counter(raw.get("name") for raw, _ in own + files if isinstance(raw.get("name"), str))
         self.problems += [
@@ -263,11 +279,11 @@ class Reading:
         kinds: dict[str, str] = {}
         for account in before + after:
             self._together(account, state_dir, kinds)
-        if sheet is None:
+        if not sheets:
             return (*before, *after)
-        from migrator.config.found_servers import servers_found
-        from migrator.config.row_reading import Common, Folders, read_rows
+        from migrator.config.row_reading import Folders
         from migrator.config.rows import Accounts
+        from migrator.config.sheets import Surroundings, read_sheets
 
         def judged(raw: Raw, place: Place) -> tuple[Account | None, list[str]]:
             others, self.problems = self.problems, []
@@ -277,34 +293,45 @@ class Reading:
             found, self.problems = self.problems, others
             return account, found
 
-        servers = {} if "host" in defaults["source"] else servers_found(state_dir)
-        common = Common(path, self.context, names, defaults["destination"], servers)
+        around = Surroundings(self.context, defaults["destination"], Folders(state_dir, kinds), judged)
         try:
-            rows, bad = read_rows(sheet, common, judged, Folders(state_dir, kinds))
+            rows, bad = read_sheets(sheets, names, around)
         except ConfigError as error:  # a line that is no CSV
             self.problems += error.problems
             return ()
         self.bad_rows += bad
         return Accounts(before, rows, after)
 
-    def _sheet(self) -> tuple[Path, Sheet | None]:
-        """Return the sheet of ``accounts_file``, None where it has no rows or cannot be read."""
+    def _sheets(self, defaults: Mapping[str, Raw], state_dir: Path, ledger: str) -> list[NamedSheet]:
+        """Return the sheets that have rows and can be read: of ``accounts_file``, and of the ledger's database."""
+        found = [*self._sheet(defaults, state_dir), *self._stored.sheets("" if self.problems else ledger)]
+        try:
+            for one in found:
+                self._take_in(Path(one.place.file), "", one.sheet.passwords(), is_file=not one.place.is_stored)
+            return [one for one in found if next(one.sheet.filled(), None)]
+        except ConfigError as error:  # a line that is no CSV
+            self.problems += error.problems
+            return []
+
+    def _sheet(self, defaults: Mapping[str, Raw], state_dir: Path) -> list[NamedSheet]:
+        """Return the sheet of ``accounts_file``, none where it cannot be read."""
         written = self.document.get("accounts_file")
         if written is None:
-            return self.path, None
+            return []
         if not isinstance(written, str) or not written or "\0" in written:
             self.problems.append(self.top.say(f"{values.shown(written)} must be a path", "accounts_file"))
-            return self.path, None
+            return []
+        from migrator.config.found_servers import servers_found
         from migrator.config.row_reading import opened_sheet
+        from migrator.config.sheets import NamedSheet
 
         path = self.context.path(written)
         try:
-            sheet = opened_sheet(path)
-            self._take_in(path, "", sheet.passwords())
-            return path, sheet if next(sheet.filled(), None) else None
+            servers = {} if "host" in defaults["source"] else servers_found(state_dir)
+            return [NamedSheet(Place(file=str(path)), opened_sheet(path), servers=servers)]
         except ConfigError as error:
             self.problems += error.problems
-            return path, None
+            return []
 
     def _account_files(self, state_dir: Path) -> list[tuple[Raw, Place]]:
         """Return the accounts that stand in files of their own."""
@@ -379,7 +406,8 @@ class Reading:
         return self._table(model, {**defaults, **raw}, place, judged=judged)
 
     def _together(self, account: Account, state_dir: Path, kinds: dict[str, str]) -> None:
-        self.problems += [self.top.say(reason, key) for reason, key in clashes(account, state_dir, kinds)]
+        found = problems_together(account, state_dir, kinds)
+        self.problems += [self.top.say(problem, key) for problem, key in found]
 
 
 def _name_of_one_shot(raw: Raw) -> str | None:

@@ -1,4 +1,4 @@
-"""From the rows of the ``accounts_file`` to accounts: each by itself, what is wrong with one hinders no other.
+"""From the rows of a sheet to accounts: each by itself, what is wrong with one hinders no other.
 
 A sheet may have a hundred thousand rows. So the tables of a row are checked in full once for all rows that differ only
 in what names one person: name, user, password, folder. Of the others these are looked at, and whatever is not plainly
@@ -71,13 +71,13 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What holds for all rows of a sheet.
+    """What holds for all rows of a sheet, which ``sheet`` names.
 
     ``taken`` are names that other accounts have; ``destination`` is where mail goes of which the row does not say it;
     ``servers`` are those that were found for the addresses of rows without a host.
     """
 
-    path: Path
+    sheet: Place
     context: Context
     taken: Collection[object]
     destination: Raw
@@ -89,7 +89,7 @@ class Common:
 
     def place(self, row: Row) -> Place:
         """Return where a row stands."""
-        return Place(file=str(self.path), line=row.line)
+        return replace(self.sheet, line=row.line)
 
 
 def read_rows(found: Sheet, common: Common, judge: Judge, folders: Folders) -> tuple[Rows, list[BadRow]]:
@@ -102,7 +102,8 @@ def read_rows(found: Sheet, common: Common, judge: Judge, folders: Folders) -> t
         if not problem and row.name in common.taken:
             problem = f'another account is named "{row.name}"'
         if problem:
-            bad.append(BadRow(row.name, row.address, place.say(problem)))
+            said = replace(place, account=row.name if place.is_stored else "").say(problem)
+            bad.append(BadRow(row.name, row.address, said, place=place))
             continue
         raw = common.tables(row)
         template = templates.fitting(raw, folders.is_plain)
@@ -115,7 +116,7 @@ def read_rows(found: Sheet, common: Common, judge: Judge, folders: Folders) -> t
             rows.add(row.name, line, templates.learn(raw, place, account), account)
         else:
             lacks_host = bool(row.address) and [one for one in problems if not one.endswith(_NO_HOST)] == []
-            bad.append(BadRow(row.name, row.address, "; ".join(problems), lacks_host))
+            bad.append(BadRow(row.name, row.address, "; ".join(problems), lacks_host and not place.is_stored, place))
     return rows, bad
 
 

@@ -238,33 +238,34 @@ class Rows(ManyAccounts):
 
 
 class Accounts(ManyAccounts):
-    """All accounts of a configuration: those before the rows of a sheet, those rows, and those behind."""
+    """All accounts of a configuration: those before the rows of its sheets, those rows, and those behind."""
 
-    def __init__(self, before: Sequence[Account], rows: Rows, after: Sequence[Account]) -> None:
-        self._before, self._rows, self._after = tuple(before), rows, tuple(after)
+    def __init__(self, before: Sequence[Account], sheets: Sequence[Rows], after: Sequence[Account]) -> None:
+        self._sheets = tuple(sheets)
+        self._parts: tuple[Sequence[Account], ...] = (tuple(before), *sheets, tuple(after))
         self._others = {account.name: account for account in (*before, *after)}
 
     def names(self) -> Iterator[str]:
         """Yield what the accounts are called, in order."""
-        yield from (account.name for account in self._before)
-        yield from self._rows.names()
-        yield from (account.name for account in self._after)
+        for part in self._parts:
+            yield from part.names() if isinstance(part, Rows) else (account.name for account in part)
 
     def named(self, name: str) -> Account | None:
         """Return the account with this name, None if there is none."""
-        return self._others.get(name) or self._rows.named(name)
+        found = (rows.named(name) for rows in self._sheets)
+        return self._others.get(name) or next((account for account in found if account is not None), None)
 
     def __len__(self) -> int:
-        return len(self._before) + len(self._rows) + len(self._after)
+        return sum(map(len, self._parts))
 
     def __iter__(self) -> Iterator[Account]:
-        yield from self._before
-        yield from self._rows
-        yield from self._after
+        for part in self._parts:
+            yield from part
 
     def _at(self, number: int) -> Account:
-        for part in (self._before, self._rows):
+        *parts, last = self._parts
+        for part in parts:
             if number < len(part):
                 return part[number]
             number -= len(part)
-        return self._after[number]
+        return last[number]

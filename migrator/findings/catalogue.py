@@ -154,7 +154,7 @@ ENTRIES = (
     Entry(
         "account-row",
         BROKEN,
-        "A row of the accounts_file cannot be understood; the others are worked.",
+        "A row of the accounts_file, or of the database, is no account; the others are worked.",
         "{problem}",
         "correct the row",
     ),

@@ -20,6 +20,7 @@ from migrator.files import Device, sync_folder
 from migrator.operations.kept_secrets import forget_keyring, is_kept_file
 from migrator.wiring.account import label_of
 from migrator.wiring.ledger import ledger_to_look_at
+from migrator.wiring.stored_accounts import remove_stored
 
 if TYPE_CHECKING:
     from migrator.config import Account, Config
@@ -118,28 +119,31 @@ def resume(accounts: Sequence[Account], ledger: Ledger) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class RemovedAccount:
-    """What was taken away, and where its mail still is."""
+    """What was taken away, from which file or database, and where its mail still is."""
 
     name: str
-    file: Path
+    file: str
     kept: tuple[str, ...]
 
 
 def remove(account: Account, config: Config) -> RemovedAccount:
     """Take the file of an account away, and the password and sign-ins that were kept for it alone; durable on return.
 
-    Raises ``ConfigError``, naming the place, for an account that stands in the configuration itself or in a sheet.
+    One that is kept in the ledger's database is taken out there. Raises ``ConfigError``, naming the place, for an
+    account that stands in the configuration itself or in a sheet.
     """
     place = account.place
-    file = Path(place.file) if place else None
-    if place is None or file is None or file.parent.name != account_files.FOLDER:
-        where = f"{place.file}, line {place.line_number()}" if place else "the command line"
+    if place is not None and place.is_stored:
+        remove_stored(config.ledger, account.name)
+    elif place is not None and Path(place.file).parent.name == account_files.FOLDER:
+        Path(place.file).unlink()
+        sync_folder(Path(place.file).parent, Device())
+        _forget_password(account, config)
+    else:
+        where = place.where() if place else "the command line"
         raise ConfigError([f'account "{account.name}" stands in {where}: take it out there'])
-    file.unlink()
-    sync_folder(file.parent, Device())
-    _forget_password(account, config)
     _forget_sign_ins(account, config)
-    return RemovedAccount(account.name, file, tuple(label_of(one) for one in account.destinations))
+    return RemovedAccount(account.name, place.file, tuple(label_of(one) for one in account.destinations))
 
 
 def _forget_password(account: Account, config: Config) -> None:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from migrator.config import account_files
 from migrator.config.document import text_of
 from migrator.config.new_account import MARK
-from migrator.config.reading import load_instead
 from migrator.config.secrets import TextSecret
 from migrator.config.vault import vault_of
 from migrator.config.vault_secret import VaultSecret
@@ -28,6 +27,7 @@ from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_
 from migrator.operations.account_list import forget_unused
 from migrator.operations.add_account import look
 from migrator.wiring.account import destination_of
+from migrator.wiring.stored_accounts import load_instead
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -83,7 +83,7 @@ def own_file(account: Account) -> OwnFile | Elsewhere:
     place = account.place
     if place is None or not place.file:
         return Elsewhere(Why.NO_FILE)
-    where = f"{place.file}, line {place.line_number()}"
+    where = place.where()
     if account.is_row:
         return Elsewhere(Why.SHEET, where)
     path = Path(place.file).absolute()

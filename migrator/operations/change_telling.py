@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migrator.config.document import text_of
-from migrator.config.reading import load_instead
 from migrator.config.settings_file import FILE_NAME, settings_file
 from migrator.config.vault import vault_of
 from migrator.config.vault_secret import VaultSecret
@@ -21,6 +20,7 @@ from migrator.config.worker import NEVER
 from migrator.errors import ConfigError, FerryError
 from migrator.files import Device, LockTimeout, lock_file, replace_file, storage_error
 from migrator.operations.change_account import VERSIONS, Author, ConflictError, free_name, keep_text
+from migrator.wiring.stored_accounts import load_instead
 
 if TYPE_CHECKING:
     from migrator.config import Config

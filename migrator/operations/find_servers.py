@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrator.config import load
 from migrator.config.found_servers import remember_servers
 from migrator.discovery import Address, Discovery, Found, discover, read_address
 from migrator.errors import ConfigError
+from migrator.wiring.stored_accounts import load
 
 if TYPE_CHECKING:
     from migrator.config import Config

@@ -19,6 +19,7 @@ from migrator.files import Step, no_step, replace_file, storage_error
 from migrator.ledger import FILE_NAME, with_psycopg
 from migrator.ledger.transfer import MARK, Copied, Sum
 from migrator.run.account_lock import account_locks
+from migrator.wiring.stored_accounts import stored_rows
 
 TO_FILE = "sqlite"
 """What stands for the file in the state folder, in place of the address of a database."""
@@ -108,6 +109,7 @@ def _to_file(config: Config, address: str, copied: Copied, step: Step) -> MovedL
         raise ConfigError([f"there is a ledger in {config.state_dir} already: move it away, or name another state_dir"])
     sums: dict[str, Sum] = {}
     if not (has_left and (arriving.exists() or path.exists())):
+        _refuse_accounts(address, config)
         sums = transfer.empty_into(address, arriving, str(path), copied)
         step("ledger.filled")
     if not path.exists():
@@ -116,6 +118,16 @@ def _to_file(config: Config, address: str, copied: Copied, step: Step) -> MovedL
     for left_over in (arriving, config.state_dir / MARK):
         left_over.unlink(missing_ok=True)
     return MovedLedger(address, str(path), _rows(sums), None, "")
+
+
+def _refuse_accounts(address: str, config: Config) -> None:
+    """Let no account be lost of sight: a ledger that is a file keeps none."""
+    if next(iter(stored_rows(address)), None) is not None:
+        cure = (
+            'mailferry accounts export > accounts.csv, write accounts_file = "accounts.csv" at the top of'
+            f" {config.path}, then mailferry accounts import --replace with an empty sheet"
+        )
+        raise ConfigError([f"accounts are kept in that database, and a ledger that is a file keeps none: {cure}"])
 
 
 def _check(address: str) -> None:

@@ -42,6 +42,7 @@ from migrator.operations.add_account import (
 )
 from migrator.operations.kept_secrets import VaultKeeper
 from migrator.run.context import Effects
+from migrator.wiring.stored_accounts import stored_sheets
 
 TRIED = 10
 """How many messages are copied first, where somebody wants to see that it works."""
@@ -173,7 +174,7 @@ def _drafted(
     config, name = visit.site.worker.config(), _free_name(visit, name_for(address))
     source = server.keys() | {"username": server.username or str(address)}
     place = destination_keys(f"mbox:{folder_for(config, name)}")
-    return address, source, Draft(site_of(_file_of(config)), name, source, password, [place])
+    return address, source, Draft(site_of(_file_of(config), stored_sheets), name, source, password, [place])
 
 
 def _file_of(config: Config) -> Path:
@@ -299,4 +300,4 @@ def _draft(visit: Visit, begun: Begun, filled: Places, password: str) -> Draft:
         raise ConfigError([words.NO_DESTINATION])
     wish = filled.wish.written()
     source = begun.source if wish is True else {**begun.source, "leave_on_server": wish}
-    return Draft(site_of(_file_of(config)), filled.name, source, begun.password, places, secrets)
+    return Draft(site_of(_file_of(config), stored_sheets), filled.name, source, begun.password, places, secrets)

@@ -25,7 +25,6 @@ from jobs.web.tell_form import DAYS, TLS, WEEKLY, Filled, filled_by, filled_in, 
 from jobs.web.visit import Refused, Visit
 from jobs.web.words import Said
 from migrator.config import Config, Notify, Smtp
-from migrator.config.reading import load_instead
 from migrator.config.secrets import Secret, TextSecret
 from migrator.config.settings_file import settings_file
 from migrator.config.vault import vault_of
@@ -39,6 +38,7 @@ from migrator.operations.change_telling import (
     with_alarm,
     with_telling,
 )
+from migrator.wiring.stored_accounts import load_instead
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from migrator.adopting.programs import PROGRAMS
 from migrator.cli import questions
 from migrator.cli.context import as_named, every, mask_secrets, with_passwords
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
-from migrator.config import load
 from migrator.config.account_files import FOLDER
 from migrator.config.new_account import site_of
 from migrator.config.secrets import TextSecret
@@ -26,6 +25,7 @@ from migrator.operations.add_account import Draft, Password
 from migrator.operations.adopt import Adopted, Candidate, TakeOver, look
 from migrator.ui.text import group_by_reason, plain, plural
 from migrator.wiring.ledger import open_ledger
+from migrator.wiring.stored_accounts import load, stored_sheets
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -97,7 +97,7 @@ class _Adopting:
         return questions.agreed(f"Take over {who}, with {noted} noted as fetched?")
 
     def _proposal(self, found: FoundAccount) -> _Proposal:
-        site = site_of(self.arguments.config)
+        site = site_of(self.arguments.config, stored_sheets)
         config = None if site.is_new else load(site.path)
         if config is not None:
             for account in config.accounts:
@@ -195,7 +195,7 @@ class _Adopting:
                 adopted = self._take_over(looked, one.config).take_over(one.candidate, ledger)
             file = one.file
             if one.draft is not None:
-                file = str(replace(one.draft, site=site_of(self.arguments.config)).write())
+                file = str(replace(one.draft, site=site_of(self.arguments.config, stored_sheets)).write())
         except FerryError as error:
             self.failed.append((account, error))
             self.screen.problem(plain(f"{account.name}: [{error.kind}] {error}; run the command again to go on"))

@@ -23,7 +23,7 @@ def run(arguments: Namespace, screen: Console) -> int:
     from jobs.doctor import examine
     from migrator.ledger.sqlite.upgrading import kept_ledgers
 
-    config = configuration(arguments, screen)
+    config = configuration(arguments, screen, is_to_find_out=True)
     found = examine(config, time.time(), invocation_of(arguments))
     if screen.is_json:
         screen.document({"findings": as_json(found)})

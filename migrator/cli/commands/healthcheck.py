@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from migrator.cli.context import configuration
+from migrator.cli.context import configuration_in_files
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def run(arguments: Namespace, screen: Console) -> int:
     """Say how the worker is; a degraded one (a wrong password, a dead host) is healthy: no restart would help."""
     from jobs.monitoring.health import HealthVerdict, read
 
-    health = read(configuration(arguments, screen).state_dir, time.time())
+    health = read(configuration_in_files(arguments, screen).state_dir, time.time())
     if screen.is_json:
         screen.document(health.as_json())
     screen.result(f"{health.verdict}{f': {health.summary}' if health.summary else ''}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrator.cli.context import configuration
+from migrator.cli.context import configuration_in_files
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.errors import ConfigError
 from migrator.ui.text import plural
@@ -20,7 +20,7 @@ def run(arguments: Namespace, screen: Console) -> int:
     from jobs.alerting.channels import channels, send_everywhere
     from jobs.alerting.notification import Notification
 
-    config = configuration(arguments, screen)
+    config = configuration_in_files(arguments, screen)
     ways = channels(config.notify)
     if not ways:
         raise ConfigError(["[notify]: names nobody to tell; add [notify.smtp] or apprise"])

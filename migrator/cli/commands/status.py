@@ -33,7 +33,7 @@ def run(arguments: Namespace, screen: Console) -> int:
     """Say where each account stands; looks only at the ledger."""
     from jobs.status import installation_status
 
-    config = configuration(arguments, screen)
+    config = configuration(arguments, screen, is_to_find_out=True)
     seen = installation_status(config, config.select(arguments.accounts), time.time(), invocation_of(arguments))
     statuses, disks, found = seen.accounts, seen.disks, seen.findings
     if screen.is_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.cli import questions
-from migrator.cli.context import configuration
+from migrator.cli.context import configuration_in_files
 from migrator.cli.exit_codes import DONE
 from migrator.config import passwords
 from migrator.errors import ConfigError, FerryError
@@ -28,7 +28,7 @@ SOURCES = ("env", "file", "command")
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Add, reset, remove or list users; a running worker hears of it at once."""
-    config = configuration(arguments, screen)
+    config = configuration_in_files(arguments, screen)
     if arguments.action != "list" and not arguments.name:
         raise ConfigError([f"users {arguments.action}: which user? Give a NAME"])
     from jobs.web.store import FILE_NAME, WebStore

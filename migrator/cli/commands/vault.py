@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.cli import questions
-from migrator.cli.context import configuration
+from migrator.cli.context import configuration_in_files
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.config.no_dumps import forbid_dumps
 from migrator.errors import ConfigError, FerryError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace, screen: Console) -> int:
     """Show what is kept, open the vault by its recovery key, make another recovery key, or begin another vault."""
-    config = configuration(arguments, screen)
+    config = configuration_in_files(arguments, screen)
     from migrator.config.vault import vault_of
 
     vault = vault_of(config)

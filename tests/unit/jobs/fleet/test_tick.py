@@ -157,6 +157,17 @@ def test_a_change_of_an_account_lets_it_run_at_once_and_its_parking_end(connecti
     assert accounts.row_of(connection, "ann") is None
 
 
+def test_what_one_machine_cannot_read_stays_for_the_others(connection: psycopg.Connection) -> None:
+    register(connection, listed("ann"), listed("bob"), listed("eve"))
+    parked = AccountState(parked="hash")
+    accounts.settle(connection, "ann", Settled(parked, Scheduled(0.0), NOW + 5000))
+    accounts.register(connection, [listed("bob")], {}, NOW, unreadable=["ann"])
+    ann = accounts.row_of(connection, "ann")
+    assert ann is not None
+    assert ann.state == parked
+    assert accounts.row_of(connection, "eve") is None
+
+
 def test_a_person_lets_an_account_run_at_once(connection: psycopg.Connection) -> None:
     register(connection, listed("ann"), listed("bob"))
     failing = AccountState(attempts=2, parked="hash", not_before=NOW + 5000)

@@ -22,6 +22,7 @@ from jobs.schedule.workers import RunResult
 from migrator import __version__
 from migrator.errors import Advice, FerryError, Kind, Scope
 from migrator.ledger.lease import LeaseLostError
+from migrator.ledger.postgres import account_rows
 from migrator.ledger.postgres.failures import LedgerAwayError
 from migrator.report import AccountReport, Status
 from migrator.run.account_lock import AccountLockedError
@@ -93,10 +94,12 @@ class Bench:
     heard: Heard = field(default_factory=Heard)
     store: MemoryStateStore = field(default_factory=MemoryStateStore)
     limits: Concurrency = field(default_factory=lambda: Concurrency(4, 4))
+    revision: str = ""
+    """Of which accounts that are kept in the database the workers know."""
 
     def start(self, *jobs: ScheduledAccount, name: str = "one", slice_seconds: float = 900.0) -> FleetWorker:
         settings = FleetSettings(self.dsn, name, tick_seconds=0.1, slice_seconds=slice_seconds)
-        rules = FleetRules(lambda _name, now: now + DAY, limits=self.limits)
+        rules = FleetRules(lambda _name, now: now + DAY, limits=self.limits, revision=lambda: self.revision)
         worker = FleetWorker(settings, self.runs, self.heard, store=self.store, rules=rules)
         worker.load(jobs, self.limits)
         worker.start()
@@ -179,6 +182,25 @@ def test_who_has_another_configuration_hands_the_account_back(bench: Bench, conn
     worker.try_now("ann")
     wait_for(lambda: connection.execute("select count(*) from pgqueuer where execute_after > now()").fetchone() == (1,))
     assert bench.runs.ran == ["ann"]
+
+
+def test_an_account_that_was_imported_otherwise_is_handed_back_without_a_word(
+    bench: Bench, connection: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = bench.start(job("ann"))
+    wait_for(lambda: bench.heard.results)
+    assert not worker.has_other_accounts()
+    account_rows.keep(bench.dsn, [("ann", {"name": "ann"})], seen="")
+    assert worker.has_other_accounts()
+    connection.execute("update fleet_accounts set configured = 'other'")
+    worker.try_now("ann")
+    wait_for(lambda: connection.execute("select count(*) from pgqueuer where execute_after > now()").fetchone() == (1,))
+    assert bench.runs.ran == ["ann"]
+    assert "worker.account.unknown" not in caplog.text
+    bench.revision = account_rows.read(bench.dsn).revision
+    assert not worker.has_other_accounts()
+    connection.execute("update pgqueuer set execute_after = now()")
+    wait_for(lambda: "worker.account.unknown" in caplog.text)
 
 
 def test_what_comes_twice_is_worked_once(bench: Bench, connection: psycopg.Connection) -> None:
