@@ -1,4 +1,4 @@
-"""The values of a configuration in a form that JSON can hold, and back. Pure.
+"""The values of a configuration in a form that JSON can hold, and back.
 
 A password that stands in the configuration is not in it, only where it stands: ``Documents`` find it there again. What
 this module does not know is not written at all.

@@ -11,17 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from migrator.config import account_files, passwords, values
+from migrator.config import account_files, passwords, values, worker_tables as worker
 from migrator.config.document import document_of, exposed_password, text_of
 from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS
-from migrator.config.model import (
-    NO_ACCOUNT,
-    Account,
-    BadRow,
-    Config,
-    Destination,
-    ImapDestination,
-)
+from migrator.config.model import NO_ACCOUNT, Account, BadRow, Config, Destination, ImapDestination
 from migrator.config.oauth import OAuthTable, TokenSources
 from migrator.config.openid_table import OpenIdTable
 from migrator.config.places import problems_together
@@ -34,16 +27,6 @@ from migrator.config.table import Checking, Context, Table
 from migrator.config.vault_key import VAULT, KeyPlaces
 from migrator.config.vault_secret import VaultSecret
 from migrator.config.worker import Limits, Schedule, VerifySchedule, Web
-from migrator.config.worker_tables import (
-    LimitsTable,
-    MetricsTable,
-    NotifyTable,
-    PingsTable,
-    ScheduleTable,
-    SmtpTable,
-    VerifyTable,
-    WebTable,
-)
 from migrator.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,12 +106,12 @@ class Reading:
         web = self._web(state_dir)
         self._oauth(state_dir)
         defaults = self._defaults()
-        schedule = self._optional("schedule", ScheduleTable) or Schedule()
-        verify = self._optional("verify", VerifyTable) or VerifySchedule()
-        limits = self._optional("limits", LimitsTable) or Limits()
-        metrics = self._optional("metrics", MetricsTable)
-        notify = self._nested("notify", NotifyTable, "smtp", SmtpTable)
-        pings = self._optional("pings", PingsTable)
+        schedule = self._optional("schedule", worker.ScheduleTable) or Schedule()
+        verify = self._optional("verify", worker.VerifyTable) or VerifySchedule()
+        limits = self._optional("limits", worker.LimitsTable) or Limits()
+        metrics = self._optional("metrics", worker.MetricsTable)
+        notify = self._nested("notify", worker.NotifyTable, "smtp", worker.SmtpTable)
+        pings = self._optional("pings", worker.PingsTable)
         accounts = self._accounts(defaults, state_dir, self._sheets(defaults, state_dir, ledger))
         self.warnings += exposed_password(self.path, self.document)
         if self.problems:
@@ -211,7 +194,7 @@ class Reading:
 
     def _web(self, state_dir: Path) -> Web | None:
         """Read what concerns the page, and let passwords name the vault that it fills."""
-        web = self._nested("web", WebTable, "oidc", OpenIdTable)
+        web = self._nested("web", worker.WebTable, "oidc", OpenIdTable)
         keys = KeyPlaces(state_dir, web.vault_key if web else None, self.context.folder)
         if keys.configured is not None and keys.is_inside_state(keys.configured):
             reason = f"{keys.configured} lies in state_dir {state_dir}: who takes that away has both; keep them apart"
@@ -369,7 +352,9 @@ class Reading:
         if not raw.get("destinations"):
             self.problems.append(place.say(f"has no destination; add {place.at('destinations', 0).table}"))
         schedule_raw = self._mapping(raw, "schedule", place)
-        schedule = self._table(ScheduleTable, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
+        schedule = (
+            self._table(worker.ScheduleTable, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
+        )
         if self.problems or source is None:
             return None
         ends = tuple(destination for destination in destinations if destination is not None)
@@ -406,8 +391,7 @@ class Reading:
         return self._table(model, {**defaults, **raw}, place, judged=judged)
 
     def _together(self, account: Account, state_dir: Path, kinds: dict[str, str]) -> None:
-        found = problems_together(account, state_dir, kinds)
-        self.problems += [self.top.say(problem, key) for problem, key in found]
+        self.problems += [self.top.say(*found) for found in problems_together(account, state_dir, kinds)]
 
 
 def _name_of_one_shot(raw: Raw) -> str | None:
