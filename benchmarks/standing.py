@@ -32,6 +32,7 @@ def starts(yard: Yard, extent: Extent) -> Iterator[Row]:
         migrate = mailferry(Job(source, folder))
         config = ["-c", str(folder / "config.toml")]
         commands = {
+            "the interpreter alone": Command([sys.executable, "-I", "-c", "pass"]),
             "--version": Command([_OURS, "--version"]),
             "status": Command([_OURS, "status", *config]),
             "search": Command([_OURS, "search", *config, "time"]),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MOST = 16
-"""So many configurations are kept; of more, those that were checked last."""
+"""This many configurations are kept; of more, those that were checked last."""
 
 _NAME = "config-{}.json"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -57,7 +57,11 @@ _HEAD = """\
 tried in turn. Everything in it is checked before anything is touched: an unknown key, a wrong value, a file that is not there end
 every command with 2, and all problems are named at once. [config.example.toml](../config.example.toml) is a file to begin with.
 
-This page is printed from the code (`make docs`); to change it, change the models in `migrator/config/`.
+What a command has found right is kept for the next one of the same user, in `$XDG_CACHE_HOME/mailferry` (`~/.cache/mailferry`), since most of a
+short command's time is the checking. It holds no password, and counts only while every file of the configuration, its place and the program are
+those of then; files that must be there, folders and links are looked at each time. It may be deleted at any time. A sheet is checked each time.
+
+This page is printed from the code (`make docs`); to change it, change the tables in `migrator/config/`.
 
 ## How values are written
 
