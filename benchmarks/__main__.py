@@ -7,6 +7,7 @@ ends it at once, with what there is.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -55,7 +56,7 @@ def main() -> int:
         results.left_out.append("the rest: it was ended early")
         code = 130
     bench.keep([])
-    _print_end(results, path)
+    _print_end(results, path, (datetime.now(UTC) - began).total_seconds() / 60)
     return code
 
 
@@ -101,14 +102,13 @@ class Bench:
         self._results.save(self._path)
 
     def _tasks(self, yard: Yard) -> Iterator[tuple[str, Callable[[], None]]]:
-        """Yield what is to be done by name, short delays first."""
+        """Yield what is to be done by name, what can be missed last."""
         wanted = self._options.cases or [*FIRST, *(case.name for case in CASES), *LAST]
         for name in (name for name in FIRST if name in wanted):
             yield name, partial(self._measure_alone, yard, FIRST[name])
         cases = [case.part(self._options.share) for case in CASES if case.name in wanted]
-        delays = {case.name: self._options.delays or case.delays for case in cases}
-        for milliseconds in sorted({delay for some in delays.values() for delay in some}):
-            for case in (case for case in cases if milliseconds in delays[case.name]):
+        for case in cases:
+            for milliseconds in self._options.delays or case.delays:
                 yield f"{case.name} at {milliseconds} ms", partial(self._compare, yard, case, milliseconds)
         for name in (name for name in LAST if name in wanted):
             yield name, partial(self._measure_alone, yard, LAST[name])
@@ -148,9 +148,10 @@ def _print_head(results: Results) -> None:
     print(", ".join(f"{name} {version}" for name, version in results.versions.items()) + "\n", flush=True)
 
 
-def _print_end(results: Results, path: Path) -> None:
+def _print_end(results: Results, path: Path, minutes: float) -> None:
     if reached := outcomes(results):
         print_columns(lines_of(reached), left=3)
+    print(f"it took {minutes:.0f} minutes; load {os.getloadavg()[0]:.1f} at the end")
     for what in results.left_out:
         print(f"left out: {what}")
     print(f"every turn: {path}\nto compare it with another: python -m benchmarks.compare OLD {path}")

@@ -133,7 +133,9 @@ class Comparison:
                         with self._or_left_out(entry):
                             entry.runs.append(run(command, log, RUN_LIMIT))
             for entry, log, command in tasks if extent.counts_fsyncs else ():
-                entry.fsyncs = count_fsyncs(command, log, RUN_LIMIT)
+                if entry in self._entries and not extent.is_over:
+                    with self._or_left_out(entry):
+                        entry.fsyncs = count_fsyncs(command, log, RUN_LIMIT)
 
     @contextmanager
     def _or_left_out(self, entry: _Entry) -> Iterator[None]:

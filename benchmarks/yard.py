@@ -82,7 +82,7 @@ class Yard:
         """Return maildrops that share the first messages of the small corpus evenly between them."""
         names = [f"account-{place:03}" for place in range(accounts)]
         if names[0] not in self._stocks:
-            self.in_a_process(_deliver_shares, self._dovecot, names, messages // accounts)
+            self.in_a_process(_deliver_shares, self._dovecot, names, max(1, messages // accounts))
             for name in names:
                 self._warm(name)
         return [self._counted(name) for name in names]

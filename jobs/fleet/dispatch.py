@@ -26,11 +26,13 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 from pgqueuer.domain.types import QueueEntrypoint
+from psycopg.conninfo import make_conninfo
 
 from jobs.fleet.tick import Due
 from jobs.log import say
 from migrator.backoff import Doubling
 from migrator.errors import FerryError, contained
+from migrator.ledger.postgres.leases import PROBES
 
 HEARTBEAT = 60.0
 _LOOK = timedelta(seconds=2)
@@ -158,7 +160,7 @@ class PgQueuer:
 
     async def _connected(self) -> psycopg.AsyncConnection:
         return await psycopg.AsyncConnection.connect(
-            self._address,
+            make_conninfo(self._address, **PROBES),
             autocommit=True,
             connect_timeout=5,
             tcp_user_timeout=15_000,

@@ -43,6 +43,16 @@ TABLES = (
 tells whether two workers have the same key for their hashes, and not what it is."""
 
 
+_NUMBERS = """do $$ declare sequence regclass; begin
+    for sequence in select c.oid from pg_class c where relkind = 'S' and relpersistence = 'u'
+        and relnamespace = current_schema()::regnamespace and starts_with(relname::text, 'pgqueuer') loop
+        execute format('alter sequence %s set logged', sequence);
+    end loop;
+end $$"""
+"""From PostgreSQL 15 on the sequence of an unlogged table is unlogged, too: on a promoted standby, where the table is
+empty and well, it cannot be read (measured with 15.18)."""
+
+
 def prepare(connection: psycopg.Connection) -> None:
     """Make what is not there; several workers may do so at one time."""
     with connection.transaction():
@@ -52,6 +62,7 @@ def prepare(connection: psycopg.Connection) -> None:
         there = connection.execute("select to_regclass('pgqueuer') is not null").fetchone()
         if there != (True,):
             connection.execute(_queue().encode())
+        connection.execute(_NUMBERS)
 
 
 def _queue() -> str:

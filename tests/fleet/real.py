@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,7 @@ username = "to-{number}"
 
 @dataclass
 class RealFleet:
-    """Workers by name. ``ledger`` is the address of a database, or of a proxy to it."""
+    """Workers by name. ``ledger`` and ``ports`` are those of the servers, or of proxies to them."""
 
     folder: Path
     ledger: str
@@ -58,6 +58,7 @@ class RealFleet:
     accounts: int
     per_host: int = 4
     every: str = "1 hour"
+    ports: Mapping[str, int] = field(default_factory=dict)
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     delivered: dict[int, list[bytes]] = field(default_factory=dict)
 
@@ -69,7 +70,7 @@ class RealFleet:
     def deliver_to(self, number: int, count: int) -> None:
         """Put that many messages into a maildrop; no two messages are ever the same."""
         known = self.delivered.setdefault(number, [])
-        mail = [b"X-Number: %d %d\r\n" % (number, len(known) + at) + one for at, one in enumerate(letters(count))]
+        mail = letters(count, number * 10_000 + len(known) + 1)
         self.dovecot.deliver(f"from-{number}", mail)
         known += mail
 
@@ -82,7 +83,7 @@ class RealFleet:
             key.write_bytes(os.urandom(32))
         shutil.copy(key, state / "parking.key")
         path = self.folder / f"{worker}.toml"
-        ports = {"pop3_port": self.dovecot.pop3_port, "imap_port": self.dovecot.imap_port}
+        ports = {**self.dovecot.ports, **self.ports}
         text = CONFIGURATION.format(
             ledger=self.ledger, state_dir=state, every=self.every, per_host=self.per_host, **ports
         )
@@ -107,6 +108,10 @@ class RealFleet:
         process = self.workers.pop(worker)
         process.kill()
         process.wait()
+
+    def processes(self) -> Mapping[str, int]:
+        """Return the workers that live, each with its process."""
+        return {name: process.pid for name, process in list(self.workers.items())}
 
     def tell(self, worker: str, what: signal.Signals) -> None:
         """Send a signal to a worker."""

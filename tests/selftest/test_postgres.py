@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import STANDBY, Postgres
 
 
 def test_a_database_is_fresh_and_goes_with_its_test(postgres: Postgres) -> None:
@@ -50,6 +50,22 @@ def test_what_was_committed_is_there_after_it_ended(postgres: Postgres, database
         cut_off.execute("select 1")
     with psycopg.connect(database) as connection:
         assert connection.execute("select count(*) from t").fetchone() == (0,)
+
+
+def test_a_standby_follows_until_it_is_promoted() -> None:
+    with Postgres() as primary, primary.database() as name, Postgres(follows=primary) as standby:
+        primary.wait_in_commits_for(STANDBY)
+        with psycopg.connect(primary.dsn(name), autocommit=True) as connection:
+            connection.execute("create table t (n int)")
+            connection.execute("set synchronous_commit = remote_apply")
+            connection.execute("insert into t values (1)")
+        with psycopg.connect(standby.dsn(name), autocommit=True) as connection:
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+                connection.execute("insert into t values (2)")
+            primary.crash()
+            standby.promote()
+            connection.execute("insert into t values (2)")
+            assert connection.execute("select count(*) from t").fetchone() == (2,)
 
 
 def test_as_a_process_it_ends_with_whoever_started_it() -> None:

@@ -22,6 +22,11 @@ mail_max_userip_connections = 1000
 # Our server never loses power, and its speed is not what is measured.
 mail_fsync = never
 mbox_write_locks = fcntl
+# Who sets mail_plugins = notify mail_log has every copy and deletion in the log.
+plugin {{
+  mail_log_events = save copy expunge
+  mail_log_fields = uid box msgid
+}}
 {settings}
 passdb {{
   driver = oauth2

@@ -14,11 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -38,6 +40,7 @@ from tests.servers.process import (
 )
 
 SUPERUSER = "mailferry"
+STANDBY = "standby"
 _ATTEMPTS = 5  # another process may take a port between our look and PostgreSQL's
 _QUICK = {
     "fsync": "off",
@@ -71,11 +74,14 @@ class Postgres:
     """A running cluster; it ends, and its folder goes, at the end of its ``with`` block.
 
     ``settings`` are any of postgresql.conf, by name. ``is_durable`` leaves fsync and full pages as PostgreSQL has them.
+    One that ``follows`` another is its standby, known there as ``STANDBY``, until it is promoted.
     """
 
     host = LOOPBACK
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None, is_durable: bool = False) -> None:
+    def __init__(
+        self, *, settings: Mapping[str, str] | None = None, is_durable: bool = False, follows: Postgres | None = None
+    ) -> None:
         self._user = unprivileged_user()
         self._settings = {**({} if is_durable else _QUICK), **(settings or {})}
         self._names = count(1)
@@ -84,7 +90,7 @@ class Postgres:
         self.port = 0
         try:
             give_to(self._user, self.folder)
-            self._make_cluster()
+            self._make_cluster(follows)
             self._process = self._start()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -118,6 +124,21 @@ class Postgres:
         self.stop()
         self.start()
 
+    def promote(self) -> None:
+        """Make a standby the one that is written to; on return it is."""
+        self.administer("select pg_promote()")
+
+    def wait_in_commits_for(self, names: str) -> None:
+        """Let commits wait for the standby of this name, ``""`` for none; on return they do."""
+        import psycopg
+
+        self.administer(f"alter system set synchronous_standby_names = '{names}'")
+        self.administer("select pg_reload_conf()")
+        wanted = ("sync" if names == STANDBY else "async",)
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            while connection.execute("select sync_state from pg_stat_replication").fetchone() != wanted:
+                time.sleep(0.05)
+
     def is_running(self) -> bool:
         """Whether its first process lives."""
         return not self._process.has_ended()
@@ -132,36 +153,39 @@ class Postgres:
     def database(self) -> Iterator[str]:
         """A fresh database, as its name; it goes at the end, whoever is still connected."""
         name = f"test_{next(self._names)}"
-        self._administer(f"create database {name}")
+        self.administer(f"create database {name}")
         try:
             yield name
         finally:
             if self.is_running():
-                self._administer(f"drop database if exists {name} with (force)")
+                self.administer(f"drop database if exists {name} with (force)")
 
     def log(self) -> str:
         """What it logged so far."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def _administer(self, statement: str) -> None:
+    def administer(self, statement: str) -> None:
+        """Say one statement as the superuser, outside any test's database."""
         import psycopg
 
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _make_cluster(self) -> None:
+    def _make_cluster(self, follows: Postgres | None) -> None:
         drop = ["--reuid", self._user, "--regid", str(group_of(self._user)), "--clear-groups"] if self._user else []
         folder = os.fspath(self.folder / "data")
-        options = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+        if follows is None:
+            options = ["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+            command = [os.fspath(_program("initdb")), "-D", folder, "-U", SUPERUSER, *options]
+        else:
+            primary = f"host={follows.folder} port={follows.port} user={SUPERUSER} application_name={STANDBY}"
+            options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+            command = [os.fspath(_program("pg_basebackup")), "-D", folder, "-d", primary, *options]
         made = subprocess.run(
-            ["setpriv", *drop, "--", os.fspath(_program("initdb")), "-D", folder, "-U", SUPERUSER, *options],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.folder,
+            ["setpriv", *drop, "--", *command], capture_output=True, text=True, check=False, cwd=self.folder
         )
         if made.returncode:
-            raise ServerFailedError(f"initdb failed: {made.stdout}{made.stderr}")
+            raise ServerFailedError(f"{Path(command[0]).name} failed: {made.stdout}{made.stderr}")
 
     def _start(self) -> ServerProcess:
         for _ in range(1 if self.port else _ATTEMPTS):
@@ -178,7 +202,7 @@ class Postgres:
         raise ServerFailedError(f"PostgreSQL did not start: {self.log()[-2000:]}")
 
     def _is_ready(self, since: int) -> bool:
-        return "ready to accept connections" in self.log()[since:]
+        return re.search("ready to accept (read-only )?connections", self.log()[since:]) is not None
 
     def _command(self, port: int) -> list[str]:
         settings = {

@@ -22,6 +22,12 @@ _DAMAGED = (
     "select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid"
     f" where {_HERE} and not (i.indisvalid and i.indisready)"
 )
+_STANDBYS = (  # what a role may not see of them is null
+    "select application_name,"
+    " sync_state is distinct from 'async' and current_setting('synchronous_standby_names') != ''"
+    " from pg_stat_replication r where application_name not in ('pg_basebackup', 'pg_receivewal') and not exists"
+    " (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical') order by 1"
+)
 _TIMEOUT = "select extract(epoch from current_setting('idle_in_transaction_session_timeout')::interval)::int"
 
 
@@ -46,6 +52,12 @@ def unsafe_settings(sql: PostgresSql) -> list[str]:
         (value,) = sql.own("select current_setting($1)", (name,)).fetchone() or ("",)
         if value not in wanted:
             found.append(f"{name} is {value}: {why}; set it to {wanted[0]}")
+    found.extend(
+        f"the standby {name} follows asynchronously: promoted, it has forgotten copies, deletions and who works what;"
+        " name it in synchronous_standby_names, or never promote it"
+        for name, is_synchronous in sql.own(_STANDBYS)
+        if not is_synchronous
+    )
     (timeout,) = sql.own(_TIMEOUT).fetchone() or (0,)
     if not 0 < timeout <= 10:
         found.append("idle_in_transaction_session_timeout does not hold: connect to PostgreSQL itself, not to a pooler")

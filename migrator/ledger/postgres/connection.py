@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import select
 import threading
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from migrator.errors import FerryError, Kind
 from migrator.ledger.postgres.dialect import translated
 from migrator.ledger.postgres.failures import mapped
-from migrator.ledger.postgres.leases import Fence, Leases, Ownership
+from migrator.ledger.postgres.leases import PROBES, Fence, Leases, Ownership
 from migrator.ledger.sqlite.connection import VERSION
 from migrator.ledger.transfer import moved_away
 
@@ -295,6 +296,7 @@ def connected(address: str, cursor: type[psycopg.Cursor[Any]] = psycopg.RawCurso
             application_name=asked.get("application_name", "mailferry"),
             connect_timeout=asked.get("connect_timeout", _CONNECT_SECONDS),
             tcp_user_timeout=asked.get("tcp_user_timeout", _SILENCE_MILLISECONDS),
+            **{name: asked.get(name, seconds) for name, seconds in PROBES.items()},
         ),
         autocommit=True,
         cursor_factory=cursor,
@@ -363,8 +365,9 @@ def _is_broken(session: psycopg.Connection[Any]) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return what a person calls the database: where it is, without role and options."""
+    """Return what a person calls the database: where it is, without role, ports and options."""
     parts = urlsplit(address)
     asked = dict(parse_qsl(parts.query))
-    host = parts.hostname or asked.get("host") or "localhost"
-    return f"{parts.path.strip('/') or asked.get('dbname', '')} at {host}"
+    hosts = parts.netloc.rpartition("@")[2] or asked.get("host") or "localhost"
+    names = [re.sub(r":\d*$", "", host).strip("[]") for host in hosts.split(",")]
+    return f"{parts.path.strip('/') or asked.get('dbname', '')} at {' or '.join(names)}"

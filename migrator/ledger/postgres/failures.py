@@ -17,6 +17,11 @@ ILLEGAL = "MF002"
 _LOCKED = frozenset({"55P03", "40P01", "40001"})
 _AWAY = ("08", "57P", "53300")
 _TOO_SLOW = frozenset({"57014", "25P03"})
+_READ_ONLY = "25006"
+_AWAY_CURE = "start the database again; nothing was deleted meanwhile, and the next run goes on by itself"
+_STANDBY_CURE = (
+    "it is a standby: name every machine, as postgresql://ONE,OTHER/DATABASE?target_session_attrs=read-write"
+)
 
 
 class LedgerAwayError(FerryError):
@@ -47,6 +52,8 @@ def failure(error: psycopg.Error, place: str) -> FerryError:
         return FerryError(Kind.INTERNAL, f"the ledger {place} refused a step that would break its rules: {words}")
     if state in _TOO_SLOW or (state.startswith(_AWAY) if state else isinstance(error, psycopg.OperationalError)):
         return _away(place, words)
+    if state == _READ_ONLY:
+        return _away(place, words, _STANDBY_CURE)
     if state.startswith(("28", "3D", "42501")):
         cure = "check the address, the role and its rights; the password stands in libpq's passfile or service file"
         return FerryError(
@@ -60,12 +67,12 @@ def failure(error: psycopg.Error, place: str) -> FerryError:
     return FerryError(Kind.INTERNAL, f"the ledger {place} answered with an error: {words}", scope=Scope.SERVICE)
 
 
-def _away(place: str, words: str) -> LedgerAwayError:
+def _away(place: str, words: str, cure: str = _AWAY_CURE) -> LedgerAwayError:
     """Of an answer that did not come it is not known what became of the question: it counts as failed."""
     return LedgerAwayError(
         Kind.INTERNAL,
         f"the ledger {place} does not answer: {words}",
-        cure="start the database again; nothing was deleted meanwhile, and the next run goes on by itself",
+        cure=cure,
         scope=Scope.ACCOUNT,
         advice=Advice.LATER,
         finding="ledger-away",

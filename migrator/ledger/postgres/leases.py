@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,8 +27,13 @@ TAKE_SECONDS = 1.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
-_LIMITS = {"idle_in_transaction_session_timeout": "10s", "statement_timeout": "60s"}
-"""What a frozen worker holds in a transaction keeps others waiting for no longer."""
+_SETTINGS = {
+    "synchronous_commit": "on",  # a lease that a crash forgets would be given out again under the same epoch
+    "idle_in_transaction_session_timeout": "10s",  # what a frozen worker holds keeps others waiting for no longer
+    "statement_timeout": "60s",
+}
+PROBES = {"keepalives_idle": 10, "keepalives_interval": 5}
+"""Seconds after which a machine that vanished while an answer was awaited is noticed, with ``tcp_user_timeout``."""
 
 LOST = "MF001"
 """The SQLSTATE of a transaction whose lease another has taken over."""
@@ -77,9 +82,9 @@ def boot_time() -> float:
 def lease_session(address: str) -> psycopg.Connection:
     """Begin a session for short statements, each a transaction of its own, that soon notices a lost network."""
     options = conninfo_to_dict(address).get("options") or ""
-    limits = " ".join(f"-c {name}={value}" for name, value in _LIMITS.items())
+    settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
     return psycopg.connect(
-        make_conninfo(address, options=f"{options} {limits}".strip()),
+        make_conninfo(address, options=f"{options} {settings}".strip(), **PROBES),
         autocommit=True,
         connect_timeout=5,
         tcp_user_timeout=10_000,
@@ -145,6 +150,8 @@ class Leases:
         self._holder = holder
         self._seconds = seconds
         self._held: dict[str, HeldLease] = {}
+        self._unheard: set[Fence] = set()
+        """What was released while the database was away."""
         self._guard = threading.Lock()
         self._taking = Line(connect)
         self._renewing = Line(connect)
@@ -172,28 +179,37 @@ class Leases:
         return lease
 
     def release(self, lease: HeldLease) -> None:
-        """Let somebody else take it at once; where the database is away it runs out by itself."""
+        """Let somebody else take it at once; where the database is away, when it is back, or when it has run out."""
         with self._guard:
             if self._held.get(lease.fence.name) is lease:
                 del self._held[lease.fence.name]
         lease.is_lost = True
-        with suppress(psycopg.Error), self._taking.open() as connection:
-            connection.execute(_RELEASE, lease.fence)
+        try:
+            with self._taking.open() as connection:
+                connection.execute(_RELEASE, lease.fence)
+        except psycopg.Error:
+            with self._guard:
+                self._unheard.add(lease.fence)
 
     def renew(self) -> bool:
-        """Renew all that is held; returns whether all of it was, or is known to be lost.
+        """Renew all that is held, release what could not be; returns whether all of it was, or is known to be lost.
 
         What has been taken over is lost from now on. What a transaction of our own holds just now has to be renewed
         in a moment. Raises ``psycopg.Error`` where the database cannot be asked.
         """
         with self._guard:
             held = {lease.fence.name: lease for lease in self._held.values()}
-        if not held:
+            unheard = frozenset(self._unheard)
+        if not held and not unheard:
             return True
         fences = [lease.fence for lease in held.values()]
         wanted = {"names": [one.name for one in fences], "epochs": [one.epoch for one in fences]}
         sent = boot_time()
         with self._renewing.open() as connection:
+            for fence in unheard:
+                connection.execute(_RELEASE, fence)
+            with self._guard:
+                self._unheard -= unheard
             renewed = {row[0] for row in connection.execute(_RENEW, {**wanted, "seconds": self._seconds})}
             for name in renewed:
                 held[name].until = sent + self._seconds

@@ -27,8 +27,15 @@ def test_without_an_address_the_ledger_is_in_the_state_folder(tmp_path: Path) ->
     assert (config.ledger, config.ledger_place) == ("", tmp_path / "here")
 
 
-def test_with_an_address_it_is_there(tmp_path: Path) -> None:
-    address = "postgresql://mailferry@db.example.org/mailferry?sslmode=verify-full&passfile=/run/pass"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://mailferry@db.example.org/mailferry?sslmode=verify-full&passfile=/run/pass",
+        "postgresql://mailferry@db1:5432,db2:5433/mailferry?target_session_attrs=read-write",
+        "postgresql:///mailferry?host=db1,db2&port=5432,5433&target_session_attrs=read-write",
+    ],
+)
+def test_with_an_address_it_is_there(tmp_path: Path, address: str) -> None:
     config = load(written(tmp_path, f'ledger = "{address}"\n'))
     assert (config.ledger, config.ledger_place) == (address, address)
 
@@ -38,6 +45,7 @@ def test_with_an_address_it_is_there(tmp_path: Path) -> None:
     [
         ("postgresql://mailferry:hunter2@db/mailferry", "must not hold a password"),
         ("postgresql://db/mailferry?user=mailferry&password=hunter2", "must not hold a password"),
+        ("postgresql://mailferry:hunter2@db1:5432,db2:5433/mailferry", "must not hold a password"),
         ("mysql://db/mailferry", "must be an address"),
         ("/var/lib/ledger", "must be an address"),
         ("", "must be an address"),

@@ -26,6 +26,7 @@ class IllegalMove(psycopg.Error):  # as above
         (errors.CannotConnectNow("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
         (errors.TooManyConnections("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
         (errors.QueryCanceled("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
+        (errors.ReadOnlySqlTransaction("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
         (errors.InvalidPassword("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
         (errors.InvalidCatalogName("x"), Kind.INTERNAL, Advice.LATER, "ledger-away"),
         (errors.DiskFull("x"), Kind.DISK_FULL, Advice.LATER, ""),

@@ -150,12 +150,24 @@ def test_while_the_database_is_away_a_lease_runs_out_and_when_it_is_back_it_is_r
     _wait_for(lambda: lease.holds(0.5))  # nobody has taken it over
 
 
-def test_a_release_while_the_database_is_away_is_no_error(leases_of: StartLeases, postgres: Postgres) -> None:
+def test_what_is_released_while_the_database_is_away_is_free_once_it_is_back(
+    leases_of: StartLeases, postgres: Postgres
+) -> None:
     lease = take(one := leases_of("one"))
+    take(one, "account bob")
     postgres.stop()
     one.release(lease)
     assert not lease.holds(0)
+    with pytest.raises(psycopg.OperationalError):
+        one.renew()
     postgres.start()
+    two = leases_of("two")
+    assert two.take(NAME) is None
+    assert one.renew()
+    assert take(two).fence == Fence(NAME, 2)
+    assert one.renew()
+    assert two.renew()
+    assert leases_of("three").take(NAME) is None
 
 
 def test_the_fence_lets_its_own_epoch_through_and_no_other(leases_of: StartLeases, dsn: str) -> None:
