@@ -14,11 +14,10 @@ from jobs.disk_usage import Disk, forecast
 from jobs.maintenance.upkeep import completed, completed_at
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
-from jobs.schedule.queue import TOPIC
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
-from migrator.ledger.schedule import VERIFICATION, of_account
+from migrator.ledger.schedule import SCHEDULE, VERIFICATION, of_account
 from migrator.operations.doctor import nearest_folder
 from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import destination_of
@@ -26,7 +25,7 @@ from migrator.wiring.account import destination_of
 
 def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
     """Return these accounts (all, by default) as the worker left them."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(SCHEDULE).items()}
     verified = completed(ledger.state_store)
     damaged, places = ledger.state_store.mismatches(), places_of(config)
     return [
@@ -43,7 +42,7 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
 
 def parked_accounts(ledger: Ledger) -> frozenset[str]:
     """Return the names of the accounts that wait for a changed password or configuration."""
-    facts = ledger.state_store.get_all(TOPIC)
+    facts = ledger.state_store.get_all(SCHEDULE)
     return frozenset(name for name, fact in facts.items() if AccountState.from_fact(fact).is_parked)
 
 
@@ -55,7 +54,7 @@ def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) ->
     damaged, places = notes.mismatches(), places_of(config, accounts)
     return {
         name: worker_view(
-            AccountState.from_fact(notes.get(TOPIC, name)),
+            AccountState.from_fact(notes.get(SCHEDULE, name)),
             sum(damaged.get(place, 0) for place in own),
             completed_at(notes.get(VERIFICATION, of_account(name))),
         )

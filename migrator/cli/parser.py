@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,6 +105,10 @@ class Command(Grammar):
             args = _with_words_for_minus(self._given)
         self._is_mixing = True
         try:
+            with suppress(UsageError):  # most lines mix nothing, and that is known sooner
+                read, extra = argparse.ArgumentParser.parse_known_args(self, args, copy(namespace))
+                if not extra:
+                    return read, extra
             read, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_mixing = False
@@ -162,8 +168,24 @@ class PrintCompletion(argparse.Action):
         parser.exit()
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the grammar of the whole command line; ``command`` names what was asked for."""
+def read_line(given: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; ends the program as argparse does, or raises ``UsageError``.
+
+    A parser for each command would take longer than most of them: where the line names one, and asks for nothing about
+    all of them, it gets that one. What is wrong is said by the whole grammar, which knows what is near.
+    """
+    place = next((number for number, word in enumerate(given) if word in COMMANDS), None)
+    if place is not None and not any(map(_ABOUT_ALL.match, given[:place])):
+        with suppress(UsageError):
+            return parser([word for word in given if word in COMMANDS]).parse_args(given)
+    return parser().parse_args(given)
+
+
+_ABOUT_ALL = re.compile(r"--(help|completion)|-[a-z]*h")
+
+
+def parser(only: Collection[str] = ()) -> argparse.ArgumentParser:
+    """Return the grammar of the whole command line, or of some commands; ``command`` names what was asked for."""
     whole = Whole(
         prog="mailferry",
         usage="mailferry [OPTION...] COMMAND ...",
@@ -177,7 +199,8 @@ def parser() -> argparse.ArgumentParser:
     _common(whole)
     whole.set_defaults(config=None, verbose=0, quiet=False, no_color=False, log_json=False, json=False, trace=None)
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", prog="mailferry", parser_class=Command)
-    for name, (summary, fill) in COMMANDS.items():
+    for name in only or COMMANDS:
+        summary, fill = COMMANDS[name]
         command = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
         )

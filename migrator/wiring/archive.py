@@ -50,14 +50,14 @@ def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
 
 def is_up_to_date(index: SearchIndex, ledger: Ledger) -> bool:
     """Say whether the index has everything that the ledger knows; costs next to nothing."""
-    from migrator.search.update import has_everything
+    from migrator.search.behind import has_everything
 
     return has_everything(index, ledger.archive)
 
 
 def is_far_behind(index: SearchIndex, ledger: Ledger, most: int) -> bool:
     """Say whether the index lacks more than ``most`` messages that the ledger knows; costs next to nothing."""
-    from migrator.search.update import is_behind
+    from migrator.search.behind import is_behind
 
     return is_behind(index.progress, ledger.archive, most)
 
