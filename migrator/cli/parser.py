@@ -174,17 +174,19 @@ def read_line(given: Sequence[str]) -> argparse.Namespace:
     A parser for each command would take longer than most of them: where the line names one, and asks for nothing about
     all of them, it gets that one. What is wrong is said by the whole grammar, which knows what is near.
     """
+    if list(given) == ["--version"]:
+        return parser([]).parse_args(given)
     place = next((number for number, word in enumerate(given) if word in COMMANDS), None)
     if place is not None and not any(map(_ABOUT_ALL.match, given[:place])):
         with suppress(UsageError):
-            return parser([word for word in given if word in COMMANDS]).parse_args(given)
+            return parser(dict.fromkeys(word for word in given if word in COMMANDS)).parse_args(given)
     return parser().parse_args(given)
 
 
 _ABOUT_ALL = re.compile(r"--(help|completion)|-[a-z]*h")
 
 
-def parser(only: Collection[str] = ()) -> argparse.ArgumentParser:
+def parser(only: Collection[str] | None = None) -> argparse.ArgumentParser:
     """Return the grammar of the whole command line, or of some commands; ``command`` names what was asked for."""
     whole = Whole(
         prog="mailferry",
@@ -199,7 +201,7 @@ def parser(only: Collection[str] = ()) -> argparse.ArgumentParser:
     _common(whole)
     whole.set_defaults(config=None, verbose=0, quiet=False, no_color=False, log_json=False, json=False, trace=None)
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", prog="mailferry", parser_class=Command)
-    for name in only or COMMANDS:
+    for name in COMMANDS if only is None else only:
         summary, fill = COMMANDS[name]
         command = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False

@@ -304,10 +304,10 @@ def test_where_nothing_can_be_written_it_is_checked(home: Path, monkeypatch: pyt
 def test_what_is_kept_is_the_user_s_alone_and_not_without_end(home: Path) -> None:
     path = known(home)
     assert kept_file(home).stat().st_mode & 0o077 == 0
-    for number in range(MOST + 3):
-        other = home / f"{number}.toml"
+    others = [home / f"{number}.toml" for number in range(MOST + 3)]
+    for other in others:
         other.write_text(PLAIN)
         load_quickly(other)
     assert len(list((home / "cache" / "mailferry").iterdir())) == MOST
     assert kept(path) is None
-    assert kept(other) is not None
+    assert kept(others[-1]) is not None
