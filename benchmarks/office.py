@@ -45,7 +45,8 @@ from migrator.model import (
 from migrator.parse.headers import Headers
 from migrator.policy import WhenCopyIsGone
 from migrator.report import AccountReport, Problem, Status
-from migrator.search.index import Entry, SearchIndex
+from migrator.search.entries import Entry
+from migrator.search.index import SearchIndex
 from migrator.wiring.account import destination_of
 from migrator.wiring.archive import bring_up_to_date, open_archive
 

@@ -101,8 +101,7 @@ class Recollection:
     known: KnownPlaces = field(default_factory=_nothing_known)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A whole message that stands in the destination and that the ledger may not know.
 
     ``digest`` is of the message meant: where a server altered an intended message but ``recover`` recognised it, it

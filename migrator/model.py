@@ -6,8 +6,6 @@ Pure: no input or output, no clock. Everything else speaks in these terms.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 from urllib.parse import urlsplit
@@ -208,9 +206,11 @@ class KnownMessage(NamedTuple):
         return self.is_proven or self.is_kept
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCopy:
-    """What the ledger knows of one copy."""
+class StoredCopy(NamedTuple):
+    """What the ledger knows of one copy.
+
+    ``verified_at`` is when it was last read back and found equal, in seconds since the epoch, None for never.
+    """
 
     copy_id: int
     digest: Digest
@@ -219,4 +219,4 @@ class StoredCopy:
     locator: Locator | None
     proof: Proof
     reason: str
-    verified_at: datetime | None
+    verified_at: float | None

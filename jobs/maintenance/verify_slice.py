@@ -16,7 +16,8 @@ def verified(config: Config, part: int, parts: int, should_stop: ShouldStop) -> 
 
     Raises ``StoppedError`` when told to stop; what was read until then is recorded.
     """
-    from migrator.archive.verify import Check, Selection
+    from migrator.archive.verification import Selection
+    from migrator.archive.verify import Check
 
     def on_progress(_copies: int, _octets: int) -> None:
         if should_stop():

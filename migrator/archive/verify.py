@@ -11,12 +11,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
+from migrator.archive.verification import Damage, Selection, Verification
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
+from migrator.destinations import Comparing
 from migrator.errors import FerryError, Kind
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
@@ -24,96 +25,15 @@ from migrator.message.body import Body
 from migrator.message.digest import HEADER_LIMIT, digest_of_body, header_block, header_facts
 from migrator.model import CopyState, Digest, ImapLocator, MaildirLocator, MboxLocator, Proof, StoredCopy
 from migrator.policy import WhenCopyIsGone
-from migrator.report import shown_unique_id
 
-_CHUNK = 500
+_CHUNK = 2_000
+_CHUNK_OCTETS = 64 << 20
+"""After this much the outcome is written to the ledger, and progress is reported."""
 
 _Verdict = tuple[StoredCopy, Judged | FerryError | None]
 
 OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One damaged copy of one message of one account. ``unique_id`` is None where no maildrop showed it.
-
-    ``decided_by`` is empty for what ``mailferry repair`` mends; else it is where a person writes ``when_copy_is_gone``.
-    """
-
-    account: str
-    destination: str
-    file: str
-    unique_id: bytes | None
-    digest: Digest
-    message_id: bytes
-    reason: str
-    decided_by: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        """Return the contract's form."""
-        return {
-            "account": self.account,
-            "destination": self.destination,
-            "file": self.file,
-            "uidl": None if self.unique_id is None else shown_unique_id(self.unique_id),
-            "digest": self.digest.hex(),
-            "message_id": shown_unique_id(self.message_id),
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
-
-    ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
-    ones are gone, altered or damaged, and a setting or a person has accepted that. ``present`` of the ok ones could
-    only be seen to be there: that is so for copies that a server altered, which once were proven, and of whose original
-    there is no copy to read.
-    """
-
-    checked: int = 0
-    ok: int = 0
-    octets: int = 0
-    unproven: int = 0
-    accepted: int = 0
-    present: int = 0
-    altered: tuple[Unproven, ...] = ()
-    damaged: tuple[Damage, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
-
-    @property
-    def harmed(self) -> int:
-        """How many copies are damaged, or gone and not accepted."""
-        return self.checked - self.ok - self.unproven - self.accepted
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether every copy that was to be checked was read, and none is damaged."""
-        return not self.damaged and not self.unreachable
-
-    def as_json(self) -> dict[str, object]:
-        """Return the document of ``verify``."""
-        return {
-            "checked": self.checked,
-            "ok": self.ok,
-            "damaged": [damage.as_json() for damage in self.damaged],
-            "bytes": self.octets,
-            "unproven": self.unproven,
-            "accepted": self.accepted,
-            "present": self.present,
-            "errors": [
-                {
-                    "account": account,
-                    "destination": one.destination,
-                    "kind": str(one.error.kind),
-                    "message": str(one.error),
-                }
-                for one in self.unreachable
-                for account in one.accounts
-            ],
-        }
 
 
 @dataclass(slots=True)
@@ -124,24 +44,6 @@ class _Counts:
     unproven: int = 0
     accepted: int = 0
     present: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which copies to check: of these accounts (of all, for none), a share of them, those archived since a moment.
-
-    ``part`` of ``parts`` is a slice of the whole: together the parts are everything, each copy in exactly one of them.
-    """
-
-    accounts: tuple[str, ...] = ()
-    share: float = 1.0
-    since: float | None = None
-    part: int = 0
-    parts: int = 1
-
-    def has(self, digest: Digest) -> bool:
-        """Say whether a content belongs to the part."""
-        return int.from_bytes(digest[:4]) * self.parts >> 32 == self.part
 
 
 class Check:
@@ -190,8 +92,7 @@ class Check:
 
     def _check(self, archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
         relocate(archive_folder.destination, archive_folder.copies)
-        copies = archive_folder.copies.all_copies()
-        while chunk := list(islice(copies, _CHUNK)):
+        for chunk in _chunks(archive_folder.copies.all_copies()):
             chosen = self._chosen(chunk, archive_folder, selection, since)
             if chosen:
                 self._check_chunk(archive_folder, chosen, selection)
@@ -216,10 +117,13 @@ class Check:
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, archive_folder.accounts))]
 
     def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, copies)]
+        equal, others = _sorted_out(archive_folder, copies)
+        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, others)]
         _refuse_if_emptied(archive_folder, judged)
-        if verdicts := [verdict for _, verdict in judged if isinstance(verdict, Judged)]:
-            archive_folder.copies.judged(verdicts, self._clock())
+        self._record(archive_folder, equal, [verdict for _, verdict in judged if isinstance(verdict, Judged)])
+        self._counts.checked += len(equal)
+        self._counts.ok += len(equal)
+        self._counts.octets += sum(copy.octets for copy in equal)
         accepted = self._accepted(archive_folder, judged)
         damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
         for copy, verdict in judged:
@@ -239,6 +143,19 @@ class Check:
                 case Judged():
                     damaged[copy.digest] = copy, verdict
         self._damaged += self._named(archive_folder, damaged, selection)
+
+    def _record(self, archive_folder: ArchiveFolder, equal: Sequence[StoredCopy], verdicts: list[Judged]) -> None:
+        """Note what was found; that what was proven is as it was costs less to note than a verdict does."""
+        proven = [copy.copy_id for copy in equal if copy.state is CopyState.VERIFIED and copy.proof is Proof.EXACT]
+        if proven:
+            archive_folder.copies.confirmed(proven, self._clock())
+        if len(proven) < len(equal):
+            known = set(proven)
+            verdicts += [
+                Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT) for copy in equal if copy.copy_id not in known
+            ]
+        if verdicts:
+            archive_folder.copies.judged(verdicts, self._clock())
 
     def _accepted(self, archive_folder: ArchiveFolder, judged: Sequence[_Verdict]) -> set[int]:
         """Return those of the copies found otherwise which a setting or a person has accepted as they are."""
@@ -360,9 +277,34 @@ def _refuse_if_emptied(
 
 def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
     """Say whether a copy that no maildrop showed was proven since the moment asked for."""
-    return (
-        selection.since is not None and copy.verified_at is not None and copy.verified_at.timestamp() >= selection.since
-    )
+    return selection.since is not None and copy.verified_at is not None and copy.verified_at >= selection.since
+
+
+def _chunks(copies: Iterator[StoredCopy]) -> Iterator[list[StoredCopy]]:
+    chunk: list[StoredCopy] = []
+    octets = 0
+    for copy in copies:
+        chunk.append(copy)
+        octets += copy.octets
+        if len(chunk) >= _CHUNK or octets >= _CHUNK_OCTETS:
+            yield chunk
+            chunk, octets = [], 0
+    if chunk:
+        yield chunk
+
+
+def _sorted_out(
+    archive_folder: ArchiveFolder, copies: Sequence[StoredCopy]
+) -> tuple[list[StoredCopy], list[StoredCopy]]:
+    """Return the copies that are known to be what they should be, and those that are to be read one by one."""
+    destination = archive_folder.destination
+    if not isinstance(destination, Comparing):
+        return [], list(copies)
+    placed = [(copy, (copy.locator, copy.octets, copy.digest)) for copy in copies if copy.locator is not None]
+    told = destination.equal([expected for _, expected in placed])
+    equal = [copy for (copy, _), is_equal in zip(placed, told, strict=True) if is_equal]
+    known = {copy.copy_id for copy in equal}
+    return equal, [copy for copy in copies if copy.copy_id not in known] if len(equal) < len(copies) else []
 
 
 def _read(

@@ -8,7 +8,7 @@ reading the table in ``migrator.config.reading``. What only the scheduled worker
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from urllib.parse import quote
 from migrator.config.many_accounts import ManyAccounts
 from migrator.config.problems import Place, nearest
 from migrator.config.secrets import Secret
-from migrator.config.settings import NO_SETTING
+from migrator.config.settings import NO_SETTING, changed
 from migrator.config.store import S3Destination
 from migrator.config.worker import Limits, Metrics, Notify, Pings, Schedule, VerifySchedule, Web
 from migrator.errors import ConfigError, Endpoint, FerryError
@@ -129,7 +129,7 @@ class ImapDestination(Server):
 
     def written_at(self, place: Place) -> ImapDestination:
         """Return the mailbox as one whose table was read at this place."""
-        return replace(self, place=place)
+        return changed(self, {"place": place})
 
     def setting_place(self) -> str:
         """Say where a person writes a setting of this mailbox; it takes a look through the whole file."""

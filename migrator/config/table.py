@@ -30,7 +30,9 @@ class Context:
 
     def path(self, written: str) -> Path:
         """Return the absolute path of one that was written down."""
-        return (self.folder / Path(written).expanduser()).absolute()
+        if "~" in written:
+            return (self.folder / Path(written).expanduser()).absolute()
+        return (self.folder / written).absolute()  # once where a sheet has a hundred thousand of them
 
 
 def _absolute(written: object, info: ValidationInfo) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from migrator.archive.verify import Verification
+from migrator.archive.verification import Verification
 from migrator.demo.samples import Sample
 from migrator.report import AccountReport, Status
 from migrator.ui.run_summary import problem_lines

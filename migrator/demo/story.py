@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from migrator import config
-from migrator.archive.verify import Check, Selection
+from migrator.archive.verification import Selection
+from migrator.archive.verify import Check
 from migrator.demo.outcome import Comparison, DemoOutcome
 from migrator.demo.place import ACCOUNT, Place
 from migrator.demo.samples import samples

@@ -196,6 +196,14 @@ class CopiesLedger(VolumesLedger):
                 if not is_proven:
                     copies_worth_less(sql, copy_ids)
 
+    def confirmed(self, copy_ids: Sequence[int], now: float) -> None:
+        """Note that copies which were proven were read again, and are what they were."""
+        with self._connection.transaction() as sql:
+            sql.execute(
+                "update copies set verified_at = ? where id in (select value from json_each(?)) and state = 'verified'",
+                (now, json.dumps(copy_ids)),
+            )
+
     def never_there(self, copy_ids: Sequence[int]) -> None:
         """Forget copies that were said to be stored and that nothing ever showed, so that they are stored again."""
         if copy_ids:
@@ -358,22 +366,6 @@ class CopiesLedger(VolumesLedger):
             " where destination_id = ? and content_id = (select id from contents where digest = ?)",
             [(*place_of(one.locator, volume_ids), self.destination_id, one.digest) for one in found],
         )
-
-    def all_copies(self) -> Iterator[StoredCopy]:
-        """Yield every copy in the destination, in the order in which they stand there; memory stays flat."""
-        last: tuple[str, int, int] = ("", -1, -1)
-        while True:
-            with self._connection.reading() as sql:
-                rows = sql.execute(
-                    COPY + " where k.destination_id = ? and k.state != 'intended'"
-                    " and (coalesce(v.name, ''), coalesce(k.offset, 0), k.id) > (?, ?, ?)"
-                    " order by coalesce(v.name, ''), coalesce(k.offset, 0), k.id limit ?",
-                    (self.destination_id, *last, 50_000),
-                ).fetchall()
-            if not rows:
-                return
-            yield from (stored_copy(row) for row in rows)
-            last = (rows[-1][4] or "", rows[-1][5] or 0, rows[-1][0])
 
 
 def by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], list[int]]:

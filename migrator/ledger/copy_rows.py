@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from migrator.copy_records import Anchor, ImapAnchor, MaildirAnchor, MboxAnchor
@@ -73,19 +72,14 @@ def place_of(locator: Locator, volume_ids: dict[str, int]) -> tuple[int | str, .
             return (uid_validity, uid)
 
 
+_STATES = {state.value: state for state in CopyState}
+_PROOFS = {proof.value: proof for proof in Proof}
+
+
 def stored_copy(row: tuple[Any, ...]) -> StoredCopy:
     """Read a row of ``COPY``."""
-    copy_id, digest, octets, state, volume, offset, length, crc, base_name, validity, uid, proof, reason, verified = row
-    return StoredCopy(
-        copy_id=copy_id,
-        digest=digest,
-        octets=octets,
-        state=CopyState(state),
-        locator=_locator(volume, offset, length, crc, base_name, validity, uid),
-        proof=Proof(proof),
-        reason=reason,
-        verified_at=None if verified is None else datetime.fromtimestamp(verified, UTC),
-    )
+    copy_id, digest, octets, state, *place, proof, reason, verified_at = row
+    return StoredCopy(copy_id, digest, octets, _STATES[state], _locator(*place), _PROOFS[proof], reason, verified_at)
 
 
 def _locator(

@@ -12,6 +12,8 @@ from migrator.ledger.settled import destination_worth_less
 from migrator.ledger.volume_comparison import KnownRecord
 from migrator.model import CopyState, MboxLocator, StoredCopy
 
+_PART = 10_000
+
 
 class VolumesLedger(PlacesLedger):
     """The volumes of one destination; every public method is one transaction."""
@@ -23,6 +25,30 @@ class VolumesLedger(PlacesLedger):
                 "select name, problem from volumes where destination_id = ? and state = 'changed' order by name",
                 (self.destination_id,),
             ).fetchall()
+
+    def all_copies(self) -> Iterator[StoredCopy]:
+        """Yield every copy in the destination, in the order in which they stand there; memory stays flat."""
+        yield from self._copies_in_parts("k.destination_id = ? and k.volume_id is null", self.destination_id, "k.id")
+        with self._connection.reading() as sql:
+            volumes = sorted(self._volume_ids(sql).items())
+        for _, volume in volumes:
+            yield from self._copies_in_parts("k.volume_id = ?", volume, "k.offset, k.id")
+
+    def _copies_in_parts(self, condition: str, value: int, order: str) -> Iterator[StoredCopy]:
+        """Yield copies in an order that an index has: each part begins where the one before has ended."""
+        marks = ", ".join("?" * len(order.split(", ")))
+        last = (-1,) * len(order.split(", "))
+        while True:
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    f"{COPY} where {condition} and k.state != 'intended' and ({order}) > ({marks})"
+                    f" order by {order} limit ?",
+                    (value, *last, _PART),
+                ).fetchall()
+            if not rows:
+                return
+            yield from map(stored_copy, rows)
+            last = (rows[-1][5], rows[-1][0])[-len(last) :]
 
     def copies_in(self, volume: str) -> list[StoredCopy]:
         """Return the copies that are known to stand in a volume, in their order."""

@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrator.archive.reader import ArchiveFolder
 from migrator.archive.rebuild import Relearned, relearn
-from migrator.archive.verify import Check, Selection, Verification
+from migrator.archive.verification import Selection, Verification
+from migrator.archive.verify import Check
 from migrator.copying.copier import Copier
 from migrator.errors import AwayError, FerryError
 from migrator.ledger import FILE_NAME, Ledger
@@ -120,11 +122,18 @@ def _rebuilt(
     with open_archive(config, ledger, even_unknown=True) as reader:
         ours = [archive_folder for archive_folder in reader.all if not archive_folder.is_mailbox]
         for archive_folder in ours:  # first let it mend what a crash left, while the intents are still known
-            with suppress(AwayError):
-                Copier(archive_folder.destination, archive_folder.copies, clock=clock).inspect()
+            if _is_known(archive_folder):
+                with suppress(AwayError):
+                    Copier(archive_folder.destination, archive_folder.copies, clock=clock).inspect()
         learned = [relearn(archive_folder, ledger.archive, on_progress=on_found) for archive_folder in ours]
         left_alone = tuple(one.destination.label for one in reader.all if one.is_mailbox)
         check = Check(
             reader.only(ours), ledger.archive, clock=clock, on_progress=lambda copies, _octets: on_checked(copies)
         )
         return RebuiltLedger(tuple(learned), check.make(Selection()), left_alone)
+
+
+def _is_known(archive_folder: ArchiveFolder) -> bool:
+    """Say whether the ledger knows anything of a folder that what stands there is to be compared with."""
+    known = archive_folder.copies.recollection()
+    return bool(known.intents or known.volumes or archive_folder.copies.copies_known())

@@ -19,7 +19,8 @@ from migrator.ledger.sqlite.read_only import copied_database
 from migrator.operations.visible import EVERYTHING, Visible
 from migrator.report import OnProgress, no_progress
 from migrator.search.cursor import Cursor, CursorError
-from migrator.search.index import FILE_NAME, Hit, SearchIndex
+from migrator.search.entries import Hit
+from migrator.search.index import FILE_NAME, SearchIndex
 from migrator.search.query import Calendar, Query, QueryError, parse, remarks
 from migrator.wiring.archive import SEARCH_PATIENCE, bring_up_to_date, is_far_behind, is_up_to_date, open_archive
 

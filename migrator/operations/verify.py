@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from migrator.archive.verify import Check, OnRead, Selection, Verification
+from migrator.archive.verification import Selection, Verification
+from migrator.archive.verify import Check, OnRead
 from migrator.errors import ConfigError
 from migrator.search.query import Calendar, Dated, QueryError, parse
 from migrator.wiring.archive import open_archive

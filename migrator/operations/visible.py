@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from migrator.search.query import All, Any, OfAccount, Query, Words
 
 if TYPE_CHECKING:
-    from migrator.search.index import Hit
+    from migrator.search.entries import Hit
 
 _NOTHING = Words("")
 

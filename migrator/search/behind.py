@@ -5,7 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from migrator.ledger.archive import ArchiveLedger
-from migrator.search.index import IndexProgress, SearchIndex
+from migrator.search.entries import IndexProgress
+from migrator.search.index import SearchIndex
 
 
 def has_everything(index: SearchIndex, ledger: ArchiveLedger) -> bool:

@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
 from migrator.ledger.contents import places
 from migrator.ledger.sqlite.read_only import opened_to_read
 from migrator.model import Digest
-from migrator.parse.headers import Headers
 from migrator.search.cursor import Cursor
+from migrator.search.entries import Entry, Hit, IndexProgress, Page
 from migrator.search.numbers import ROOM, numbers_of
 from migrator.search.query import Query
 from migrator.search.selecting import LARGE, Selection, Statement, counted, newest, numbers, owned_by, selection
@@ -27,83 +25,11 @@ from migrator.search.sql import condition
 from migrator.search.tables import TABLES, VERSION
 from migrator.transactions import transaction
 
-SHOWN_ID = 20
-"""Characters of a digest that are shown as a message's id."""
-
 FILE_NAME = "search.sqlite3"
 _BUSY_SECONDS = 10.0
 _CHUNK = 500
 CACHE_KIB, CACHE_TO_WRITE_KIB = 4 * 1024, 32 * 1024
 """Page cache of one connection: a page of hits is no quicker with more, and forty may be asked for at one time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the index gets to know of one message; the words are folded. ``problem`` says why it could not be read."""
-
-    digest: Digest
-    octets: int
-    headers: Headers
-    words: tuple[str, str, str, str, str, str, str]
-    attachments: int
-    accounts: tuple[str, ...]
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One message found. ``accounts`` are those it belongs to; ``date`` is None where it has no sane one."""
-
-    digest: Digest
-    accounts: tuple[str, ...]
-    date: int | None
-    sender: str
-    recipients: str
-    subject: str
-    octets: int
-    problem: str
-
-    @property
-    def shown_id(self) -> str:
-        """What a message is called by in a list; any beginning of its digest that is its own does as well."""
-        return self.digest.hex()[:SHOWN_ID]
-
-    def as_json(self) -> dict[str, object]:
-        """Return the hit's object; its date is RFC 3339 or null."""
-        return {
-            "id": self.shown_id,
-            "account": self.accounts[0] if self.accounts else None,
-            "accounts": list(self.accounts),
-            "date": None if self.date is None else datetime.fromtimestamp(self.date, UTC).isoformat(),
-            "from": self.sender,
-            "to": self.recipients,
-            "subject": self.subject,
-            "octets": self.octets,
-            "digest": self.digest.hex(),
-            "problem": self.problem or None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What was found: ``hits`` of ``total`` messages, or of more where ``is_more`` says so, the newest first.
-
-    ``following`` is behind what the next page begins; there is none behind the last.
-    """
-
-    total: int
-    is_more: bool
-    hits: list[Hit]
-    following: Cursor | None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """How far the index has followed a ledger: the number of the last content looked at, and what that ledger is."""
-
-    number: int = 0
-    fingerprint: bytes = b""
-    sightings: float = 0.0
 
 
 def problem_of_index(state_dir: Path) -> str:
@@ -324,9 +250,16 @@ class SearchIndex:
             sql.execute("delete from notes")
 
     def optimise(self) -> None:
-        """Merge what many small additions left; worth it after a rebuild."""
+        """Merge what many small additions left, and give back the room that they took; worth it after a rebuild.
+
+        Where there is no room for a second index meanwhile, the file stays as long as it was.
+        """
         with self._transaction() as sql:
             sql.execute("insert into words (words) values ('optimize')")
+        with suppress(sqlite3.OperationalError):
+            self._sql.execute("pragma temp_store = file")  # the whole index goes through it
+            self._sql.execute("vacuum")
+        self._sql.execute("pragma temp_store = memory")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

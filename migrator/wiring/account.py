@@ -106,6 +106,15 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
     )
 
 
+def identity_of(place: config.Destination, state_dir: Path) -> str:
+    """Return what the ledger knows a destination by; costs less than the destination itself."""
+    if isinstance(place, config.FolderDestination):
+        from migrator.destinations.local import folder_identity
+
+        return folder_identity(place.type, place.path)
+    return destination_of(place, state_dir).identity
+
+
 def destination_of(
     place: config.Destination, state_dir: Path, step: Callable[[str], None] | None = None
 ) -> Destination:

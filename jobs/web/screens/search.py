@@ -11,7 +11,7 @@ from jobs.web.seeing import visible_to
 from jobs.web.visit import Visit
 from migrator.errors import ConfigError
 from migrator.operations.search import SearchPage, parse_query, remarks_on, search_page
-from migrator.search.index import Hit
+from migrator.search.entries import Hit
 
 HITS = 50
 COUNTED = 1_000

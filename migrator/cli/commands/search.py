@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from migrator.config import Config
-    from migrator.search.index import Hit
+    from migrator.search.entries import Hit
     from migrator.search.query import Query
     from migrator.ui.console import Console
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from migrator.archive.unproven import unproven_line
-from migrator.archive.verify import Damage, Verification
+from migrator.archive.verification import Damage, Verification
 from migrator.cli.context import archive_ledger, as_named, configuration
 from migrator.cli.exit_codes import DONE, NOT_ALL_DONE
 from migrator.operations.verify import Verified, parse_since, verify_archive

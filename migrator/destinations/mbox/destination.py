@@ -367,6 +367,14 @@ class MboxDestination(LocalArchive):
         with RecordReader(self.folder) as reader:
             yield from reader.read(locators)
 
+    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
+        """Say of each of these copies whether just that message stands there now, read from the device.
+
+        Of a long message it says no.
+        """
+        with RecordReader(self.folder) as reader:
+            return list(reader.equal(copies))
+
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Return 0: nobody takes a message out of a volume without changing it, which ``recover`` tells."""
         del locators

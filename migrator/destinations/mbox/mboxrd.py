@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from migrator.message.line_ends import pieces_to_lf, to_crlf, to_lf
 
@@ -218,8 +218,7 @@ class Form(Enum):
     """Bytes before the first From_ line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A record: where it begins, and its length with the From_ line and the closing line feed.
 
     ``is_last`` says that the file ends with it.
@@ -290,7 +289,7 @@ def _form(read: Reader, begin: int, end: int, *, is_last: bool) -> Form:
     if not beginning.startswith(b"From "):
         return Form.JUNK
     frame_end = beginning.find(b"\n") + 1
-    ending = read(end - 2, 2)
+    ending = beginning[-2:] if end - begin <= FRAME_LIMIT else read(end - 2, 2)
     if frame_end == 0 or end - begin <= frame_end or not ending.endswith(b"\n"):
         return Form.TORN
     return Form.WHOLE if not is_last or ending == b"\n\n" else Form.UNCLOSED

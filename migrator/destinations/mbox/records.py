@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from migrator.destinations.mbox import mboxrd
+from migrator.destinations.mbox.equality import Expected, damage_of, equal
 from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.dating import moment_of_arrival
 from migrator.message.line_ends import StoredBody, beginning_of, lines_of, pieces_of_lines
-from migrator.model import Locator, MboxLocator
+from migrator.model import Digest, Locator, MboxLocator
 from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
 
 
@@ -111,6 +114,21 @@ class RecordReader:
             else:
                 yield from self._small(handle, run)
 
+    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> Iterator[bool]:
+        """Yield of each of these copies, in order, whether just that message stands there; nothing of what is long."""
+        remaining = iter(copies)
+        for run in runs_of([locator for locator, _, _ in copies], IO_CHUNK_OCTETS):
+            facts = islice(remaining, len(run))
+            yield from self._equal([(at, octets, digest) for at, (_, octets, digest) in zip(run, facts, strict=True)])
+
+    def _equal(self, run: Sequence[Expected]) -> list[bool]:
+        first, last = run[0][0], run[-1][0]
+        with suppress(FerryError, OSError):
+            handle = self._opened(first.volume)
+            if first.length <= IO_CHUNK_OCTETS and isinstance(handle, int):
+                return equal(read_range(handle, first.offset, last.offset + last.length - first.offset), run)
+        return [False] * len(run)
+
     def _opened(self, volume: str) -> int | FerryError:
         if volume not in self._handles:
             self._handles[volume] = self._open(volume)
@@ -188,17 +206,6 @@ def body_of(record: bytes, locator: MboxLocator) -> LinesBody | str:
     frame_end = record.find(b"\n") + 1
     damage = damage_of(record[:frame_end], record[-1:], len(record), locator)
     return damage or LinesBody(mboxrd.unquote(record[frame_end:-1]), record[:frame_end])
-
-
-def damage_of(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:
-    """Say what is wrong with a record's frame, or nothing."""
-    if length < locator.length:
-        return "the volume ends before it does"
-    if zlib.crc32(frame) != locator.frame_crc:
-        return "its From_ line is not the one that was written"
-    if closing != b"\n" or len(frame) >= length:
-        return "its closing blank line is gone"
-    return ""
 
 
 def runs_of(locators: Sequence[Locator], most: int) -> Iterator[list[MboxLocator]]:

@@ -48,6 +48,7 @@ from migrator.destinations.mbox.volumes import (
     regular_file,
     tail_digest,
 )
+from migrator.destinations.mbox.window import Window
 from migrator.errors import FerryError, Kind
 from migrator.files import (
     Device,
@@ -234,17 +235,22 @@ class Recovery:
         is_as_long = volume.end == known.end and known.state is not VolumeState.CHANGED
         state = VolumeState.OPEN if is_as_long else self._state_at_end(volume)
         doubtful: list[tuple[Span, Found | None]] = []
-        for span in mboxrd.scan(lambda offset, size: read_range(volume.handle, offset, size), begin, volume.end):
-            found = _found(volume, span) if span.is_readable else None
-            doubtful.append((span, found))
-            if evidence and self._is_torn_from(volume, doubtful, evidence):
-                if not span.is_last:
-                    continue
-                self._cut(volume, doubtful[0][0].offset)
-                end, state = volume.end, VolumeState.OPEN
-                break
-            yield from (safe for _, safe in doubtful if safe is not None)
-            doubtful.clear()
+        window = Window(volume.handle)
+        for span in mboxrd.scan(window.read, begin, volume.end):
+            found = _found(volume, window, span) if span.is_readable else None
+            if evidence is None:  # nothing is to be cut
+                if found is not None:
+                    yield found
+            else:
+                doubtful.append((span, found))
+                if self._is_torn_from(volume, doubtful, evidence):
+                    if not span.is_last:
+                        continue
+                    self._cut(volume, doubtful[0][0].offset)
+                    end, state = volume.end, VolumeState.OPEN
+                    break
+                yield from (safe for _, safe in doubtful if safe is not None)
+                doubtful.clear()
             if span.is_last:
                 end = span.end if found else span.offset
                 state = VolumeState.OPEN if _is_meant(found, evidence) else state
@@ -348,9 +354,9 @@ def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:
 # ------------------------------------------------------------------------------------------ one record
 
 
-def _found(volume: OpenVolume, span: Span) -> Found:
+def _found(volume: OpenVolume, window: Window, span: Span) -> Found:
     """Read one record and say which message it is."""
-    beginning = read_range(volume.handle, span.offset, min(STREAM_ABOVE, span.length))
+    beginning = window.read(span.offset, min(STREAM_ABOVE, span.length))
     frame_end = beginning.index(b"\n") + 1
     locator = MboxLocator(volume.name, span.offset, span.length, zlib.crc32(beginning[:frame_end]))
     if span.length <= STREAM_ABOVE:

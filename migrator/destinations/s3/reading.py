@@ -9,8 +9,9 @@ from functools import partial
 from migrator.copy_records import Found
 from migrator.destinations.identify import found_at, found_in_pieces
 from migrator.destinations.mbox import mboxrd
+from migrator.destinations.mbox.equality import damage_of
 from migrator.destinations.mbox.mboxrd import Span
-from migrator.destinations.mbox.records import body_of, damage_of, runs_of
+from migrator.destinations.mbox.records import body_of, runs_of
 from migrator.destinations.s3.failures import StoreError
 from migrator.destinations.s3.store import PIECE_OCTETS, ObjectStore
 from migrator.errors import FerryError, Kind

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from migrator.archive.reader import Unreachable
-from migrator.archive.verify import Verification
+from migrator.archive.verification import Verification
 from migrator.demo.outcome import Comparison, DemoOutcome
 from migrator.demo.samples import Sample
 from migrator.errors import FerryError, Kind

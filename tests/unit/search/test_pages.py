@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from migrator.operations.visible import Visible
 from migrator.parse.headers import Headers
 from migrator.search import index as index_module
 from migrator.search.cursor import Cursor
-from migrator.search.index import Entry, Page, SearchIndex
+from migrator.search.entries import Entry, Page
+from migrator.search.index import FILE_NAME, SearchIndex
 from migrator.search.query import (
     All,
     Any,
@@ -196,3 +198,34 @@ def test_a_condition_and_a_page_agree_on_what_a_message_id_is(index: SearchIndex
     assert "message_id != ''" in where
     assert values == ["7@x"]
     assert index.search(Named("<7@x>"))[0] == 1
+
+
+def added_in_small_parts(folder: Path, *, optimised: bool) -> int:
+    """Make an index as many small additions leave it; returns how long its file is."""
+    with closing(SearchIndex.open(folder)) as index:
+        for start in range(0, len(LETTERS), 10):
+            index.add(one.entry for one in LETTERS[start : start + 10])
+        if optimised:
+            index.optimise()
+            assert {hit.digest for hit in index.search(Words("tea"))[1]} == set(right(Words("tea")))
+    return (folder / FILE_NAME).stat().st_size
+
+
+def test_an_optimised_index_takes_less_room_and_finds_the_same(tmp_path: Path) -> None:
+    for name in ("whole", "left"):
+        (tmp_path / name).mkdir()
+    assert added_in_small_parts(tmp_path / "whole", optimised=True) < added_in_small_parts(
+        tmp_path / "left", optimised=False
+    )
+    with closing(sqlite3.connect(tmp_path / "whole" / FILE_NAME)) as sql:
+        assert sql.execute("pragma freelist_count").fetchone() == (0,)
+
+
+def test_an_index_that_is_being_read_is_optimised_all_the_same(tmp_path: Path) -> None:
+    with closing(SearchIndex.open(tmp_path)) as index, closing(sqlite3.connect(tmp_path / FILE_NAME)) as reader:
+        index.add(one.entry for one in LETTERS)
+        reader.execute("begin")
+        assert reader.execute("select count(*) from messages").fetchone() == (len(LETTERS),)
+        index.optimise()
+        assert reader.execute("select count(*) from messages").fetchone() == (len(LETTERS),)
+        assert {hit.digest for hit in index.search(Words("tea"))[1]} == set(right(Words("tea")))
