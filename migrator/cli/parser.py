@@ -18,6 +18,7 @@ from migrator import __version__
 from migrator.cli.account_options import add_account, add_account_list, add_accounts, add_sign_in
 from migrator.cli.adding_options import add_adding
 from migrator.cli.adopting_options import add_adopting
+from migrator.cli.completion import SHELLS, PrintCompletion
 from migrator.cli.page_options import add_demo, add_users, add_vault
 from migrator.cli.password_options import add_passwords
 from migrator.cli.reading_options import READING, add_decisions, add_receipts, add_state_dir, add_verifying
@@ -38,8 +39,6 @@ with MAILFERRY_EXIT_CODES=sysexits, where all reasons for a 1 are of one sort:
   65 messages, 69 no server, 70 internal, 72 archive, 73 mailbox full,
   74 disk full, 75 try later, 76 refused, 77 password
 """
-
-SHELLS = ("bash", "zsh", "tcsh", "fish")
 
 
 class Grammar(argparse.ArgumentParser):
@@ -149,23 +148,6 @@ def _with_words_for_minus(given: Sequence[str]) -> list[str]:
         for word, before in pairs
         for part in (("not", word[1:]) if _EXCLUDED.match(word) and before not in _WITH_VALUE else (word,))
     ]
-
-
-class PrintCompletion(argparse.Action):
-    """Print a completion script for a shell, and leave."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        _namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        _option_string: str | None = None,
-    ) -> None:
-        """Write the script to stdout."""
-        import shtab
-
-        print(shtab.complete(parser, shell=str(values)))  # noqa: T201  # as argparse prints --help
-        parser.exit()
 
 
 def read_line(given: Sequence[str]) -> argparse.Namespace:

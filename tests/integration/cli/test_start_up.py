@@ -87,6 +87,7 @@ def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) 
         "migrator.cli.account_options",
         "migrator.cli.adding_options",
         "migrator.cli.adopting_options",
+        "migrator.cli.completion",
         "migrator.cli.main",
         "migrator.cli.parser",
         "migrator.cli.page_options",
