@@ -12,7 +12,7 @@ from pathlib import Path
 from migrator.copy_records import Found, KnownPlaces
 from migrator.files import Device, LockTimeout, Step, key_of, lock_file, no_step, storage_error
 from migrator.message.body import Message
-from migrator.model import Proof
+from migrator.model import Proof, folder_identity
 from migrator.policy import WhenCopyIsGone
 
 
@@ -35,7 +35,7 @@ class LocalArchive:
 
     def __init__(self, path: Path, state_dir: Path, lock_timeout: float, effects: LocalEffects) -> None:
         self.folder = Path(os.path.realpath(path))
-        self.identity = f"{self.kind}:{self.folder}"
+        self.identity = folder_identity(self.kind, str(self.folder))
         self.label = f"{self.kind} {path}"
         self._key = key_of(self.identity)
         self._state_dir = state_dir

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from os.path import realpath
 from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
-from migrator.model import store_label
+from migrator.model import folder_identity, store_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,6 +105,17 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
         max_logins=limits.logins,
         has_patience=limits.is_scheduled,
     )
+
+
+def identity_of(place: config.Destination, state_dir: Path) -> str:
+    """Return what a destination is known by in the ledger; for a folder nothing is imported that reads or writes it."""
+    match place:
+        case config.MboxDestination():
+            return folder_identity("mbox", realpath(place.path))
+        case config.MaildirDestination():
+            return folder_identity("maildir", realpath(place.path))
+        case _:
+            return destination_of(place, state_dir).identity
 
 
 def destination_of(

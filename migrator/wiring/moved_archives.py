@@ -16,7 +16,7 @@ from migrator.files import key_of
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.moving import KnownDestination
-from migrator.wiring.account import destination_of
+from migrator.wiring.account import identity_of
 
 if TYPE_CHECKING:
     from migrator.copy_records import VolumeRecord
@@ -55,9 +55,7 @@ def folders_of(config: Config) -> dict[str, Path]:
     """Return the configured archive folders by the identity that the ledger knows them by."""
     places = [place for account in config.accounts for place in account.destinations]
     return {
-        destination_of(place, config.state_dir).identity: place.path
-        for place in places
-        if isinstance(place, FolderDestination)
+        identity_of(place, config.state_dir): place.path for place in places if isinstance(place, FolderDestination)
     }
 
 
