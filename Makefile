@@ -77,10 +77,10 @@ site: setup ## docs/ as pages for a browser, in build/site
 	$(BIN)/zensical build --clean --strict
 
 # Beside it: python -m benchmarks.search (200,000 messages), .many_accounts, .page (a large office): docs/performance.md.
-bench: setup ## figures beside other programs, in half an hour, kept in bench-results/: make bench CASES="small office" DELAYS="0 20"
+bench: setup ## figures beside other programs, in half an hour, kept in bench-results/: make bench CASES="small office" DELAYS="0 20" MINUTES=10
 	benchmarks/prepare
 	$(BIN)/python -m compileall -q migrator jobs benchmarks tests/servers
-	$(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(DELAYS),--delays $(DELAYS))
+	$(BIN)/python -m benchmarks $(if $(CASES),--cases $(CASES)) $(if $(DELAYS),--delays $(DELAYS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: setup ## every parser against hostile bytes, for a long time
 	$(BIN)/python -m tests.fuzz

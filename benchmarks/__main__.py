@@ -64,7 +64,12 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Begin to end; what comes then must not disturb the end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.write(2, b"\nending: servers stop, and the mail is removed, which may take a moment\n")  # print may be at work
     raise KeyboardInterrupt
+
+
+TABLES = 20
+"""What shares the time: a busy machine takes fewer turns of each rather than leave out the last."""
 
 
 class Bench:
@@ -136,7 +141,8 @@ class Bench:
 
     def _extent(self, milliseconds: int) -> Extent:
         turns = self._options.repeats or (2 if milliseconds else 3)
-        return Extent(turns, self._ends, self._options.share, counts_fsyncs=milliseconds == 0)
+        ends = min(self._ends, time.monotonic() + 60 * self._options.minutes / TABLES)
+        return Extent(turns, ends, self._options.share, counts_fsyncs=milliseconds == 0)
 
 
 def _print_head(results: Results) -> None:
@@ -165,7 +171,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="*", choices=names, default=[], help="these only")
     parser.add_argument("--delays", nargs="*", type=int, metavar="MS", help="round trips, in place of the cases' own")
     parser.add_argument("--repeats", type=int, help="turns (3, or 2 with a round trip)")
-    parser.add_argument("--minutes", type=float, default=30, help="after that many nothing more is begun (30)")
+    parser.add_argument("--minutes", type=float, default=30, help="of the whole; then nothing more is begun (30)")
     parser.add_argument("--share", type=float, default=1.0, help="of the mail, for a trial: 0.01 takes two minutes")
     parser.add_argument("--dir", type=Path, help="where mail and archives are kept meanwhile")
     parser.add_argument("--json", type=Path, metavar="FILE", help="for every turn (bench-results/DATE.json)")

@@ -44,12 +44,13 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=400)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailferry-bench-") as folder:
-        config = _configuration(Path(folder), wanted.rows, wanted.hosts)
+        config = configuration(Path(folder), wanted.rows, wanted.hosts)
         command = [sys.executable, "-c", _MEASURED, str(config), str(wanted.rows)]
         return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 
-def _configuration(folder: Path, rows: int, hosts: int) -> Path:
+def configuration(folder: Path, rows: int, hosts: int) -> Path:
+    """Write a sheet of so many accounts at so many hosts, and the configuration that names it; returns its path."""
     with (folder / "accounts.csv").open("w", newline="") as file:
         sheet = csv.writer(file)
         sheet.writerow(["name", "host", "username", "password", "mbox"])

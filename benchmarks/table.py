@@ -13,8 +13,8 @@ LIMITS = frozenset({"raw drain", "raw listing"})
 """What nothing can be faster than: the server and the socket."""
 
 _HEADINGS = (
-    *("case", "ms", "program", "messages", "wall s", "msg/s", "MB/s", "CPU us/msg", "RSS MB", "fsyncs", "spread"),
-    *("ours is", "of drain"),
+    *("case", "ms", "program", "messages", "wall s", "msg/s", "MB/s", "CPU us/msg", "RSS MB", "fsyncs"),
+    *("turns", "spread", "ours is", "of drain"),
 )
 
 
@@ -55,6 +55,7 @@ def _cells(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
         f"{row.cpu_each * 1e6:,.0f}",
         f"{peak / 1e6:.0f}" if peak else "-",
         "-" if row.fsyncs is None else str(row.fsyncs),
+        str(len(row.runs)),
         spread(row.walls),
         times(pairs(ours, row)) if ours else "",
         times(pairs(limit, row)) if limit else "",

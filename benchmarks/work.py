@@ -24,8 +24,10 @@ from benchmarks.programs import LISTING, Job, Program
 from benchmarks.results import Row
 from benchmarks.yard import Stock, Yard
 
-RUN_LIMIT = 600.0
+RUN_LIMIT = 300.0
 """Seconds after which a run is ended, and counts as failed."""
+FILL_LIMIT = 900.0
+"""The same for the fetch of all messages before the polls."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class _Entry:
     fsyncs: int | None = None
     filling: Measured | None = None
     """The fetch before the polls."""
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Comparison:
         self.left_out: list[str] = []
 
     def measure(self, extent: Extent) -> None:
-        """Take all turns; RunFailedError if ours fails. Of another program that fails no figure is kept."""
+        """Take all turns; RunFailedError if ours fails. Another program that fails keeps the turns before that."""
         if self._case.fsync is not None and not has_strace():
             raise RunFailedError("strace, which makes the disk slow, is not installed")
         self._entries = [
@@ -97,12 +100,12 @@ class Comparison:
         for turn in range(extent.turns):
             if turn and extent.is_over:
                 return
-            for entry in tuple(self._entries):
+            for entry in self._able():
                 with self._or_left_out(entry), self._task(entry, self._milliseconds) as (job, command):
                     entry.runs.append(self._measured(entry, job, command))
         if not extent.counts_fsyncs or self._case.work is Work.FIRST or self._case.fsync is not None:
             return
-        for entry in tuple(self._entries):
+        for entry in self._able():
             if not extent.is_over:
                 with self._or_left_out(entry), self._task(entry, 0) as (job, command):
                     entry.fsyncs = count_fsyncs(command, job.folder / "log", RUN_LIMIT)
@@ -121,32 +124,38 @@ class Comparison:
         """Let each program fetch everything once; what is measured is that it then finds nothing new."""
         with ExitStack() as stack:
             tasks: list[tuple[_Entry, Path, Command]] = []
-            for entry in tuple(self._entries):
+            for entry in self._able():
                 with self._or_left_out(entry):
                     job, command = stack.enter_context(self._task(entry, self._milliseconds))
-                    filling = run(command, job.folder / "log", RUN_LIMIT)
+                    filling = run(command, job.folder / "log", FILL_LIMIT)
                     entry.filling = None if entry.program is LISTING else filling
                     tasks.append((entry, job.folder / "log", command))
             for turn in range(extent.turns):
                 for entry, log, command in () if turn and extent.is_over else tasks:
-                    if entry in self._entries:
+                    if not entry.has_failed:
                         with self._or_left_out(entry):
                             entry.runs.append(run(command, log, RUN_LIMIT))
             for entry, log, command in tasks if extent.counts_fsyncs else ():
-                if entry in self._entries and not extent.is_over:
+                if not entry.has_failed and not extent.is_over:
                     with self._or_left_out(entry):
                         entry.fsyncs = count_fsyncs(command, log, RUN_LIMIT)
 
+    def _able(self) -> list[_Entry]:
+        """Return those that have not failed so far."""
+        return [entry for entry in self._entries if not entry.has_failed]
+
     @contextmanager
     def _or_left_out(self, entry: _Entry) -> Iterator[None]:
-        """Drop a program that fails, with what it said; a failure of ours is for the caller."""
+        """Give no more turns to a program that fails, and print what it said; a failure of ours is for the caller."""
         try:
             yield
         except RunFailedError as error:
             if entry.program.is_ours:
                 raise
-            self._entries.remove(entry)
-            self.left_out.append(f"{entry.program.name} in {self._case.name} at {self._milliseconds} ms: {error}")
+            entry.has_failed = True
+            turns = f" after {len(entry.runs)} turns" if entry.runs else ""
+            where = f"{entry.program.name} in {self._case.name} at {self._milliseconds} ms{turns}"
+            self.left_out.append(f"{where}: {error}")
             print(f"{self.left_out[-1]}\n{error.said}", flush=True)
 
     @contextmanager

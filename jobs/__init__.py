@@ -4,7 +4,7 @@ It decides *when* an account is worked; whether a message is copied or deleted i
 
 Reading order: ``schedule.retry`` and ``schedule.circuit_breaker`` (what an outcome means for the next run),
 ``schedule.queue`` (who is worked next), ``alerting.incidents`` (what a person hears): all four pure, with the time
-passed in. Then ``schedule.workers`` (the threads), ``schedule.timetable`` (APScheduler, which only wakes), ``assembly``
+passed in. Then ``schedule.workers`` (the threads), ``schedule.timetable`` (the clock, which only wakes), ``assembly``
 (everything wired together), ``service`` (the process), and the threads beside the runs: ``maintenance.upkeep``,
 ``alerting.outbox``, ``alerting.heartbeat``. ``doctor`` looks for trouble.
 """

@@ -54,8 +54,9 @@ class Assembly:
     clock: AlarmClock
 
     def load(self, config: Config, timetables: Timetables) -> None:
-        """Work these accounts from now on, but for those that a person has paused."""
+        """Work the accounts of a configuration from now on, but for those that a person has paused."""
         self.runs.config = config
+        timetables.take_over(self.runs.schedules())
         paused = self.paused()
         jobs = [job for job in self.runs.jobs() if job.name not in paused]
         self.runs.hosts.configured = connections_allowed(config.accounts)
@@ -160,7 +161,7 @@ def _fleet_worker(
 
     rules = FleetRules(
         timetables.next_round,
-        host_limits=lambda: connections_allowed(current().accounts),
+        host_limits=lambda: runs.hosts.configured,
         unreadable=lambda: [row.name for row in current().bad_rows if row.place and row.place.is_stored],
         revision=lambda: current().stored_revision,
         limits=limits_of(config),

@@ -20,7 +20,7 @@ from jobs.disk_usage import Disk, measured
 from jobs.look import facts_on_disk
 from jobs.maintenance.upkeep import Upkeep, completed
 from jobs.monitoring.snapshot import AccountView
-from jobs.monitoring.stored_view import folders_of, least_free, places_of
+from jobs.monitoring.stored_view import damaged_by_account, folders_of, least_free
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.live_progress import RunProgress
 from jobs.schedule.queue import Lease
@@ -70,14 +70,18 @@ class Monitor:
         self._next_look = 0.0
         self.disks: Sequence[Disk] = ()
         self._looked = Looked()
+        self._whose_damage: tuple[Config | None, Mapping[str, int], Mapping[str, int]] = (None, {}, {})
         self.take_over(config)
 
     def take_over(self, config: Config) -> None:
         """Work by a new configuration."""
         self._config = config
-        self._places = places_of(config)
         self._heartbeats.pings = config.pings
-        self._count([account.name for account in config.accounts])
+        before = self.numbers
+        with suppress(FerryError):  # what must write to the ledger reports its trouble
+            numbers = self._ledger.history.numbers_of(tuple(config.names()))
+            with self._lock:  # what has ended meanwhile is newer
+                self._numbers = {name: self._newer(name, before, known) for name, known in numbers.items()}
 
     def began(self, lease: Lease) -> None:
         """Hear that a run begins."""
@@ -87,7 +91,7 @@ class Monitor:
     def ended(self, lease: Lease, result: RunResult) -> None:
         """Hear that a run has ended."""
         run_events.run_ended(lease, result)
-        self._count([lease.job.name])
+        self._count(lease.job.name)
         if result.report and (result.report.copied or result.report.duplicates):
             self._upkeep.has_news()
         self._heartbeats.run_ended(lease.job.name, result.outcome)
@@ -96,12 +100,15 @@ class Monitor:
         """Hear that a parked account was looked at, and that nothing has changed."""
         run_events.still_parked(lease)
 
-    def _count(self, names: Sequence[str]) -> None:
-        for name in names:
-            with suppress(FerryError):  # what must write to the ledger reports its trouble
-                numbers = self._ledger.history.numbers(name)
-                with self._lock:
-                    self._numbers[name] = numbers
+    def _newer(self, name: str, before: Mapping[str, AccountNumbers], now: AccountNumbers) -> AccountNumbers:
+        counted = self._numbers.get(name)
+        return now if counted is None or counted is before.get(name) else counted
+
+    def _count(self, name: str) -> None:
+        with suppress(FerryError):  # as above
+            numbers = self._ledger.history.numbers(name)
+            with self._lock:
+                self._numbers[name] = numbers
 
     @property
     def numbers(self) -> Mapping[str, AccountNumbers]:
@@ -114,15 +121,15 @@ class Monitor:
     ) -> list[AccountView]:
         """Return every account as the outside sees it."""
         verified, damaged = self._verified(), self._damaged()
-        numbers = self.numbers
+        numbers, under_way = self.numbers, frozenset(running)
         return [
             AccountView(
                 name,
                 state,
                 verified_at=verified.get(name, 0.0),
-                damaged=sum(damaged.get(place, 0) for place in self._places.get(name, ())),
+                damaged=damaged.get(name, 0),
                 numbers=numbers.get(name),
-                is_running=name in running,
+                is_running=name in under_way,
                 progress=progress.get(name),
             )
             for name, state in states.items()
@@ -135,10 +142,16 @@ class Monitor:
             return {}
 
     def _damaged(self) -> Mapping[str, int]:
+        """Count what is known to be damaged by account; to look for whose it is takes a walk through all of them."""
         try:
-            return self._ledger.state_store.mismatches()
+            mismatches = self._ledger.state_store.mismatches()
         except FerryError:
             return {}
+        config, known, _ = self._whose_damage
+        if (config, known) != (self._config, mismatches):
+            whose = damaged_by_account(self._config, mismatches)
+            self._whose_damage = self._config, mismatches, whose
+        return self._whose_damage[2]
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -153,9 +166,9 @@ class Monitor:
     def tell(self, refused_configuration: str) -> None:
         """Tell a person, and the receiver of the worker's pings, what has changed for the worse or the better."""
         now, settings = time.time(), self._config.notify or Notify()
-        self.disks = self._measure(now)
         if now < self._next_look:
             return
+        self.disks = self._measure(now)
         self._looked = Looked(now, self._look(now, refused_configuration))
         rules = AlertRules(settings.after_failures)
         changes = self._alerts.tell(self.findings, rules, now)

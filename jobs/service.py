@@ -23,7 +23,8 @@ from jobs.config_watch import Watched
 from jobs.lock import worker_lock
 from jobs.log import say
 from jobs.monitoring import health, weekly_timer
-from jobs.monitoring.snapshot import Seen, Snapshot
+from jobs.monitoring.metrics import is_by_host
+from jobs.monitoring.snapshot import Seen, Snapshot, needing_a_person, status_line
 from jobs.periodic import PeriodicTasks
 from jobs.schedule.runner import Run
 from jobs.schedule.timetable import Timetables
@@ -103,11 +104,10 @@ class Service:
         return is_clean
 
     def _start(self, stack: ExitStack) -> None:
-        self._timetables.take_over(self.config)
         if self.config.metrics and self.config.metrics.listen:
             from jobs.monitoring.http_server import Web
 
-            web = Web(self.config.metrics.listen, self.snapshot)
+            web = Web(self.config.metrics.listen, self.snapshot, self._health)
             web.start()
             stack.callback(web.stop)
         self._page = self._opened(stack)
@@ -225,13 +225,21 @@ class Service:
     def _look(self) -> None:
         """Say how we are, and feed the watchdog unless something hangs."""
         self._parts.store.catch_up()
-        snapshot = self.snapshot()
-        self._supervisor.status(snapshot.status_line())
+        faults, now = self._faults(), self._health()
+        self._supervisor.status(now.summary)
         if not self._stuck():
             self._supervisor.alive()
         with suppress(OSError):  # a full disk is no reason to stop
-            worker = {"faults": list(snapshot.faults), "refused_configuration": snapshot.refused_configuration}
-            health.write(health.health_of(snapshot), self.config.state_dir, time.time(), worker=worker)
+            worker = {"faults": faults, "refused_configuration": self._problem}
+            health.write(now, self.config.state_dir, time.time(), worker=worker)
+
+    def _health(self) -> health.Health:
+        """Return how the worker is; it looks at no account, for it is asked every few seconds. From any thread."""
+        parts, known = self._parts, self._timetables.by_account
+        worked = known.keys() - self._paused if self._paused else known.keys()
+        troubled = [name for name in dict.fromkeys(needing_a_person(parts.monitor.findings)) if name in worked]
+        line = status_line(len(worked), troubled, len(parts.worker.running()))
+        return health.judged(self._faults(), parts.monitor.findings, line)
 
     def _tell(self) -> None:
         if not self._parts.is_desk:
@@ -293,20 +301,23 @@ class Service:
             keys = "state_dir, [metrics] listen, and listen, tls_certificate and tls_key of [web]"
             raise ConfigError([f"{keys} are only read at start: restart the worker"])
         self.config = fresh
-        self._timetables.take_over(fresh)
         self._parts.monitor.take_over(fresh)
         self._load()
 
     def _stuck(self) -> list[str]:
         return self._parts.liveness.stuck(self._options.stuck_seconds)
 
-    def snapshot(self) -> Snapshot:
-        """Return how everything is at this moment; may be called from any thread."""
+    def _faults(self) -> list[str]:
+        """Say what keeps the process itself from its work."""
         parts = self._parts
         faults = [f"{name}: has made no progress for {span(self._options.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {parts.store.problem}"] if parts.store.problem else []
         faults += [f"a thread of the {name} has ended" for name in parts.dead()]
-        faults += ["the thread of the page has ended"] if self._page and not self._page.is_alive() else []
+        return faults + (["the thread of the page has ended"] if self._page and not self._page.is_alive() else [])
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is at this moment; may be called from any thread."""
+        parts = self._parts
         return Snapshot(
             time.time(),
             self._timetables.started_at,
@@ -314,14 +325,18 @@ class Service:
             parts.monitor.disks,
             parts.worker.longest_wait(),
             tuple(parts.worker.hosts_down()),
-            tuple(faults),
+            tuple(self._faults()),
             tuple(parts.monitor.findings),
             self._problem,
             parts.monitor.looked_at,
-            {account.name: str(account.source.endpoint) for account in self.config.accounts}
-            if self.config.ledger
-            else {},
+            self._sources(),
         )
+
+    def _sources(self) -> dict[str, str]:
+        """Return the servers of the accounts where metrics are by these: in a fleet, and with many accounts."""
+        if not is_by_host(len(self.config.accounts), is_fleet=bool(self.config.ledger)):
+            return {}
+        return {job.name: job.source for job in self._parts.runs.jobs()}
 
 
 def _read_at_start(config: Config) -> tuple[object, ...]:

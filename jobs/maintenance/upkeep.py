@@ -162,8 +162,7 @@ class Upkeep(BackgroundThread):
             return
         now = self._clock()
         names = [name for name in self._names() if name not in known.left_out]
-        for name in names:
-            self._store.put(TOPIC, of_account(name), {"completed_at": now})
+        self._store.put_all(TOPIC, {of_account(name): {"completed_at": now} for name in names})
         say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
         # The next round begins a period after this one began, or at once when this one took longer.
         self._store.put(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ from jobs.lock import is_worker_alive
 from jobs.monitoring.snapshot import Snapshot
 from migrator.files import replace_file
 from migrator.findings.machine import ENDED, silent_for
-from migrator.findings.model import Severity
+from migrator.findings.model import Finding, Severity
 
 FILE_NAME = "worker.json"
 STALE_SECONDS = 60.0
@@ -53,10 +53,14 @@ class Health:
 
 def health_of(snapshot: Snapshot) -> Health:
     """Judge a snapshot."""
-    needed = [finding.headline for finding in snapshot.findings if finding.severity is not Severity.HINT]
-    verdict = HealthVerdict.UNHEALTHY if snapshot.faults else HealthVerdict.DEGRADED if needed else HealthVerdict.OK
-    findings = tuple(finding.as_json() for finding in snapshot.findings)
-    return Health(verdict, (*snapshot.faults, *needed), snapshot.status_line(), findings)
+    return judged(snapshot.faults, snapshot.findings, snapshot.status_line())
+
+
+def judged(faults: Sequence[str], findings: Sequence[Finding], summary: str) -> Health:
+    """Judge by what keeps the worker from its work, and by what was found."""
+    needed = [finding.headline for finding in findings if finding.severity is not Severity.HINT]
+    verdict = HealthVerdict.UNHEALTHY if faults else HealthVerdict.DEGRADED if needed else HealthVerdict.OK
+    return Health(verdict, (*faults, *needed), summary, tuple(finding.as_json() for finding in findings))
 
 
 def write(health: Health, state_dir: Path, now: float, *, worker: Mapping[str, object] | None = None) -> None:

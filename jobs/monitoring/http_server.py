@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from jobs.monitoring import metrics
-from jobs.monitoring.health import HealthVerdict, health_of
+from jobs.monitoring.health import Health, HealthVerdict
 from jobs.monitoring.snapshot import Snapshot
 from migrator.errors import ConfigError
 
@@ -29,9 +29,9 @@ _BOTH_WAYS = 2  # SHUT_RDWR
 class Web:
     """The server and its thread."""
 
-    def __init__(self, listen: str, look: Callable[[], Snapshot]) -> None:
+    def __init__(self, listen: str, look: Callable[[], Snapshot], health: Callable[[], Health]) -> None:
         """Listen at ``address:port``; raises ``ConfigError`` when that cannot be had. ``start`` begins to answer."""
-        self._server = _bound(listen, handler_of(look))
+        self._server = _bound(listen, handler_of(look, health))
         self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
 
     @staticmethod
@@ -124,7 +124,7 @@ def _hang_up(request: _Request) -> None:
         request.shutdown(_BOTH_WAYS)
 
 
-def handler_of(look: Callable[[], Snapshot]) -> type[BaseHTTPRequestHandler]:
+def handler_of(look: Callable[[], Snapshot], health: Callable[[], Health]) -> type[BaseHTTPRequestHandler]:
     """Return what answers one request with what is seen then."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -138,10 +138,10 @@ def handler_of(look: Callable[[], Snapshot]) -> type[BaseHTTPRequestHandler]:
                 case "/metrics":
                     self._send(HTTPStatus.OK, metrics.CONTENT_TYPE, metrics.text_of(look()))
                 case "/healthz":
-                    health = health_of(look())
-                    is_well = health.verdict is not HealthVerdict.UNHEALTHY
+                    now = health()
+                    is_well = now.verdict is not HealthVerdict.UNHEALTHY
                     status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
-                    self._send(status, "application/json", json.dumps(health.as_json()).encode())
+                    self._send(status, "application/json", json.dumps(now.as_json()).encode())
                 case _:
                     self._send(HTTPStatus.NOT_FOUND, "text/plain", b"try /metrics or /healthz\n")
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+EACH = 5_000
+"""As many accounts have series of their own, fourteen each; with more of them metrics are by host."""
+
 _AccountValue = Callable[[AccountView], float]
 
 _PER_ACCOUNT: dict[str, tuple[str, _AccountValue]] = {
@@ -35,6 +38,11 @@ _PER_ACCOUNT: dict[str, tuple[str, _AccountValue]] = {
     "damaged": ("Stored copies that are known to be wrong", lambda a: a.damaged),
 }
 _STATES = ("safe", "waiting", "failed", "accepted")
+
+
+def is_by_host(accounts: int, *, is_fleet: bool) -> bool:
+    """Say whether metrics count accounts by their sources, in place of showing each."""
+    return is_fleet or accounts > EACH
 
 
 def text_of(snapshot: Snapshot) -> bytes:

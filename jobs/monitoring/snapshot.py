@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -87,13 +87,22 @@ class Snapshot:
     @property
     def troubled(self) -> list[str]:
         """The accounts that need a person, in their order."""
-        names = {name for one in self.findings if one.severity is not Severity.HINT for name in one.accounts}
+        names = frozenset(needing_a_person(self.findings))
         return [account.name for account in self.accounts if account.name in names]
 
     def status_line(self) -> str:
-        """Return one line for ``systemctl status``: ``3 accounts: 2 well, 1 needs you (bob); working now: 0``."""
-        troubled = self.troubled
-        well = f"{plural(len(self.accounts), 'account')}: {len(self.accounts) - len(troubled)} well"
-        named = ", ".join(troubled[:NAMED]) + (" …" if len(troubled) > NAMED else "")
-        needing = f", {plural(len(troubled), 'needs you', 'need you')} ({named})" if troubled else ""
-        return f"{well}{needing}; working now: {self.running}"
+        """Return ``status_line`` of it."""
+        return status_line(len(self.accounts), self.troubled, self.running)
+
+
+def needing_a_person(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield the accounts that findings say a person must look at, once for each finding."""
+    return (name for one in findings if one.severity is not Severity.HINT for name in one.accounts)
+
+
+def status_line(accounts: int, troubled: Sequence[str], running: int) -> str:
+    """Return one line for ``systemctl status``: ``3 accounts: 2 well, 1 needs you (bob); working now: 0``."""
+    well = f"{plural(accounts, 'account')}: {accounts - len(troubled)} well"
+    named = ", ".join(troubled[:NAMED]) + (" …" if len(troubled) > NAMED else "")
+    needing = f", {plural(len(troubled), 'needs you', 'need you')} ({named})" if troubled else ""
+    return f"{well}{needing}; working now: {running}"

@@ -15,6 +15,7 @@ from jobs.maintenance.upkeep import completed, completed_at
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
+from jobs.schedule.timetable import Timetables
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
@@ -28,13 +29,13 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
     """Return these accounts (all, by default) as the worker left them."""
     states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
     verified = completed(ledger.state_store)
-    damaged, places = ledger.state_store.mismatches(), places_of(config)
+    damaged = damaged_by_account(config, ledger.state_store.mismatches())
     return [
         AccountView(
             account.name,
             states.get(account.name, AccountState()),
             verified_at=verified.get(account.name, 0.0),
-            damaged=sum(damaged.get(place, 0) for place in places[account.name]),
+            damaged=damaged.get(account.name, 0),
             numbers=ledger.history.numbers(account.name),
         )
         for account in (config.accounts if accounts is None else accounts)
@@ -78,17 +79,23 @@ def worker_view(state: AccountState, damaged: int, verified_at: float) -> Worker
 
 def next_run(config: Config) -> NextRun:
     """Return what says when an account that is well is due again, by its schedule."""
+    tables = Timetables(time.time())
 
     def due(account: Account, last: RunRecord) -> float:
         schedule = account.schedule or config.schedule
         if schedule.cron is None:
             return last.started_at + (schedule.every.total_seconds() if schedule.every else 0.0)
-        from jobs.schedule.timetable import Timetable
-
-        now = max(last.started_at, time.time())
-        return Timetable(schedule, last.account, now).next_after(now)
+        return tables.of(schedule).next_after(last.account, max(last.started_at, tables.started_at))
 
     return due
+
+
+def damaged_by_account(config: Config, mismatches: Mapping[str, int]) -> Mapping[str, int]:
+    """Return how many damaged copies the destinations of each account hold, of those that have any."""
+    if not mismatches:
+        return {}
+    counts = {name: sum(mismatches.get(one, 0) for one in own) for name, own in places_of(config).items()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def places_of(config: Config, accounts: Sequence[Account] | None = None) -> Mapping[str, Sequence[str]]:

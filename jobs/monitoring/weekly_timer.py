@@ -23,6 +23,6 @@ def send_if_due(
     last = store.get_all(TOPIC).get("last", {}).get("at")
     if not isinstance(last, float):
         store.put(TOPIC, "last", {"at": now})
-    elif Timetable(Schedule(cron=settings.digest), TOPIC, now).next_after(last) <= now:
+    elif Timetable(Schedule(cron=settings.digest), now).next_after(TOPIC, last) <= now:
         outbox.put(weekly(look()))
         store.put(TOPIC, "last", {"at": now})

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from hashlib import sha256
+from functools import cache
 from pathlib import Path
 
 from migrator.config import Account, Config
@@ -52,15 +52,21 @@ class Fingerprints:
 
     def _hash(self, parts: Sequence[str]) -> str:
         text = "\0".join(f"{len(part)}:{part}" for part in parts)
-        return hmac.new(self._key, text.encode(errors="surrogateescape"), sha256).hexdigest()
+        return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256").hex()
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def _written(value: object) -> str:
     """Write a configured value so that equal ones look equal. The result holds secrets: it is only ever hashed."""
-    names = _field_names(value)
+    kind: type = type(value)
+    if kind in _PLAIN:
+        return repr(value)
+    names = _field_names(kind)
     if names is not None:
         inner = [f"{name}={_written(getattr(value, name))}" for name in names]
-        return f"{type(value).__name__}({', '.join(inner)})"
+        return f"{kind.__name__}({', '.join(inner)})"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, (set, frozenset)):
@@ -68,12 +74,13 @@ def _written(value: object) -> str:
     return repr(value)
 
 
-def _field_names(value: object) -> list[str] | None:
-    if isinstance(value, Place):
-        return []  # where an account is written changes nothing about it, and differs from machine to machine
-    if isinstance(value, Secret):
-        return sorted(name for name in getattr(type(value), "__dataclass_fields__", {}) if not name.startswith("_"))
-    if is_dataclass(value):
-        return [field.name for field in fields(value)]
-    tables: Mapping[str, object] | None = getattr(type(value), "model_fields", None)
+@cache
+def _field_names(kind: type) -> Sequence[str] | None:
+    if issubclass(kind, Place):
+        return ()  # where an account is written changes nothing about it, and differs from machine to machine
+    if issubclass(kind, Secret):
+        return sorted(name for name in getattr(kind, "__dataclass_fields__", {}) if not name.startswith("_"))
+    if is_dataclass(kind):
+        return [field.name for field in fields(kind)]
+    tables: Mapping[str, object] | None = getattr(kind, "model_fields", None)
     return None if tables is None else list(tables)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import isfinite
@@ -23,6 +23,8 @@ from jobs.schedule.waiting_line import Hosts, Place, WaitingLine
 from migrator.backoff import DAY
 
 TOPIC = "schedule"
+_TOGETHER = 1_000
+"""Accounts of which something is remembered in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +113,20 @@ class Queue:
 
         What is running goes on; what is remembered of accounts that are no longer there is forgotten.
         """
-        remembered = self._store.get_all(TOPIC)
         wanted = {job.name: job for job in jobs}
         for name in [name for name in self._entries if name not in wanted]:
             self._remove(name)
+        new = wanted.keys() - self._entries.keys()
+        remembered = {
+            name: AccountState.from_fact(fact) if name in new else None for name, fact in self._store.each(TOPIC)
+        }
         for name in remembered.keys() - wanted.keys():
             self._store.delete(TOPIC, name)
-        for name, job in wanted.items():
-            known = self._entries.get(name)
-            if known is None:
-                state = AccountState.from_fact(remembered.get(name, {}))
-                known = self._entries[name] = _Entry(job, state)
-                self._wait(known, now)
-            self._configure(known, job, now)
-        self.breakers.keep(frozenset().union(*(job.hosts for job in wanted.values())))
+        for name in (name for name in wanted if name in new):
+            entry = self._entries[name] = _Entry(wanted[name], remembered.get(name) or AccountState())
+            self._wait(entry, now)
+        self._put([entry for name, job in wanted.items() if self._configure(entry := self._entries[name], job, now)])
+        self.breakers.keep(frozenset(host for hosts in {job.hosts for job in wanted.values()} for host in hosts))
 
     def _remove(self, name: str) -> None:
         self._waiting.leave(name)
@@ -133,18 +135,20 @@ class Queue:
         else:
             del self._entries[name]
 
-    def _configure(self, entry: _Entry, job: ScheduledAccount, now: float) -> None:
+    def _configure(self, entry: _Entry, job: ScheduledAccount, now: float) -> bool:
+        """Work an account as it is configured now; returns whether there is something to remember."""
         entry.job, entry.is_removed = job, False
         self._place(entry)
         if entry.state.configured == job.configured:
-            return
+            return False
         fresh = replace(entry.state, configured=job.configured, first_seen=entry.state.first_seen or now)
         if fresh.is_failing:
             # Whatever was wrong may be mended now; the history of the failure stays until a run succeeds.
             fresh = replace(fresh, parked="", not_before=0.0, gap=0.0, announced=0.0)
-        fresh = replace(fresh, worked_with="")
-        self._remember(entry, fresh)
+        entry.state = replace(fresh, worked_with="")
+        self._place(entry)
         self.wake(job.name, now)
+        return True
 
     def wake(self, name: str, now: float) -> None:
         """Note that a round of this account is due; an account that is gone is no matter."""
@@ -361,6 +365,11 @@ class Queue:
             self._place(entry)
             self._store.put(TOPIC, entry.job.name, state.as_fact())
 
+    def _put(self, entries: Sequence[_Entry]) -> None:
+        for start in range(0, len(entries), _TOGETHER):
+            some = entries[start : start + _TOGETHER]
+            self._store.put_all(TOPIC, {entry.job.name: entry.state.as_fact() for entry in some})
+
     @property
     def running(self) -> int:
         """How many accounts are being worked."""
@@ -369,6 +378,11 @@ class Queue:
     def names_running(self) -> list[str]:
         """Return the accounts that are being worked."""
         return sorted(self._running)
+
+    def state(self, name: str) -> AccountState:
+        """Return what is known of one account."""
+        entry = self._entries.get(name)
+        return AccountState() if entry is None or entry.is_removed else entry.state
 
     def states(self) -> dict[str, AccountState]:
         """Return what is known of each account."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from jobs.schedule.credential_hash import Fingerprints
 from jobs.schedule.live_progress import LiveProgress
@@ -11,6 +12,7 @@ from jobs.schedule.retry import RunOutcome, outcome_of
 from jobs.schedule.stop import Stop
 from jobs.schedule.workers import Liveness
 from migrator import config
+from migrator.config import Schedule
 from migrator.copying.census import EVERY_HOUR, SharedLooks
 from migrator.copying.offload import ChildCopierPool
 from migrator.ledger import Ledger
@@ -20,7 +22,7 @@ from migrator.run.accounts import run_recorded
 from migrator.run.context import Effects
 from migrator.run.host_limits import HostLimits
 from migrator.wiring.account import RunLimits, job_of
-from migrator.wiring.moved_archives import follow_moves
+from migrator.wiring.moved_archives import ArchiveMoves
 
 Run = Callable[[config.Account, Stop], AccountReport]
 
@@ -49,8 +51,8 @@ class Runs:
         self._child_copiers = ChildCopierPool()
         self._run = run or self._run_recorded
         self.config = configuration
-        self._jobs: tuple[config.Config, Sequence[ScheduledAccount]] | None = None
-        """Those of the configuration beside them: to hash hundreds of accounts takes its time, and a pause needs it."""
+        self._listed: _Listed | None = None
+        self._moves: tuple[config.Config, ArchiveMoves] | None = None
 
     def run(self, name: str, stop: Stop) -> tuple[AccountReport, RunOutcome]:
         """Work an account, end between two messages once ``stop`` is set, and say how it went."""
@@ -77,9 +79,14 @@ class Runs:
             looks=SharedLooks(good_for=EVERY_HOUR),
         )
         with self._ledger.lent() as own:
-            follow_moves(self.config, own)
+            self._moves_of(self.config).follow(own, account)
             limits = RunLimits(is_scheduled=True)
             return run_recorded(job_of(account, self.config.state_dir, limits), own, effects)
+
+    def _moves_of(self, configuration: config.Config) -> ArchiveMoves:
+        if self._moves is None or self._moves[0] is not configuration:
+            self._moves = configuration, ArchiveMoves(configuration)
+        return self._moves[1]
 
     def fingerprint(self, name: str) -> str:
         """Hash the account's configuration and passwords as they are now; ``""`` for one that is gone."""
@@ -88,18 +95,47 @@ class Runs:
 
     def jobs(self) -> Sequence[ScheduledAccount]:
         """Return the accounts as the queue sees them."""
-        if self._jobs is None or self._jobs[0] is not self.config:
-            self._jobs = self.config, [self._job(account) for account in self.config.accounts]
-        return self._jobs[1]
+        return self._list().jobs
 
-    def _job(self, account: config.Account) -> ScheduledAccount:
-        return ScheduledAccount(
-            account.name,
-            hosts_of(account),
-            f"{account.source.username} at {account.source.endpoint}",
-            self._fingerprints.configured(account, self.config),
-            str(account.source.endpoint),
+    def schedules(self) -> Mapping[str, Schedule]:
+        """Return when the accounts are to be worked, by their names."""
+        return self._list().schedules
+
+    def _list(self) -> _Listed:
+        if self._listed is None or self._listed.config is not self.config:
+            self._listed = None  # no two of them at one time
+            self._listed = _listed(self.config, self._fingerprints)
+        return self._listed
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The accounts of a configuration: to go through all of them takes its time, and a pause needs them again."""
+
+    config: config.Config
+    jobs: Sequence[ScheduledAccount]
+    schedules: Mapping[str, Schedule]
+
+
+def _listed(configuration: config.Config, fingerprints: Fingerprints) -> _Listed:
+    """Go through all accounts once; what many have in common they share."""
+    jobs: list[ScheduledAccount] = []
+    schedules: dict[str, Schedule] = {}
+    hosts: dict[frozenset[str], frozenset[str]] = {}
+    sources: dict[str, str] = {}
+    for account in configuration.accounts:
+        source, needed = str(account.source.endpoint), hosts_of(account)
+        jobs.append(
+            ScheduledAccount(
+                account.name,
+                hosts.setdefault(needed, needed),
+                f"{account.source.username} at {source}",
+                fingerprints.configured(account, configuration),
+                sources.setdefault(source, source),
+            )
         )
+        schedules[account.name] = account.schedule or configuration.schedule
+    return _Listed(configuration, jobs, schedules)
 
 
 def hosts_of(account: config.Account) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from jobs.log import say
@@ -20,8 +20,14 @@ class StateStore(Protocol):
     def get_all(self, topic: str) -> dict[str, Fact]:
         """Return every fact of a topic, by name."""
 
+    def each(self, topic: str) -> Iterator[tuple[str, Fact]]:
+        """Yield every fact of a topic with its name; not all are in memory at one time."""
+
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact in place of what was known under that name."""
+
+    def put_all(self, topic: str, facts: Mapping[str, Mapping[str, object]]) -> None:
+        """Remember facts in place of what was known under their names: all of them or none."""
 
     def delete(self, topic: str, name: str) -> None:
         """Forget a fact; harmless when there is none."""
@@ -48,10 +54,22 @@ class BufferedStateStore:
                     facts.pop(name, None)
             return facts
 
+    def each(self, topic: str) -> Iterator[tuple[str, Fact]]:
+        """Yield every fact of a topic, the unwritten ones included; raises when the ledger cannot be read."""
+        with self._lock:
+            unwritten = {name: fact for (of, name), fact in self._unwritten.items() if of == topic}
+        yield from ((name, fact) for name, fact in self._durable.each(topic) if name not in unwritten)
+        yield from ((name, fact) for name, fact in unwritten.items() if fact is not None)
+
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact, durably if the ledger can take it."""
+        self.put_all(topic, {name: fact})
+
+    def put_all(self, topic: str, facts: Mapping[str, Mapping[str, object]]) -> None:
+        """Remember facts, durably if the ledger can take them."""
         with self._lock:
-            self._unwritten[topic, name] = dict(fact)
+            for name, fact in facts.items():
+                self._unwritten[topic, name] = dict(fact)
             self._write()
 
     def delete(self, topic: str, name: str) -> None:
@@ -68,15 +86,20 @@ class BufferedStateStore:
 
     def _write(self) -> None:
         try:
-            for (topic, name), fact in list(self._unwritten.items()):
-                if fact is None:
-                    self._durable.delete(topic, name)
-                else:
-                    self._durable.put(topic, name, fact)
-                del self._unwritten[topic, name]
+            for topic in {topic for topic, _ in self._unwritten}:
+                self._write_topic(topic)
         except FerryError as error:
             if not self.problem:
                 say("worker.notes.failed", level=logging.ERROR, kind=str(error.kind), problem=str(error))
             self.problem = str(error)
         else:
             self.problem = ""
+
+    def _write_topic(self, topic: str) -> None:
+        facts = {name: fact for (of, name), fact in self._unwritten.items() if of == topic}
+        if known := {name: fact for name, fact in facts.items() if fact is not None}:
+            self._durable.put_all(topic, known)
+        for name, fact in facts.items():
+            if fact is None:
+                self._durable.delete(topic, name)
+            del self._unwritten[topic, name]

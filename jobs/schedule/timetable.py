@@ -1,127 +1,166 @@
-"""The alarm clock: APScheduler tells when a round is due, and does nothing else.
+"""When rounds are due, and the alarm clock that tells so and does nothing else.
 
-Its jobs only ring; none ever touches the scheduler (APScheduler 3 dead-locks on that at shutdown). They are rebuilt
-from the configuration at every start. A late alarm still rings, and late ones of one account ring once.
+The clock is a heap with one moment for each account. It only rings; what is to be done then is not its business. It is
+set from the configuration at every start. A late alarm still rings, and late ones of one account ring once.
 """
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
+from heapq import heapify, heapreplace
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
-
-from migrator.config import Config, Schedule
+from migrator.config import Schedule
 
 _LARGEST_JITTER = timedelta(minutes=1)
+_LONGEST_NAP = 30.0
+"""The clock looks at the time at least this often: somebody may set it, or the machine may have slept."""
 
 
-@dataclass(frozen=True, slots=True)
 class Timetable:
-    """When one account is due: ``every`` from the start on, or ``cron``; the rounds of accounts are spread."""
+    """When the accounts of one schedule are due: ``every`` from the start on, or ``cron``; their rounds are spread."""
 
-    schedule: Schedule
-    name: str
-    start: float
+    def __init__(self, schedule: Schedule, start: float) -> None:
+        self.schedule = schedule
+        self._start = start
+        self._between = (inf, inf)
+        """In this span the next moment of the cron line is its end: it is worked out once for all accounts."""
 
-    def trigger(self) -> Any:  # noqa: ANN401  # APScheduler ships no types
-        """Return APScheduler's form."""
-        jitter = self.schedule.jitter
-        if self.schedule.cron:
-            zone = ZoneInfo(self.schedule.timezone) if self.schedule.timezone else None  # None: the machine's own
-            trigger = CronTrigger.from_crontab(self.schedule.cron, timezone=zone)
-            trigger.jitter = jitter.total_seconds() if jitter else None
-            return trigger
-        every = self.schedule.every or timedelta(minutes=15)
-        spread = (jitter or min(every / 10, _LARGEST_JITTER)).total_seconds()
-        first = datetime.fromtimestamp(self.start, UTC) + every * self._share()
-        return IntervalTrigger(seconds=every.total_seconds(), start_date=first, timezone=UTC, jitter=spread)
+    def next_after(self, name: str, now: float) -> float:
+        """Return when an account is due next, later than now; infinity if never again."""
+        jitter, every = self.schedule.jitter, self.schedule.every
+        if every is None:
+            return self._next_of_cron(now) + _spread(jitter)
+        period = every.total_seconds()
+        first = self._start + period * _share(name)
+        rounds = (now - first) // period + 1 if now >= first else 0
+        return first + period * rounds + _spread(jitter or min(every / 10, _LARGEST_JITTER))
 
-    def _share(self) -> float:
-        """Spread the accounts over the second half of the first interval: the first round is at start for all."""
-        spread = int.from_bytes(sha256(self.name.encode()).digest()[:4]) / 2**32
-        return 0.5 + spread / 2
+    def _next_of_cron(self, now: float) -> float:
+        begin, end = self._between
+        if not begin <= now < end:
+            moment = datetime.fromtimestamp(now, UTC) + timedelta(microseconds=1)  # what is now has come already
+            due = _cron(self.schedule.cron or "", self.schedule.timezone).get_next_fire_time(None, moment)
+            end = due.timestamp() if due else inf
+            self._between = now, end
+        return end
 
-    def next_after(self, now: float) -> float:
-        """Return when the account is due next; infinity if never again."""
-        moment = datetime.fromtimestamp(now, UTC)
-        due = self.trigger().get_next_fire_time(None, moment)
-        return due.timestamp() if due else float("inf")
 
-    def interval(self, now: float) -> float:
-        """Return about how many seconds lie between two rounds."""
-        if self.schedule.every:
-            return self.schedule.every.total_seconds()
-        first = self.next_after(now)
-        return self.next_after(first + 61) - first
+def _spread(jitter: timedelta | None) -> float:
+    return random.uniform(0.0, jitter.total_seconds()) if jitter else 0.0  # no secret
+
+
+def _share(name: str) -> float:
+    """Spread the accounts over the second half of the first interval: the first round is at start for all."""
+    spread = int.from_bytes(sha256(name.encode()).digest()[:4]) / 2**32
+    return 0.5 + spread / 2
+
+
+@cache
+def _cron(line: str, zone: str | None) -> Any:  # noqa: ANN401  # APScheduler ships no types
+    """Return what knows the moments of a cron line; without a time zone they are the machine's own."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    return CronTrigger.from_crontab(line, timezone=ZoneInfo(zone) if zone else None)
 
 
 class Timetables:
-    """The timetables of all accounts of the configuration in force."""
+    """The timetables of all accounts of the configuration in force; those of one schedule have the same one."""
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
-        self.by_account: dict[str, Timetable] = {}
-        self.intervals: dict[str, float] = {}
-        """About how many seconds lie between two rounds, by account."""
+        self.by_account: Mapping[str, Timetable] = {}
+        self._of_schedule: dict[Schedule, Timetable] = {}
 
-    def take_over(self, config: Config) -> None:
-        """Work by a new configuration."""
-        self.by_account = {
-            account.name: Timetable(account.schedule or config.schedule, account.name, self.started_at)
-            for account in config.accounts
-        }
-        self.intervals = {name: table.interval(self.started_at) for name, table in self.by_account.items()}
+    def take_over(self, schedules: Mapping[str, Schedule]) -> None:
+        """Work by new schedules, by account."""
+        self.by_account = {name: self.of(schedule) for name, schedule in schedules.items()}
+
+    def of(self, schedule: Schedule) -> Timetable:
+        """Return the timetable of a schedule, the same for the same one."""
+        table = self._of_schedule.get(schedule)
+        if table is None:
+            table = self._of_schedule[schedule] = Timetable(schedule, self.started_at)
+        return table
 
     def next_round(self, name: str, now: float) -> float:
         """Return when an account is due next; infinity for one that is gone."""
         table = self.by_account.get(name)
-        return table.next_after(now) if table else float("inf")
+        return table.next_after(name, now) if table else inf
 
 
 class AlarmClock:
     """Calls ``wake(name)``, from a thread of its own, when a round of an account is due."""
 
-    def __init__(self, wake: Callable[[str], None]) -> None:
+    def __init__(self, wake: Callable[[str], None], clock: Callable[[], float] = time.time) -> None:
         self._wake = wake
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
-            # Without a grace time an alarm that is a second late would be dropped.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-        )
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._tables: Mapping[str, Timetable] = {}
+        self._alarms: list[tuple[float, str]] = []
+        self._latest = 0.0
+        self._is_over = False
+        self._thread = threading.Thread(target=self._ring, name="alarm-clock", daemon=True)
 
     def start(self) -> None:
         """Start the clock's thread."""
-        self._scheduler.start()
+        self._thread.start()
 
     def set(self, tables: Mapping[str, Timetable]) -> None:
         """Ring for these accounts only; one whose timetable is the same keeps its rhythm."""
-        known = {job.id: job for job in self._scheduler.get_jobs()}
-        for name in known.keys() - tables.keys():
-            self._scheduler.remove_job(name)
-        for name, table in tables.items():
-            if name not in known or known[name].args[1] != table.schedule:
-                self._scheduler.add_job(
-                    self._woken, table.trigger(), args=(name, table.schedule), id=name, replace_existing=True
-                )
+        with self._changed:
+            known = {name: due for due, name in self._alarms if tables.get(name) is self._tables[name]}
+            self._tables = tables
+            self._set(known)
+            self._changed.notify()
 
-    def _woken(self, name: str, _schedule: Schedule) -> None:
-        self._wake(name)
+    def _set(self, known: Mapping[str, float]) -> None:
+        now = self._latest = self._clock()
+        self._alarms = [(known.get(name) or table.next_after(name, now), name) for name, table in self._tables.items()]
+        heapify(self._alarms)
+
+    def _ring(self) -> None:
+        while True:
+            name = self.due()
+            if name is not None:
+                self._wake(name)
+                continue
+            with self._changed:
+                if self._is_over:
+                    return
+                next_due = self._alarms[0][0] if self._alarms else inf
+                self._changed.wait(min(max(next_due - self._clock(), 0.0), _LONGEST_NAP))
+
+    def due(self) -> str | None:
+        """Return an account whose alarm is due, and set the next one; None where none is."""
+        with self._changed:
+            now = self._clock()
+            if now < self._latest - _LONGEST_NAP:
+                self._set({})  # somebody has set the clock back: nobody waits for what lies ahead only by that
+            self._latest = now
+            if self._is_over or not self._alarms or self._alarms[0][0] > now:
+                return None
+            _, name = self._alarms[0]
+            heapreplace(self._alarms, (self._tables[name].next_after(name, now), name))
+            return name
 
     def is_alive(self) -> bool:
         """Tell whether the clock's thread lives."""
-        thread = self._scheduler._thread  # noqa: SLF001  # there is no public way to ask
-        return bool(self._scheduler.running and thread is not None and thread.is_alive())
+        return self._thread.is_alive()
 
-    def stop(self) -> None:
-        """Ring no more; nothing of ours runs in the clock, so there is nothing to wait for."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    def stop(self, seconds: float = 0.0) -> bool:
+        """Ring no more; returns whether its thread has ended in that time. Nothing of ours runs there."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()

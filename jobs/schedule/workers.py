@@ -212,7 +212,7 @@ class Worker:
         fingerprint = self._running.fingerprint(name) if is_wanted else ""
         with self._changed:
             decision = self._queue.finished(lease, outcome, self._clock(), fingerprint)
-            state = self._queue.states().get(name, AccountState())
+            state = self._queue.state(name)
         self._listener.ended(lease, RunResult(report, outcome, decision, state))
 
     def _run(self, name: str) -> tuple[AccountReport | None, RunOutcome]:

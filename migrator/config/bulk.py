@@ -9,8 +9,10 @@ Microsoft and MigrationWiz give to columns mean what they mean there. An empty c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import NamedTuple
 
 from migrator.config.model import ImapDestination, Source
 from migrator.config.passwords import SOURCES
@@ -45,9 +47,6 @@ _OWN = ("name", "address", "mbox", "maildir")
 _TELLING = ("name", "address", "username")
 """Columns of which one must be there: an account has a name."""
 _BOOLEANS = {"true": True, "false": False, "yes": True, "no": False}
-_TRUTHS = frozenset({"allow_plaintext", "leave_on_server", "seen"})
-_LISTS = frozenset({"flags", "keywords"})
-_NUMBERS = frozenset({"port", "max_connections"})
 _VARIABLES = frozenset({"password_env", "imap_password_env"})
 _PASSWORDS = _VARIABLES | {"password", "imap_password"}
 
@@ -102,7 +101,10 @@ class Sheet:
     def cells(self, line: Line) -> dict[str, str]:
         """Return what stands in a line, by the columns' names here, with the name that its account has."""
         name = self.row(line).name
-        return {"name": name} | _filled(line, self.columns) if name else _filled(line, self.columns)
+        filled = {
+            name: cell.strip() for name, cell in zip(self.columns, line.cells, strict=False) if name and cell.strip()
+        }
+        return {"name": name} | filled if name else filled
 
     def passwords(self) -> list[Mapping[str, object]]:
         """Return which variables hold passwords, and one password that stands in the sheet if any does."""
@@ -161,61 +163,89 @@ def _unusable(written: Sequence[str], columns: Sequence[str | None]) -> str:
 
 
 def _row(line: Line, columns: Sequence[str | None]) -> Row:
-    filled = _filled(line, columns)
-    account = _account(filled, is_named="name" in columns)
-    surplus = [cell for cell in line.cells[len(columns) :] if cell.strip()]
-    problem = line.problem
-    if surplus and not problem:
-        problem = f"has {len(line.cells)} cells, but there are {len(columns)} columns"
-    return Row(line.number, account, problem, filled.get("address", ""), "username" in filled)
-
-
-def _filled(line: Line, columns: Sequence[str | None]) -> dict[str, str]:
-    return {name: cell.strip() for name, cell in zip(columns, line.cells, strict=False) if name and cell.strip()}
-
-
-def _account(filled: Mapping[str, str], *, is_named: bool) -> Mapping[str, object]:
-    """Return a row's tables; where the sheet has a column for names, a row without one has none."""
-    imap = {key.removeprefix("imap_"): cell for key, cell in filled.items() if key.startswith("imap_")}
-    plain = {key: cell for key, cell in filled.items() if not key.startswith("imap_")}
-    address = plain.pop("address", "")
+    cells = line.cells
+    tables: tuple[dict[str, object], ...] = ({}, {}, {}, {})
+    for column, table, key, read in _meanings(tuple(columns)):
+        if column < len(cells) and (cell := cells[column].strip()):
+            tables[table][key] = read(cell) if read else cell
+    own, source = tables[_ACCOUNT], tables[_SOURCE]
+    address, has_username = str(own.get("address", "")), "username" in source
     if address:
-        plain.setdefault("username", address)
-    account: dict[str, object] = {}
-    if name := plain.pop("name", "" if is_named else _name_of(address, plain)):
-        account["name"] = name
-    destinations: list[object] = [
-        {"type": kind, "path": plain.pop(kind)} for kind in ("mbox", "maildir") if kind in plain
-    ]
+        source.setdefault("username", address)
+    problem = line.problem
+    if not problem and any(cell.strip() for cell in cells[len(columns) :]):
+        problem = f"has {len(cells)} cells, but there are {len(columns)} columns"
+    # Where the sheet has a column for names, a row without one has none.
+    name = own.get("name") or ("" if "name" in columns else _name_of(address, source))
+    account: dict[str, object] = {"name": name} if name else {}
+    if schedule := tables[_SCHEDULE]:
+        account["schedule"] = schedule
+    account |= {"source": source, "destinations": _destinations(own, tables[_IMAP])}
+    return Row(line.number, account, problem, address, has_username)
+
+
+def _destinations(own: Mapping[str, object], imap: dict[str, object]) -> list[object]:
+    destinations: list[object] = [{"type": kind, "path": own[kind]} for kind in ("mbox", "maildir") if kind in own]
     if imap:
         if mailbox := imap.pop("address", ""):
             imap.setdefault("username", mailbox)
-        destinations.append({"type": "imap", **_values(imap)})
-    if schedule := {key: plain.pop(key) for key in Schedule.key_names() if key in plain}:
-        account["schedule"] = schedule
-    return account | {"source": _values(plain), "destinations": destinations}
+        destinations.append({"type": "imap", **imap})
+    return destinations
 
 
-def _name_of(address: str, source: Mapping[str, str]) -> str:
+_ACCOUNT, _SOURCE, _IMAP, _SCHEDULE = range(4)
+"""The tables that the cells of a row belong to."""
+
+
+class _Meaning(NamedTuple):
+    """What the cells of a column are: the table, the key, and how they are read where they are more than text."""
+
+    column: int
+    table: int
+    key: str
+    read: Callable[[str], object] | None
+
+
+@cache
+def _meanings(columns: Sequence[str | None]) -> Sequence[_Meaning]:
+    """Return what the columns mean, worked out once for all rows of a sheet."""
+    return [_meaning(column, name) for column, name in enumerate(columns) if name]
+
+
+def _meaning(column: int, name: str) -> _Meaning:
+    if name in _OWN:
+        return _Meaning(column, _ACCOUNT, name, None)
+    if name in Schedule.key_names():
+        return _Meaning(column, _SCHEDULE, name, None)
+    table = _IMAP if name.startswith("imap_") else _SOURCE
+    key = name.removeprefix("imap_")
+    if key.startswith("password_"):
+        return _Meaning(column, table, "password", partial(_password, key.removeprefix("password_")))
+    return _Meaning(column, table, key, _READ.get(key))
+
+
+def _password(source: str, cell: str) -> object:
+    return {source: cell}
+
+
+def _number(cell: str) -> object:
+    return int(cell) if cell.isdecimal() else cell
+
+
+def _truth(cell: str) -> object:
+    return _BOOLEANS.get(cell.lower(), cell)
+
+
+_READ: Mapping[str, Callable[[str], object]] = (
+    dict.fromkeys(("port", "max_connections"), _number)
+    | dict.fromkeys(("allow_plaintext", "leave_on_server", "seen"), _truth)
+    | dict.fromkeys(("flags", "keywords"), str.split)
+)
+"""How a cell is read that is more than text, by its key."""
+
+
+def _name_of(address: str, source: Mapping[str, object]) -> str:
     """Return what an account is called that has no name: its address, or user and host."""
-    username, host = source.get("username", ""), source.get("host", "")
+    username, host = str(source.get("username", "")), source.get("host")
     named = address or (username if "@" in username or not host or not username else f"{username}@{host}")
     return "".join(one if one.isalnum() or one in "._-@" else "_" for one in named)
-
-
-def _values(cells: Mapping[str, str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for key, cell in cells.items():
-        if key.startswith("password_"):
-            values["password"] = {key.removeprefix("password_"): cell}
-        else:
-            values[key] = _value(key, cell)
-    return values
-
-
-def _value(key: str, cell: str) -> object:
-    if key in _NUMBERS and cell.isdecimal():
-        return int(cell)
-    if key in _TRUTHS:
-        return _BOOLEANS.get(cell.lower(), cell)
-    return cell.split() if key in _LISTS else cell

@@ -25,6 +25,9 @@ class ManyAccounts(Sequence["Account"], ABC):
     def _at(self, number: int) -> Account:
         """Return one by its place, from 0."""
 
+    def __iter__(self) -> Iterator[Account]:
+        return map(self._at, range(len(self)))
+
     @overload
     def __getitem__(self, number: int) -> Account: ...
     @overload

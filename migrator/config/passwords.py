@@ -5,6 +5,7 @@ Pure but for the paths. No message shows what was written as the password itself
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -90,9 +91,13 @@ def _source(written: object) -> tuple[str, str]:
     return source, reference
 
 
+_PLAIN_WORDS = re.compile(r"[ \t\r\n!#-&(-\[\]-~]*")
+"""A line in which nothing is quoted: a shell's words are what stands between blanks. Of a sheet most are such."""
+
+
 def _command(line: str) -> str:
     try:
-        words = shlex.split(line)
+        words = line.split() if _PLAIN_WORDS.fullmatch(line) else shlex.split(line)
     except ValueError as error:
         raise ValueError(f"command cannot be split into words ({error})") from None
     if not words:

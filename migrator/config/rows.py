@@ -10,20 +10,19 @@ import os
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from migrator.config import passwords, values
 from migrator.config.many_accounts import ManyAccounts
 from migrator.config.model import Account, Destination, FolderDestination, ImapDestination, Server
+from migrator.config.problems import Place
 from migrator.config.secrets import KeyringSecret
 from migrator.config.sheet import Line
 from migrator.config.store import S3Destination
 
 if TYPE_CHECKING:
     from migrator.config.bulk import Sheet
-    from migrator.config.problems import Place
     from migrator.config.row_reading import Common
     from migrator.config.secrets import Secret
     from migrator.config.table import Context
@@ -112,7 +111,7 @@ class Templates:
         """Return the account that the tables are by a template which fits them."""
         template = self._accounts[number]
         name = str(raw["name"])
-        place = replace(place, account=name)
+        place = Place(file=place.file, account=name, line=place.line)
         source, *ends = self._ends(raw)
         destinations = [
             _changed(model, end, place, index)
@@ -120,7 +119,7 @@ class Templates:
         ]
         return Account(
             name,
-            template.source.model_copy(update=source.changes()),
+            template.source.changed(source.changes()),
             tuple(destinations),
             template.schedule,
             place,
@@ -157,7 +156,7 @@ def _is_alike_for_all(password: Secret, table: Raw) -> bool:
 
 
 def _changed(model: Destination, end: _End, place: Place, index: int) -> Destination:
-    changed = model.model_copy(update=end.changes())
+    changed = model.changed(end.changes())
     return changed.written_at(place.at("destinations", index)) if isinstance(changed, ImapDestination) else changed
 
 
@@ -166,21 +165,20 @@ def _key(raw: Raw) -> Key | None:
     source, destinations = raw.get("source"), raw.get("destinations")
     if not isinstance(source, Mapping) or not isinstance(destinations, list) or "name" not in raw:
         return None
-    tables = (source, *destinations, raw.get("schedule") or {})
-    parts = [part for table in tables for part in _fixed(table)]
-    return None if None in parts else tuple(parts)
-
-
-def _fixed(table: Raw) -> Iterator[object]:
-    for key, value in table.items():
-        if key not in _OWN:
-            yield key, value if isinstance(value, str) else repr(value)
-        elif key == "password" and not isinstance(value, str):
-            kind = next(iter(value), "") if isinstance(value, Mapping) else ""
-            yield None if kind == "oauth" else (key, kind)
-        else:
-            yield key
-    yield ""
+    parts: list[object] = []
+    for table in (source, *destinations, raw.get("schedule") or {}):
+        for key, value in table.items():
+            if key not in _OWN:
+                parts += key, value if isinstance(value, str) else repr(value)
+            elif key != "password" or isinstance(value, str):
+                parts.append(key)
+            else:
+                kind = next(iter(value), "") if isinstance(value, Mapping) else ""
+                if kind == "oauth":
+                    return None
+                parts.append((key, kind))
+        parts.append("")
+    return tuple(parts)
 
 
 class Rows(ManyAccounts):

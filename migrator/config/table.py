@@ -5,10 +5,11 @@ A relative path starts at the folder that the validation context names; ``~`` is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.functional_validators import PlainValidator
@@ -30,7 +31,9 @@ class Context:
 
     def path(self, written: str) -> Path:
         """Return the absolute path of one that was written down."""
-        return (self.folder / Path(written).expanduser()).absolute()
+        if "~" in written:
+            return (self.folder / Path(written).expanduser()).absolute()
+        return (self.folder / written).absolute()  # once where a sheet has a hundred thousand of them
 
 
 def _absolute(written: object, info: ValidationInfo) -> Path:
@@ -113,6 +116,18 @@ class Table(BaseModel):
         hide_input_in_errors=True,
         defer_build=True,  # most files have few of the tables
     )
+
+    def changed(self, own: Mapping[str, object]) -> Self:
+        """Return a copy in which these keys have other values, that were checked: ``model_copy``, but cheap."""
+        copy = object.__new__(type(self))
+        for slot, value in (
+            ("__dict__", {**self.__dict__, **own}),
+            ("__pydantic_fields_set__", self.__pydantic_fields_set__ | own.keys()),
+            ("__pydantic_extra__", self.__pydantic_extra__),
+            ("__pydantic_private__", self.__pydantic_private__ and dict(self.__pydantic_private__)),
+        ):
+            object.__setattr__(copy, slot, value)
+        return copy
 
     @classmethod
     def key_names(cls) -> tuple[str, ...]:

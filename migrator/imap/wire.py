@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,8 +29,6 @@ from migrator.net.tls import TlsMode
 from migrator.net.trace import transcript
 
 if TYPE_CHECKING:
-    from socket import socket
-
     from migrator.net.patience import Stop
 
 _T = TypeVar("_T")
@@ -71,7 +71,7 @@ class Wire(imaplib.IMAP4):
         self,
         host: str,
         port: int,
-        dial: Callable[[], socket],
+        dial: Callable[[], socket.socket],
         *,
         timeout: float,
         clock: Clock,
@@ -138,7 +138,14 @@ class Wire(imaplib.IMAP4):
         self.flush()
 
     def shutdown(self) -> None:
-        """Close the connection; never raises."""
+        """Close the connection; never raises.
+
+        One that is out of step is reset. Else TCP would go on for minutes to send what a network that is away has not
+        taken yet, and a message might be stored long after another look has found that it was not.
+        """
+        with contextlib.suppress(OSError):
+            if not self.is_in_step:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         with contextlib.suppress(OSError):
             self.sock.close()
         if self.trace:
@@ -229,7 +236,7 @@ class Wire(imaplib.IMAP4):
         """Whether bytes have arrived that nobody has read: before STARTTLS an attack (RFC 9051, section 11.1)."""
         return self._at < len(self._arrived)
 
-    def encrypt(self, wrap: Callable[[socket], socket]) -> None:
+    def encrypt(self, wrap: Callable[[socket.socket], socket.socket]) -> None:
         """Go on over an encrypted connection after STARTTLS was accepted."""
         self.sock = wrap(self.sock)
         self.sock.settimeout(self._timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -265,6 +265,17 @@ class History:
         """
         with self._connection.reading() as sql:
             return AccountNumbers(*(kept_numbers.kept(sql, account) or kept_numbers.counted(sql, account)))
+
+    def numbers_of(self, accounts: Collection[str]) -> dict[str, AccountNumbers]:
+        """Return the same of many accounts: two questions for all of them, and more only where one must be counted."""
+        with self._connection.reading() as sql:
+            kept = kept_numbers.all_kept(sql)
+            seen = {account for (account,) in sql.execute("select account from maildrops")}
+        none = AccountNumbers(0, 0, 0, 0, 0, 0, None, 0)
+        return {
+            name: AccountNumbers(*kept[name]) if name in kept else self.numbers(name) if name in seen else none
+            for name in accounts
+        }
 
 
 def _run_record(

@@ -42,6 +42,12 @@ def kept(sql: Sql, account: str) -> Row | None:
     return row
 
 
+def all_kept(sql: Sql) -> dict[str, Row]:
+    """Return the numbers that are kept, by account, of all in which nothing has changed since they were counted."""
+    rows = sql.execute(f"select account, {_COLUMNS} from account_numbers where counted = changes")
+    return {row[0]: row[1:] for row in rows.fetchall()}
+
+
 def changes(sql: Sql, account: str) -> int:
     """Return how many changes were noted; to be asked before ``counted``, for ``keep``."""
     row = sql.execute("select changes from account_numbers where account = ?", (account,)).fetchone()

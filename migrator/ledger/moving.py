@@ -41,6 +41,16 @@ class Moves:
                 for number, identity, has_copies in rows
             }
 
+    def has_copies(self, identity: str) -> bool:
+        """Say whether the ledger knows a destination by this name, and any copy there."""
+        with self._connection.reading() as sql:
+            row = sql.execute(
+                "select 1 from destinations d where d.identity = ?"
+                " and exists (select 1 from copies where destination_id = d.id)",
+                (identity,),
+            ).fetchone()
+        return row is not None
+
     def is_known_as(self, former: str, identity: str) -> bool:
         """Say whether a former name leads to a destination already."""
         with self._connection.reading() as sql:

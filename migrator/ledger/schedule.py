@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.copy_rows import IN_DOUBT
@@ -19,6 +19,9 @@ SCHEDULE = "schedule"
 
 VERIFICATION = "verification"
 """The topic of what is known of full verifications of the archive."""
+
+PAGE = 1_000
+"""Facts that are read at one time."""
 
 
 def of_account(name: str) -> str:
@@ -39,6 +42,23 @@ class StateStore:
             rows = sql.execute("select name, fact from worker_notes where topic = ?", (topic,)).fetchall()
         return {name: json.loads(fact) for name, fact in rows}
 
+    def each(self, topic: str) -> Iterator[tuple[str, dict[str, object]]]:
+        """Yield every fact of a topic with its name, in the order of the names; not all are in memory at one time.
+
+        What is written meanwhile is there or not.
+        """
+        last = ""
+        while True:
+            with self._connection.reading() as sql:
+                rows = sql.execute(
+                    "select name, fact from worker_notes where topic = ? and name > ? order by name limit ?",
+                    (topic, last, PAGE),
+                ).fetchall()
+            yield from ((name, json.loads(fact)) for name, fact in rows)
+            if len(rows) < PAGE:
+                return
+            last = rows[-1][0]
+
     def get(self, topic: str, name: str) -> dict[str, object]:
         """Return one fact of a topic, ``{}`` where there is none."""
         with self._connection.reading() as sql:
@@ -48,11 +68,15 @@ class StateStore:
 
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact in place of what was known under that name."""
+        self.put_all(topic, {name: fact})
+
+    def put_all(self, topic: str, facts: Mapping[str, Mapping[str, object]]) -> None:
+        """Remember facts in place of what was known under their names: all of them or none."""
         with self._connection.transaction() as sql:
-            sql.execute(
+            sql.executemany(
                 "insert into worker_notes (topic, name, fact) values (?, ?, ?)"
                 " on conflict (topic, name) do update set fact = excluded.fact",
-                (topic, name, json.dumps(dict(fact))),
+                [(topic, name, json.dumps(dict(fact))) for name, fact in facts.items()],
             )
 
     def delete(self, topic: str, name: str) -> None:
@@ -62,8 +86,7 @@ class StateStore:
 
     def verified_in_full(self, accounts: Iterable[str], now: float) -> None:
         """Note that every copy of these accounts has been read."""
-        for name in accounts:
-            self.put(VERIFICATION, of_account(name), {"completed_at": now})
+        self.put_all(VERIFICATION, {of_account(name): {"completed_at": now} for name in accounts})
 
     def mismatches(self) -> dict[str, int]:
         """Count the stored copies that are known to be damaged, by the identity of their destination.

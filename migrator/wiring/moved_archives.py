@@ -6,12 +6,14 @@ not where it was, and what is known to stand in it stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
-from migrator.config import Config, FolderDestination
+from migrator.config import Account, Config, FolderDestination
 from migrator.files import key_of
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger
@@ -29,40 +31,82 @@ def follow_moves(config: Config, ledger: Ledger) -> list[tuple[Path, Path]]:
     configured nowhere, nothing is done. To a ledger that is only read from (a backup that was mounted) it is no matter
     whether the archive is still at its old place, too.
     """
-    if config.path is None:
-        return []
-    configured = set(folders_of(config))
-    known = ledger.moves.known()
-    unknown = [identity for identity in configured if identity not in known or not known[identity].has_copies]
-    if not unknown:
-        return []
-    _forget_reused_names(ledger, configured)
-    unknown = [identity for identity in unknown if identity not in ledger.moves.former_names()]
-    unused = [one for one in known.values() if one.kind != "imap" and one.has_copies and one.identity not in configured]
-    moved: list[tuple[Path, Path]] = []
-    for identity in unknown:
-        for one in unused:
-            copies = ledger.copies(one.identity, one.kind)
-            if has_moved(one, identity, copies, or_was_copied=ledger.is_read_only):
-                move(ledger, config.state_dir, one, identity)
-                unused.remove(one)
-                moved.append((path_of(one.identity), path_of(identity)))
-                break
-    return moved
+    return ArchiveMoves(config).follow(ledger)
 
 
-def folders_of(config: Config) -> dict[str, Path]:
+class ArchiveMoves:
+    """The archives of a configuration that may have been moved.
+
+    What it takes to know which they are is worked out once, at the first folder that is unknown: it goes through all
+    accounts. May be asked from any thread.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._once: _Candidates | None = None
+
+    def follow(self, ledger: Ledger, account: Account | None = None) -> list[tuple[Path, Path]]:
+        """Do as ``follow_moves`` does; with an account, for its folders only."""
+        if self._config.path is None:
+            return []
+        with self._lock:
+            if account is None:
+                own: Collection[str] = folders_of(self._config)
+                known = ledger.moves.known()
+                unknown = [identity for identity in own if identity not in known or not known[identity].has_copies]
+            else:
+                own = folders_of(self._config, [account])
+                unknown = [identity for identity in own if not ledger.moves.has_copies(identity)]
+            if not unknown:
+                return []
+            if self._once is None:
+                self._once = _candidates(ledger, own if account is None else folders_of(self._config))
+            return self._found(ledger, self._once, unknown)
+
+    def _found(self, ledger: Ledger, candidates: _Candidates, unknown: Sequence[str]) -> list[tuple[Path, Path]]:
+        _forget_reused_names(ledger, candidates.reused)
+        former = ledger.moves.former_names()
+        moved: list[tuple[Path, Path]] = []
+        for identity in (one for one in unknown if one not in former):
+            for one in candidates.unused:
+                copies = ledger.copies(one.identity, one.kind)
+                if has_moved(one, identity, copies, or_was_copied=ledger.is_read_only):
+                    move(ledger, self._config.state_dir, one, identity)
+                    candidates.unused.remove(one)
+                    moved.append((path_of(one.identity), path_of(identity)))
+                    break
+        return moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """``unused`` are known archives that are configured nowhere, ``reused`` former names of configured ones."""
+
+    unused: list[KnownDestination]
+    reused: Sequence[str]
+
+
+def _candidates(ledger: Ledger, configured: Collection[str]) -> _Candidates:
+    known, former = ledger.moves.known().values(), ledger.moves.former_names()
+    return _Candidates(
+        [one for one in known if one.kind != "imap" and one.has_copies and one.identity not in configured],
+        [name for name, present in former.items() if name in configured and present in configured],
+    )
+
+
+def folders_of(config: Config, accounts: Iterable[Account] | None = None) -> dict[str, Path]:
     """Return the configured archive folders by the identity that the ledger knows them by."""
-    places = [place for account in config.accounts for place in account.destinations]
+    places = (place for account in accounts or config.accounts for place in account.destinations)
     return {
         identity_of(place, config.state_dir): place.path for place in places if isinstance(place, FolderDestination)
     }
 
 
-def _forget_reused_names(ledger: Ledger, configured: set[str]) -> None:
+def _forget_reused_names(ledger: Ledger, reused: Sequence[str]) -> None:
     """Begin another archive where a folder stands under a former name and the present one is configured too."""
-    for former, present in ledger.moves.former_names().items():
-        if {former, present} <= configured and path_of(former).is_dir():
+    for former in reused:
+        if path_of(former).is_dir():
             ledger.moves.forget_former_name(former)
 
 

@@ -46,9 +46,7 @@ def main() -> int:
     ):
         fleet = torture.fleet
         fleet.deliver(EACH)
-        with fleet.working(0):
-            for _ in range(options.workers):
-                torture.hire()
+        with torture.at_work(options.workers):
             began = time.monotonic()
             end = began + 60 * options.minutes
             restarts = [began + 60 * options.minutes * share for share in (0.3, 0.6)]

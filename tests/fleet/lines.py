@@ -53,6 +53,8 @@ class Lines:
         for one in (*self._listeners, *self._sockets):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+        for listener in self._listeners:
+            listener.close()
 
     def to(self, port: int, kind: str) -> int:
         """Return the port at which that of a server on loopback is reached."""
@@ -128,12 +130,17 @@ def owner_of(port: int, workers: Mapping[str, int]) -> tuple[str, int] | None:
     """Return which of these processes has the end of a connection on loopback with that port of its own."""
     wanted = f"socket:[{_inode(port)}]"
     for name, process in workers.items():
-        with suppress(OSError):
-            for entry in os.scandir(f"/proc/{process}/fd"):
-                with suppress(OSError):
-                    if Path(entry.path).readlink() == Path(wanted):
-                        return name, process
+        with suppress(OSError), os.scandir(f"/proc/{process}/fd") as entries:
+            if any(_target(entry.path) == wanted for entry in entries):
+                return name, process
     return None
+
+
+def _target(link: str) -> str:
+    try:
+        return str(Path(link).readlink())
+    except OSError:  # closed meanwhile
+        return ""
 
 
 def _inode(port: int) -> str:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 
 import psycopg
@@ -106,7 +107,11 @@ class Deaf:
         del topic
         return {}
 
+    def each(self, topic: str) -> Iterator[tuple[str, Fact]]:
+        return iter(self.get_all(topic).items())
+
     def put(self, topic: str, name: str, fact: object) -> None: ...
+    def put_all(self, topic: str, facts: object) -> None: ...
     def delete(self, topic: str, name: str) -> None: ...
 
 

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
@@ -14,15 +15,17 @@ from migrator.ledger import Ledger
 from migrator.ledger.postgres.leases import LEASE_SECONDS
 from tests.conftest import StartDovecot
 from tests.fleet.real import RealFleet
+from tests.fleet.torture import Torture
+from tests.servers.dovecot import why_missing
 from tests.servers.postgres import Postgres
 
 pytestmark = [pytest.mark.slow]
 EACH = 3
 
 
-def wait_until_done(fleet: RealFleet, seconds: float = 200.0) -> None:
+def wait_until_done(fleet: RealFleet, seconds: float = 200.0, left: int = 0) -> None:
     end = time.monotonic() + seconds
-    while fleet.left():
+    while fleet.left() > left:
         assert time.monotonic() < end, "\n".join(fleet.log(name)[-3000:] for name in fleet.workers)
         time.sleep(0.3)
 
@@ -71,3 +74,21 @@ def test_an_account_that_a_worker_has_is_locked_for_everybody_else(
         epochs = connection.execute("select epoch from leases where name = 'account n0'").fetchall()
     assert epochs == [(8,)]
     assert (fleet.left(), fleet.wrong()) == (0, [])
+
+
+@pytest.mark.dovecot
+def test_a_few_seconds_of_torture(tmp_path: Path, postgres: Postgres) -> None:
+    """The ten minutes are ``python -m tests.fleet``."""
+    if reason := why_missing():
+        pytest.skip(reason)
+    with Torture(tmp_path, postgres, accounts=12, chance=Random(1)) as torture:
+        torture.fleet.deliver(EACH)
+        with torture.at_work(3):
+            wait_until_done(torture.fleet, left=11 * EACH)
+            torture.inflict("cut from the database", "w0", seconds=5)
+            torture.inflict("nap", "w1", seconds=4)
+            torture.inflict("cut from the servers", "w2", seconds=3)
+            while len(torture.awake()) < 3:
+                time.sleep(0.3)
+            wait_until_done(torture.fleet)
+        assert torture.wrong() == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -76,8 +77,8 @@ class Torture:
         if len(awake) > 1 and what != "nothing":
             self.inflict(what, self._chance.choice(awake))
 
-    def inflict(self, what: str, name: str) -> None:
-        """Let this happen to that worker."""
+    def inflict(self, what: str, name: str, seconds: float = 0.0) -> None:
+        """Let this happen to that worker: for so long, or, without a word about it, mostly for longer than a lease."""
         self.happened[what] += 1
         if what == "kill":
             self.fleet.kill(name)
@@ -87,13 +88,22 @@ class Torture:
             self._lines.cut(name, *_CUT[what])
         else:
             self.fleet.tell(name, signal.SIGSTOP)
-        seconds = self._chance.uniform(1, 8) if what == "nap" else self._chance.uniform(1, 1.5) * LEASE_SECONDS
-        self._away[name] = time.monotonic() + seconds
+        usual = self._chance.uniform(1, 8) if what == "nap" else self._chance.uniform(1, 1.5) * LEASE_SECONDS
+        self._away[name] = time.monotonic() + (seconds or usual)
 
     def restart_database(self) -> None:
         """Restart the database, as a person would who upgrades it."""
         self.happened["restart"] += 1
         self._server.restart()
+
+    @contextmanager
+    def at_work(self, size: int) -> Iterator[None]:
+        """Start that many workers; those that are left are killed at the end, and every line is whole then."""
+        with self.fleet.working(0):
+            for _ in range(size):
+                self.hire()
+            yield
+            self.relieve_all()
 
     def relieve_all(self) -> None:
         """Wake everybody, and mend every line."""

@@ -6,6 +6,7 @@ They are in no ledger that is a file, and no part of what moves between the two:
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ _CHANGE = """update account_rows a set cells = w.cells from wanted w
 _ADD = """insert into account_rows (name, cells)
     select name, cells from wanted w where not exists (select from account_rows a where a.name = w.name)
     order by w.number returning name"""
-_AT_ONCE = 5_000
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,11 @@ class KeptRows:
 
     columns: frozenset[str] = frozenset()
     revision: str = ""
-    _texts: bytes = b""
+    _packed: tuple[bytes, ...] = ()
 
     def __iter__(self) -> Iterator[Cells]:
-        for text in self._texts.splitlines():
-            cells: Cells = json.loads(text)
-            yield cells
+        for packed in self._packed:
+            yield from json.loads(zlib.decompress(packed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,18 @@ def read(address: str) -> KeptRows:
         session.execute("set transaction isolation level repeatable read, read only")
         if not (seen := revision(session)):
             return KeptRows()
-        texts = bytearray()
+        packed = []
         with session.cursor(name="account_rows") as cursor:
-            cursor.itersize = _AT_ONCE
             cursor.execute("select cells::text from account_rows order by number")
-            for (text,) in cursor:  # a line each: JSON has its line ends escaped
-                texts += f"{text}\n".encode()
+            while some := cursor.fetchmany(_AT_ONCE):
+                packed.append(_packed(text for (text,) in some))
         columns = session.execute("select distinct jsonb_object_keys(cells) from account_rows").fetchall()
-        return KeptRows(frozenset(name for (name,) in columns), seen, bytes(texts))
+        return KeptRows(frozenset(name for (name,) in columns), seen, tuple(packed))
+
+
+def _packed(texts: Iterable[str]) -> bytes:
+    """Return a JSON array of these, which are much alike, in a tenth of its octets."""
+    return zlib.compress(f"[{','.join(texts)}]".encode(), 1)
 
 
 def revision(session: psycopg.Connection[Any]) -> str:

@@ -237,3 +237,19 @@ def test_a_hundred_thousand_rows_take_less_than_a_hundred_megabytes(tmp_path: Pa
     command = [sys.executable, "-c", _MEASURED, str(path)]
     kib = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     assert kib * 1024 < 100_000_000
+
+
+def test_a_changed_table_is_what_pydantic_makes_of_it() -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "config.toml"
+        path.write_text(
+            '[[accounts]]\nname = "ann"\n[accounts.source]\nhost = "pop.example.org"\nusername = "ann"\npassword = "x"\n'
+            '[[accounts.destinations]]\ntype = "imap"\nhost = "imap.example.org"\nusername = "ann"\npassword = "x"\n'
+        )
+        [account] = load(path).accounts
+    for table in (account.source, *account.destinations):
+        own = {"username": "bob", "password": TextSecret("y")}
+        changed, expected = table.changed(own), table.model_copy(update=own)
+        assert (changed, changed.model_fields_set) == (expected, expected.model_fields_set)
+        assert changed.__pydantic_private__ == expected.__pydantic_private__
+        assert table.changed({}) == table != changed

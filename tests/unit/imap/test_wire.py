@@ -59,7 +59,7 @@ def fed() -> Iterator[Fed]:
         def wire(*pieces: bytes, clock: Callable[[], float] = ticking, timeout: float = 5.0) -> Wire:
             near, far = socket.socketpair()
             wires.callback(near.close)
-            Thread(target=say, args=[far, pieces], daemon=True).start()
+            Thread(target=quietly(say), args=[far, pieces], daemon=True).start()
             made = Wire("test", 143, lambda: near, timeout=timeout, clock=clock)
             made.send(b"go\r\n")
             return made
@@ -68,7 +68,7 @@ def fed() -> Iterator[Fed]:
 
 
 def say(far: socket.socket, pieces: tuple[bytes, ...]) -> None:
-    with suppress(OSError), far:
+    with far:
         far.sendall(b"* OK hello\r\n")
         tag = far.recv(1000).split()[0]
         far.sendall(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK\r\n")
@@ -78,6 +78,14 @@ def say(far: socket.socket, pieces: tuple[bytes, ...]) -> None:
         far.shutdown(socket.SHUT_WR)
         while far.recv(1000):
             pass
+
+
+def quietly(serve: Callable[[socket.socket, tuple[bytes, ...]], None]) -> Callable[..., None]:
+    def served(far: socket.socket, pieces: tuple[bytes, ...]) -> None:
+        with suppress(OSError):
+            serve(far, pieces)
+
+    return served
 
 
 def test_imaplib_reads_and_writes_through_us(wire: Wire, script: Script) -> None:
@@ -236,3 +244,30 @@ def test_the_bye_is_remembered(fed: Fed) -> None:
         wire.next_status()
     assert wire.bye is not None
     assert wire.bye.words == b"[UNAVAILABLE] going down"
+
+
+@pytest.mark.parametrize(("is_answered", "ended"), [(True, "closed"), (False, "reset")])
+def test_a_line_on_which_something_may_be_under_way_yet_is_reset(is_answered: bool, ended: str) -> None:
+    seen: list[str] = []
+
+    def serve(listener: socket.socket) -> None:
+        far, _ = listener.accept()
+        try:
+            say(far, (b"mf1 OK stored\r\n",))
+            seen.append("closed")
+        except ConnectionResetError:
+            seen.append("reset")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve, args=[listener])
+        thread.start()
+        address = listener.getsockname()
+        wire = Wire("test", 143, lambda: socket.create_connection(address), timeout=5, clock=ticking)
+        with suppress(TimeoutError), wire.conversation():
+            wire.send(b"mf1 APPEND INBOX {1+}\r\nx\r\n")
+            assert wire.next_status()
+            if not is_answered:
+                raise TimeoutError
+        wire.shutdown()
+        thread.join(10)
+    assert seen == [ended]

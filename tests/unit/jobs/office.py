@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
@@ -51,6 +51,13 @@ class MemoryStateStore:
 
     def get_all(self, topic: str) -> dict[str, Fact]:
         return {name: json.loads(fact) for (of, name), fact in self._facts.items() if of == topic}
+
+    def each(self, topic: str) -> Iterator[tuple[str, Fact]]:
+        yield from self.get_all(topic).items()
+
+    def put_all(self, topic: str, facts: Mapping[str, Mapping[str, object]]) -> None:
+        for name, fact in facts.items():
+            self.put(topic, name, fact)
 
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         self._facts[topic, name] = json.dumps(dict(fact))

@@ -18,7 +18,7 @@ from jobs.disk_usage import Disk
 from jobs.lock import worker_lock
 from jobs.monitoring.health import STALE_SECONDS, HealthVerdict, forget, health_of, read, write
 from jobs.monitoring.http_server import BoundedServer, Web, handler_of
-from jobs.monitoring.metrics import text_of, write_textfile
+from jobs.monitoring.metrics import is_by_host, text_of, write_textfile
 from jobs.monitoring.snapshot import AccountView, Snapshot
 from jobs.monitoring.weekly_summary import weekly
 from jobs.schedule.account_state import AccountState
@@ -142,7 +142,7 @@ def answer(port: int, path: str) -> tuple[int, bytes]:
 
 def test_the_web_answers_health_and_metrics_and_nothing_else() -> None:
     seen = [WORKER]
-    web = Web("127.0.0.1:0", lambda: seen[0])
+    web = Web("127.0.0.1:0", lambda: seen[0], lambda: health_of(seen[0]))
     web.start()
     try:
         status, body = answer(web.port, "/healthz")
@@ -157,10 +157,10 @@ def test_the_web_answers_health_and_metrics_and_nothing_else() -> None:
 
 
 def test_a_taken_port_is_a_configuration_error() -> None:
-    web = Web("127.0.0.1:0", lambda: WORKER)
+    web = Web("127.0.0.1:0", lambda: WORKER, lambda: health_of(WORKER))
     web.start()
     with pytest.raises(ConfigError, match=r"\[metrics\] listen"):
-        Web(f"127.0.0.1:{web.port}", lambda: WORKER)
+        Web(f"127.0.0.1:{web.port}", lambda: WORKER, lambda: health_of(WORKER))
     web.stop()
 
 
@@ -190,7 +190,7 @@ def test_the_status_line_says_who_is_well_and_who_is_not() -> None:
 
 @contextmanager
 def bounded(look: Callable[[], Snapshot], **bounds: float) -> Iterator[int]:
-    server = BoundedServer(("127.0.0.1", 0), handler_of(look), **bounds)  # type: ignore[arg-type]  # seconds, most
+    server = BoundedServer(("127.0.0.1", 0), handler_of(look, lambda: health_of(look())), **bounds)  # type: ignore[arg-type]  # seconds, most
     thread = threading.Thread(target=lambda: server.serve_forever(0.01))
     thread.start()
     try:
@@ -213,3 +213,8 @@ def test_many_that_only_connect_keep_nobody_out() -> None:
         idle = [lines.enter_context(create_connection(("127.0.0.1", port), timeout=30)) for _ in range(3)]
         assert answer(port, "/healthz")[0] == 200
         assert idle[0].recv(1) == b""
+
+
+def test_metrics_are_by_host_where_a_series_an_account_would_be_too_many() -> None:
+    assert [is_by_host(count, is_fleet=False) for count in (1, 5_000, 5_001)] == [False, False, True]
+    assert is_by_host(1, is_fleet=True)

@@ -53,21 +53,29 @@ def config(folder: Path, password: str = '"geheim1"', more: str = "") -> Config:
 
 def test_a_round_comes_every_interval_and_accounts_are_spread() -> None:
     schedule = Schedule(every=timedelta(minutes=15), jitter=timedelta(seconds=1))
-    first = [Timetable(schedule, f"user{number}", NOW).next_after(NOW) - NOW for number in range(50)]
+    table = Timetable(schedule, NOW)
+    first = [table.next_after(f"user{number}", NOW) - NOW for number in range(50)]
     assert all(450 <= wait <= 902 for wait in first)
     assert len({round(wait) for wait in first}) > 40
-    table = Timetable(schedule, "ann", NOW)
-    moments = [table.next_after(NOW + 900 * number) for number in range(4)]
+    moments = [table.next_after("ann", NOW + 900 * number) for number in range(4)]
     assert all(898 <= later - earlier <= 902 for earlier, later in pairwise(moments))
-    assert table.interval(NOW) == 900
+
+
+def test_a_round_that_is_due_now_is_not_the_next_one() -> None:
+    for schedule in (Schedule(every=timedelta(minutes=15)), Schedule(cron="*/15 * * * *", timezone="UTC")):
+        table = Timetable(schedule, NOW)
+        due = NOW - 1.0
+        for _ in range(5):
+            later = table.next_after("ann", due)
+            assert 0 < later - due <= 970, schedule
+            due = later
 
 
 def test_cron_goes_by_its_time_zone_through_a_change_of_clocks() -> None:
-    table = Timetable(Schedule(cron="30 3 * * *", timezone="Europe/Berlin"), "ann", NOW)
+    table = Timetable(Schedule(cron="30 3 * * *", timezone="Europe/Berlin"), NOW)
     for day in (datetime(2026, 3, 28, 12, tzinfo=BERLIN), datetime(2026, 10, 24, 12, tzinfo=BERLIN)):
-        due = datetime.fromtimestamp(table.next_after(day.timestamp()), BERLIN)
+        due = datetime.fromtimestamp(table.next_after("ann", day.timestamp()), BERLIN)
         assert (due.day, due.hour, due.minute) == (day.day + 1, 3, 30)
-    assert table.interval(NOW) == 86_400
 
 
 def test_a_fingerprint_changes_with_what_was_refused(tmp_path: Path) -> None:

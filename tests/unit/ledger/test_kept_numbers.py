@@ -191,6 +191,11 @@ class Histories(RuleBasedStateMachine):
         self.places = [self.ledger.copies(name, "maildir") for name in ("maildir:/a", "maildir:/b")]
 
     @invariant()
+    def asked_of_all_it_says_the_same(self) -> None:
+        history = self.ledger.history
+        assert history.numbers_of(ACCOUNTS) == {account: history.numbers(account) for account in ACCOUNTS}
+
+    @invariant()
     def kept_numbers_are_counted_ones(self) -> None:
         assert wrongly_kept(self.folder) == {}
         if self.is_kept_at_once:
@@ -353,6 +358,25 @@ def test_a_ledger_of_an_earlier_release_keeps_numbers_from_its_migration_on(tmp_
         assert wrongly_kept(tmp_path) == {}
         numbers = ledger.history.numbers("alice")
     assert (numbers.on_server, numbers.safe, numbers.deleted, numbers.accepted) == (2, 1, 1, 1)
+
+
+def test_of_many_accounts_only_those_are_counted_that_must_be(embedded: Ledger, statements: Statements) -> None:
+    listed(embedded, [b"a", b"b"])
+    a_run(embedded)
+    statements.found.clear()
+    found = embedded.history.numbers_of(["alice", "nobody"])
+    assert (found["alice"].on_server, found["nobody"].on_server, statements.found) == (2, 0, [])
+    embedded.history.accept(MessageRow(1), 3.0)
+    assert embedded.history.numbers_of(["alice"]) == {"alice": embedded.history.numbers("alice")}
+
+
+def test_both_databases_know_the_numbers_of_many(ledger: Ledger) -> None:
+    shelf = Shelf(ledger)
+    a_run(ledger)
+    names = ["alice", "nobody"]
+    assert ledger.history.numbers_of(names) == {name: ledger.history.numbers(name) for name in names}
+    shelf.history.accept(MessageRow(2), 2.0)
+    assert ledger.history.numbers_of(names) == {name: ledger.history.numbers(name) for name in names}
 
 
 def test_an_account_that_nobody_knows_has_none(ledger: Ledger) -> None:
