@@ -108,23 +108,10 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
 
 
 def identity_of(place: config.Destination, state_dir: Path) -> str:
-<<<<<<< HEAD
-    """Return what a destination is known by in the ledger; for a folder nothing is imported that reads or writes it."""
-    match place:
-        case config.MboxDestination():
-            return folder_identity("mbox", realpath(place.path))
-        case config.MaildirDestination():
-            return folder_identity("maildir", realpath(place.path))
-        case _:
-            return destination_of(place, state_dir).identity
-=======
-    """Return what the ledger knows a destination by; costs less than the destination itself."""
+    """Return what the ledger knows a destination by; for a folder nothing is imported that reads or writes it."""
     if isinstance(place, config.FolderDestination):
-        from migrator.destinations.local import folder_identity
-
-        return folder_identity(place.type, place.path)
+        return folder_identity(place.type, realpath(place.path))
     return destination_of(place, state_dir).identity
->>>>>>> main
 
 
 def destination_of(
