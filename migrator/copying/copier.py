@@ -13,7 +13,7 @@ from functools import partial
 from typing import assert_never
 
 from migrator.copy_records import Found, Recollection, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
-from migrator.copying.judging import judge
+from migrator.copying.judging import judge, proven_exactly
 from migrator.copying.proving import ToProve, known_copies, was_proven_once
 from migrator.copying.relocating import is_emptied, refuse_if_emptied, relocate
 from migrator.destinations import Destination, Guarded, Metered
@@ -274,13 +274,18 @@ class Copier:
         never_there: list[int] = []
         bodies = self.destination.read([copy.locator for copy in copies])
         for copy, body in zip(copies, bodies, strict=True):
+            # The digest was taken of what the source sent, before all copying. Nearly every copy has it.
+            if not isinstance(body, FerryError) and digest_of_body(body) == copy.digest:
+                judged.append(proven_exactly(copy.copy_id))
+                verdicts[copy.digest] = None
+                continue
             if isinstance(body, GoneError) and copy.was_never_shown:
                 never_there.append(copy.copy_id)
                 verdicts[copy.digest] = FerryError(
                     Kind.MISMATCH, f"{self.destination.label} did not keep what it stored"
                 )
                 continue
-            read = body if isinstance(body, FerryError) else self._compare(copy, body)
+            read = body if isinstance(body, FerryError) else self._compared(copy, body)
             if self._needs_original(copy, read):
                 verdicts[copy.digest] = FerryError(Kind.UNPROVEN, "only the original can prove this copy again")
                 continue
@@ -315,11 +320,9 @@ class Copier:
         was_never_read = copy.state is CopyState.STORED and isinstance(copy.locator, ImapLocator)
         return was_never_read or copy.proof is Proof.CANONICAL or copy.proof is Proof.SEMANTIC
 
-    def _compare(self, copy: ToProve, body: Body) -> tuple[Proof, str]:
-        """Hold what was read back against the digest, which was taken of what the source sent, before all copying."""
+    def _compared(self, copy: ToProve, body: Body) -> tuple[Proof, str]:
+        """Say how well a copy is proven whose bytes are not those that were received, and what differs."""
         original = copy.original
-        if digest_of_body(body) == copy.digest:
-            return Proof.EXACT, ""
         if not isinstance(copy.locator, ImapLocator) or original is None:
             return Proof.NONE, "the stored bytes differ from what was received"
         from migrator.message.proof import prove  # only for copies that a server altered

@@ -45,6 +45,11 @@ class CopyOutcomes(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
     @property
+    def is_proven(self) -> bool:
+        """Whether no destination lacks a proven copy of it."""
+        return not any(isinstance(outcome, FerryError) for outcome in self.outcomes)
+
+    @property
     def errors(self) -> list[tuple[int, FerryError]]:
         """The destinations (by place) that do not hold a proven copy, each with the reason."""
         return [(place, outcome) for place, outcome in enumerate(self.outcomes) if isinstance(outcome, FerryError)]
@@ -111,12 +116,9 @@ class FanOut:
         while self.has_finished:
             fetched_batch, futures = self._under_way.popleft()
             columns = [future.result() for future in futures]
-            for fetched in fetched_batch:
-                self.budget.give_back(fetched.charged)
-            yield [
-                CopyOutcomes(fetched, tuple(column[place] for column in columns))
-                for place, fetched in enumerate(fetched_batch)
-            ]
+            self.budget.give_back(sum(fetched.charged for fetched in fetched_batch), len(fetched_batch))
+            together = zip(fetched_batch, *columns, strict=True)
+            yield [CopyOutcomes(fetched, tuple(outcomes)) for fetched, *outcomes in together]
 
     def ask(self, place: int, question: Callable[[Copier], _Answer]) -> _Answer:
         """Ask a copier something in its own thread, behind what it has to copy, and wait for the answer."""

@@ -12,6 +12,11 @@ _OF_THE_SERVER = frozenset(
 """Errors of a store that does not answer as it should: they say nothing of what it holds."""
 
 
+def proven_exactly(copy_id: int) -> Judged:
+    """Return the state of a copy that equals its message byte for byte: that reaches every grade."""
+    return Judged(copy_id, CopyState.VERIFIED, Proof.EXACT)
+
+
 def judge(
     copy_id: int, locator: Locator, before: CopyState, read: tuple[Proof, str] | FerryError, required: Proof
 ) -> Judged | None:

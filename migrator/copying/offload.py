@@ -91,7 +91,7 @@ class ChildCopierPool:
         is_in_memory = all(isinstance(message.body, LinesBody | PiecedBody) for message in batch)
         if is_in_memory and self._at_work.acquire(blocking=False):
             try:
-                if self._child:
+                if self._child and self._child.has_room_for(batch):
                     return self._child.copy(copier, batch)
             except (BrokenPipeError, EOFError):
                 with self._guard:

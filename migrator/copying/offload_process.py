@@ -2,13 +2,15 @@
 
 The process is ``python -m migrator.copying.offload_process``; only ``migrator.copying.offload`` starts one. It trusts
 its stdin, which nobody else holds: a length and a pickle at a time (the destination, and what each message of a batch
-is), and the messages' bytes behind it, with LF line ends. It ends when stdin does, and never in the middle of a batch,
-whatever signal comes.
+is). The messages' bytes lie in memory that both share, end to end, with LF line ends; what has been asked lies there
+until it is answered. The child ends when stdin does, and never in the middle of a batch, whatever signal comes.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
+import mmap
 import os
 import pickle
 import signal
@@ -17,71 +19,88 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cache
-from itertools import chain, islice
-from typing import IO
+from typing import IO, Any
 
 from migrator.copying.copier import Copier, Outcome
 from migrator.errors import FerryError
-from migrator.files import Device, write_all
 from migrator.ledger import Ledger
 from migrator.ledger.database import Opener
 from migrator.message.body import LinesBody, Message, PiecedBody
 from migrator.message.line_ends import pieces_of_lines
 from migrator.model import Digest, HeaderDigest
-from migrator.read_back import IO_CHUNK_OCTETS
 
 LENGTH = struct.Struct("!Q")
 """What goes before each pickle."""
 
-_PIPE_OCTETS = 1 << 20
-_BUFFERS = 512  # of one writev; the system allows 1,024
+SHARED_OCTETS = 64 << 20
+"""What a batch may have; memory is taken only for what a batch had."""
+
 _GRACE = 60.0
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "TZ")
 
 
 class ChildCopier:
-    """A running child and its pipes."""
+    """A running child, its pipes, and the memory that it shares."""
 
     def __init__(self) -> None:
         """Start it. Raises ``OSError`` where the system gives no process."""
+        with _shared() as shared:
+            self._area = mmap.mmap(shared, SHARED_OCTETS)
+            self._process = self._started(shared)
+
+    def _started(self, shared: int) -> subprocess.Popen[bytes]:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         path = os.pathsep.join(folder for folder in sys.path if folder)
-        self._process = subprocess.Popen(
+        return subprocess.Popen(
             [
                 sys.executable,
-                "-P",
+                "-P",  # nothing from the folder it is started in
                 "-m",
                 "migrator.copying.offload_process",
-            ],  # -P: nothing from the folder it is started in
+                str(shared),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what goes wrong there goes wrong here next, and is reported
             env={**inherited, "PYTHONPATH": path},  # and no secret of ours
             start_new_session=True,  # Ctrl-C is for us: we tell it when to end
-            pipesize=_PIPE_OCTETS,
+            pass_fds=(shared,),
         )
+
+    def has_room_for(self, batch: Sequence[Message]) -> bool:
+        """Say whether a batch can be handed over at once."""
+        return sum(message.octets for message in batch) <= SHARED_OCTETS
 
     def copy(self, copier: Copier, batch: Sequence[Message]) -> Sequence[Outcome]:
         """Hand over a batch and wait for what came of it. Raises ``EOFError`` or ``BrokenPipeError`` if it has died."""
-        held = [list(pieces_of_lines(message.body)) for message in batch]
-        about = [(*message[:4], [len(piece) for piece in pieces]) for message, pieces in zip(batch, held, strict=True)]
         copies = copier.copies
+        about = self._put(batch)
         request = pickle.dumps(
             (copier.destination, copies.opener(), copies.destination_id, copier.lease.as_known_now(), about)
         )
-        self._send(chain((LENGTH.pack(len(request)), request), *held))
+        pipe = _pipe(self._process.stdin)
+        pipe.write(LENGTH.pack(len(request)) + request)
+        pipe.flush()
         received = packed(_pipe(self._process.stdout))
         answer: Sequence[Outcome] | FerryError = pickle.loads(received)  # noqa: S301  # by our own child
         if isinstance(answer, FerryError):
             raise answer
         return answer
 
-    def _send(self, content: Iterator[bytes]) -> None:
-        handle = _pipe(self._process.stdin).fileno()
-        while buffers := list(islice(content, _BUFFERS)):
-            _write(handle, buffers)
+    def _put(self, batch: Sequence[Message]) -> list[tuple[Any, ...]]:
+        """Put the messages into the shared memory; return what each is, with the lengths of its pieces."""
+        area, end = self._area, 0
+        about: list[tuple[Any, ...]] = []
+        for message in batch:
+            lengths = []
+            for piece in pieces_of_lines(message.body):
+                begin, end = end, end + len(piece)
+                area[begin:end] = piece
+                lengths.append(len(piece))
+            about.append((*message[:4], lengths))
+        return about
 
     def dismiss(self) -> None:
         """Let the child go: it ends when it has nothing more to read."""
@@ -93,12 +112,20 @@ class ChildCopier:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._area.close()
 
 
-def _write(handle: int, buffers: Sequence[bytes]) -> None:
-    written = os.writev(handle, buffers)
-    if written < sum(map(len, buffers)):  # a signal came in between
-        write_all(handle, b"".join(buffers)[written:], Device())
+@contextmanager
+def _shared() -> Iterator[int]:
+    """Yield a handle on memory of its own that another process can be given; raises ``OSError`` where there is none."""
+    if not hasattr(os, "memfd_create"):  # Linux has it
+        raise OSError(errno.ENOSYS, "no memory that two programs can share")
+    handle = os.memfd_create("mailferry")
+    try:
+        os.ftruncate(handle, SHARED_OCTETS)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -112,16 +139,23 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # what imports made is not to be looked at again
-    with open(0, "rb", buffering=IO_CHUNK_OCTETS) as stdin, open(1, "wb") as stdout, ExitStack() as stack:
+    shared = int(sys.argv[1])
+    with (
+        open(0, "rb") as stdin,
+        open(1, "wb") as stdout,
+        mmap.mmap(shared, 0, prot=mmap.PROT_READ) as area,
+        ExitStack() as stack,
+    ):
+        os.close(shared)
 
         @cache
         def opened(opener: Opener) -> Ledger:
             return stack.enter_context(closing(Ledger.opened_by(opener)))
 
-        with suppress(EOFError):  # also in the middle of a batch: then nothing of it is copied
+        with suppress(EOFError):  # also in the middle of a question: then nothing is copied
             while True:
                 destination, opener, destination_id, lease, about = pickle.loads(packed(stdin))  # noqa: S301  # our parent's
-                batch = [_message(stdin, *facts) for facts in about]
+                batch = list(_messages(area, about))
                 copier = Copier(
                     destination, opened(opener).copies_numbered(destination_id), clock=time.time, lease=lease
                 )
@@ -142,12 +176,17 @@ def _exactly(pipe: IO[bytes], octets: int) -> bytes:
     return content
 
 
-def _message(
-    stdin: IO[bytes], digest: Digest, header_digest: HeaderDigest, message_id: bytes, octets: int, lengths: list[int]
-) -> Message:
-    pieces = tuple(_exactly(stdin, length) for length in lengths)
-    body = LinesBody(*pieces) if len(pieces) == 1 else PiecedBody(pieces)
-    return Message(digest, header_digest, message_id, octets, body)
+def _messages(
+    area: mmap.mmap, about: Sequence[tuple[Digest, HeaderDigest, bytes, int, list[int]]]
+) -> Iterator[Message]:
+    end = 0
+    for digest, header_digest, message_id, octets, lengths in about:
+        pieces = []
+        for length in lengths:
+            begin, end = end, end + length
+            pieces.append(area[begin:end])
+        body = LinesBody(*pieces) if len(pieces) == 1 else PiecedBody(tuple(pieces))
+        yield Message(digest, header_digest, message_id, octets, body)
 
 
 def _copied(copier: Copier, batch: list[Message]) -> list[Outcome] | FerryError:

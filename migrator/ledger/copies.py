@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 from migrator.copy_records import (
@@ -36,6 +36,7 @@ from migrator.ledger.copy_rows import (
 )
 from migrator.ledger.database import Opener, Sql
 from migrator.ledger.lease import Lease
+from migrator.ledger.noting import note_intended, note_stored
 from migrator.ledger.remains import note_relocated, note_replaced, without_remains
 from migrator.ledger.settled import copies_worth_less, destination_worth_less
 from migrator.ledger.volume_comparison import Compared
@@ -44,6 +45,8 @@ from migrator.message.body import Message
 from migrator.model import CopyState, Digest, ImapLocator, Locator, Proof, StoredCopy
 
 _CHUNK = 2_000
+
+_GRADES = {proof: grade for grade, proof in enumerate((Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC, Proof.NONE))}
 
 
 class Judged(NamedTuple):
@@ -129,23 +132,19 @@ class CopiesLedger(VolumesLedger):
                 (self.destination_id, text, now),
             ).fetchone()
             fresh = [message for message in messages if message[0].digest not in replaced] if replaced else messages
-            contents = number_contents(sql, [(m.digest, m.header_digest, m.octets, m.message_id) for m, _ in fresh])
+            contents = number_contents(sql, [message for message, _ in fresh])
             (last,) = sql.execute("select coalesce(max(id), 0) from copies").fetchone()
-            sql.execute(
-                "insert into copies (id, destination_id, content_id, state, intent_id)"
-                " select ? + key, ?, value, 'intended', ? from json_each(?)",
-                (last + 1, self.destination_id, intent_id, json.dumps(contents)),
-            )
+            signs = [sign for _, sign in fresh]
+            note_intended(sql, (self.destination_id, intent_id), last + 1, contents, signs)
             sql.executemany(
-                "update copies set state = 'intended', intent_id = ? where id = ?",
-                [(intent_id, number) for number in replaced.values()],
+                "update copies set state = 'intended', intent_id = ?,"
+                " recognition = coalesce(nullif(?, x''), recognition) where id = ?",
+                [(intent_id, sign, replaced[m.digest]) for m, sign in messages if m.digest in replaced],
             )
-            numbers = replaced | {m.digest: number for number, (m, _) in enumerate(fresh, last + 1)}
-            sql.executemany(
-                "update copies set recognition = ? where id = ?",
-                [(sign, numbers[message.digest]) for message, sign in messages if sign],
+            numbers = zip(
+                (message.digest for message, _ in fresh) if replaced else digests, count(last + 1), strict=False
             )
-            return numbers
+            return replaced | dict(numbers)
 
     def _forget_gone(self, sql: Sql, digests: Sequence[Digest]) -> None:
         gone = f"from copies where destination_id = ? and state = 'gone' and {IN_DOUBT}"
@@ -173,13 +172,7 @@ class CopiesLedger(VolumesLedger):
             self._note_volumes(sql, volumes)
             volume_ids = self._volume_ids(sql)
             note_replaced(sql, [copy_id for copy_id, _ in copies])
-            for kind, columns in PLACE_COLUMNS.items():
-                place = ", ".join(f"{column} = ?" for column in columns)
-                sql.executemany(
-                    f"update copies set {place}, intent_id = null, recognition = null, state = 'stored',"
-                    " proof = 'none', reason = '', verified_at = null where id = ?",
-                    [(*place_of(at, volume_ids), copy_id) for copy_id, at in copies if isinstance(at, kind)],
-                )
+            note_stored(sql, copies, volume_ids)
             self._drop_intents(sql)
 
     def judged(self, copies: Sequence[Judged], now: float) -> None:
@@ -261,12 +254,12 @@ class CopiesLedger(VolumesLedger):
                 chunk = without_remains(sql, self.destination_id, chunk)
                 note_relocated(sql, self.destination_id, chunk)
                 self._note_contents(sql, ((f.digest, f.header_digest, f.octets, f.message_id) for f in chunk))
-                for kind, columns in PLACE_COLUMNS.items():
+                for kind, names in PLACE_COLUMNS.items():
                     sql.executemany(
-                        f"insert into copies (destination_id, content_id, state, {', '.join(columns)})"
-                        f" select ?, id, 'stored', {', '.join('?' * len(columns))} from contents"
+                        f"insert into copies (destination_id, content_id, state, {', '.join(names)})"
+                        f" select ?, id, 'stored', {', '.join('?' * len(names))} from contents"
                         " where digest = ? and true on conflict (destination_id, content_id) do update set"
-                        f" {', '.join(f'{column} = excluded.{column}' for column in columns)}, state = 'stored'"
+                        f" {', '.join(f'{column} = excluded.{column}' for column in names)}, state = 'stored'"
                         " where copies.state = 'intended' or copies.state = 'damaged' or copies.state = 'gone'"
                         " or copies.uid_validity != excluded.uid_validity or exists (select 1 from volumes"
                         f" where id = copies.volume_id and changed_stamp = '{MISSING}')",
@@ -378,5 +371,4 @@ def by_verdict(copies: Sequence[Judged]) -> dict[tuple[CopyState, Proof, str], l
 
 def reaches(proof: Proof, required: Proof) -> bool:
     """Say whether a proof is at least as good as the one required."""
-    order = (Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC, Proof.NONE)
-    return proof is not Proof.NONE and order.index(proof) <= order.index(required)
+    return proof is not Proof.NONE and _GRADES[proof] <= _GRADES[required]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from migrator.message.written_date import moment_of
 
@@ -33,8 +33,7 @@ class DateSource(StrEnum):
     """Nothing says when it arrived: this is when it was copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivalDate:
+class ArrivalDate(NamedTuple):
     """A moment with its time zone, and what says that it is the one."""
 
     moment: datetime
@@ -51,10 +50,17 @@ def arrival_date(beginning: bytes, now: datetime, fallback: float | None = None)
     ``beginning`` is that of the message, its header at least, with CRLF or LF. A date before there was mail, or later
     than two days after ``now``, is nobody's arrival: the next source counts.
     """
+    latest = now.astimezone(UTC) + _SLACK
     for source, moment in _claims(_header(beginning), fallback):
-        if moment is not None and _EARLIEST <= moment <= now + _SLACK:
+        if moment is not None and _is_between(_EARLIEST, moment, latest):
             return ArrivalDate(moment, source)
     return ArrivalDate(now, DateSource.CLOCK)
+
+
+def _is_between(earliest: datetime, moment: datetime, latest: datetime) -> bool:
+    """Say so of moments of which two are in UTC: to compare across zones takes ten times as long, for each message."""
+    is_far = not earliest.year - 1 <= moment.year <= latest.year + 1  # maybe too far to be put into another zone
+    return not is_far and earliest <= moment.astimezone(UTC) <= latest
 
 
 def _header(beginning: bytes) -> bytes:
@@ -65,10 +71,10 @@ def _header(beginning: bytes) -> bytes:
 
 
 def _claims(header: bytes, fallback: float | None) -> Iterator[tuple[DateSource, datetime | None]]:
-    received, date = _RECEIVED.search(header), _DATE.search(header)
+    received = _RECEIVED.search(header)
     if received is not None and b";" in received[1]:
         yield DateSource.RECEIVED, moment_of(received[1].rpartition(b";")[2])
-    if date is not None:
+    if (date := _DATE.search(header)) is not None:
         yield DateSource.DATE, moment_of(date[1])
     if fallback is not None:
         yield DateSource.ORIGIN, _since_epoch(fallback)

@@ -19,7 +19,8 @@ _LOG = logging.getLogger("migrator.message")
 def moment_of_arrival(message: Message, beginning: bytes, now: datetime) -> datetime:
     """Return when a message arrived; ``beginning`` holds its header. See ``arrival_date`` for what counts."""
     arrived = arrival_date(beginning, now, message.fallback_date)
-    event(_LOG, "message.dated", level=logging.DEBUG, digest=message.digest.hex()[:16], source=str(arrived.source))
+    if _LOG.isEnabledFor(logging.DEBUG):  # said of every message: it is not to be put into words for nobody
+        event(_LOG, "message.dated", level=logging.DEBUG, digest=message.digest.hex()[:16], source=str(arrived.source))
     return arrived.moment
 
 

@@ -11,7 +11,7 @@ import re
 from hashlib import sha256
 from typing import NamedTuple
 
-from migrator.message.body import Body
+from migrator.message.body import Body, LinesBody
 from migrator.model import Digest, HeaderDigest
 
 HEADER_LIMIT = 256 * 1024
@@ -95,6 +95,8 @@ def _digest_without_server_headers(body: Body) -> bytes:
 
 def digest_of_body(body: Body) -> Digest:
     """Return the digest of a message, wherever its bytes are."""
+    if isinstance(body, LinesBody):  # nearly every one
+        return Digest(sha256(body.lines.replace(b"\n", b"\r\n")).digest())
     state = sha256()
     for chunk in body.chunks():
         state.update(chunk)
@@ -109,11 +111,11 @@ def digest_of(canonical: bytes) -> Digest:
 def lf_lines(text: bytes) -> bytes | None:
     """Return text with each CRLF turned into LF; None where a CR or LF stands alone, so that this could not be undone.
 
-    The two steps and the comparison take a third of the time of replacing CRLF.
+    The two steps and the comparison take half the time of replacing CRLF.
     """
     if (lines := _even_lf_lines(text)) is not None:
         return lines
-    lines = text.translate(None, b"\r")
+    lines = text.replace(b"\r", b"")
     return lines if lines.replace(b"\n", b"\r\n") == text else None
 
 

@@ -18,32 +18,36 @@ SINGLE_RUN_BUDGET_OCTETS = 40 * 1024 * 1024
 """What may be on its way in the only run of a process: four messages of 10 MB, so that none is waited for."""
 SHARED_RUN_BUDGET_OCTETS = 24 * 1024 * 1024
 """What may be on its way in each of several runs."""
+MESSAGE_WEIGHT_OCTETS = 2048
+"""What a message on its way takes besides its own octets, in objects: of tiny ones that is nearly all."""
 
 
 class OctetBudget:
     """Octets on their way: announced, received or being stored. Shared by the reader and the writers of one run."""
 
-    def __init__(self, limit: int) -> None:
-        """Allow ``limit`` octets at once."""
+    def __init__(self, limit: int, *, each: int = 0) -> None:
+        """Allow ``limit`` octets at once; every message counts for ``each`` besides its own."""
         self._limit = limit
+        self._each = each
         self._taken = 0
         self._guard = threading.Lock()
 
     def take(self, octets: int) -> bool:
-        """Reserve room; False, and nothing reserved, where there is none. Never blocks.
+        """Reserve room for a message; False, and nothing reserved, where there is none. Never blocks.
 
         A message larger than the whole budget is let through when nothing else is on its way.
         """
+        octets += self._each
         with self._guard:
             if self._taken and self._taken + octets > self._limit:
                 return False
             self._taken += octets
             return True
 
-    def give_back(self, octets: int) -> None:
-        """Free what was taken."""
+    def give_back(self, octets: int, messages: int = 1) -> None:
+        """Free what was taken for that many messages."""
         with self._guard:
-            self._taken -= octets
+            self._taken -= octets + messages * self._each
 
 
 def make_spool(folder: Path) -> None:
@@ -127,16 +131,4 @@ class RowSet:
             return False
         self._bits[place] |= bit
         self.count += 1
-        return True
-
-    def __contains__(self, row: int) -> bool:
-        place = row >> 3
-        return place < len(self._bits) and bool(self._bits[place] & 1 << (row & 7))
-
-    def discard(self, row: int) -> bool:
-        """Take a row out; says whether it was there."""
-        if row not in self:
-            return False
-        self._bits[row >> 3] &= ~(1 << (row & 7))
-        self.count -= 1
         return True

@@ -11,13 +11,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 from migrator.message.month_names import month_named
 
 _LONGEST = 500
 _WORD = r"([^\W\d_]{2,})"
 _USUAL = re.compile(
-    rb"\s*(?:[A-Z][a-z]{2},\s+)?(\d{1,2})\s+([A-Z][a-z]{2})\s+(\d{4})\s+(\d\d):(\d\d):(\d\d)\s+([+-])(\d\d)(\d\d)\b"
+    rb"\s*(?:[A-Z][a-z]{2},\s+)?(\d{1,2})\s+([A-Z][a-z]{2})\s+(\d{4})\s+(\d\d):(\d\d):(\d\d)\s+([+-]\d{4})\b"
 )
 """How nearly all headers have it: the rest of this module takes ten times as long."""
 _YMD = re.compile(r"(?<!\d)(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)|(?<!\d)(\d{4})(\d\d)(\d\d)(?=T\d{4})")
@@ -76,13 +77,26 @@ def moment_of(written: bytes) -> datetime | None:
 
 
 def _usual(found: re.Match[bytes]) -> datetime | None:
-    day, name, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
-    month = month_named(name.decode("ascii"))
-    zone = _offset(sign == b"-", int(zone_hours), int(zone_minutes))
-    since_midnight = _since_midnight(int(hour), int(minute), int(second))
-    if month is None or zone is None or since_midnight is None:
+    day, name, year, *time_of_day, written_zone = found.groups()
+    hour, minute, second = map(int, time_of_day)
+    month, zone = _month(name), _numeric_zone(written_zone)
+    if month is None or zone is None:
         return None
-    return _moment(int(year), month, int(day), zone, since_midnight)
+    try:
+        return datetime(int(year), month, int(day), hour, minute, second, tzinfo=zone)
+    except ValueError:  # second 60 and 24:00 are moments of the next minute and day
+        since_midnight = _since_midnight(hour, minute, second)
+        return None if since_midnight is None else _moment(int(year), month, int(day), zone, since_midnight)
+
+
+@lru_cache(maxsize=64)
+def _month(name: bytes) -> int | None:
+    return month_named(name.decode("ascii"))
+
+
+@lru_cache(maxsize=256)
+def _numeric_zone(written: bytes) -> timezone | None:
+    return _offset(written.startswith(b"-"), int(written[1:3]), int(written[3:5]))
 
 
 def _text(written: bytes) -> str:

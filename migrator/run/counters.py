@@ -17,24 +17,39 @@ def interrupted() -> FerryError:
     return FerryError(Kind.TEMPORARY, INTERRUPTED, cure=cure, scope=Scope.MESSAGE)
 
 
+_UNLISTED, _REMAINING, _KNOWN, _COPIED, _DUPLICATE, _FAILED, _SKIPPED = range(7)
+
+
 class _Rows:
-    """Every row that was counted as listed stands in at most one of the other sets; in none, it remains."""
+    """What every listed row counts as: one thing, whatever happened to it before; at first it remains."""
 
     def __init__(self) -> None:
-        self.listed = RowSet()
-        self.known = RowSet()
-        self.copied = RowSet()
-        self.duplicates = RowSet()
         self.failed: dict[MessageRow, Problem | None] = {}
         self.skipped: dict[MessageRow, Problem | None] = {}
+        self._what = bytearray()  # by row
+        self._counts = [0] * 7
 
-    def take_out(self, row: MessageRow) -> None:
-        """Make sure that a row is listed, and is counted for nothing else yet."""
-        self.listed.add(row)
-        for rows in (self.known, self.copied, self.duplicates):
-            rows.discard(row)
-        self.failed.pop(row, None)
-        self.skipped.pop(row, None)
+    def count(self, what: int) -> int:
+        """Return how many rows count as this."""
+        return self._counts[what]
+
+    @property
+    def listed(self) -> int:
+        """How many rows count as anything."""
+        return sum(self._counts[_REMAINING:])
+
+    def put(self, row: MessageRow, what: int) -> None:
+        """Count a row as this, and as nothing else."""
+        if row >= len(self._what):
+            self._what.extend(bytes(row + 4096 - len(self._what)))
+        before = self._what[row]
+        if before == _FAILED:
+            del self.failed[row]
+        elif before == _SKIPPED:
+            del self.skipped[row]
+        self._counts[before] -= 1
+        self._counts[what] += 1
+        self._what[row] = what
 
 
 class RunCounters:
@@ -62,7 +77,7 @@ class RunCounters:
     @property
     def handled(self) -> int:
         """How many new messages the run has dealt with so far."""
-        return self._rows.copied.count + self._rows.duplicates.count + len(self._rows.failed)
+        return self._rows.count(_COPIED) + self._rows.count(_DUPLICATE) + self._rows.count(_FAILED)
 
     @property
     def deletions(self) -> int:
@@ -88,7 +103,7 @@ class RunCounters:
             is_new_row = self._seen.add(message.row)
             is_new_content = not message.is_settled or self._contents.add(message.content)
             if is_new_row and (is_first or is_new_content):
-                self._rows.listed.add(message.row)
+                self._rows.put(message.row, _REMAINING)
                 if message.is_settled:
                     self._count_settled(message)
             yield message
@@ -98,7 +113,7 @@ class RunCounters:
             self._report.filled -= 1
             self.copied_message(message.row, message.octets, was_stored=True)
         else:
-            self._rows.known.add(message.row)
+            self._rows.put(message.row, _KNOWN)
 
     def has_filled(self, digests: set[Digest]) -> None:
         """Count messages that were copied from one destination to another; one that is then listed counts as copied."""
@@ -116,13 +131,10 @@ class RunCounters:
 
     def copied_message(self, row: MessageRow, octets: int, *, was_stored: bool) -> None:
         """Count a message that was not proven everywhere before, or took a known one's place, and now is."""
-        self._rows.take_out(row)
+        self._rows.put(row, _COPIED if was_stored else _DUPLICATE)
         self.verified(row)
         if was_stored:
-            self._rows.copied.add(row)
             self._report.bytes += octets
-        else:
-            self._rows.duplicates.add(row)
 
     def verified(self, row: MessageRow) -> None:
         """Count a message whose every copy was read and found equal: once, however many sessions of a run did it."""
@@ -130,12 +142,12 @@ class RunCounters:
 
     def failed(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a new message that could not be copied; without a problem of its own a general one tells why."""
-        self._rows.take_out(row)
+        self._rows.put(row, _FAILED)
         self._rows.failed[row] = problem
 
     def skipped(self, row: MessageRow, problem: Problem | None) -> None:
         """Count a message that a rule leaves at the source; without a problem a person has accepted it."""
-        self._rows.take_out(row)
+        self._rows.put(row, _SKIPPED)
         self._rows.skipped[row] = problem
 
     def not_deleted(self, row: MessageRow, problem: Problem) -> None:
@@ -181,10 +193,11 @@ class RunCounters:
     def report(self, seconds: float) -> AccountReport:
         """Add everything up."""
         report = self._report
-        report.listed = self._settled + self._rows.listed.count
-        report.known = self._settled + self._rows.known.count
-        report.copied, report.duplicates = self._rows.copied.count, self._rows.duplicates.count
-        report.failed, report.skipped = len(self._rows.failed), len(self._rows.skipped)
+        rows = self._rows
+        report.listed = self._settled + rows.listed
+        report.known = self._settled + rows.count(_KNOWN)
+        report.copied, report.duplicates = rows.count(_COPIED), rows.count(_DUPLICATE)
+        report.failed, report.skipped = rows.count(_FAILED), rows.count(_SKIPPED)
         done = report.known + report.copied + report.duplicates + report.failed + report.skipped
         report.remaining = report.listed - done
         report.seconds = seconds

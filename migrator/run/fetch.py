@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from migrator.copying.fan_out import FanOut, Fetched
-from migrator.message.spool import OctetBudget, SpoolFile
+from migrator.message.spool import MESSAGE_WEIGHT_OCTETS, OctetBudget, SpoolFile
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveEvent, RetrieveRefused
@@ -30,7 +30,8 @@ KEEP_ALIVE_SECONDS = 20.0
 def fan_out_to(context: RunContext, session: Session, messages: int) -> Iterator[FanOut]:
     """Copy to all destinations of a run, that many messages; on leaving nothing is half done."""
     # Where retrieving deletes, each message is made durable before the next one is asked for.
-    budget = OctetBudget(1 if session.retrieving_deletes else context.effects.octets_at_once)
+    at_once = 1 if session.retrieving_deletes else context.effects.octets_at_once
+    budget = OctetBudget(at_once, each=MESSAGE_WEIGHT_OCTETS)
     targets = context.targets
     with ExitStack() as stack:
         batch_copiers = [stack.enter_context(context.effects.copier_for(one, messages)) for one in targets.copiers]

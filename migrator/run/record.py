@@ -70,15 +70,15 @@ class Recorder:
     def batch(self, batch: Sequence[CopyOutcomes]) -> None:
         """Write down how a batch ended."""
         now = self._context.effects.clock()
-        proven = [copied for copied in batch if not copied.errors]
-        failed = [copied for copied in batch if copied.errors]
+        proven = [copied for copied in batch if copied.is_proven]
+        failed = [copied for copied in batch if not copied.is_proven] if len(proven) < len(batch) else []
         if proven:
             self._context.maildrop.copied([(one.fetched.row, one.fetched.message.digest) for one in proven], now)
             self._context.effects.step("messages.copied")
         for copied in proven:
             self._proven(copied)
-        changed = self.recheck.changed
-        self._context.problems.keep([(row, changed[row]) for one in proven if (row := one.fetched.row) in changed])
+        if changed := self.recheck.changed:
+            self._context.problems.keep([(row, changed[row]) for one in proven if (row := one.fetched.row) in changed])
         if failed:
             self._failed(failed)
         octets = sum(copied.fetched.message.octets for copied in batch)
@@ -109,14 +109,18 @@ class Recorder:
         else:
             self.recorded += 1
             self._counters.copied_message(fetched.row, fetched.message.octets, was_stored=copied.is_copied)
-        taken_out = [place for place, outcome in enumerate(copied.outcomes) if outcome is CopyResult.TAKEN_OUT]
-        for place in taken_out:
-            label = self._context.targets.label(place)
-            self._counters.noted(f"a message was taken out of {label}: the source keeps it (when_copy_is_gone)")
-        kind = is_due, is_changed, bool(taken_out)
+        if is_taken_out := CopyResult.TAKEN_OUT in copied.outcomes:
+            self._tell_taken_out(copied)
+        kind = is_due, is_changed, is_taken_out
         if (messages := self._retrieved.get(kind)) is None:
             messages = self._retrieved[kind] = Column()
         messages.append(fetched.number, fetched.row, fetched.charged)
+
+    def _tell_taken_out(self, copied: CopyOutcomes) -> None:
+        for place, outcome in enumerate(copied.outcomes):
+            if outcome is CopyResult.TAKEN_OUT:
+                label = self._context.targets.label(place)
+                self._counters.noted(f"a message was taken out of {label}: the source keeps it (when_copy_is_gone)")
 
     def _failed(self, batch: Sequence[CopyOutcomes]) -> None:
         """Note messages that are not proven everywhere: what they are, so that no one is retrieved in vain again."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,16 +67,17 @@ def test_between_the_digest_and_the_disk(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_in_the_pipe_to_the_other_process(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write: Callable[[int, Sequence[bytes]], int] = os.writev
-
-    def writing_wrongly(handle: int, buffers: Iterable[bytes]) -> int:
-        return write(handle, [flipped(buffer) for buffer in buffers])
+def test_in_the_memory_shared_with_the_other_process(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unreliable(mmap.mmap):
+        def __setitem__(self, place: Any, content: Any) -> None:
+            super().__setitem__(place, flipped(content))
 
     messages = letters(5)
     with Pop3Server(Maildrop(messages)) as server:
         rig = Rig(tmp_path, server, destinations=partial(folders, [kind]), child_copiers=ChildCopierPool(worth_it=1))
-        monkeypatch.setattr(os, "writev", writing_wrongly)
+        monkeypatch.setattr(mmap, "mmap", Unreliable)
         is_refused(rig, server, messages[2], 5)
 
 

@@ -13,9 +13,8 @@ the guards and loops.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import NamedTuple
 
@@ -32,6 +31,8 @@ UNKNOWN_SENDER = b"MAILER-DAEMON"
 SENDER_SEARCH_LIMIT = 64 * 1024
 """How far into a message its sender is looked for."""
 
+_MOST_SINGLE_LOOKS = 24
+
 _LF = 0x0A
 _QUOTE = 0x3E
 _FROM = re.compile(b"From ")  # finds a literal in a third of the time that bytes.find takes
@@ -42,6 +43,8 @@ _HEADER_END = re.compile(rb"\n\r?\n")
 _RETURN_PATH, _FROM_HEADER, _SENDER_HEADER = (
     re.compile(rb"\n%b:([^\n]*+(?:\n[ \t][^\n]*+)*+)" % name, re.I) for name in (b"return-path", b"from", b"sender")
 )
+_DAYS = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _WORD = rb"[!#-'*+\--9=?A-Z^-~]"  # printable ASCII without what has a meaning in an address list
 # Begins at a word's first byte and never gives back: a hostile header of 64 kB costs no more than reading it.
 _ADDRESS = re.compile(rb"(?<!%b)%b++@(?:%b|[:\[\]])+" % (_WORD, _WORD, _WORD))
@@ -109,8 +112,7 @@ def _quoted(text: bytes, *, at_line_start: bool) -> bytes:
         return text
     pieces: list[bytes] = []
     done = 0
-    for found in _FROM.finditer(text):
-        at = found.start()
+    for at in _places_of_from(text):
         if _opens_a_line(text, at, at_line_start=at_line_start):
             pieces.append(text[done:at])
             done = at
@@ -120,13 +122,27 @@ def _quoted(text: bytes, *, at_line_start: bool) -> bytes:
     return b">".join(pieces)
 
 
+def _places_of_from(text: bytes) -> Iterator[int]:
+    """Yield where ``From `` stands; one byte is looked for as long as it is as rare as in most mail."""
+    at = text.find(b"F")
+    for _ in range(_MOST_SINGLE_LOOKS):
+        if at < 0:
+            return
+        if text.startswith(b"From ", at):
+            yield at
+        at = text.find(b"F", at + 1)
+    if at >= 0:
+        yield from (found.start() for found in _FROM.finditer(text, at))
+
+
 def _unquoted(text: bytes, *, at_line_start: bool) -> bytes:
     """Take one ``>`` from each ``>+From `` at the start of a line."""
-    if b">" not in text:  # as above
+    last = text.rfind(b">")  # as above; in much mail the last one is in the header
+    if last < 0:
         return text
     pieces: list[bytes] = []
     done = 0
-    for found in _QUOTED_FROM.finditer(text):
+    for found in _QUOTED_FROM.finditer(text, 0, last + len(b">From ")):
         at = found.start()
         if _opens_a_line(text, at, at_line_start=at_line_start):
             pieces.append(text[done:at])
@@ -173,7 +189,15 @@ def frame(sender: bytes, date: bytes) -> bytes:
 
 def timestamp(arrived: datetime) -> bytes:
     """Return the time as a From_ line has it, in UTC and in English whatever the locale."""
-    return time.asctime(arrived.utctimetuple()).encode("ascii")
+    utc = arrived.astimezone(UTC)
+    time_of_day = (utc.hour, utc.minute, utc.second)
+    return b"%b %b %2d %02d:%02d:%02d %d" % (
+        _DAYS[utc.weekday()],
+        _MONTHS[utc.month - 1],
+        utc.day,
+        *time_of_day,
+        utc.year,
+    )
 
 
 def envelope_sender(beginning: bytes) -> bytes:

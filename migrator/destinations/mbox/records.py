@@ -157,8 +157,8 @@ class RecordReader:
             yield from self._small_one_by_one(handle, run, error)
             return
         for locator in run:
-            begin = locator.offset - start
-            yield self._body(data[begin : begin + locator.length], locator)
+            body = body_in(data, locator.offset - start, locator)
+            yield self._mismatch(locator, body) if isinstance(body, str) else body
 
     def _small_one_by_one(self, handle: int, run: Sequence[MboxLocator], error: OSError) -> Iterator[Body | FerryError]:
         """Find out which records of a run a bad spot on the disk has hit; the others can be read all the same."""
@@ -167,10 +167,6 @@ class RecordReader:
             return
         for locator in run:
             yield from self._small(handle, [locator])
-
-    def _body(self, record: bytes, locator: MboxLocator) -> Body | FerryError:
-        body = body_of(record, locator)
-        return self._mismatch(locator, body) if isinstance(body, str) else body
 
     def _large(self, handle: int, locator: MboxLocator) -> Body | FerryError:
         end = locator.offset + locator.length
@@ -203,9 +199,17 @@ class RecordReader:
 
 def body_of(record: bytes, locator: MboxLocator) -> LinesBody | str:
     """Return the message of a record, or what is wrong with its frame."""
-    frame_end = record.find(b"\n") + 1
-    damage = damage_of(record[:frame_end], record[-1:], len(record), locator)
-    return damage or LinesBody(mboxrd.unquote(record[frame_end:-1]), record[:frame_end])
+    return body_in(record, 0, locator)
+
+
+def body_in(data: bytes, begin: int, locator: MboxLocator) -> LinesBody | str:
+    """Return the message of a record that begins at a place in what was read, or what is wrong with its frame."""
+    end = min(begin + locator.length, len(data))
+    frame_end = data.find(b"\n", begin, end) + 1
+    frame = data[begin:frame_end]
+    if damage := damage_of(frame, data[end - 1 : end], end - begin, locator):
+        return damage
+    return LinesBody(mboxrd.unquote(data[frame_end : end - 1]), frame)
 
 
 def runs_of(locators: Sequence[Locator], most: int) -> Iterator[list[MboxLocator]]:

@@ -19,7 +19,7 @@ import pytest
 
 from migrator.copying.copier import Copier, CopyResult, Outcome
 from migrator.copying.offload import ChildCopierPool
-from migrator.copying.offload_process import LENGTH
+from migrator.copying.offload_process import LENGTH, SHARED_OCTETS
 from migrator.destinations.maildir.destination import MaildirDestination
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import Advice, FerryError, Kind, Scope
@@ -179,17 +179,46 @@ def test_a_signal_to_the_group_ends_no_child(copier: Copier) -> None:
 @pytest.mark.parametrize("cut", [1, 20, 1_000])
 def test_nothing_of_a_batch_is_brought_that_does_not_come_in_full(copier: Copier, tmp_path: Path, cut: int) -> None:
     one, other = simple(1), small_message(b"x" * 2_000)
-    lines = [b"".join(message.body.chunks()).replace(b"\r\n", b"\n") for message in (one, other)]
+    lines = [content(message).replace(b"\r\n", b"\n") for message in (one, other)]
     about = [(*message[:4], [len(text)]) for message, text in zip((one, other), lines, strict=True)]
     copies = copier.copies
     request = pickle.dumps((copier.destination, copies.opener(), copies.destination_id, copier.lease, about))
-    whole = LENGTH.pack(len(request)) + request + b"".join(lines)
-    command = [sys.executable, "-P", "-m", "migrator.copying.offload_process"]
-    child = subprocess.run(command, input=whole[:-cut], capture_output=True, check=False)
+    whole = LENGTH.pack(len(request)) + request
+    shared = os.memfd_create("test")
+    os.truncate(shared, SHARED_OCTETS)
+    os.pwrite(shared, b"".join(lines), 0)
+    command = [sys.executable, "-P", "-m", "migrator.copying.offload_process", str(shared)]
+
+    def ask(said: bytes) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, capture_output=True, check=False, pass_fds=[shared], input=said)
+
+    child = ask(whole[:-cut])
     assert (child.returncode, child.stdout, child.stderr) == (0, b"", b"")
     assert stored(tmp_path) == []
-    assert subprocess.run(command, input=whole, capture_output=True, check=False).stdout
+    assert ask(whole).stdout
+    os.close(shared)
     assert stored(tmp_path) == [content(one), content(other)]
+
+
+def test_what_is_more_than_the_shared_memory_holds_is_copied_from_here(
+    copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrator.copying.offload_process.SHARED_OCTETS", 4096)
+    large = small_message(b"x" * 4_000 + b"\r\n" * 50)
+    with ChildCopierPool(worth_it=1).lent(copier, 3) as child:
+        assert child.copy([simple(1), large]) == [CopyResult.COPIED] * 2
+        assert len(children()) == 1
+    assert stored(tmp_path) == [content(simple(1)), content(large)]
+
+
+def test_a_system_without_shared_memory_gets_no_child(
+    copier: Copier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    with ChildCopierPool(worth_it=1).lent(copier, 1) as child:
+        assert child.copy([simple(1)]) == [CopyResult.COPIED]
+        assert not children()
+    assert stored(tmp_path) == [content(simple(1))]
 
 
 def test_a_child_knows_no_secret_of_the_environment(copier: Copier, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ OF_CLOCK = ArrivalDate(NOW, DateSource.CLOCK)
         (b"Received: a; Fri, 1 Jan 2106 00:00:00 +0000\r\n" + DATE, OF_DATE),
         (b"Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n", OF_ORIGIN),
         (b"Date: Tue, 31 Feb 2015 99:00:00\r\n", OF_ORIGIN),
+        (b"Date: Fri, 31 Dec 9999 23:59:59 -1200\r\n", OF_ORIGIN),
+        (b"Date: Mon, 1 Jan 0001 00:00:00 +1200\r\n", OF_ORIGIN),
         (b"Date: 05/03/2024 09:59\r\n", OF_ORIGIN),
         (b"X-Date: Tue, 1 Jan 2013 10:00:00 +0000\r\n", OF_ORIGIN),
         (b"Subject: x\r\n\r\n" + DATE, OF_ORIGIN),

@@ -27,6 +27,15 @@ def test_a_message_larger_than_the_budget_passes_alone() -> None:
     assert budget.take(1)
 
 
+def test_a_message_counts_for_what_it_takes_besides_its_octets() -> None:
+    budget = OctetBudget(100, each=20)
+    assert budget.take(10)
+    assert budget.take(50)
+    assert not budget.take(0)
+    budget.give_back(60, 2)
+    assert budget.take(80)
+
+
 def test_a_spool_file_gives_back_what_was_written_to_several_readers_at_once(tmp_path: Path) -> None:
     spool = SpoolFile(tmp_path / "new")
     spool.write(b"a" * 1_500_000)
