@@ -24,9 +24,9 @@ from migrator.parse.folding import folded
 from migrator.parse.headers import header_words, headers
 from migrator.parse.process import IndexedText, NotParsed, Parser
 from migrator.report import OnProgress, no_progress
-from migrator.search.behind import fingerprint, is_behind, is_same_ledger
 from migrator.search.entries import Entry, IndexProgress
 from migrator.search.index import SearchIndex
+from migrator.search.progress import fingerprint, is_behind, is_same_ledger
 
 LONGEST_LOOKED_AT = 32 * 1024 * 1024
 """Of a longer message only the beginning is parsed."""
