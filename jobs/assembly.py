@@ -31,7 +31,6 @@ from migrator.errors import ConfigError
 from migrator.ledger import Ledger
 from migrator.operations.account_list import PAUSED
 from migrator.run.host_limits import HostLimits
-from migrator.wiring.account import connections_allowed
 from migrator.wiring.archive import index_what_is_new
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Assembly:
         timetables.take_over(self.runs.schedules())
         paused = self.paused()
         jobs = [job for job in self.runs.jobs() if job.name not in paused]
-        self.runs.hosts.configured = connections_allowed(config.accounts)
+        self.runs.hosts.configured = self.runs.connections_allowed()
         self.worker.load(jobs, limits_of(config))
         if not config.ledger:  # in a fleet it stands in the account's row when it is due
             self.clock.set(timetables.by_account)
@@ -123,7 +122,7 @@ def assembled(current: Callable[[], Config], ledger: Ledger, timetables: Timetab
         verify=lambda part, parts, should_stop: verified(current(), part, parts, should_stop),
         index=lambda: index_what_is_new(current()),
     )
-    hosts = HostLimits(connections_allowed(config.accounts), store)
+    hosts = HostLimits(store=store)
     runs = Runs(config, ledger, Fingerprints.of_state_dir(config.state_dir), liveness, run, hosts)
     monitor = Monitor(
         config,

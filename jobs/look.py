@@ -42,17 +42,13 @@ def facts_on_disk(config: Config, opened: OpenedLedger, now: float, invocation: 
 
 def _with_schedule(facts: Facts, config: Config, ledger: Ledger) -> Facts:
     """Add what the scheduled worker has noted in the ledger."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.each(TOPIC)}
     verified = completed(ledger.state_store)
-    intervals = {
-        account.name: (every.total_seconds() if (every := (account.schedule or config.schedule).every) else 0.0)
-        for account in config.accounts
-    }
     accounts = tuple(
         replace(
             account,
             verified_at=verified.get(account.name, 0.0),
-            schedule=_schedule(states.get(account.name), intervals.get(account.name, 0.0)),
+            schedule=_schedule(states.get(account.name), account.interval),
         )
         for account in facts.accounts
     )
@@ -73,14 +69,13 @@ def _written_by(config: Config, disk: Path) -> tuple[str, ...]:
     def is_there(folder: Path) -> bool:
         return nearest_folder(folder).stat().st_dev == device
 
-    has_state = is_there(config.state_dir)
-    names = (
+    if is_there(config.state_dir):
+        return tuple(config.names())
+    return tuple(
         account.name
         for account in config.accounts
-        if has_state
-        or any(isinstance(place, FolderDestination) and is_there(place.path) for place in account.destinations)
+        if any(isinstance(place, FolderDestination) and is_there(place.path) for place in account.destinations)
     )
-    return tuple(names)
 
 
 def _schedule(state: AccountState | None, interval: float) -> ScheduleFacts | None:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobs.disk_usage import Disk
 from jobs.lock import is_worker_alive
 from jobs.look import facts_on_disk
-from jobs.monitoring.stored_view import disks_of, next_run, worker_views
+from jobs.monitoring.stored_view import next_run, worker_views
+from migrator.config.many_accounts import names_of
 from migrator.findings.facts import LedgerState
 from migrator.findings.find import find
 from migrator.operations.look import opened_ledger
 from migrator.operations.status import AccountStatus, account_statuses, unseen
 
 if TYPE_CHECKING:
-    from jobs.disk_usage import Disk
     from migrator.config import Account, Config
     from migrator.findings.facts import Invocation
     from migrator.findings.model import Finding
@@ -46,7 +47,7 @@ def installation_status(
     """Look at ledger, files and folders; findings that concern other accounts only are left out."""
     with opened_ledger(config) as opened:
         facts = facts_on_disk(config, opened, now, invocation)
-        names = {account.name for account in accounts}
+        names = set(names_of(accounts))
         found = [one for one in find(facts) if not one.accounts or not names.isdisjoint(one.accounts)]
         if opened.ledger is None or facts.ledger.state is not LedgerState.WELL:
             is_blind = facts.ledger.state is not LedgerState.NONE
@@ -54,4 +55,5 @@ def installation_status(
         workers = worker_views(config, opened.ledger, accounts)
         statuses = account_statuses(accounts, config.state_dir, opened.ledger, workers, next_run(config), found)
         is_worked = is_worker_alive(config.state_dir)
-        return InstallationStatus(statuses, disks_of(config, opened.ledger), found, is_worked=is_worked)
+        disks = [Disk(one.path, one.free, one.total, one.minimum, one.full_in) for one in facts.disks]
+        return InstallationStatus(statuses, disks, found, is_worked=is_worked)

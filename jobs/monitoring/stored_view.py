@@ -17,12 +17,13 @@ from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC
 from jobs.schedule.timetable import Timetables
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
+from migrator.config.many_accounts import names_of
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
 from migrator.ledger.schedule import VERIFICATION, of_account
 from migrator.operations.doctor import nearest_folder
 from migrator.operations.status import NextRun, WorkerView
-from migrator.wiring.account import destination_of
+from migrator.wiring.account import identity_of
 
 
 def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
@@ -53,14 +54,14 @@ def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) ->
     if not accounts:
         return {}
     notes = ledger.state_store
-    damaged, places = notes.mismatches(), places_of(config, accounts)
+    damaged = damaged_by_account(config, notes.mismatches(), accounts)
     return {
         name: worker_view(
             AccountState.from_fact(notes.get(TOPIC, name)),
-            sum(damaged.get(place, 0) for place in own),
+            damaged.get(name, 0),
             completed_at(notes.get(VERIFICATION, of_account(name))),
         )
-        for name, own in places.items()
+        for name in names_of(accounts)
     }
 
 
@@ -90,18 +91,20 @@ def next_run(config: Config) -> NextRun:
     return due
 
 
-def damaged_by_account(config: Config, mismatches: Mapping[str, int]) -> Mapping[str, int]:
+def damaged_by_account(
+    config: Config, mismatches: Mapping[str, int], accounts: Sequence[Account] | None = None
+) -> Mapping[str, int]:
     """Return how many damaged copies the destinations of each account hold, of those that have any."""
     if not mismatches:
         return {}
-    counts = {name: sum(mismatches.get(one, 0) for one in own) for name, own in places_of(config).items()}
+    counts = {name: sum(mismatches.get(one, 0) for one in own) for name, own in places_of(config, accounts).items()}
     return {name: count for name, count in counts.items() if count}
 
 
 def places_of(config: Config, accounts: Sequence[Account] | None = None) -> Mapping[str, Sequence[str]]:
     """Return the identities of the destinations of each of these accounts (of all, by default)."""
     return {
-        account.name: [destination_of(place, config.state_dir).identity for place in account.destinations]
+        account.name: [identity_of(place, config.state_dir) for place in account.destinations]
         for account in (config.accounts if accounts is None else accounts)
     }
 

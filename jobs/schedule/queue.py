@@ -117,13 +117,19 @@ class Queue:
         for name in [name for name in self._entries if name not in wanted]:
             self._remove(name)
         new = wanted.keys() - self._entries.keys()
-        remembered = {
-            name: AccountState.from_fact(fact) if name in new else None for name, fact in self._store.each(TOPIC)
-        }
-        for name in remembered.keys() - wanted.keys():
+        remembered: dict[str, AccountState] = {}
+        gone = []
+        for name, fact in self._store.each(TOPIC):
+            if name not in wanted:
+                gone.append(name)
+            elif name in new:
+                if fact.get("configured") == wanted[name].configured:
+                    fact["configured"] = wanted[name].configured  # the same text, kept once
+                remembered[name] = AccountState.from_fact(fact)
+        for name in gone:
             self._store.delete(TOPIC, name)
         for name in (name for name in wanted if name in new):
-            entry = self._entries[name] = _Entry(wanted[name], remembered.get(name) or AccountState())
+            entry = self._entries[name] = _Entry(wanted[name], remembered.pop(name, AccountState()))
             self._wait(entry, now)
         self._put([entry for name, job in wanted.items() if self._configure(entry := self._entries[name], job, now)])
         self.breakers.keep(frozenset(host for hosts in {job.hosts for job in wanted.values()} for host in hosts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.schedule.credential_hash import Fingerprints
@@ -21,7 +21,7 @@ from migrator.report import AccountReport
 from migrator.run.accounts import run_recorded
 from migrator.run.context import Effects
 from migrator.run.host_limits import HostLimits
-from migrator.wiring.account import RunLimits, job_of
+from migrator.wiring.account import RunLimits, connections_allowed, job_of
 from migrator.wiring.moved_archives import ArchiveMoves
 
 Run = Callable[[config.Account, Stop], AccountReport]
@@ -99,7 +99,12 @@ class Runs:
 
     def schedules(self) -> Mapping[str, Schedule]:
         """Return when the accounts are to be worked, by their names."""
-        return self._list().schedules
+        listed = self._list()
+        return {job.name: schedule for job, schedule in zip(listed.jobs, listed.schedules, strict=True)}
+
+    def connections_allowed(self) -> Mapping[str, int]:
+        """Return how many connections each server may have at one time where a person has said so."""
+        return self._list().connections
 
     def _list(self) -> _Listed:
         if self._listed is None or self._listed.config is not self.config:
@@ -114,28 +119,34 @@ class _Listed:
 
     config: config.Config
     jobs: Sequence[ScheduledAccount]
-    schedules: Mapping[str, Schedule]
+    schedules: Sequence[Schedule]
+    connections: Mapping[str, int]
 
 
 def _listed(configuration: config.Config, fingerprints: Fingerprints) -> _Listed:
     """Go through all accounts once; what many have in common they share."""
     jobs: list[ScheduledAccount] = []
-    schedules: dict[str, Schedule] = {}
+    schedules: list[Schedule] = []
     hosts: dict[frozenset[str], frozenset[str]] = {}
     sources: dict[str, str] = {}
-    for account in configuration.accounts:
-        source, needed = str(account.source.endpoint), hosts_of(account)
-        jobs.append(
-            ScheduledAccount(
-                account.name,
-                hosts.setdefault(needed, needed),
-                f"{account.source.username} at {source}",
-                fingerprints.configured(account, configuration),
-                sources.setdefault(source, source),
+
+    def each() -> Iterator[config.Account]:
+        for account in configuration.accounts:
+            source, needed = str(account.source.endpoint), hosts_of(account)
+            jobs.append(
+                ScheduledAccount(
+                    account.name,
+                    hosts.setdefault(needed, needed),
+                    f"{account.source.username} at {source}",
+                    fingerprints.configured(account, configuration),
+                    sources.setdefault(source, source),
+                )
             )
-        )
-        schedules[account.name] = account.schedule or configuration.schedule
-    return _Listed(configuration, jobs, schedules)
+            schedules.append(account.schedule or configuration.schedule)
+            yield account
+
+    connections = connections_allowed(each())
+    return _Listed(configuration, jobs, schedules, connections)
 
 
 def hosts_of(account: config.Account) -> frozenset[str]:

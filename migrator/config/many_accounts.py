@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from migrator.config.model import Account
 
 
+def names_of(accounts: Sequence[Account]) -> Iterator[str]:
+    """Yield what accounts are called, without making any of those that are made when they are asked for."""
+    return accounts.names() if isinstance(accounts, ManyAccounts) else (account.name for account in accounts)
+
+
 class ManyAccounts(Sequence["Account"], ABC):
     """Accounts of which one is made when it is asked for: two looks need not give the same object."""
 

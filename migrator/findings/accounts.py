@@ -127,10 +127,13 @@ def _last_run(facts: Facts, account: AccountFacts) -> Iterator[Draft]:
             if not problem.is_of_message and not _is_behind(facts, account, problem):
                 draft = _of_problem(facts, account.name, problem)
                 yield from (replace(one, since=run.failing_since, tries=tries) for one in draft)
-    is_asked = any(end.account == account.name for end in facts.ends)
-    if parked and not is_asked and (run is None or not (run.is_ok or run.problems)):
+    if parked and not _is_asked(facts, account) and (run is None or not (run.is_ok or run.problems)):
         words = {"problem": parked}
         yield Draft("auth-refused", account.name, (account.name,), words=words, tries=FOR_GOOD)
+
+
+def _is_asked(facts: Facts, account: AccountFacts) -> bool:
+    return any(end.account == account.name for end in facts.ends)
 
 
 def _too_large(account: AccountFacts) -> Iterator[Draft]:

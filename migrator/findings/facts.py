@@ -164,6 +164,8 @@ class AccountFacts:
     """By the label of a destination: how many of the account's contents stand elsewhere and not there."""
     clock_doubted_at: float = 0.0
     over: frozenset[Over] = frozenset()
+    interval: float = 0.0
+    """How many seconds lie between two rounds by ``every``, 0.0 by ``cron``."""
 
 
 @dataclass(frozen=True, slots=True)

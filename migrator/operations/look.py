@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,6 @@ from migrator.operations.look_at_places import look_at_places
 from migrator.wiring.ledger import existing_ledger
 
 if TYPE_CHECKING:
-    from migrator.config.secrets import Secret
     from migrator.ledger import Ledger
 
 Mounts = str
@@ -75,7 +74,7 @@ def look(
         return without if is_none else _blind(without)
     try:
         paused, over = paused_accounts(opened.ledger), over_since(opened.ledger.state_store)
-        aside = set_aside_by_account(config.accounts, opened.ledger)
+        aside = set_aside_by_account(tuple(config.names()), opened.ledger)
         looked_at = (
             look_at_account(account, config, opened.ledger, aside.get(account.name, ())) for account in config.accounts
         )
@@ -152,17 +151,15 @@ def _unusable(error: FerryError | ConfigError) -> LedgerFacts:
 
 
 def _exposed(config: Config) -> Iterator[ExposedFacts]:
-    from migrator.config.secrets import FileSecret
-
     for path, holds in (
         (config.state_dir, "what is in it is the ledger"),
         (config.state_dir / FILE_NAME, "it says what mail there is"),
     ):
         yield from _exposure(path, holds)
-    secrets: list[Secret] = [secret for account in config.accounts for secret in account.secrets()]
-    for secret in dict.fromkeys(one.path for one in secrets if isinstance(one, FileSecret)):
-        yield from _exposure(secret, "it holds a password")
-    for path in _with_passwords(config):
+    secrets = _secrets(config)
+    for path in secrets.files:
+        yield from _exposure(path, "it holds a password")
+    for path in _with_passwords(config, secrets):
         yield from _exposure(path, "configuration")
     if (config.state_dir / VAULT).exists():
         from migrator.config.vault import vault_of
@@ -172,18 +169,35 @@ def _exposed(config: Config) -> Iterator[ExposedFacts]:
             yield from _exposure(path, "it holds the key of the vault")
 
 
-def _with_passwords(config: Config) -> Iterator[Path]:
-    """Yield the files of the configuration in which a password stands: with the account, or in ``[defaults]``."""
-    from migrator.config.secrets import TextSecret
+@dataclass(slots=True)
+class _Secrets:
+    """The files that hold a password, the passwords that stand in the configuration, and where accounts have these."""
 
-    typed: set[str] = set()
-    own: set[Path] = set()
+    files: dict[Path, None] = field(default_factory=dict)
+    typed: set[str] = field(default_factory=set)
+    typed_in: set[str] = field(default_factory=set)
+
+
+def _secrets(config: Config) -> _Secrets:
+    """Go through the secrets of all accounts, once."""
+    from migrator.config.secrets import FileSecret, TextSecret
+
+    found = _Secrets()
     for account in config.accounts:
-        if values := [secret.value for secret in account.secrets() if isinstance(secret, TextSecret)]:
-            typed.update(values)
-            own.update({Path(account.place.file).absolute()} if account.place else ())
+        for secret in account.secrets():
+            if isinstance(secret, FileSecret):
+                found.files[secret.path] = None
+            elif isinstance(secret, TextSecret):
+                found.typed.add(secret.value)
+                found.typed_in.update({account.place.file} if account.place else ())
+    return found
+
+
+def _with_passwords(config: Config, secrets: _Secrets) -> Iterator[Path]:
+    """Yield the files of the configuration in which a password stands: with the account, or in ``[defaults]``."""
+    own = {Path(file).absolute() for file in secrets.typed_in}
     for path in config.files:
-        if path.absolute() in own or (path == config.path and _has_any(path, typed)):
+        if path.absolute() in own or (path == config.path and _has_any(path, secrets.typed)):
             yield path
 
 

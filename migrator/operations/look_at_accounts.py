@@ -14,7 +14,7 @@ from migrator.operations.look_at_sign_ins import look_at_sign_ins
 from migrator.operations.quarantine import alike, shared_reason
 from migrator.operations.written_settings import written_at
 from migrator.report import INTERRUPTED, Status, without_cure
-from migrator.wiring.account import destination_of, label_of
+from migrator.wiring.account import identity_of, label_of
 
 if TYPE_CHECKING:
     from migrator.config import Account, Config, Source
@@ -34,9 +34,10 @@ def look_at_unknown_account(account: Account, config: Config) -> AccountFacts:
     return AccountFacts(
         account.name,
         _maildrop(account.source),
-        tuple(destination_of(place, config.state_dir).identity for place in account.destinations),
+        tuple(identity_of(place, config.state_dir) for place in account.destinations),
         missing_secrets=tuple(dict.fromkeys(filter(None, (one.missing() for one in needed)))),
         sign_ins=look_at_sign_ins(account),
+        interval=every.total_seconds() if (every := (account.schedule or config.schedule).every) else 0.0,
     )
 
 
@@ -62,12 +63,11 @@ def look_at_account(account: Account, config: Config, ledger: Ledger, set_aside:
     )
 
 
-def set_aside_by_account(accounts: Sequence[Account], ledger: Ledger) -> Mapping[str, Sequence[SetAside]]:
+def set_aside_by_account(accounts: Sequence[str], ledger: Ledger) -> Mapping[str, Sequence[SetAside]]:
     """Return what is set aside, by account, in few questions: each of them goes through all that is."""
     found: dict[str, list[SetAside]] = {}
     for start in range(0, len(accounts), _ASKED_AT_ONCE):
-        names = [account.name for account in accounts[start : start + _ASKED_AT_ONCE]]
-        for message in ledger.history.set_aside(names):
+        for message in ledger.history.set_aside(accounts[start : start + _ASKED_AT_ONCE]):
             found.setdefault(message.account, []).append(message)
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from migrator.findings.find import by_account
 from migrator.findings.model import Finding, Severity
 from migrator.report import Status, shown_unique_id
-from migrator.wiring.account import destination_of, label_of
+from migrator.wiring.account import identity_of, label_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +130,7 @@ def account_statuses(
 ) -> list[AccountStatus]:
     """Return where each account stands, with what was found of it."""
     holdings = ledger.archive.holdings(
-        {destination_of(place, state_dir).identity for account in accounts for place in account.destinations}
+        {identity_of(place, state_dir) for account in accounts for place in account.destinations}
     )
     found = by_account(findings)
     return [
@@ -159,8 +159,7 @@ def unseen(accounts: Sequence[Account], state_dir: Path, findings: Sequence[Find
 
 def _archived(account: Account, state_dir: Path, holdings: Mapping[str, tuple[int, int]]) -> tuple[Holding, ...]:
     return tuple(
-        Holding(label_of(place), *holdings.get(destination_of(place, state_dir).identity, (0, 0)))
-        for place in account.destinations
+        Holding(label_of(place), *holdings.get(identity_of(place, state_dir), (0, 0))) for place in account.destinations
     )
 
 
