@@ -72,6 +72,16 @@ def test_a_command_imports_nothing_that_it_does_not_use(
     assert loaded & set(UNUSED[line]) == set()
 
 
+def test_a_search_of_what_is_indexed_imports_nothing_that_reads_an_archive(
+    ferry: Ferry, url: str, server: Pop3Server, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
+    assert ferry("migrate").code == 0
+    reading = {"migrator.archive.reader", "migrator.destinations", "migrator.parse.process", "migrator.search.update"}
+    assert reading & imported("search hello", tmp_path, PASSWORD=server.password)  # what is new is taken in
+    assert reading & imported("search hello", tmp_path, PASSWORD=server.password) == set()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
 def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) -> None:
     loaded = imported(f"--completion {shell}", tmp_path)
