@@ -38,7 +38,7 @@ WATCH = """
 
 _LOGIN = re.compile(r"Login: user=<[^>]*>, rport=<(?P<port>\d+)>, session=<(?P<session>[^>]+)>")
 _DID = re.compile(
-    r"^(?P<at>\S+ \S+) \w+\((?:from|to)-(?P<number>\d+)\)<(?P<session>[^>]+)>: Info: (?P<kind>save|expunge): "
+    r"^(?P<at>\S+ \S+) (?P<service>pop3|imap)\((?:from|to)-(?P<number>\d+)\)<(?P<session>[^>]+)>: Info: (?P<kind>save|expunge): "
     r"box=INBOX, uid=\d+, msgid=(?P<message>\S+)$"
 )
 
@@ -59,19 +59,22 @@ class Effect:
     account: str
     kind: str
     message: str
+    server: int
     port: int
     at: float
 
 
-def effects_in(log: str) -> Iterator[Effect]:
-    """Yield what was stored and deleted, by Dovecot's log."""
-    ports: dict[str, int] = {}
+def effects_in(log: str, servers: Mapping[str, int]) -> Iterator[Effect]:
+    """Yield what was stored and deleted, by the log of a Dovecot with these ports for ``pop3`` and ``imap``.
+
+    A log-in may be logged after what was done behind it.
+    """
+    logins = {login["session"]: int(login["port"]) for login in _LOGIN.finditer(log)}
     for line in log.splitlines():
-        if login := _LOGIN.search(line):
-            ports[login["session"]] = int(login["port"])
-        elif did := _DID.match(line):
+        if did := _DID.match(line):
             at = datetime.fromisoformat(did["at"]).timestamp()
-            yield Effect(f"n{did['number']}", did["kind"], did["message"], ports.get(did["session"], 0), at)
+            port, server = logins.get(did["session"], 0), servers[did["service"]]
+            yield Effect(f"n{did['number']}", did["kind"], did["message"], server, port, at)
 
 
 def epochs_taken(connection: psycopg.Connection) -> list[Taken]:
@@ -85,15 +88,15 @@ class Record:
 
     def __init__(self, taken: Iterable[Taken], opened: Iterable[Opened]) -> None:
         self._taken: dict[str, list[Taken]] = {}
-        self._opened: dict[int, list[Opened]] = {}
+        self._opened: dict[tuple[int, int], list[Opened]] = {}
         for one in taken:
             self._taken.setdefault(one.account, []).append(one)
         for line in opened:
-            self._opened.setdefault(line.port, []).append(line)
+            self._opened.setdefault((line.server, line.port), []).append(line)
 
     def epoch_of(self, effect: Effect) -> int:
         """Return the epoch under which this was done, 0 where nobody is known who may have."""
-        lines = [line for line in self._opened.get(effect.port, []) if line.at <= effect.at]
+        lines = [line for line in self._opened.get((effect.server, effect.port), []) if line.at <= effect.at]
         if not lines:
             return 0
         line = max(lines, key=lambda one: one.at)

@@ -26,8 +26,12 @@ _ESTABLISHED = "01"
 
 
 class Opened(NamedTuple):
-    """A connection with a server: the port that the server sees, whose it is, and since when."""
+    """A connection with a server: the server's port and the one it sees, whose it is, and since when.
 
+    Connections with two servers may have one and the same port at their near end.
+    """
+
+    server: int
     port: int
     process: int
     at: float
@@ -82,7 +86,7 @@ class Lines:
 
     def _connect(self, near: socket.socket, client: int, port: int, kind: str) -> None:
         with near:
-            found = owner_of(client, self._workers())
+            found = owner_of(client, near.getsockname()[1], self._workers())
             if found is None:
                 return
             worker, process = found
@@ -90,7 +94,7 @@ class Lines:
             whole.wait()
             with suppress(OSError), socket.create_connection((LOOPBACK, port)) as far:
                 with self._lock:
-                    self.opened.append(Opened(far.getsockname()[1], process, time.time()))
+                    self.opened.append(Opened(port, far.getsockname()[1], process, time.time()))
                     self._sockets += [near, far]
                 for line in (near, far):
                     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -126,9 +130,9 @@ def _was_reset(line: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def owner_of(port: int, workers: Mapping[str, int]) -> tuple[str, int] | None:
-    """Return which of these processes has the end of a connection on loopback with that port of its own."""
-    wanted = f"socket:[{_inode(port)}]"
+def owner_of(port: int, to: int, workers: Mapping[str, int]) -> tuple[str, int] | None:
+    """Return which of these processes has a connection on loopback from one port to another."""
+    wanted = f"socket:[{_inode(port, to)}]"
     for name, process in workers.items():
         with suppress(OSError), os.scandir(f"/proc/{process}/fd") as entries:
             if any(_target(entry.path) == wanted for entry in entries):
@@ -143,11 +147,11 @@ def _target(link: str) -> str:
         return ""
 
 
-def _inode(port: int) -> str:
-    local = f"0100007F:{port:04X}"
+def _inode(port: int, to: int) -> str:
+    ends = [f"0100007F:{port:04X}", f"0100007F:{to:04X}", _ESTABLISHED]
     for line in Path("/proc/net/tcp").read_text().splitlines():
         fields = line.split()
-        if fields[1] == local and fields[3] == _ESTABLISHED:
+        if fields[1:4] == ends:
             return fields[9]
     return ""
 

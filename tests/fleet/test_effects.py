@@ -28,22 +28,45 @@ from tests.servers.process import LOOPBACK
 ONE, TWO = 101, 102
 """Two processes."""
 TAKEN = [Taken("n1", 1, ONE, 10.0), Taken("n1", 2, TWO, 30.0), Taken("n1", 3, ONE, 50.0), Taken("n2", 1, TWO, 5.0)]
-OPENED = [Opened(7001, ONE, 11.0), Opened(7002, TWO, 31.0), Opened(7003, ONE, 51.0), Opened(7001, TWO, 60.0)]
+IMAP, POP3 = 143, 110
+OPENED = [
+    Opened(IMAP, 7001, ONE, 11.0),
+    Opened(POP3, 7001, ONE, 11.0),
+    Opened(IMAP, 7002, TWO, 31.0),
+    Opened(POP3, 7002, ONE, 31.5),
+    Opened(POP3, 7003, ONE, 51.0),
+    Opened(IMAP, 7001, TWO, 60.0),
+]
 RECORD = Record(TAKEN, OPENED)
 
 
 def stored(message: str, port: int, at: float) -> Effect:
-    return Effect("n1", "save", message, port, at)
+    return Effect("n1", "save", message, IMAP, port, at)
 
 
 def deleted(message: str, port: int, at: float) -> Effect:
-    return Effect("n1", "expunge", message, port, at)
+    return Effect("n1", "expunge", message, POP3, port, at)
 
 
 def test_what_each_did_while_it_had_the_account_is_as_it_should_be() -> None:
     effects = [stored("<a>", 7001, 12.0), stored("<b>", 7002, 32.0), deleted("<a>", 7003, 52.0)]
     assert violations(effects, RECORD) == []
     assert [RECORD.epoch_of(effect) for effect in effects] == [1, 2, 3]
+
+
+def test_a_session_whose_log_in_is_logged_late_is_known() -> None:
+    log = (
+        "2026-11-30 18:57:02.980785 imap(to-1)<s1>: Info: save: box=INBOX, uid=12, msgid=<a@x>\n"
+        "2026-11-30 18:57:02.983771 imap-login: Info: Login: user=<to-1>, rport=<7001>, session=<s1>\n"
+    )
+    [effect] = effects_in(log, {"imap": IMAP, "pop3": POP3})
+    assert (effect.account, effect.kind, effect.message, effect.server, effect.port) == (
+        "n1",
+        "save",
+        "<a@x>",
+        143,
+        7001,
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +104,7 @@ class Scene:
         )
 
     def found(self) -> list[str]:
-        effects = list(effects_in(self.dovecot.log()))
+        effects = list(effects_in(self.dovecot.log(), {"pop3": self.dovecot.pop3_port, "imap": self.dovecot.imap_port}))
         return violations(effects, Record(epochs_taken(self.connection), self.lines.opened))
 
     def pop3(self) -> poplib.POP3:
@@ -169,4 +192,4 @@ def test_only_workers_are_let_through(scene: Scene) -> None:
     code = f"import socket; s = socket.create_connection(('127.0.0.1', {scene.pop3_port})); print(s.recv(10))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert other.stdout == "b''\n"
-    assert owner_of(1, {"me": os.getpid()}) is None
+    assert owner_of(1, scene.pop3_port, {"me": os.getpid()}) is None

@@ -15,13 +15,32 @@ import psycopg
 
 from migrator.ledger import Ledger
 from migrator.ledger.postgres.leases import LEASE_SECONDS
-from tests.fleet.effects import DOVECOT_SETTINGS, WATCH, Record, deleted_unproven, effects_in, epochs_taken, violations
+from tests.fleet.effects import (
+    DOVECOT_SETTINGS,
+    WATCH,
+    Effect,
+    Record,
+    deleted_unproven,
+    effects_in,
+    epochs_taken,
+    violations,
+)
 from tests.fleet.lines import Lines
 from tests.fleet.real import RealFleet
 from tests.servers.dovecot import Dovecot
 from tests.servers.postgres import Postgres
 
-ILLS = ("kill", "freeze", "nap", "cut from the database", "cut from the servers", "cut from all", "nothing")
+ILLS = (
+    "kill",
+    "kill",
+    "freeze",
+    "freeze",
+    "nap",
+    "cut from the database",
+    "cut from the servers",
+    "cut from all",
+    "nothing",
+)
 _CUT = {
     "cut from the database": ["database"],
     "cut from the servers": ["mail"],
@@ -121,7 +140,7 @@ class Torture:
         with self._asked() as connection:
             record = Record(epochs_taken(connection), self._lines.opened)
             unproven = deleted_unproven(connection)
-        effects = list(effects_in(self._dovecot.log()))
+        effects = self._effects()
         wrong = [*self.fleet.wrong(), *violations(effects, record)]
         if unproven:
             wrong.append(f"{unproven} messages were deleted without a proven copy")
@@ -133,7 +152,7 @@ class Torture:
         """Return how much was looked at."""
         with self._asked() as connection:
             taken = epochs_taken(connection)
-        effects = Counter(effect.kind for effect in effects_in(self._dovecot.log()))
+        effects = Counter(effect.kind for effect in self._effects())
         newest: dict[str, int] = {}
         for one in taken:
             newest[one.account] = max(one.epoch, newest.get(one.account, 0))
@@ -141,6 +160,9 @@ class Torture:
             f"{effects['save']} copies, {effects['expunge']} deletions, {len(self._lines.opened)} connections,"
             f" {len(taken)} epochs of {len(newest)} accounts"
         )
+
+    def _effects(self) -> list[Effect]:
+        return list(effects_in(self._dovecot.log(), {"pop3": self._dovecot.pop3_port, "imap": self._dovecot.imap_port}))
 
     def _asked(self) -> psycopg.Connection:
         return psycopg.connect(self._server.dsn(self._database), autocommit=True)
