@@ -32,6 +32,7 @@ def starts(yard: Yard, extent: Extent) -> Iterator[Row]:
         migrate = mailferry(Job(source, folder))
         config = ["-c", str(folder / "config.toml")]
         commands = {
+            "the interpreter alone": Command([sys.executable, "-I", "-c", "pass"]),
             "--version": Command([_OURS, "--version"]),
             "status": Command([_OURS, "status", *config]),
             "search": Command([_OURS, "search", *config, "time"]),
@@ -39,7 +40,10 @@ def starts(yard: Yard, extent: Extent) -> Iterator[Row]:
         }
         for command in (migrate, commands["search"]):  # the mail comes, and its index
             run(command, folder / "log", RUN_LIMIT)
-        turns = [[run(one, folder / "log", RUN_LIMIT) for one in commands.values()] for _ in range(3 * extent.turns)]
+        turns = [
+            [run(one, folder / "log", RUN_LIMIT) for one in commands.values()]
+            for _ in extent.begun_turns(3 * extent.turns)
+        ]
     for name, runs in zip(commands, zip(*turns, strict=True), strict=True):
         yield Row("start", 0, name, 1, 0, runs)
 
@@ -50,7 +54,7 @@ def archives(yard: Yard, extent: Extent) -> Iterator[Row]:
     steps: dict[str, list[Measured]] = {"rebuild-ledger": [], "verify": []}
     with yard.run_folder() as folder, yard.source(stock, 0) as source:
         run(mailferry(Job(source, folder)), folder / "log", RUN_LIMIT)
-        for _ in range(extent.turns):
+        for _ in extent.begun_turns():
             shutil.rmtree(folder / "state")
             for step, runs in steps.items():
                 command = Command([_OURS, step, "-c", str(folder / "config.toml")])
@@ -67,12 +71,12 @@ def scales(yard: Yard, extent: Extent) -> Iterator[Row]:
             return
         with yard.run_folder() as full, yard.source(stock, 0) as source:
             yard.in_a_process(_fill, full / "state", size)
-            runs = tuple(_repeated(yard, source, full / "state", extent.turns))
+            runs = tuple(_repeated(yard, source, full / "state", extent))
         yield Row("ledger", 0, f"{size:,} there", stock.messages, stock.octets, runs)
 
 
-def _repeated(yard: Yard, source: Place, state: Path, turns: int) -> Iterator[Measured]:
-    for _ in range(turns):
+def _repeated(yard: Yard, source: Place, state: Path, extent: Extent) -> Iterator[Measured]:
+    for _ in extent.begun_turns():
         with yard.run_folder() as folder:
             subprocess.run(["cp", "-r", str(state), str(folder / "state")], check=True)
             yield run(mailferry(Job(source, folder)), folder / "log", RUN_LIMIT)

@@ -53,6 +53,13 @@ class Extent:
     share: float = 1.0
     counts_fsyncs: bool = True
 
+    def begun_turns(self, most: int = 0) -> Iterator[int]:
+        """Count the turns (or ``most``, if given) that may begin."""
+        for turn in range(most or self.turns):
+            if turn and self.is_over:
+                return
+            yield turn
+
     @property
     def is_over(self) -> bool:
         """Whether the time is up."""
@@ -97,9 +104,7 @@ class Comparison:
         )
 
     def _take_turns(self, extent: Extent) -> None:
-        for turn in range(extent.turns):
-            if turn and extent.is_over:
-                return
+        for _ in extent.begun_turns():
             for entry in self._able():
                 with self._or_left_out(entry), self._task(entry, self._milliseconds) as (job, command):
                     entry.runs.append(self._measured(entry, job, command))
@@ -130,8 +135,8 @@ class Comparison:
                     filling = run(command, job.folder / "log", FILL_LIMIT)
                     entry.filling = None if entry.program is LISTING else filling
                     tasks.append((entry, job.folder / "log", command))
-            for turn in range(extent.turns):
-                for entry, log, command in () if turn and extent.is_over else tasks:
+            for _ in extent.begun_turns():
+                for entry, log, command in tasks:
                     if not entry.has_failed:
                         with self._or_left_out(entry):
                             entry.runs.append(run(command, log, RUN_LIMIT))
@@ -153,7 +158,7 @@ class Comparison:
             if entry.program.is_ours:
                 raise
             entry.has_failed = True
-            turns = f" after {len(entry.runs)} turns" if entry.runs else ""
+            turns = f", turn {len(entry.runs) + 1}" if entry.runs else ""
             where = f"{entry.program.name} in {self._case.name} at {self._milliseconds} ms{turns}"
             self.left_out.append(f"{where}: {error}")
             print(f"{self.left_out[-1]}\n{error.said}", flush=True)

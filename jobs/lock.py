@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from migrator.errors import ConfigError
 from migrator.files import storage_error
 
@@ -24,6 +22,8 @@ def worker_lock(state_dir: Path) -> Iterator[None]:
 
     Raises ``FerryError`` where the folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # who only looks needs none of it
+
     folder = state_dir / "locks"
     lock = FileLock(folder / _NAME, mode=0o600)
     try:

@@ -15,7 +15,6 @@ from jobs.maintenance.upkeep import completed
 from jobs.monitoring.health import FILE_NAME, STALE_SECONDS
 from jobs.monitoring.stored_view import disks_of
 from jobs.schedule.account_state import AccountState
-from jobs.schedule.queue import TOPIC
 from migrator.config import Config, FolderDestination
 from migrator.findings.facts import (
     DiskFacts,
@@ -27,6 +26,7 @@ from migrator.findings.facts import (
     WorkerFacts,
 )
 from migrator.ledger import Ledger
+from migrator.ledger.schedule import SCHEDULE
 from migrator.operations.doctor import nearest_folder
 from migrator.operations.look import OpenedLedger, look
 
@@ -42,7 +42,7 @@ def facts_on_disk(config: Config, opened: OpenedLedger, now: float, invocation: 
 
 def _with_schedule(facts: Facts, config: Config, ledger: Ledger) -> Facts:
     """Add what the scheduled worker has noted in the ledger."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.each(TOPIC)}
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.each(SCHEDULE)}
     verified = completed(ledger.state_store)
     accounts = tuple(
         replace(

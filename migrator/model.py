@@ -83,6 +83,11 @@ def mailbox_name(folder: str) -> str:
     return f"{'INBOX' if first.upper() == 'INBOX' else first}{delimiter}{rest}"
 
 
+def folder_identity(kind: str, folder: str) -> str:
+    """Return what names an archive folder for good; its path is absolute, and without symbolic links."""
+    return f"{kind}:{folder}"
+
+
 def mailbox_identity(username: str, host: str, folder: str) -> str:
     """Return what a mailbox is known by: hosts have no case, and a port is no other mailbox."""
     return f"imap:{username}@{host.lower()}/{mailbox_name(folder)}"

@@ -157,7 +157,11 @@ class Site:
         }
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME")
+            if name in os.environ
+        }
         places = {"XDG_CONFIG_HOME": str(self.folder / "xdg"), "XDG_STATE_HOME": str(self.folder / "xdg-state")}
         return kept | places | {"PYTHONPATH": str(ROOT)} | self.environment
 

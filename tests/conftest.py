@@ -47,6 +47,14 @@ settings.load_profile("mailferry")
 PrivateImap = Cyrus | Courier
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_cache_of_a_person_is_touched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what commands keep for the next one in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def umask_as_before() -> Iterator[None]:
     """Undo what the command line sets for its process: a later server's files must be readable by its own user."""

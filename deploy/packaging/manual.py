@@ -18,6 +18,7 @@ FILES = (
     ),
     ("accounts.d/*.toml", "accounts of their own files, beside the configuration"),
     ("$XDG_STATE_HOME/mailferry", "the ledger of what was moved without a configuration"),
+    ("$XDG_CACHE_HOME/mailferry", "what commands have found right of configurations; may be deleted"),
     ("/var/lib/mailferry", "state and archives of the service"),
 )
 

@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.lock import is_worker_alive
-from jobs.monitoring.snapshot import Snapshot
 from migrator.files import replace_file
 from migrator.findings.machine import ENDED, silent_for
 from migrator.findings.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from jobs.monitoring.snapshot import Snapshot
 
 FILE_NAME = "worker.json"
 STALE_SECONDS = 60.0

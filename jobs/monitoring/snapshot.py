@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from jobs.disk_usage import Disk
-from jobs.schedule.account_state import AccountState
-from jobs.schedule.live_progress import RunProgress
 from migrator.findings.model import NAMED, Finding, Severity
-from migrator.ledger.history import AccountNumbers
 from migrator.ui.text import plural
+
+if TYPE_CHECKING:
+    from jobs.disk_usage import Disk
+    from jobs.schedule.account_state import AccountState
+    from jobs.schedule.live_progress import RunProgress
+    from migrator.ledger.history import AccountNumbers
 
 
 @dataclass(frozen=True, slots=True)

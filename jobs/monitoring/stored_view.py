@@ -14,13 +14,12 @@ from jobs.disk_usage import Disk, forecast
 from jobs.maintenance.upkeep import completed, completed_at
 from jobs.monitoring.snapshot import AccountView
 from jobs.schedule.account_state import AccountState
-from jobs.schedule.queue import TOPIC
 from jobs.schedule.timetable import Timetables
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
 from migrator.config.many_accounts import names_of
 from migrator.ledger import Ledger
 from migrator.ledger.history import RunRecord
-from migrator.ledger.schedule import VERIFICATION, of_account
+from migrator.ledger.schedule import SCHEDULE, VERIFICATION, of_account
 from migrator.operations.doctor import nearest_folder
 from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import identity_of
@@ -28,7 +27,7 @@ from migrator.wiring.account import identity_of
 
 def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
     """Return these accounts (all, by default) as the worker left them."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(TOPIC).items()}
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(SCHEDULE).items()}
     verified = completed(ledger.state_store)
     damaged = damaged_by_account(config, ledger.state_store.mismatches())
     return [
@@ -45,7 +44,7 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
 
 def parked_accounts(ledger: Ledger) -> frozenset[str]:
     """Return the names of the accounts that wait for a changed password or configuration."""
-    facts = ledger.state_store.get_all(TOPIC)
+    facts = ledger.state_store.get_all(SCHEDULE)
     return frozenset(name for name, fact in facts.items() if AccountState.from_fact(fact).is_parked)
 
 
@@ -57,7 +56,7 @@ def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) ->
     damaged = damaged_by_account(config, notes.mismatches(), accounts)
     return {
         name: worker_view(
-            AccountState.from_fact(notes.get(TOPIC, name)),
+            AccountState.from_fact(notes.get(SCHEDULE, name)),
             damaged.get(name, 0),
             completed_at(notes.get(VERIFICATION, of_account(name))),
         )
@@ -131,6 +130,6 @@ def disks_of(config: Config, ledger: Ledger | None) -> list[Disk]:
 
 def least_free(settings: Notify | None, total: int) -> int:
     """Return how much is wanted free on a disk of this size: what is configured, else the usual, a tenth at most."""
-    if settings is not None and "disk_free" in settings.model_fields_set:
+    if settings is not None and "disk_free" in settings.written:
         return settings.disk_free
     return min(Notify().disk_free, total // 10)

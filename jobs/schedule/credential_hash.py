@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 from migrator.config import Account, Config
 from migrator.config.problems import Place
 from migrator.config.secrets import Secret
+from migrator.config.settings import is_setting
 from migrator.files import replace_file
 
 KEY_FILE = "parking.key"
@@ -80,7 +81,4 @@ def _field_names(kind: type) -> Sequence[str] | None:
         return ()  # where an account is written changes nothing about it, and differs from machine to machine
     if issubclass(kind, Secret):
         return sorted(name for name in getattr(kind, "__dataclass_fields__", {}) if not name.startswith("_"))
-    if is_dataclass(kind):
-        return [field.name for field in fields(kind)]
-    tables: Mapping[str, object] | None = getattr(kind, "model_fields", None)
-    return None if tables is None else list(tables)
+    return [field.name for field in fields(kind) if is_setting(field)] if is_dataclass(kind) else None

@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from jobs.schedule.workers import Liveness
 from migrator.progress import Headway
+
+if TYPE_CHECKING:
+    from jobs.schedule.workers import Liveness
 
 
 @dataclass(frozen=True, slots=True)

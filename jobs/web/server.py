@@ -20,7 +20,7 @@ from jobs.web.store import WebStore
 from jobs.web.tasks.queue import Tasks
 from jobs.web.tasks.task_store import interrupt_tasks
 from jobs.web.worker import Worker
-from migrator.config import WebTable
+from migrator.config import Web
 from migrator.errors import ConfigError
 from migrator.net.listening import listening
 
@@ -35,7 +35,7 @@ STOP_SECONDS = 5.0
 class PageServer:
     """The page of a worker, and the thread that serves it."""
 
-    def __init__(self, settings: WebTable, worker: Worker, languages: Sequence[Language] | None = None) -> None:
+    def __init__(self, settings: Web, worker: Worker, languages: Sequence[Language] | None = None) -> None:
         """Listen at once; raises ``ConfigError`` when that cannot be. ``start`` begins to answer."""
         check_extras(settings)
         self._settings = settings
@@ -88,7 +88,7 @@ class PageServer:
         self._store.close()
 
 
-def check_extras(settings: WebTable) -> None:
+def check_extras(settings: Web) -> None:
     """Raise ``ConfigError`` where the configuration wants what is not installed."""
     if settings.oidc is not None and find_spec("joserfc") is None:
         raise ConfigError(["[web.oidc] needs one more package: pip install 'mailferry[oidc]'"])
@@ -115,7 +115,7 @@ def _parts(listen: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _loaded(settings: WebTable, app: ASGIApp) -> uvicorn.Config:
+def _loaded(settings: Web, app: ASGIApp) -> uvicorn.Config:
     """Return how the page is served; raises ``ConfigError`` for a certificate or a key that is none."""
     config = _uvicorn(settings, app)
     try:
@@ -126,7 +126,7 @@ def _loaded(settings: WebTable, app: ASGIApp) -> uvicorn.Config:
     return config
 
 
-def _uvicorn(settings: WebTable, app: ASGIApp) -> uvicorn.Config:
+def _uvicorn(settings: Web, app: ASGIApp) -> uvicorn.Config:
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,

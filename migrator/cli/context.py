@@ -24,9 +24,9 @@ def configuration(arguments: Namespace, screen: Console, *, is_to_find_out: bool
     With ``--state-dir`` it is the one that ``migrate --from … --to …`` left there. Raises ``FerryError`` where accounts
     are kept in a database that cannot be read, unless the command is there to find out what is wrong.
     """
-    from migrator.wiring.stored_accounts import load
+    from migrator.wiring.stored_accounts import load_quickly
 
-    config = load(_file(arguments))
+    config = load_quickly(_file(arguments))
     if config.unread is not None and not is_to_find_out:
         raise config.unread
     return _shown(config, screen)
@@ -34,9 +34,9 @@ def configuration(arguments: Namespace, screen: Console, *, is_to_find_out: bool
 
 def configuration_in_files(arguments: Namespace, screen: Console) -> Config:
     """Return the configuration without the accounts that are kept in a database, for a command that needs none."""
-    from migrator.config import load
+    from migrator.config.loading import load_quickly
 
-    return _shown(load(_file(arguments)), screen)
+    return _shown(load_quickly(_file(arguments)), screen)
 
 
 def _shown(config: Config, screen: Console) -> Config:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from migrator.cli.parser import parser
+from migrator.cli.parser import read_line
 from migrator.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _arguments(given: Sequence[str]) -> Namespace:
     """Read the command line; ends the program where it is wrong, or asked for help, the version or a completion."""
     try:
         try:
-            return parser().parse_args(given)
+            return read_line(given)
         except UsageError as error:
             error.show(given)
             raise

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +18,7 @@ from migrator import __version__
 from migrator.cli.account_options import add_account, add_account_list, add_accounts, add_sign_in
 from migrator.cli.adding_options import add_adding
 from migrator.cli.adopting_options import add_adopting
+from migrator.cli.completion import SHELLS, PrintCompletion
 from migrator.cli.page_options import add_demo, add_users, add_vault
 from migrator.cli.password_options import add_passwords
 from migrator.cli.reading_options import READING, add_decisions, add_receipts, add_state_dir, add_verifying
@@ -36,8 +39,6 @@ with MAILFERRY_EXIT_CODES=sysexits, where all reasons for a 1 are of one sort:
   65 messages, 69 no server, 70 internal, 72 archive, 73 mailbox full,
   74 disk full, 75 try later, 76 refused, 77 password
 """
-
-SHELLS = ("bash", "zsh", "tcsh", "fish")
 
 
 class Grammar(argparse.ArgumentParser):
@@ -103,6 +104,10 @@ class Command(Grammar):
             args = _with_words_for_minus(self._given)
         self._is_mixing = True
         try:
+            with suppress(UsageError):  # most lines mix nothing, and that is known sooner
+                read, extra = argparse.ArgumentParser.parse_known_args(self, args, copy(namespace))
+                if not extra:
+                    return read, extra
             read, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_mixing = False
@@ -145,25 +150,26 @@ def _with_words_for_minus(given: Sequence[str]) -> list[str]:
     ]
 
 
-class PrintCompletion(argparse.Action):
-    """Print a completion script for a shell, and leave."""
+def read_line(given: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; ends the program as argparse does, or raises ``UsageError``.
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        _namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        _option_string: str | None = None,
-    ) -> None:
-        """Write the script to stdout."""
-        import shtab
-
-        print(shtab.complete(parser, shell=str(values)))  # noqa: T201  # as argparse prints --help
-        parser.exit()
+    A parser for each command would take longer than most of them: where the line names one, and asks for nothing about
+    all of them, it gets that one. What is wrong is said by the whole grammar, which knows what is near.
+    """
+    if list(given) == ["--version"]:
+        return parser([]).parse_args(given)
+    place = next((number for number, word in enumerate(given) if word in COMMANDS), None)
+    if place is not None and not any(map(_ABOUT_ALL.match, given[:place])):
+        with suppress(UsageError):
+            return parser(dict.fromkeys(word for word in given if word in COMMANDS)).parse_args(given)
+    return parser().parse_args(given)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the grammar of the whole command line; ``command`` names what was asked for."""
+_ABOUT_ALL = re.compile(r"--(help|completion)|-[a-z]*h")
+
+
+def parser(only: Collection[str] | None = None) -> argparse.ArgumentParser:
+    """Return the grammar of the whole command line, or of some commands; ``command`` names what was asked for."""
     whole = Whole(
         prog="mailferry",
         usage="mailferry [OPTION...] COMMAND ...",
@@ -177,7 +183,8 @@ def parser() -> argparse.ArgumentParser:
     _common(whole)
     whole.set_defaults(config=None, verbose=0, quiet=False, no_color=False, log_json=False, json=False, trace=None)
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", prog="mailferry", parser_class=Command)
-    for name, (summary, fill) in COMMANDS.items():
+    for name in COMMANDS if only is None else only:
+        summary, fill = COMMANDS[name]
         command = commands.add_parser(
             name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
         )

@@ -12,7 +12,7 @@ from migrator.config.secrets import FileSecret, Secret, TextSecret
 from migrator.errors import ConfigError, FerryError
 
 if TYPE_CHECKING:
-    from migrator.config import End
+    from migrator.config.urls import End
 
 Written = dict[str, str]
 

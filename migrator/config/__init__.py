@@ -1,10 +1,11 @@
 """What is to be done, checked in full before anything is touched.
 
-``load`` reads a file, ``config_from_urls`` takes what ``--from`` and ``--to`` say; both give the same frozen
-``Config`` or raise ``ConfigError`` with a line for every problem. Reading order: ``model`` (the tables), ``values``
-(what a person may write), ``reading``, ``bulk``, ``urls``.
+``load`` reads a file, ``urls.config_from_urls`` takes what ``--from`` and ``--to`` say; both give the same frozen
+``Config`` or raise ``ConfigError`` with a line for every problem. Reading order: ``model`` (what was read), ``table``,
+``server_tables`` and its like (what is checked), ``values`` (what a person may write), ``reading``, ``bulk``, ``urls``.
 """
 
+from migrator.config.loading import load
 from migrator.config.locating import find_config
 from migrator.config.model import (
     Account,
@@ -18,20 +19,17 @@ from migrator.config.model import (
     Server,
     Source,
 )
-from migrator.config.reading import load
 from migrator.config.store import S3Destination
-from migrator.config.urls import End, config_from_urls, default_state_dir, destination_from_url
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
+from migrator.config.worker import Limits, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, Web
 
 __all__ = [
     "Account",
     "Auth",
     "Config",
     "Destination",
-    "End",
     "FolderDestination",
     "ImapDestination",
-    "LimitsTable",
+    "Limits",
     "MaildirDestination",
     "MboxDestination",
     "Metrics",
@@ -43,10 +41,7 @@ __all__ = [
     "Smtp",
     "Source",
     "VerifySchedule",
-    "WebTable",
-    "config_from_urls",
-    "default_state_dir",
-    "destination_from_url",
+    "Web",
     "find_config",
     "load",
 ]

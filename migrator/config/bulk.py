@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import NamedTuple
 
-from migrator.config.model import ImapDestination, Source
 from migrator.config.passwords import SOURCES
 from migrator.config.problems import nearest
+from migrator.config.server_tables import ImapTable, SourceTable
 from migrator.config.sheet import Line
-from migrator.config.worker import Schedule
+from migrator.config.worker_tables import ScheduleTable
 
 ALIASES = {
     # imapsync
@@ -134,8 +134,8 @@ def _plain(name: str) -> str:
 def column_names() -> list[str]:
     """Return what a column may be called here, besides the names that other programs use."""
     passwords = {f"password_{source}" for source in SOURCES if source != "vault"}
-    imap = {f"imap_{key}" for key in {*ImapDestination.key_names(), *passwords} - {"type"}}
-    return [*_OWN, *sorted({*Schedule.key_names(), *Source.key_names(), *passwords}), *sorted(imap)]
+    imap = {f"imap_{key}" for key in {*ImapTable.key_names(), *passwords} - {"type"}}
+    return [*_OWN, *sorted({*ScheduleTable.key_names(), *SourceTable.key_names(), *passwords}), *sorted(imap)]
 
 
 def _column(written: str) -> str | None:
@@ -215,7 +215,7 @@ def _meanings(columns: Sequence[str | None]) -> Sequence[_Meaning]:
 def _meaning(column: int, name: str) -> _Meaning:
     if name in _OWN:
         return _Meaning(column, _ACCOUNT, name, None)
-    if name in Schedule.key_names():
+    if name in ScheduleTable.key_names():
         return _Meaning(column, _SCHEDULE, name, None)
     table = _IMAP if name.startswith("imap_") else _SOURCE
     key = name.removeprefix("imap_")

@@ -17,8 +17,6 @@ class Key:
     since: str = FIRST_RELEASE
 
 
-NO_ACCOUNT = "there is no account; add [[accounts]], or run: mailferry add ADDRESS"
-
 TOP_KEYS = {
     "state_dir": Key("path", '`"state"`', "the ledger, locks and whatever else must be remembered; on a local disk"),
     "ledger": Key(

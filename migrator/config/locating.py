@@ -54,7 +54,6 @@ def _unreadable() -> str:
 def _what_is_there() -> str:
     """Say where what was archived without a configuration is seen, if anything was."""
     from migrator.config.one_shot import FILE_NAME
-    from migrator.config.urls import default_state_dir
 
     state_dir = default_state_dir()
     is_there = (state_dir / FILE_NAME).is_file()
@@ -65,3 +64,8 @@ def usual_places() -> tuple[Path, ...]:
     """Return where a configuration is looked for, in order."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return (Path("config.toml"), home / "mailferry" / "config.toml", SYSTEM_WIDE)
+
+
+def default_state_dir() -> Path:
+    """Return where the ledger is without a configuration file: ``$XDG_STATE_HOME/mailferry``."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mailferry"

@@ -1,48 +1,30 @@
-"""The configuration as types: one frozen model per table of the file.
+"""The configuration as types: one frozen value for each table of the file, and what they make up together.
 
-Each key says in its ``description`` what it means: docs/configuration.md is printed from these (``make docs``). A table
-is added by writing a model, naming it in ``Config`` and reading it in ``migrator.config.reading``. ``Account``
-and ``Config`` are what was read: put together from tables that have been checked, they check nothing themselves.
-What only the scheduled worker reads is in ``worker``, what tables are made of in ``table``.
+They were checked before they were made (``server_tables``, ``worker_tables``, ``store_table``), and check nothing
+themselves: importing them takes no pydantic. A table is added by writing both, naming the value in ``Config`` and
+reading the table in ``migrator.config.reading``. What only the scheduled worker reads is in ``worker``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal
 from urllib.parse import quote
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
-from pydantic.functional_validators import PlainValidator
-
-from migrator.config import values
-from migrator.config.keys import NO_ACCOUNT
 from migrator.config.many_accounts import ManyAccounts
 from migrator.config.problems import Place, nearest
 from migrator.config.secrets import Secret
+from migrator.config.settings import NO_SETTING, changed
 from migrator.config.store import S3Destination
-from migrator.config.table import (
-    Duration,
-    ExistingFile,
-    Fingerprint,
-    Folder,
-    Host,
-    LoginSecret,
-    Octets,
-    Port,
-    Table,
-    Text,
-    Written,
-)
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, VerifySchedule, WebTable
+from migrator.config.worker import Limits, Metrics, Notify, Pings, Schedule, VerifySchedule, Web
 from migrator.errors import ConfigError, Endpoint, FerryError
 from migrator.model import Proof
-from migrator.net.tls import TlsMode, TlsSettings, is_loopback
-from migrator.policy import Keep, LeaveOnServer, SourceProof, WhenCopyIsGone
+from migrator.net.tls import TlsMode, TlsSettings
+from migrator.policy import LeaveOnServer, SourceProof, WhenCopyIsGone
 
 
 class Auth(StrEnum):
@@ -64,62 +46,25 @@ TOKENS = frozenset({Auth.XOAUTH2, Auth.OAUTHBEARER})
 """What sends an access token."""
 
 
-def _by_tls(implicit: int, otherwise: int) -> Callable[[dict[str, object]], int]:
-    return lambda table: implicit if table.get("tls", TlsMode.IMPLICIT) is TlsMode.IMPLICIT else otherwise
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One end of a connection: what POP3 sources and IMAP destinations have in common.
 
+    ``written`` are the keys that stand in its table.
+    """
 
-class Server(Table):
-    """One end of a connection: what POP3 sources and IMAP destinations have in common."""
-
-    host: Host = Field(description="the server: a name or an address, without port or scheme")
-    tls: TlsMode = Field(
-        TlsMode.IMPLICIT, description="how the connection is encrypted; for `none` see `allow_plaintext`"
-    )
-    port: Port = Field(description="the server's port")
-    username: Text = Field(description="the name to log in with")
-    password: LoginSecret = Field(description="see “Passwords”; for `xoauth2` and `oauthbearer` an access token")
-    auth: Auth = Field(
-        Auth.AUTO,
-        description="how to log in; `auto` takes the strongest that the server offers, or the next if that is refused",
-    )
-    allow_plaintext: Annotated[bool, Field(strict=True, validate_default=True)] = Field(
-        False,  # noqa: FBT003  # a default stands first
-        description="an unencrypted connection to anything but this machine needs `true`",
-    )
-    ca_file: ExistingFile | None = Field(None, description="trust this certification authority only (a PEM file)")
-    fingerprint: Fingerprint | None = Field(
-        None,
-        description="trust this certificate only, whatever its chain and name; with `ca_file`, both hold",
-    )
-    timeout: Duration = Field(
-        timedelta(seconds=45),
-        description="how long silence, or no progress, is tolerated; connecting has at most 20 seconds",
-    )
-
-    max_connections: Annotated[int, Field(strict=True, ge=1, le=100)] | None = Field(
-        None,
-        description="the most connections with this server at one time, over all accounts; without it what the server "
-        "takes is learned from its refusals (eight at most)",
-    )
-
-    @field_validator("allow_plaintext")
-    @classmethod
-    def _plaintext_is_allowed(cls, allowed: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  # pydantic's signature
-        host = info.data.get("host", "localhost")
-        if info.data.get("tls") is TlsMode.NONE and not allowed and not is_loopback(host):
-            raise ValueError(
-                f'tls = "none" would send mail and password to {host} unencrypted; '
-                "use tls, or accept that with allow_plaintext = true"
-            )
-        return allowed
-
-    @field_validator("auth")
-    @classmethod
-    def _token_is_no_password(cls, auth: Auth, info: ValidationInfo) -> Auth:
-        password = info.data.get("password")
-        if password is not None and password.is_token and auth not in {Auth.AUTO, *TOKENS}:
-            raise ValueError(f'"{auth}" would send an access token as a password; use auto')
-        return auth
+    host: str
+    tls: TlsMode
+    port: int
+    username: str
+    password: Secret
+    auth: Auth
+    allow_plaintext: bool
+    ca_file: Path | None
+    fingerprint: str | None
+    timeout: timedelta
+    max_connections: int | None
+    written: frozenset[str] = field(default=frozenset(), compare=False, repr=False, metadata=NO_SETTING)
 
     @property
     def is_token(self) -> bool:
@@ -137,93 +82,66 @@ class Server(Table):
         return TlsSettings(self.tls, self.ca_file, self.fingerprint)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Server):
     """A POP3 maildrop and what may happen to its mail."""
 
-    port: Port = Field(default_factory=_by_tls(995, 110), description="the server's port")
-    leave_on_server: Annotated[
-        LeaveOnServer, PlainValidator(values.leave_on_server), Written("`true`, `false` or duration")
-    ] = Field(
-        Keep(),
-        description="`true`: delete nothing; `false`: delete once every copy is verified; "
-        '`"30 days"`: delete when that was so long ago',
-    )
-    proof_before_delete: SourceProof = Field(
-        SourceProof.CONTENT,
-        description="what proves that the source still holds what an earlier session copied: "
-        "`content` (RETR again), `headers` (octets and TOP)",
-    )
-    max_message_size: Octets | None = Field(None, description="larger messages are left at the source and reported")
+    leave_on_server: LeaveOnServer
+    proof_before_delete: SourceProof
+    max_message_size: int | None
 
 
-_WHEN_GONE = (
-    "a proven copy that a person moved or expunged: `keep` (its message stays at the source), "
-    "`restore` (store it again), `accept` (it counts as stored)"
-)
-
-
-class MboxDestination(Table):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MboxDestination:
     """A folder of append-only mboxrd volumes."""
 
-    type: Literal["mbox"] = Field(description="the kind of destination")
-    path: Folder = Field(
-        description="the folder; accounts may share one, which then stores equal messages of theirs once"
-    )
-    volume_size: Octets = Field(2 * 10**9, description="a volume that has grown to this is closed, and a new one begun")
+    type: Literal["mbox"]
+    path: Path
+    volume_size: int
+    written: frozenset[str] = field(default=frozenset(), compare=False, repr=False, metadata=NO_SETTING)
 
 
-class MaildirDestination(Table):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaildirDestination:
     """A Maildir."""
 
-    type: Literal["maildir"] = Field(description="the kind of destination")
-    path: Folder = Field(description="the Maildir; accounts may share one, as with mbox")
-    when_copy_is_gone: WhenCopyIsGone = Field(WhenCopyIsGone.KEEP, description=_WHEN_GONE)
+    type: Literal["maildir"]
+    path: Path
+    when_copy_is_gone: WhenCopyIsGone
+    written: frozenset[str] = field(default=frozenset(), compare=False, repr=False, metadata=NO_SETTING)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImapDestination(Server):
     """A mailbox on an IMAP server.
 
     It knows where its table stands, for cures that are a setting.
     """
 
-    type: Literal["imap"] = Field(description="the kind of destination")
-    port: Port = Field(default_factory=_by_tls(993, 143), description="the server's port")
-    folder: Text = Field("INBOX", description="the mailbox, with `/` between levels; created if it is missing")
-    proof: Literal[Proof.EXACT, Proof.CANONICAL, Proof.SEMANTIC] = Field(
-        Proof.EXACT,
-        description="how well a copy must be proven; the grades below `exact` are for servers that change what they "
-        "store ([providers](providers.md))",
-    )
-    flags: tuple[Text, ...] = Field((), description="system flags that each message arrives with")
-    keywords: tuple[Text, ...] = Field((), description="keywords that each message arrives with")
-    seen: Annotated[bool, Field(strict=True)] = Field(
-        False,  # noqa: FBT003  # a default stands first
-        description="whether messages arrive as read",
-    )
-    when_copy_is_gone: WhenCopyIsGone = Field(WhenCopyIsGone.KEEP, description=_WHEN_GONE)
-    _place: Place | None = PrivateAttr(default=None)
+    type: Literal["imap"]
+    folder: str
+    proof: Proof
+    flags: tuple[str, ...]
+    keywords: tuple[str, ...]
+    seen: bool
+    when_copy_is_gone: WhenCopyIsGone
+    place: Place | None = field(default=None, repr=False, metadata=NO_SETTING)
 
-    def written_at(self, place: Place) -> Self:
+    def written_at(self, place: Place) -> ImapDestination:
         """Return the mailbox as one whose table was read at this place."""
-        copy = self.model_copy()
-        copy._place = place  # noqa: SLF001  # a copy of its own
-        return copy
+        return changed(self, {"place": place})
 
     def setting_place(self) -> str:
         """Say where a person writes a setting of this mailbox; it takes a look through the whole file."""
-        return "" if self._place is None else self._place.for_setting()
+        return "" if self.place is None else self.place.for_setting()
 
 
 FolderDestination = MboxDestination | MaildirDestination
 """What stands on a disk of this machine."""
 
 Destination = MboxDestination | MaildirDestination | S3Destination | ImapDestination
-DESTINATIONS: dict[str, type[Destination]] = {
-    "mbox": MboxDestination,
-    "maildir": MaildirDestination,
-    "s3": S3Destination,
-    "imap": ImapDestination,
-}
+
+NO_ACCOUNT = "there is no account; add [[accounts]], or run: mailferry add ADDRESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +218,11 @@ class Config:
     files: tuple[Path, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
     verify: VerifySchedule = field(default_factory=VerifySchedule)
-    limits: LimitsTable = field(default_factory=LimitsTable)
+    limits: Limits = field(default_factory=Limits)
     metrics: Metrics | None = None
     notify: Notify | None = None
     pings: Pings | None = None
-    web: WebTable | None = None
+    web: Web | None = None
     warnings: tuple[str, ...] = ()
     bad_rows: tuple[BadRow, ...] = ()
     changed_by_page: frozenset[str] = frozenset()

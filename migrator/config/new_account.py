@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.config.account_files import FOLDER
 from migrator.config.document import text_of
-from migrator.config.locating import find_config, usual_config, usual_places
-from migrator.config.reading import load_with
-from migrator.config.urls import default_state_dir
+from migrator.config.locating import default_state_dir, find_config, usual_config, usual_places
 from migrator.errors import ConfigError
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error, sync_folder
 
@@ -50,6 +48,8 @@ class Site:
 
     def with_account(self, account: Raw) -> tuple[Config, Account]:
         """Return the whole configuration with one more account, checked; raises ``ConfigError``."""
+        from migrator.config.reading import load_with
+
         config = load_with(self.path, self.text, account, self.stored)
         name = str(account["name"])
         if taken := [row.place.where() for row in config.bad_rows if row.name == name and row.place]:

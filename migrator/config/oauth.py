@@ -64,6 +64,10 @@ class OAuthTable(Table):
             raise ValueError('client_secret is missing: grant = "client-credentials" needs one')
         return self
 
+    def value(self) -> Self:
+        """Return the table itself: what it means depends on its name."""
+        return self
+
     def provider(self, name: str) -> Provider:
         """Return what the table means under a name; raises ``ValueError``."""
         endpoints = self._endpoints()

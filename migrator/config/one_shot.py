@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -127,7 +127,8 @@ def _written(account: Account) -> Raw:
 
 def _keys(table: Server | Destination) -> dict[str, Any]:
     """Return what was said of an end; a password is where it comes from, or missing where it was typed."""
-    names = sorted(table.model_fields_set, key=lambda name: (name != "type", list(table.key_names()).index(name)))
+    names = [one.name for one in fields(table) if one.name in table.written]
+    names.sort(key=lambda name: name != "type")
     keys = {name: _plain(getattr(table, name)) for name in names if name != "password"}
     if isinstance(table, Server) and (reference := _reference(table.password)):
         keys["password"] = reference

@@ -11,39 +11,32 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from migrator.config import account_files, passwords, values
+from migrator.config import account_files, passwords, values, worker_tables as worker
 from migrator.config.document import document_of, exposed_password, text_of
-from migrator.config.keys import ACCOUNT_KEYS, NO_ACCOUNT, TOP_KEYS
-from migrator.config.model import (
-    DESTINATIONS,
-    Account,
-    BadRow,
-    Config,
-    Destination,
-    ImapDestination,
-    Server,
-    Source,
-)
+from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS
+from migrator.config.model import NO_ACCOUNT, Account, BadRow, Config, Destination, ImapDestination
 from migrator.config.oauth import OAuthTable, TokenSources
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid_table import OpenIdTable
 from migrator.config.places import problems_together
 from migrator.config.problems import Place, described, nearest
+from migrator.config.server_tables import DESTINATIONS, ImapTable, ServerTable, SourceTable
 from migrator.config.settings_file import KEYS as SETTINGS, SettingsFile, read_settings, settings_file
 from migrator.config.state_places import ledger_address, state_folder
 from migrator.config.stored_reading import StoredReading
-from migrator.config.table import Context, Table
+from migrator.config.table import Checking, Context, Table
 from migrator.config.vault_key import VAULT, KeyPlaces
 from migrator.config.vault_secret import VaultSecret
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
+from migrator.config.worker import Limits, Schedule, VerifySchedule, Web
 from migrator.errors import ConfigError
 
 if TYPE_CHECKING:
     from migrator.config.sheets import NamedSheet, StoredSheets
 
-AnyTable = TypeVar("AnyTable", bound=Table)
+Value = TypeVar("Value")
+AnyTable = TypeVar("AnyTable", bound=Checking[object])
 Raw = Mapping[str, object]
 
-_DEFAULTS: dict[str, type[Server]] = {"source": Source, "imap": ImapDestination}
+_DEFAULTS: dict[str, type[ServerTable]] = {"source": SourceTable, "imap": ImapTable}
 _STAND_INS: Raw = {"host": "localhost", "username": "-", "password": "-", "type": "imap"}
 """What makes a table of defaults complete, so that each of its values can be judged by itself."""
 
@@ -53,8 +46,13 @@ def load(path: Path, stored: StoredSheets | None = None) -> Config:
 
     ``stored`` reads the accounts that are kept in the ledger's database; without it there are none.
     """
+    return reading_of(path, stored).config()
+
+
+def reading_of(path: Path, stored: StoredSheets | None = None) -> Reading:
+    """Return the reading of a file as it is now; raises ``ConfigError`` where it is no TOML."""
     text = text_of(path)
-    return Reading(path, text, document_of(path, text), stored=stored).config()
+    return Reading(path, text, document_of(path, text), stored=stored)
 
 
 def load_with(path: Path, text: str, account: Raw, stored: StoredSheets | None = None) -> Config:
@@ -94,7 +92,8 @@ class Reading:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.bad_rows: list[BadRow] = []
-        self.files = [path]
+        self.read: dict[Path, tuple[str, object]] = {path: (text, document)}
+        """Each file by what stood in it; of a sheet no text."""
         withheld = passwords.variables_in(document)
         self.context = Context(folder=path.absolute().parent, withheld=withheld)
 
@@ -107,19 +106,19 @@ class Reading:
         web = self._web(state_dir)
         self._oauth(state_dir)
         defaults = self._defaults()
-        schedule = self._optional("schedule", Schedule) or Schedule()
-        verify = self._optional("verify", VerifySchedule) or VerifySchedule()
-        limits = self._optional("limits", LimitsTable) or LimitsTable()
-        metrics = self._optional("metrics", Metrics)
-        notify = self._nested("notify", Notify, "smtp", Smtp)
-        pings = self._optional("pings", Pings)
+        schedule = self._optional("schedule", worker.ScheduleTable) or Schedule()
+        verify = self._optional("verify", worker.VerifyTable) or VerifySchedule()
+        limits = self._optional("limits", worker.LimitsTable) or Limits()
+        metrics = self._optional("metrics", worker.MetricsTable)
+        notify = self._nested("notify", worker.NotifyTable, "smtp", worker.SmtpTable)
+        pings = self._optional("pings", worker.PingsTable)
         accounts = self._accounts(defaults, state_dir, self._sheets(defaults, state_dir, ledger))
         self.warnings += exposed_password(self.path, self.document)
         if self.problems:
             raise ConfigError(list(dict.fromkeys(self.problems)))
         return Config(
             path=self.path,
-            files=tuple(self.files),
+            files=tuple(self.read),
             state_dir=state_dir,
             ledger=ledger,
             schedule=schedule,
@@ -143,9 +142,15 @@ class Reading:
                 self.problems.append(place.say(f'unknown key "{key}"{nearest(key, keys)}', beside=key))
 
     def _table(
-        self, model: type[AnyTable], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
+        self, model: type[Checking[Value]], raw: Raw, place: Place, *, judged: frozenset[str] = frozenset()
+    ) -> Value | None:
+        """Return what one table says; problems of the keys in ``judged`` have been reported where they stand."""
+        table = self._checked(model, raw, place, judged)
+        return None if table is None else table.value()
+
+    def _checked(
+        self, model: type[AnyTable], raw: Raw, place: Place, judged: frozenset[str] = frozenset()
     ) -> AnyTable | None:
-        """Validate one table; problems of the keys in ``judged`` have been reported where they stand."""
         try:
             return model.model_validate(raw, context=self.context)
         except ValidationError as error:
@@ -153,17 +158,17 @@ class Reading:
             self.problems += described(errors, model.key_names(), place)
             return None
 
-    def _optional(self, key: str, model: type[AnyTable]) -> AnyTable | None:
+    def _optional(self, key: str, model: type[Checking[Value]]) -> Value | None:
         document, top = self._where(key)
         raw = self._mapping(document, key, top)
         return None if raw is None else self._table(model, raw, top.at(key))
 
-    def _nested(self, key: str, model: type[AnyTable], inner: str, inner_model: type[Table]) -> AnyTable | None:
+    def _nested(self, key: str, model: type[Checking[Value]], inner: str, inner_model: type[Table]) -> Value | None:
         """Validate a table that has another in it; each is named with its own problems."""
         document, top = self._where(key)
         raw = self._mapping(document, key, top)
         within = self._mapping(raw or {}, inner, top.at(key))
-        table = None if within is None else self._table(inner_model, within, top.at(key, inner))
+        table = None if within is None else self._checked(inner_model, within, top.at(key, inner))
         return None if raw is None else self._table(model, {**raw, inner: table}, top.at(key))
 
     def _where(self, key: str) -> tuple[Raw, Place]:
@@ -177,19 +182,19 @@ class Reading:
         self.problems += found.problems
         self.warnings += found.warnings(self.path)
         if found.place.file:
-            self._take_in(found.path, found.document)
+            self._take_in(found.path, found.place.text, found.document)
         return found
 
-    def _take_in(self, path: Path, document: object, *, is_file: bool = True) -> None:
+    def _take_in(self, path: Path, text: str, document: object, *, is_file: bool = True) -> None:
         """Note a further file, the variables that hold passwords by it, and whether others can read one in it."""
         self.context = replace(self.context, withheld=self.context.withheld | passwords.variables_in(document))
         if is_file:
-            self.files.append(path)
+            self.read[path] = (text, document)
             self.warnings += exposed_password(path, document)
 
-    def _web(self, state_dir: Path) -> WebTable | None:
+    def _web(self, state_dir: Path) -> Web | None:
         """Read what concerns the page, and let passwords name the vault that it fills."""
-        web = self._nested("web", WebTable, "oidc", OpenIdTable)
+        web = self._nested("web", worker.WebTable, "oidc", OpenIdTable)
         keys = KeyPlaces(state_dir, web.vault_key if web else None, self.context.folder)
         if keys.configured is not None and keys.is_inside_state(keys.configured):
             reason = f"{keys.configured} lies in state_dir {state_dir}: who takes that away has both; keep them apart"
@@ -285,7 +290,7 @@ class Reading:
         found = [*self._sheet(defaults, state_dir), *self._stored.sheets("" if self.problems else ledger)]
         try:
             for one in found:
-                self._take_in(Path(one.place.file), one.sheet.passwords(), is_file=not one.place.is_stored)
+                self._take_in(Path(one.place.file), "", one.sheet.passwords(), is_file=not one.place.is_stored)
             return [one for one in found if next(one.sheet.filled(), None)]
         except ConfigError as error:  # a line that is no CSV
             self.problems += error.problems
@@ -329,7 +334,7 @@ class Reading:
         if len(tables) != 1:
             self.problems.append(top.say(f"has {len(tables)} accounts; a file in {path.parent.name} has one"))
             return []
-        self._take_in(path, document)
+        self._take_in(path, text, document)
         return [(tables[0], top.at("accounts", 0))]
 
     def _account(self, raw: Raw, place: Place, defaults: Mapping[str, Raw]) -> Account | None:
@@ -338,7 +343,7 @@ class Reading:
         self.context = replace(self.context, tokens=self.tokens.of_account(name))
         self._unknown(raw, tuple(ACCOUNT_KEYS), place)
         source = self._with_defaults(
-            Source, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
+            SourceTable, self._mapping(raw, "source", place) or {}, defaults["source"], place.at("source")
         )
         destinations = [
             self._destination(element, defaults["imap"], place.at("destinations", index))
@@ -347,7 +352,9 @@ class Reading:
         if not raw.get("destinations"):
             self.problems.append(place.say(f"has no destination; add {place.at('destinations', 0).table}"))
         schedule_raw = self._mapping(raw, "schedule", place)
-        schedule = self._table(Schedule, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
+        schedule = (
+            self._table(worker.ScheduleTable, schedule_raw, place.at("schedule")) if schedule_raw is not None else None
+        )
         if self.problems or source is None:
             return None
         ends = tuple(destination for destination in destinations if destination is not None)
@@ -375,17 +382,16 @@ class Reading:
             reason = f"{values.shown(kind)} is not a kind of destination" if "type" in raw else "is missing"
             self.problems.append(place.say(reason + guess, "type"))
             return None
-        table = self._with_defaults(model, raw, defaults if model is ImapDestination else {}, place)
+        table = self._with_defaults(model, raw, defaults if model is ImapTable else {}, place)
         return table.written_at(place) if isinstance(table, ImapDestination) else table
 
-    def _with_defaults(self, model: type[AnyTable], raw: Raw, defaults: Raw, place: Place) -> AnyTable | None:
+    def _with_defaults(self, model: type[Checking[Value]], raw: Raw, defaults: Raw, place: Place) -> Value | None:
         # allow_plaintext is judged with the account's own host, wherever it was written.
         judged = frozenset(defaults) - frozenset(raw) - {"allow_plaintext"}
         return self._table(model, {**defaults, **raw}, place, judged=judged)
 
     def _together(self, account: Account, state_dir: Path, kinds: dict[str, str]) -> None:
-        found = problems_together(account, state_dir, kinds)
-        self.problems += [self.top.say(problem, key) for problem, key in found]
+        self.problems += [self.top.say(*found) for found in problems_together(account, state_dir, kinds)]
 
 
 def _name_of_one_shot(raw: Raw) -> str | None:

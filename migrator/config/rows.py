@@ -18,6 +18,7 @@ from migrator.config.many_accounts import ManyAccounts
 from migrator.config.model import Account, Destination, FolderDestination, ImapDestination, Server
 from migrator.config.problems import Place
 from migrator.config.secrets import KeyringSecret
+from migrator.config.settings import changed
 from migrator.config.sheet import Line
 from migrator.config.store import S3Destination
 
@@ -119,7 +120,7 @@ class Templates:
         ]
         return Account(
             name,
-            template.source.changed(source.changes()),
+            changed(template.source, source.changes()),
             tuple(destinations),
             template.schedule,
             place,
@@ -156,8 +157,10 @@ def _is_alike_for_all(password: Secret, table: Raw) -> bool:
 
 
 def _changed(model: Destination, end: _End, place: Place, index: int) -> Destination:
-    changed = model.changed(end.changes())
-    return changed.written_at(place.at("destinations", index)) if isinstance(changed, ImapDestination) else changed
+    end_of_row = changed(model, end.changes())
+    if isinstance(end_of_row, ImapDestination):
+        return end_of_row.written_at(place.at("destinations", index))
+    return end_of_row
 
 
 def _key(raw: Raw) -> Key | None:

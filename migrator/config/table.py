@@ -5,11 +5,10 @@ A relative path starts at the folder that the validation context names; ``~`` is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.functional_validators import PlainValidator
@@ -83,6 +82,24 @@ def context_of(info: ValidationInfo) -> Context:
     return info.context
 
 
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+class Checking(Protocol[Value_co]):
+    """A kind of table by what it says once it is right."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, context: Any) -> Self:  # noqa: ANN401  # as pydantic has it
+        """Check a table; raises pydantic's ``ValidationError``."""
+
+    @classmethod
+    def key_names(cls) -> tuple[str, ...]:
+        """Return the keys that may stand in the table."""
+
+    def value(self) -> Value_co:
+        """Return what the table says."""
+
+
 FIRST_RELEASE = "0.1.0"
 """Since when a key is understood that does not say otherwise, as ``json_schema_extra={"since": "0.2.0"}``."""
 
@@ -117,17 +134,19 @@ class Table(BaseModel):
         defer_build=True,  # most files have few of the tables
     )
 
-    def changed(self, own: Mapping[str, object]) -> Self:
-        """Return a copy in which these keys have other values, that were checked: ``model_copy``, but cheap."""
-        copy = object.__new__(type(self))
-        for slot, value in (
-            ("__dict__", {**self.__dict__, **own}),
-            ("__pydantic_fields_set__", self.__pydantic_fields_set__ | own.keys()),
-            ("__pydantic_extra__", self.__pydantic_extra__),
-            ("__pydantic_private__", self.__pydantic_private__ and dict(self.__pydantic_private__)),
-        ):
-            object.__setattr__(copy, slot, value)
-        return copy
+    def told(self) -> dict[str, Any]:
+        """Return what each key says, an inner table as the value that it is."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value.value() if isinstance(value, Table) else value for name, value in said.items()}
+
+    def value(self) -> object:
+        """Return what the table says, as the program knows it."""
+        raise NotImplementedError(f"nobody has said what a {type(self).__name__} means")
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The keys that stand in the table."""
+        return frozenset(self.model_fields_set)
 
     @classmethod
     def key_names(cls) -> tuple[str, ...]:

@@ -8,10 +8,9 @@ does.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,33 +19,30 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import ValidationError
 
 from migrator.config import values
+from migrator.config.locating import default_state_dir
 from migrator.config.model import (
     Account,
     Config,
     Destination,
+    FolderDestination,
     ImapDestination,
-    MaildirDestination,
-    MboxDestination,
-    Server,
     Source,
 )
 from migrator.config.problems import Place, described, nearest
 from migrator.config.secrets import Secret
-from migrator.config.store import S3Destination
-from migrator.config.table import Context, Table
+from migrator.config.server_tables import ImapTable, MaildirTable, MboxTable, ServerTable, SourceTable
+from migrator.config.store_table import S3Table
+from migrator.config.table import Checking, Context
 from migrator.errors import ConfigError
 from migrator.net.tls import TlsMode
 
-_SCHEMES: dict[str, tuple[type[Server], TlsMode]] = {
-    "pop3s": (Source, TlsMode.IMPLICIT),
-    "pop3": (Source, TlsMode.STARTTLS),
-    "imaps": (ImapDestination, TlsMode.IMPLICIT),
-    "imap": (ImapDestination, TlsMode.STARTTLS),
+_SCHEMES: dict[str, tuple[type[ServerTable], TlsMode]] = {
+    "pop3s": (SourceTable, TlsMode.IMPLICIT),
+    "pop3": (SourceTable, TlsMode.STARTTLS),
+    "imaps": (ImapTable, TlsMode.IMPLICIT),
+    "imap": (ImapTable, TlsMode.STARTTLS),
 }
-_FOLDERS: dict[str, type[MboxDestination | MaildirDestination]] = {
-    "mbox": MboxDestination,
-    "maildir": MaildirDestination,
-}
+_FOLDERS: dict[str, type[Checking[FolderDestination]]] = {"mbox": MboxTable, "maildir": MaildirTable}
 _IN_THE_URL_ITSELF = frozenset(
     {"host", "port", "username", "password", "type", "folder", "leave_on_server"}
     | {"bucket", "prefix", "access_key_id", "secret_access_key"}
@@ -56,7 +52,7 @@ _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _TRUTHS = {"true": True, "false": False}
 
-AnyTable = TypeVar("AnyTable", bound=Table)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +66,6 @@ class End:
 
 
 Passwords = Callable[[End], Secret]
-
-
-def default_state_dir() -> Path:
-    """Return where the ledger is without a configuration file: ``$XDG_STATE_HOME/mailferry``."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mailferry"
 
 
 def config_from_urls(
@@ -119,7 +110,7 @@ def destination_keys(url: str) -> dict[str, object]:
         return {"type": kind, "path": str(Path(path).expanduser().absolute())}
     if url.startswith(_STORE):
         return _made_absolute({"type": "s3", **_store(url)})
-    return _made_absolute({"type": "imap", **_server(url, ImapDestination, "--to")})
+    return _made_absolute({"type": "imap", **_server(url, ImapTable, "--to")})
 
 
 def _made_absolute(keys: dict[str, object]) -> dict[str, object]:
@@ -142,7 +133,7 @@ def _account(ends: Sequence[Source | Destination], passwords: Passwords) -> Acco
     secret = passwords(End("--from", 1, source.username, source.host))
     return Account(
         name=f"{source.username}@{source.host}",
-        source=source.model_copy(update={"password": secret}),
+        source=replace(source, password=secret),
         destinations=tuple(_unlocked(destinations, passwords)),
     )
 
@@ -153,7 +144,7 @@ def _unlocked(destinations: Sequence[Destination], passwords: Passwords) -> Iter
         if isinstance(destination, ImapDestination):
             number += 1
             secret = passwords(End("--to", number, destination.username, destination.host))
-            yield destination.model_copy(update={"password": secret})
+            yield replace(destination, password=secret)
         else:
             yield destination
 
@@ -163,23 +154,23 @@ def _source(url: str, leave_on_server: str) -> Source:
         policy = values.leave_on_server(_TRUTHS.get(leave_on_server.lower(), leave_on_server))
     except ValueError as error:
         raise ConfigError([f"--leave-on-server: {error}"]) from None
-    return _validated(Source, {**_server(url, Source, "--from"), "leave_on_server": policy}, "--from")
+    return _validated(SourceTable, {**_server(url, SourceTable, "--from"), "leave_on_server": policy}, "--from")
 
 
 def _destination(url: str) -> Destination:
     kind, _, path = url.partition(":")
     folder = _FOLDERS.get(kind)
     if url.startswith(_STORE):
-        return _validated(S3Destination, {"type": "s3", **_store(url)}, "--to")
+        return _validated(S3Table, {"type": "s3", **_store(url)}, "--to")
     if folder is None:
-        mailbox = _validated(ImapDestination, {**_server(url, ImapDestination, "--to"), "type": "imap"}, "--to")
+        mailbox = _validated(ImapTable, {**_server(url, ImapTable, "--to"), "type": "imap"}, "--to")
         return mailbox.written_at(Place("in --to: ?KEY=VALUE"))
     if path.startswith("//") and not path.startswith("///"):
         raise ConfigError([f"--to: the path follows {kind}: directly, without //"])
     return _validated(folder, {"type": kind, "path": path}, "--to")
 
 
-def _server(url: str, model: type[Server], option: str) -> dict[str, object]:
+def _server(url: str, model: type[ServerTable], option: str) -> dict[str, object]:
     """Read a server's URL as a table.
 
     No message repeats a part of it before the user was found where he should stand: in a URL that is written in a
@@ -201,7 +192,7 @@ def _server(url: str, model: type[Server], option: str) -> dict[str, object]:
     if port:
         raw["port"] = port
     folder = _unquoted(parts.path.removeprefix("/"), f"{option}: the folder")
-    if folder and model is Source:
+    if folder and model is SourceTable:
         raise ConfigError([f"{option}: a POP3 mailbox has no folders; drop what follows the host"])
     if folder:
         raw["folder"] = folder
@@ -214,7 +205,7 @@ def _store(url: str) -> dict[str, object]:
     if "@" in parts.netloc or ":" in parts.netloc:
         raise ConfigError(["--to: s3://bucket/prefix has no user, key or port; the store is named by ?endpoint=URL"])
     raw: dict[str, object] = {"bucket": parts.netloc, "prefix": _unquoted(parts.path.strip("/"), "--to: the prefix")}
-    return raw | _query(parts.query, S3Destination, "s3", "--to")
+    return raw | _query(parts.query, S3Table, "s3", "--to")
 
 
 def _split(url: str, option: str) -> tuple[SplitResult, int | None]:
@@ -226,23 +217,23 @@ def _split(url: str, option: str) -> tuple[SplitResult, int | None]:
         raise ConfigError([f"{option}: host and port cannot be made out; an IPv6 address stands in brackets"]) from None
 
 
-def _how(model: type[Server]) -> str:
-    if model is Source:
+def _how(model: type[ServerTable]) -> str:
+    if model is SourceTable:
         return "pop3s://user@host or pop3://user@host?tls=starttls"
     return (
         "imaps://user@host/Folder, imap://user@host/Folder?tls=starttls, mbox:PATH, maildir:PATH or s3://bucket/prefix"
     )
 
 
-def _guess(url: str, model: type[Server]) -> str:
+def _guess(url: str, model: type[ServerTable]) -> str:
     """Return the URL that a mere address may stand for; "pop." and its domain is how many providers call a server."""
-    if model is not Source or not _ADDRESS.fullmatch(url):
+    if model is not SourceTable or not _ADDRESS.fullmatch(url):
         return ""
     user, _, domain = url.partition("@")
     return f"; did you mean pop3s://{user}%40{domain}@pop.{domain} (the server may have another name)?"
 
 
-def _query(query: str, model: type[Table], scheme: str, option: str) -> dict[str, object]:
+def _query(query: str, model: type[Checking[object]], scheme: str, option: str) -> dict[str, object]:
     known = [key for key in model.key_names() if key not in _IN_THE_URL_ITSELF]
     raw: dict[str, object] = {}
     for pair in filter(None, query.split("&")):
@@ -269,9 +260,9 @@ def _unquoted(written: str, what: str) -> str:
     raise ConfigError([f'{what} {problem}; write "%25" for a "%" itself'])
 
 
-def _validated(model: type[AnyTable], raw: dict[str, object], option: str) -> AnyTable:
-    stand_in = {"password": "-"} if issubclass(model, Server) else {}
+def _validated(model: type[Checking[Value]], raw: dict[str, object], option: str) -> Value:
+    stand_in: dict[str, object] = {"password": "-"} if "password" in model.key_names() else {}
     try:
-        return model.model_validate(raw | stand_in, context=Context(folder=Path.cwd()))
+        return model.model_validate(raw | stand_in, context=Context(folder=Path.cwd())).value()
     except ValidationError as error:
         raise ConfigError(described(error.errors(), model.key_names(), Place(option))) from None

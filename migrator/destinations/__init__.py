@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Recollection, Relocated, VolumeRecord
 from migrator.errors import FerryError
 from migrator.message.body import Body, Message
+from migrator.message.spool import SpoolFile
 from migrator.model import Digest, Locator, Proof
 from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
@@ -56,16 +57,18 @@ class Destination(Protocol):
 
     ``identity`` names the same place for good (an absolute path, or user, host, port and folder); two accounts that
     write there share its copies. ``label`` is for people. ``required_proof`` is what a copy must reach to count.
-    ``limits`` is what one call of ``store`` should get. ``when_copy_is_gone`` says what a copy that a person took out
-    counts for. Every method raises ``FerryError``.
+    ``when_copy_is_gone`` says what a copy that a person took out counts for. Every method raises ``FerryError``.
     """
 
     kind: str
     identity: str
     label: str
     required_proof: Proof
-    limits: BatchLimits
     when_copy_is_gone: WhenCopyIsGone
+
+    @property
+    def limits(self) -> BatchLimits:
+        """How much to hand to ``store`` at once."""
 
     @property
     def setting_place(self) -> str:
@@ -153,6 +156,14 @@ class HasVolumes(Protocol):
 
         Called under ``exclusive``.
         """
+
+
+@runtime_checkable
+class TakesIn(Protocol):
+    """What a destination can do besides: keep a large message, while it comes, so that it need not be copied again."""
+
+    def open_spool(self) -> SpoolFile | None:
+        """Return a place for one message, from any thread; None where it has to be kept elsewhere."""
 
 
 @runtime_checkable

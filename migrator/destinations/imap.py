@@ -36,7 +36,7 @@ from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacke
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
 from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
-from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS
+from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SLOW_BATCH_MESSAGES
 from migrator.imap.upload_limits import AllowanceFiles, AllowanceStore, UploadAllowance, preset_for
 from migrator.message.body import Body, Message
 from migrator.model import ImapLocator, Locator, Proof, mailbox_identity, mailbox_name
@@ -56,7 +56,6 @@ class ImapDestination:
     """Copies in one folder of one user; connects when it is first needed."""
 
     kind = "imap"
-    limits = BatchLimits(messages=BATCH_MESSAGES, octets=BATCH_OCTETS)
 
     def __init__(
         self,
@@ -98,6 +97,11 @@ class ImapDestination:
     def meter(self, store: AllowanceStore) -> None:
         """Keep in this store what is left of the provider's allowances."""
         self._storing.meter(store)
+
+    @property
+    def limits(self) -> BatchLimits:
+        """How much to store at once; where a provider lets us send slowly only it is little, and proven as it goes."""
+        return BatchLimits(SLOW_BATCH_MESSAGES if self._storing.is_slow else BATCH_MESSAGES, BATCH_OCTETS)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -228,14 +232,16 @@ class ImapDestination:
 
     def read(self, locators: Sequence[Locator]) -> Iterator[Body | FerryError]:
         """Yield each copy exactly as the server gives it; one that it lost or cannot show is an error."""
-        for start in range(0, len(locators), READ_AT_ONCE):
-            group = locators[start : start + READ_AT_ONCE]
+        # Of the batch just stored it is known that it can be held in memory: one round trip.
+        at_once = max(READ_AT_ONCE, len(locators) if self._storing.just_stored.issuperset(locators) else 0)
+        for start in range(0, len(locators), at_once):
+            group = locators[start : start + at_once]
             shown: dict[Locator, Body | FerryError] = {}
             for uid_validity, uids in _by_validity(group).items():
                 if self._placed_under not in (None, uid_validity):  # they were looked for, and not found
                     shown |= {ImapLocator(uid_validity, uid): self._lost(uid) for uid in uids}
                     continue
-                for bodies in self._mailbox.bodies(uid_validity, uids):
+                for bodies in self._mailbox.bodies(uid_validity, uids, at_once):
                     shown |= {ImapLocator(uid_validity, uid): body for uid, body in bodies.items()}
             for locator in group:
                 yield shown.get(locator) or FerryError(Kind.INTERNAL, f"{locator} is not a place in an IMAP folder")

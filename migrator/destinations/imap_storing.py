@@ -38,6 +38,8 @@ class MailboxStoring:
     def __init__(self, mailbox: Mailbox, pace: UploadPace, effects: MailboxEffects) -> None:
         self.may_create = True
         """Whether a folder that is not there may be made: none in which copies are known was taken away."""
+        self.just_stored: frozenset[ImapLocator] = frozenset()
+        """Where the messages of the last batch stand."""
         self._mailbox = mailbox
         self._pace = pace
         self._effects = effects
@@ -53,6 +55,11 @@ class MailboxStoring:
         """Raise the error with which the mailbox said that it takes no more in this run, if it has."""
         if self._stop is not None:
             raise self._stop
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the provider limits how many messages we send in a second."""
+        return self._pace.allowances.burst is not None
 
     @property
     def anchor(self) -> ImapAnchor | None:
@@ -102,4 +109,5 @@ class MailboxStoring:
         )
         outcomes = upload.run(self._mailbox.room(sum(message.octets for message in messages)))
         self._anchor, self._stop = None, upload.stop
+        self.just_stored = frozenset(outcome for outcome in outcomes if isinstance(outcome, ImapLocator))
         return outcomes

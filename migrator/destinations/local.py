@@ -12,7 +12,7 @@ from pathlib import Path
 from migrator.copy_records import Found, KnownPlaces
 from migrator.files import Device, LockTimeout, Step, key_of, lock_file, no_step, storage_error
 from migrator.message.body import Message
-from migrator.model import Proof
+from migrator.model import Proof, folder_identity
 from migrator.policy import WhenCopyIsGone
 
 
@@ -25,11 +25,6 @@ class LocalEffects:
     device: Device = field(default_factory=Device)
 
 
-def folder_identity(kind: str, path: Path) -> str:
-    """Return what the ledger knows an archive folder by: where it really is."""
-    return f"{kind}:{os.path.realpath(path)}"
-
-
 class LocalArchive:
     """An archive folder. One object serves one run and is not shared between threads."""
 
@@ -39,8 +34,8 @@ class LocalArchive:
     when_copy_is_gone = WhenCopyIsGone.KEEP
 
     def __init__(self, path: Path, state_dir: Path, lock_timeout: float, effects: LocalEffects) -> None:
-        self.identity = folder_identity(self.kind, path)
-        self.folder = Path(self.identity.partition(":")[2])
+        self.folder = Path(os.path.realpath(path))
+        self.identity = folder_identity(self.kind, str(self.folder))
         self.label = f"{self.kind} {path}"
         self._key = key_of(self.identity)
         self._state_dir = state_dir

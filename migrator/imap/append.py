@@ -1,9 +1,9 @@
 """APPEND, as fast as the server allows: MULTIAPPEND, a pipelined window, or coalesced synchronising literals.
 
-RFC 9051 section 6.3.12, RFC 3502, RFC 7888. With MULTIAPPEND a batch is one command, and all of it is stored or
-nothing. Else each message is a command, up to ``WINDOW`` of them on the way at once; where the server must be asked
-before a literal, the next command line travels behind the previous literal, which makes one round trip a message
-instead of two. Exactly the bytes of the body are sent: imaplib would rewrite its line ends.
+RFC 9051 section 6.3.12, RFC 3502, RFC 7888. With MULTIAPPEND a command has up to ``AT_ONCE`` messages, and all of them
+are stored or none; else each message is a command. Up to ``WINDOW`` commands are on the way at once. Where the server
+must be asked before a literal, the next command line travels behind the previous literal, which makes one round trip a
+message instead of two. Exactly the bytes of the body are sent: imaplib would rewrite its line ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from migrator.imap.replies import StatusReply
 from migrator.imap.wire import Wire
 from migrator.message.body import Body
 
+AT_ONCE = 100
+"""Messages of one MULTIAPPEND: a server that syncs each of them has the time-out for these, and not for a batch."""
 WINDOW = 64
 """Commands on the way at once. Their replies fit into any socket's buffer, so both sides can always go on."""
 
@@ -79,12 +81,10 @@ class Appender:
         return self.answers
 
     def _send_all(self, items: Sequence[AppendItem]) -> None:
-        if self._capabilities.has_multiappend:
-            self._begin(items, 0, len(items))
-        else:
-            for place in range(len(items)):
-                self._await(WINDOW - 1)
-                self._begin(items, place, place + 1)
+        at_once = AT_ONCE if self._capabilities.has_multiappend else 1
+        for place in range(0, len(items), at_once):
+            self._await(WINDOW - 1)
+            self._begin(items, place, min(place + at_once, len(items)))
         self._wire.flush()
         self._step("imap.batch-sent")
         self._await(0)

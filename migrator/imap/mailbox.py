@@ -237,10 +237,12 @@ class Mailbox:
                 if one.uid not in seen:
                     take(Glance(one.uid, one.size, b""))
 
-    def bodies(self, uid_validity: int, uids: Sequence[int]) -> Iterator[dict[int, Body | FerryError]]:
+    def bodies(
+        self, uid_validity: int, uids: Sequence[int], at_once: int = READ_AT_ONCE
+    ) -> Iterator[dict[int, Body | FerryError]]:
         """Yield what stands under the UIDs, group by group as given; what is not there or not shown is an error."""
         pending = iter(uids)
-        while group := list(islice(pending, READ_AT_ONCE)):
+        while group := list(islice(pending, at_once)):
             found = self._read(uid_validity, group)
             missing = [uid for uid in group if uid not in found]
             if missing:  # the session may not know them yet: look again before saying that they are gone

@@ -26,7 +26,9 @@ from migrator.message.body import Message
 from migrator.message.dating import moment_of_arrival
 from migrator.model import ImapLocator
 
-BATCH_MESSAGES = 100
+BATCH_MESSAGES = 500
+"""A batch costs three round trips: where does the folder end, store, read back."""
+SLOW_BATCH_MESSAGES = 100
 BATCH_OCTETS = 4 * 1024 * 1024
 PATIENCE = 2
 """How many time-outs are taken for the fault of a message; the next is the server's."""

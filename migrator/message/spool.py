@@ -52,7 +52,7 @@ class OctetBudget:
 
 def make_spool(folder: Path) -> None:
     """Create the folder of the spool if need be; raises what ``storage_error`` gives."""
-    with _disk_errors(folder):
+    with disk_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -62,20 +62,18 @@ class SpoolFile(LinedBody):
     The file has LF line ends, as folders have them; a piece may not end between CR and LF.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open a file in ``folder``, on whose disk the message must fit; raises ``disk-full``."""
+    def __init__(self, folder: Path, handle: int | None = None) -> None:
+        """Open a file in ``folder``, on whose disk the message must fit, or take one; raises ``disk-full``."""
         self._folder = folder
         self._octets = 0
-        make_spool(folder)
-        with _disk_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-            self._handle = os.dup(file.fileno())
+        self._handle = _nameless(folder) if handle is None else handle
         weakref.finalize(self, os.close, self._handle)
 
     def write(self, lines: bytes) -> None:
         """Add bytes at the end; raises ``disk-full``."""
         view = memoryview(lines)
         while view:
-            with _disk_errors(self._folder):
+            with disk_errors(self._folder):
                 view = view[os.write(self._handle, view) :]
 
     def body(self, octets: int) -> SpoolFile:
@@ -96,11 +94,17 @@ class SpoolFile(LinedBody):
             position += len(chunk)
 
     def _read(self, position: int) -> bytes:
-        with _disk_errors(self._folder):
+        with disk_errors(self._folder):
             return os.pread(self._handle, IO_CHUNK_OCTETS, position)
 
 
-class _disk_errors:  # noqa: N801  # reads as the statement it is
+def _nameless(folder: Path) -> int:
+    make_spool(folder)
+    with disk_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        return os.dup(file.fileno())
+
+
+class disk_errors:  # noqa: N801  # reads as the statement it is
     """Turn failures of the spool's disk into ours."""
 
     def __init__(self, folder: Path) -> None:

@@ -149,7 +149,7 @@ def copy_some(account: Account, config: Config, effects: Effects, messages: int 
 
     A folder that was made for it and stays empty is removed.
     """
-    source = account.source.model_copy(update={"leave_on_server": Keep()})
+    source = replace(account.source, leave_on_server=Keep())
     paths = [place.path for place in account.destinations if isinstance(place, FolderDestination)]
     made = [path for path in paths if not path.exists()]
     try:

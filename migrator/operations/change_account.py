@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from migrator.config import account_files
 from migrator.config.document import text_of
@@ -30,7 +30,11 @@ from migrator.wiring.account import destination_of
 from migrator.wiring.stored_accounts import load_instead
 
 if TYPE_CHECKING:
-    from migrator.config import Account, Config, Destination
+    from typing import TypeVar
+
+    from migrator.config import Account, Config, Destination, Source
+
+    AnyEnd = TypeVar("AnyEnd", bound=Source | Destination)
 
 VERSIONS = "versions"
 """The folder, below ``state_dir``, of what stood in the files before."""
@@ -107,17 +111,16 @@ def checked(own: OwnFile, text: str, name: str, config: Config) -> tuple[Config,
 def with_passwords(account: Account, typed: Mapping[str, str]) -> Account:
     """Return an account that logs in with passwords, by their names, that are not in the vault yet."""
 
-    def server_of(end: Destination | None) -> dict[str, object]:
+    def with_typed(end: AnyEnd) -> AnyEnd:
         secret = getattr(end, "password", None)
         value = typed.get(secret.name) if isinstance(secret, VaultSecret) else None
-        return {} if value is None else {"password": TextSecret(value)}
-
-    from dataclasses import replace
+        changes: dict[str, Any] = {} if value is None else {"password": TextSecret(value)}
+        return replace(end, **changes)
 
     return replace(
         account,
-        source=account.source.model_copy(update=server_of(account.source)),  # type: ignore[arg-type]  # it has a password
-        destinations=tuple(end.model_copy(update=server_of(end)) for end in account.destinations),
+        source=with_typed(account.source),
+        destinations=tuple(map(with_typed, account.destinations)),
     )
 
 

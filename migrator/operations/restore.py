@@ -108,7 +108,7 @@ class _TargetFolders:
     def _opened(self, name: str) -> tuple[Copier, CopyToAll]:
         if name not in self._names:
             self._names[name] = self._single_folder(name)
-        place = _below(self._target, self._names[name]).model_copy(update={"when_copy_is_gone": WhenCopyIsGone.RESTORE})
+        place = _stored_again(_below(self._target, self._names[name]))
         destination = destination_of(place, self._config.state_dir)
         copies = self._ledger.copies(destination.identity, destination.kind)
         if isinstance(place, MaildirDestination) and not place.path.is_dir() and not self._is_configured(destination):
@@ -141,11 +141,18 @@ class _TargetFolders:
             copier.destination.close()
 
 
+def _stored_again(target: Destination) -> Destination:
+    """Return a destination that stores what a person took out of it once more."""
+    if isinstance(target, MaildirDestination | ImapDestination):
+        return replace(target, when_copy_is_gone=WhenCopyIsGone.RESTORE)
+    return target
+
+
 def _below(target: Destination, name: str) -> Destination:
     if isinstance(target, S3Destination):
         raise ConfigError(["--to: restores go to IMAP or a Maildir; an object store is no place to read mail in"])
     if not name:
         return target
     if isinstance(target, ImapDestination):
-        return target.model_copy(update={"folder": f"{target.folder}/{name}"})
-    return target.model_copy(update={"path": target.path / name})
+        return replace(target, folder=f"{target.folder}/{name}")
+    return replace(target, path=target.path / name)

@@ -10,7 +10,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from migrator.errors import ConfigError, FerryError
@@ -175,6 +174,8 @@ def _index(
     with ExitStack() as stack:
         folder = config.state_dir
         if ledger.is_read_only:
+            from tempfile import TemporaryDirectory
+
             place = stack.enter_context(TemporaryDirectory(prefix="mailferry-"))
             folder = _copy_of_index(config.state_dir, Path(place))
         index = stack.enter_context(closing(SearchIndex.open(folder)))

@@ -12,12 +12,12 @@ from pathlib import Path
 from migrator.copying.census import SharedLooks
 from migrator.copying.copier import Copier
 from migrator.copying.offload import BatchCopier
-from migrator.destinations import Destination, Interruptible
+from migrator.destinations import Destination, Interruptible, TakesIn
 from migrator.errors import FerryError
 from migrator.ledger import Ledger
 from migrator.ledger.copies import reaches
 from migrator.ledger.maildrops import MaildropLedger
-from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet
+from migrator.message.spool import SINGLE_RUN_BUDGET_OCTETS, RowSet, SpoolFile
 from migrator.model import Digest, MessageRow, Proof
 from migrator.net.login_order import LoginMemory
 from migrator.policy import Keep, Policy
@@ -208,6 +208,16 @@ class RunContext:
     def spool_dir(self) -> Path:
         """Where what is too large for memory is kept while the run needs it."""
         return self.job.state_dir / "spool"
+
+    def open_spool(self) -> SpoolFile:
+        """Return where the next message goes that is too large for memory.
+
+        That is the destination's own if there is but one and it has such: other destinations do not depend on its disk.
+        """
+        first, *others = self.targets.copiers
+        taking_in = first.destination
+        spool = taking_in.open_spool() if not others and isinstance(taking_in, TakesIn) else None
+        return spool or SpoolFile(self.spool_dir)
 
     @property
     def is_stopped(self) -> bool:

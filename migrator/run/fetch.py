@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from migrator.copying.fan_out import FanOut, Fetched
-from migrator.message.spool import MESSAGE_WEIGHT_OCTETS, OctetBudget, SpoolFile
+from migrator.message.spool import MESSAGE_WEIGHT_OCTETS, OctetBudget
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveEvent, RetrieveRefused
@@ -63,7 +63,9 @@ class Fetcher:
         """
         try:
             for messages in (wanted, self._second_reads.messages()):
-                for event in self._session.retrieve(self._saying(messages), self._fan_out.budget, self._spool):
+                for event in self._session.retrieve(
+                    self._saying(messages), self._fan_out.budget, self._context.open_spool
+                ):
                     self._take(event)
                     if self._context.is_stopped:
                         return
@@ -81,9 +83,6 @@ class Fetcher:
                 return
             self._asked[message.number] = message
             yield message
-
-    def _spool(self) -> SpoolFile:
-        return SpoolFile(self._context.spool_dir)
 
     def _take(self, event: RetrieveEvent) -> None:
         match event:

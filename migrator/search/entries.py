@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from migrator.model import Digest
-from migrator.parse.headers import Headers
-from migrator.search.cursor import Cursor
+if TYPE_CHECKING:
+    from migrator.model import Digest
+    from migrator.parse.headers import Headers
+    from migrator.search.cursor import Cursor
 
 SHOWN_ID = 20
 """Characters of a digest that are shown as a message's id."""

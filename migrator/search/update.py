@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,6 +26,7 @@ from migrator.parse.process import IndexedText, NotParsed, Parser
 from migrator.report import OnProgress, no_progress
 from migrator.search.entries import Entry, IndexProgress
 from migrator.search.index import SearchIndex
+from migrator.search.progress import fingerprint, is_behind, is_same_ledger
 
 LONGEST_LOOKED_AT = 32 * 1024 * 1024
 """Of a longer message only the beginning is parsed."""
@@ -93,31 +93,6 @@ def exclusively(state_dir: Path, *, patience: float) -> Iterator[bool]:
         lock.release()
 
 
-def has_everything(index: SearchIndex, ledger: ArchiveLedger) -> bool:
-    """Say whether an update of the index would find nothing to do."""
-    return not index.waiting() and not is_behind(index.progress, ledger, 0)
-
-
-def is_behind(progress: IndexProgress, ledger: ArchiveLedger, most: int) -> bool:
-    """Say whether more than a number of messages are to be taken in, or more than that were copied since."""
-    return (
-        ledger.count_contents_after(progress.number, most + 1) > most
-        or ledger.count_copied_after(progress.sightings, most + 1) > most
-        or not _is_same_ledger(progress, ledger)
-    )
-
-
-def _is_same_ledger(progress: IndexProgress, ledger: ArchiveLedger) -> bool:
-    return progress.number == 0 or _fingerprint(progress.number, ledger) == progress.fingerprint
-
-
-def _fingerprint(number: int, ledger: ArchiveLedger) -> bytes:
-    """Return what tells this ledger's contents up to a number from another's: a sample of their digests."""
-    sample = [number >> shift for shift in range(number.bit_length())]
-    digests = [content.digest for content in ledger.contents_numbered(sample)]
-    return sha256(b"".join(digests)).digest()
-
-
 class Follower:
     """One update of an index."""
 
@@ -150,7 +125,7 @@ class Follower:
             return self._followed
         if self._most is None:
             self._index.take_room()
-        if not _is_same_ledger(self._index.progress, self._ledger):
+        if not is_same_ledger(self._index.progress, self._ledger):
             self._index.forget_all_but(self._all_digests())
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="parser") as pool:
             self._catch_up_waiting(pool)
@@ -182,7 +157,7 @@ class Follower:
         waiting = [content.number for content in contents if not content.has_copy or content.digest in unread]
         before, number = self._index.progress, contents[-1].number
         self._index.followed(
-            IndexProgress(number, _fingerprint(number, self._ledger), before.sightings), waiting=waiting
+            IndexProgress(number, fingerprint(number, self._ledger), before.sightings), waiting=waiting
         )
 
     def _read_and_add(self, contents: Sequence[NumberedContent], pool: ThreadPoolExecutor) -> set[Digest]:

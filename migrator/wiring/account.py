@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from os.path import realpath
 from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
-from migrator.model import store_label
+from migrator.model import folder_identity, store_label
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,11 +108,9 @@ def policy_of(source: config.Source, limits: RunLimits) -> Policy:
 
 
 def identity_of(place: config.Destination, state_dir: Path) -> str:
-    """Return what the ledger knows a destination by; costs less than the destination itself."""
+    """Return what the ledger knows a destination by; for a folder nothing is imported that reads or writes it."""
     if isinstance(place, config.FolderDestination):
-        from migrator.destinations.local import folder_identity
-
-        return folder_identity(place.type, place.path)
+        return folder_identity(place.type, realpath(place.path))
     return destination_of(place, state_dir).identity
 
 

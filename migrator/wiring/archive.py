@@ -7,14 +7,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.archive.reader import ArchiveFolder, ArchiveReader
-from migrator.config import Config
-from migrator.destinations import Destination
 from migrator.ledger import Ledger
 from migrator.report import OnProgress, no_progress
 from migrator.wiring.account import destination_of
 
 if TYPE_CHECKING:
+    from migrator.archive.reader import ArchiveReader
+    from migrator.config import Config
+    from migrator.destinations import Destination
     from migrator.search.index import SearchIndex
     from migrator.search.update import Followed
 
@@ -28,6 +28,8 @@ def open_archive(config: Config, ledger: Ledger, *, even_unknown: bool = False) 
 
     With ``even_unknown`` the ledger gets to know the others, too.
     """
+    from migrator.archive.reader import ArchiveFolder, ArchiveReader  # a search of what is indexed reads no archive
+
     known = ledger.archive.known_destinations()
     reader = ArchiveReader(
         ArchiveFolder(destination, ledger.copies(destination.identity, destination.kind), tuple(accounts))
@@ -50,14 +52,14 @@ def _destinations(config: Config) -> list[tuple[Destination, dict[str, None]]]:
 
 def is_up_to_date(index: SearchIndex, ledger: Ledger) -> bool:
     """Say whether the index has everything that the ledger knows; costs next to nothing."""
-    from migrator.search.update import has_everything
+    from migrator.search.progress import has_everything
 
     return has_everything(index, ledger.archive)
 
 
 def is_far_behind(index: SearchIndex, ledger: Ledger, most: int) -> bool:
     """Say whether the index lacks more than ``most`` messages that the ledger knows; costs next to nothing."""
-    from migrator.search.update import is_behind
+    from migrator.search.progress import is_behind
 
     return is_behind(index.progress, ledger.archive, most)
 

@@ -10,7 +10,7 @@ from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.sqlite.read_only import can_be_written
 from migrator.ledger.transfer import check_is_here
-from migrator.wiring.account import destination_of
+from migrator.wiring.account import identity_of
 from migrator.wiring.moved_archives import follow_moves
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def unknown_folders(config: Config, accounts: Sequence[Account], ledger: Ledger)
     """Return folders of these accounts that hold something, of which the ledger has never heard."""
     known = ledger.archive.known_destinations()
     places = _places(accounts)
-    return _with_files(place for place in places if destination_of(place, config.state_dir).identity not in known)
+    return _with_files(place for place in places if identity_of(place, config.state_dir) not in known)
 
 
 def _places(accounts: Sequence[Account]) -> list[Destination]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.config import Config, reading
+from migrator.config import Config, loading
 from migrator.ledger import with_psycopg
 
 if TYPE_CHECKING:
@@ -19,11 +19,18 @@ def load(path: Path) -> Config:
 
     Where the database cannot be read, ``Config.unread`` says so, and its accounts are missing.
     """
-    return reading.load(path, stored_sheets)
+    return loading.load(path, stored_sheets)
+
+
+def load_quickly(path: Path) -> Config:
+    """Do as ``load`` does, and take over what an earlier command of this user has found of the same files."""
+    return loading.load_quickly(path, stored_sheets)
 
 
 def load_instead(path: Path, file: Path, text: str) -> Config:
     """Check a configuration as it will be once one of its files has another text; raises ``ConfigError``."""
+    from migrator.config import reading
+
     return reading.load_instead(path, file, text, stored_sheets)
 
 

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 
 from migrator.destinations.mbox.destination import STEPS as MBOX_STEPS
+from migrator.destinations.mbox.record_file import OWN_VOLUME_FROM
 from tests.conftest import StartDovecot
-from tests.mail import growing_letters
+from tests.mail import growing_letters, letter
 from tests.rig import At, Orders, Rig, child, deleting, start
 from tests.servers.pop3 import Maildrop, Pop3Server
 from tests.servers.pop3_faults.at import At as AtCommand
@@ -25,6 +26,8 @@ from tests.servers.pop3_wire import HangUp, Wire
 from tests.servers.postgres import Postgres
 
 MESSAGES = growing_letters(12, by=1)
+WITH_LARGE = [letter(1), letter(2, octets=OWN_VOLUME_FROM + 1_000_000), letter(3)]
+"""The second one becomes a volume as it came."""
 
 
 @dataclass
@@ -52,7 +55,7 @@ class KillClient(AtCommand):
         return wire
 
 
-def steps_of_a_clean_run(folder: Path, database: str = "") -> list[tuple[str, int]]:
+def steps_of_a_clean_run(folder: Path, database: str = "", messages: list[bytes] = MESSAGES) -> list[tuple[str, int]]:
     """Record the steps of a run that nothing disturbs, each with its how-manieth time."""
     seen: Counter[str] = Counter()
     steps: list[tuple[str, int]] = []
@@ -61,9 +64,9 @@ def steps_of_a_clean_run(folder: Path, database: str = "") -> list[tuple[str, in
         seen[name] += 1
         steps.append((name, seen[name]))
 
-    with Pop3Server(Maildrop(MESSAGES)) as server:
+    with Pop3Server(Maildrop(messages)) as server:
         rig = deleting(Rig(folder, server, step=step, database=database))
-        assert rig.migrate().deleted == len(MESSAGES)
+        assert rig.migrate().deleted == len(messages)
     return steps
 
 
@@ -89,14 +92,14 @@ def leases_run_out(database: str) -> None:
             connection.execute("update leases set until = now() - interval '1 second'")
 
 
-def resume_and_compare(rig: Rig, left: list[bytes], where: str) -> None:
+def resume_and_compare(rig: Rig, left: list[bytes], where: str, messages: list[bytes] = MESSAGES) -> None:
     """Resume after a kill: everything is in the archive once and nothing at the source; a third run changes nothing."""
     leases_run_out(rig.database)
     in_doubt = Counter(rig.stored()) + Counter(left)
-    assert not Counter(MESSAGES) - in_doubt, f"lost at {where}"
+    assert not Counter(messages) - in_doubt, f"lost at {where}"
     report = rig.migrate()
     assert report.status == "ok", (where, report.problems)
-    assert sorted(rig.stored()) == sorted(MESSAGES), f"lost or doubled after {where}"
+    assert sorted(rig.stored()) == sorted(messages), f"lost or doubled after {where}"
     files = rig.files()
     again = rig.migrate()
     assert (again.status, again.copied, again.deleted) == ("ok", 0, 0), where
@@ -117,6 +120,19 @@ def test_a_kill_at_any_durable_step_loses_and_doubles_nothing(tmp_path: Path, fr
                 deleting(Rig(folder, server, database=database)), server.maildrop.left(), f"{name} ({count})"
             )
             assert server.maildrop.left() == [], (name, count)
+
+
+@pytest.mark.slow
+def test_a_kill_while_a_large_message_becomes_a_volume_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    steps = steps_of_a_clean_run(tmp_path / "clean", messages=WITH_LARGE)
+    assert steps.count(("mbox.volume-created", 2)) == 1, "it has one of its own"
+    of_the_large_one = [one for one in steps if one[1] == 2 and one[0].startswith(("mbox.", "copies."))]
+    for place, (name, count) in enumerate(of_the_large_one):
+        with Pop3Server(Maildrop(WITH_LARGE)) as server:
+            orders = Orders(str(tmp_path / str(place)), server.port, server.password, step=name, count=count)
+            assert child(orders).returncode == -signal.SIGKILL, (name, count)
+            rig = deleting(Rig(tmp_path / str(place), server))
+            resume_and_compare(rig, server.maildrop.left(), f"{name} ({count})", WITH_LARGE)
 
 
 def test_the_clean_run_passes_the_steps_of_its_archive(tmp_path: Path) -> None:

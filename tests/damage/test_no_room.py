@@ -62,6 +62,20 @@ def test_a_full_archive_disk_loses_nothing_and_goes_on_once_there_is_room(site: 
             assert sorted(stored) == sorted(LARGE)
 
 
+def test_an_archive_that_fills_up_while_a_large_message_comes_loses_nothing(site: Site) -> None:
+    messages = [letter(1), letter(2, octets=34_000_000), letter(3)]
+    with Pop3Server(Maildrop(messages)) as server:
+        site.writes(alice(server.port, leave_on_server=False))
+        (site.folder / "archive").mkdir()
+        with small_disk((site.folder / "archive"), 45_000_000):
+            filler = fill_disk((site.folder / "archive"), leave=25_000_000)
+            refused_for_room(site.migrate())
+            assert set(messages) == set(server.maildrop.left()) | set(site.stored())
+            filler.unlink()
+            completes(site, server, messages, site.stored())
+            assert sorted(site.stored()) == sorted(messages)
+
+
 @pytest.mark.parametrize("leave", [0, 40_000, 150_000, 250_000])
 def test_a_full_disk_under_ledger_and_spool_loses_nothing_and_goes_on_once_there_is_room(
     site: Site, leave: int

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from migrator.config import config_from_urls, load, values
+from migrator.config import load, values
 from migrator.config.secrets import TextSecret
+from migrator.config.urls import config_from_urls
 from migrator.discovery.address import read_address
 from migrator.discovery.autoconfig import servers_in
 from migrator.errors import ConfigError, FerryError

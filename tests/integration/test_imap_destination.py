@@ -81,6 +81,42 @@ def test_every_way_to_upload_stores_the_same(bench: Bench, way: str) -> None:
     assert bench.contents() == bodies_of(messages)
 
 
+def test_a_batch_of_many_is_a_few_commands_and_is_read_back_by_one(bench: Bench) -> None:
+    messages = [simple(number) for number in range(250)]
+    with ImapProxy(bench.server.imap_port) as proxy:
+        destination = bench.open(proxy.port)
+        stored = store(destination, Memory(), messages)
+        assert read(destination, stored) == bodies_of(messages)
+        assert [len(command.literals) for command in proxy.commands if command.verb == "APPEND"] == [100, 100, 50]
+        assert proxy.counts()["UID FETCH"] == 1
+        older = locators_of(stored)
+        store(destination, Memory(), [simple(1_000)])
+        assert len(list(destination.read(older))) == 250
+        assert proxy.counts()["UID FETCH"] == 4, "what may be of any size is not asked for by so many"
+    assert [each.uid for each in older] == list(range(1, 251))
+
+
+MANY_FAULTS = {
+    "one refused": faults.MessagesRefused(containing=b"<130@example.org>"),
+    "the second command refused for now": faults.Answers("APPEND", words="NO [INUSE] busy", skip=1, times=1),
+    "hung up in the second command": faults.DropInside("APPEND", after=9_000, skip=1, times=1),
+    "hung up behind the second command": faults.DropUnanswered("APPEND", skip=1, times=1),
+}
+
+
+@pytest.mark.parametrize("fault", MANY_FAULTS)
+def test_of_a_batch_of_many_all_that_can_be_stored_is_stored_once(bench: Bench, fault: str) -> None:
+    messages = [simple(number) for number in range(250)]
+    with ImapProxy(bench.server.imap_port, faults=[MANY_FAULTS[fault]]) as proxy:
+        destination = bench.open(proxy.port)
+        stored = store(destination, Memory(), messages)
+        refused = [130] if fault == "one refused" else []
+        assert list(errors_of(stored)) == refused
+        kept = [message for place, message in enumerate(messages) if place not in refused]
+        assert read(destination, stored) == bodies_of(kept)
+    assert sorted(bench.contents()) == sorted(bodies_of(kept))
+
+
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_messages_arrive_once_and_are_proven_at_least_canonically(bench: Bench, odd: str) -> None:
     destination, memory = bench.open(), Memory()

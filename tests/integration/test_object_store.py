@@ -241,7 +241,7 @@ def test_keys_never_show(site: Site, bucket: Bucket, server: Pop3Server) -> None
 def test_a_missing_extra_is_one_sentence_with_its_cure(
     site: Site, ferry: Ferry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrator.config.store.find_spec", lambda _name: None)
+    monkeypatch.setattr("migrator.config.store_table.find_spec", lambda _name: None)
     done = ferry("migrate")
     assert done.code == 2
     assert "pip install 'mailferry[s3]'" in done.err

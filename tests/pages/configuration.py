@@ -13,29 +13,38 @@ from pydantic.fields import FieldInfo
 
 from migrator.config.bulk import ALIASES
 from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS, Key
-from migrator.config.model import ImapDestination, MaildirDestination, MboxDestination, Source
 from migrator.config.oauth import OAuthTable
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid_table import OpenIdTable
 from migrator.config.passwords import SOURCES
-from migrator.config.store import S3Destination
+from migrator.config.server_tables import ImapTable, MaildirTable, MboxTable, SourceTable
+from migrator.config.store_table import S3Table
 from migrator.config.table import FIRST_RELEASE, Table, Written
-from migrator.config.worker import LimitsTable, Metrics, Notify, Pings, Schedule, Smtp, VerifySchedule, WebTable
+from migrator.config.worker_tables import (
+    LimitsTable,
+    MetricsTable,
+    NotifyTable,
+    PingsTable,
+    ScheduleTable,
+    SmtpTable,
+    VerifyTable,
+    WebTable,
+)
 from migrator.net.tls import TlsMode
 from migrator.policy import Keep
 
 TABLES: Mapping[str, type[Table]] = {
-    "`[accounts.source]`": Source,
-    '`[[accounts.destinations]]` with `type = "mbox"`': MboxDestination,
-    '`[[accounts.destinations]]` with `type = "maildir"`': MaildirDestination,
-    '`[[accounts.destinations]]` with `type = "s3"`': S3Destination,
-    '`[[accounts.destinations]]` with `type = "imap"`': ImapDestination,
-    "`[schedule]`, `[accounts.schedule]`": Schedule,
-    "`[verify]`": VerifySchedule,
+    "`[accounts.source]`": SourceTable,
+    '`[[accounts.destinations]]` with `type = "mbox"`': MboxTable,
+    '`[[accounts.destinations]]` with `type = "maildir"`': MaildirTable,
+    '`[[accounts.destinations]]` with `type = "s3"`': S3Table,
+    '`[[accounts.destinations]]` with `type = "imap"`': ImapTable,
+    "`[schedule]`, `[accounts.schedule]`": ScheduleTable,
+    "`[verify]`": VerifyTable,
     "`[limits]`": LimitsTable,
-    "`[metrics]`": Metrics,
-    "`[notify]`": Notify,
-    "`[notify.smtp]`": Smtp,
-    "`[pings]`": Pings,
+    "`[metrics]`": MetricsTable,
+    "`[notify]`": NotifyTable,
+    "`[notify.smtp]`": SmtpTable,
+    "`[pings]`": PingsTable,
     "`[web]`": WebTable,
     "`[web.oidc]`": OpenIdTable,
     "`[oauth.NAME]`": OAuthTable,
@@ -48,7 +57,11 @@ _HEAD = """\
 tried in turn. Everything in it is checked before anything is touched: an unknown key, a wrong value, a file that is not there end
 every command with 2, and all problems are named at once. [config.example.toml](../config.example.toml) is a file to begin with.
 
-This page is printed from the code (`make docs`); to change it, change the models in `migrator/config/`.
+What a command has found right is kept for the next one of the same user, in `$XDG_CACHE_HOME/mailferry` (`~/.cache/mailferry`), since most of a
+short command's time is the checking. It holds no password, and counts only while every file of the configuration, its place and the program are
+those of then; files that must be there, folders and links are looked at each time. It may be deleted at any time. A sheet is checked each time.
+
+This page is printed from the code (`make docs`); to change it, change the tables in `migrator/config/`.
 
 ## How values are written
 
@@ -127,9 +140,9 @@ def page() -> str:
 
 def _sheet() -> str:
     return _TAIL.format(
-        source=_listed(Source.key_names()),
+        source=_listed(SourceTable.key_names()),
         passwords=_listed(f"password_{source}" for source in SOURCES),
-        schedule=_listed(Schedule.key_names()),
+        schedule=_listed(ScheduleTable.key_names()),
         aliases="".join(
             f"| `{there}` | {f'`{here}`' if here else 'passed over'} |\n" for there, here in ALIASES.items()
         ),

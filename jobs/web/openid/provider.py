@@ -17,7 +17,7 @@ from urllib.parse import quote_plus
 
 from jobs.web.openid.believed import PATIENCE_SECONDS, Believed
 from jobs.web.openid.id_token import Proven, UnknownKeyError, Wanted, keys_in, proven_by
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid import OpenId
 from migrator.errors import FerryError, Kind, printable
 from migrator.oauth import exchange, web
 from migrator.oauth.exchange import Authorization
@@ -64,7 +64,7 @@ class Described:
 class OpenIdProvider:
     """One provider; safe to share between threads."""
 
-    def __init__(self, settings: OpenIdTable, ask: Ask = _ask, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: OpenId, ask: Ask = _ask, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings
         self._ask = ask
         self._described = Believed(lambda: _described(settings.issuer, ask), clock)
@@ -183,7 +183,7 @@ class OpenIdProviders:
         self._lock = threading.Lock()
         self._known: OpenIdProvider | None = None
 
-    def of(self, settings: OpenIdTable) -> OpenIdProvider:
+    def of(self, settings: OpenId) -> OpenIdProvider:
         """Return the provider of these settings."""
         with self._lock:
             if self._known is None or self._known.settings != settings:

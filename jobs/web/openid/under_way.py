@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import sha256
 
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid import OpenId
 from migrator.oauth.exchange import Authorization
 
 LONGEST_SECONDS = 600.0
@@ -36,7 +36,7 @@ class Begun:
     """One sign-in. ``owner`` is the form token of the session that began it, empty for a stranger."""
 
     purpose: Purpose
-    provider: OpenIdTable
+    provider: OpenId
     authorization: Authorization
     nonce: str = field(repr=False)
     wanted: str = ""

@@ -6,7 +6,7 @@ own in the state folder; what is secret is kept in the vault and never shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -182,7 +182,7 @@ def _with_typed(smtp: Smtp, proposal: Proposal) -> Smtp:
     """Return the mail server with the password that was typed, which is not in the vault yet."""
     secret = smtp.password
     typed = proposal.typed.get(secret.name) if isinstance(secret, VaultSecret) else None
-    return smtp if typed is None else smtp.model_copy(update={"password": TextSecret(typed)})
+    return smtp if typed is None else replace(smtp, password=TextSecret(typed))
 
 
 def _is_web_address(url: str) -> bool:

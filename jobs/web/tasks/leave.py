@@ -100,7 +100,7 @@ def _leave(task: Task, hands: Hands) -> str:
         left = blocking(checklist(facts_of(account, hands.worker, ledger, hands.clock())))
     if left:
         raise FerryError(Kind.REFUSED, _("Nothing was deleted. %(why)s") % {"why": " ".join(one.says for one in left)})
-    wish = account.source.model_copy(update={"leave_on_server": DeleteWhenVerified()})
+    wish = replace(account.source, leave_on_server=DeleteWhenVerified())
 
     def afterwards(ledger: Ledger, reports: Sequence[AccountReport]) -> None:
         note_runs(ledger.state_store, reports, hands.clock())

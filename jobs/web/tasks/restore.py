@@ -16,8 +16,9 @@ from jobs.web.tasks.chosen import Chosen
 from jobs.web.tasks.kind import Hands, TaskKind
 from jobs.web.tasks.task import Task
 from migrator.archive.restore import Grouping, Restored
-from migrator.config import Config, Destination, ImapDestination, MboxDestination, S3Destination, destination_from_url
+from migrator.config import Config, Destination, ImapDestination, MboxDestination, S3Destination
 from migrator.config.secrets import TextSecret
+from migrator.config.urls import destination_from_url
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ledger import Ledger
 from migrator.operations.restore import restore_messages

@@ -61,11 +61,11 @@ def _serve(story: Story, screen: Console) -> None:
         from jobs.web.server import try_address
     except ImportError:
         raise ConfigError(["--serve: the page needs packages that are missing: pip install 'mailferry[web]'"]) from None
-    from migrator.config import WebTable
+    from migrator.config import Web
 
     listen = _free_address(try_address)
     with story.at_work() as loaded:
-        config = replace(loaded, web=WebTable(listen=listen))
+        config = replace(loaded, web=Web(listen=listen))
         password = _user(config)
         screen.result(f"The page: http://{listen}/  (sign in as {USER}, the password is {password}; Ctrl-C ends it)")
         sys.stdout.flush()

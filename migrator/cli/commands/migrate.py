@@ -224,7 +224,7 @@ def _source_url(written: str, screen: Console) -> str:
 
 def _config_from_urls(arguments: Namespace, screen: Console) -> Config:
     from migrator.cli.password_prompt import Passwords
-    from migrator.config import config_from_urls
+    from migrator.config.urls import config_from_urls
 
     if arguments.accounts or arguments.config:
         raise ConfigError(["--from and --to: stand alone, without -c and names of accounts"])

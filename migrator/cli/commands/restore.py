@@ -51,8 +51,8 @@ def run(arguments: Namespace, screen: Console) -> int:
 
 def _target(arguments: Namespace, screen: Console) -> Destination:
     from migrator.cli.password_prompt import Passwords
-    from migrator.config import destination_from_url
     from migrator.config.secrets import EnvironmentSecret, TextSecret
+    from migrator.config.urls import destination_from_url
 
     passwords = Passwords([], arguments.to_passwords)
     target = destination_from_url(arguments.destination, passwords=passwords.of)

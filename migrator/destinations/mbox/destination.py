@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from migrator.copy_records import (
@@ -29,16 +30,17 @@ from migrator.copy_records import (
 )
 from migrator.destinations import BatchLimits, Stored
 from migrator.destinations.local import LocalArchive, LocalEffects
+from migrator.destinations.mbox.record_file import RecordFile, open_record_file, own_volume
 from migrator.destinations.mbox.records import RecordAppender, RecordReader, frame_of
 from migrator.destinations.mbox.recovery import Recovery, copy_key_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
     OpenVolume,
+    created,
     ends_at_border,
     holds_any_of,
     month_and_number,
     month_of,
-    name_of,
     names_on_disk,
     next_name,
     open_locked,
@@ -53,7 +55,6 @@ from migrator.files import (
     away_error,
     create_file,
     folder_facts,
-    lock_volume,
     make_folder,
     no_step,
     stamp_of,
@@ -187,6 +188,11 @@ class MboxDestination(LocalArchive):
 
     # -------------------------------------------------------------------------------------------- begin
 
+    def open_spool(self) -> RecordFile | None:
+        """Return a file for a large message that can become a volume, to any thread; None where it has to be copied."""
+        is_away = bool(self._known) and not self.folder.is_dir()
+        return None if is_away else open_record_file(self.folder, self._clock(), self._device)
+
     def begin(self, messages: Sequence[Message]) -> Anchor:
         """Choose the volume, lock it, and say where it ends now; a volume still to be created begins at 0."""
         target = self._begin(messages)
@@ -196,7 +202,7 @@ class MboxDestination(LocalArchive):
         now = self._clock()
         self._let_go()
         try:
-            self._target = self._choose_target(month_of(now))
+            self._target = self._choose_target(month_of(now), is_new=own_volume(messages) is not None)
         except OSError as error:
             raise storage_error(error, f"looking at the archive {self.folder}") from error
         self._target.frames = {message.digest: frame_of(message, now) for message in messages}
@@ -207,14 +213,14 @@ class MboxDestination(LocalArchive):
         frames = self._target.frames if self._target else {}
         return copy_key_of(frames.get(message.digest) or frame_of(message, self._clock()))
 
-    def _choose_target(self, month: str) -> _Target:
-        """Take the month's last volume if it may be appended to, else a new one."""
+    def _choose_target(self, month: str, *, is_new: bool) -> _Target:
+        """Take the month's last volume if it may be appended to, unless a new one is needed; else a new one."""
         if self._known and not self.folder.is_dir():
             raise away_error(f"the archive {self.folder}")
         on_disk = names_on_disk(self.folder)
         ours = [name for name in on_disk if (parts := month_and_number(name)) and parts[0] == month]
         last = max(ours, key=lambda name: month_and_number(name) or ("", 0), default=None)
-        if last is not None and (target := self._reopened(last)) is not None:
+        if last is not None and not is_new and (target := self._reopened(last)) is not None:
             return target
         return _Target(next_name(month, [*on_disk, *self._known]), None, {}, is_known_to_its_end=True)
 
@@ -255,7 +261,7 @@ class MboxDestination(LocalArchive):
     # -------------------------------------------------------------------------------------------- store
 
     def store(self, messages: Sequence[Message]) -> Stored:
-        """Append the batch to one volume and fsync it once.
+        """Append the batch to one volume and fsync it once; a message that came in a ``RecordFile`` becomes a volume.
 
         When the disk is full, the volume is cut back to where it was. After a failed fsync it is never written to
         again, and the error is raised.
@@ -263,41 +269,31 @@ class MboxDestination(LocalArchive):
         if not messages:
             return Stored(())
         target = self._target or self._begin(messages)
-        volume = target.volume or self._create(target)
-        locators = self._append_or_undo(volume, messages, target.frames)
-        self._make_durable(volume)
+        own = own_volume(messages)
+        volume = target.volume or self._create(target, own)
+        if own and volume.end:
+            self._refuse_company(volume, own.size)
+            locators: tuple[Locator, ...] = (own.locator(volume.name),)
+        else:
+            locators = self._append_or_undo(volume, messages, target.frames)
+            self._make_durable(volume)
         if not target.is_known_to_its_end:
             return Stored(locators)  # the ledger keeps its end, so that recovery sees what somebody else appended
         self._known[volume.name] = volume.record()
         return Stored(locators, (self._known[volume.name],))
 
-    def _create(self, target: _Target) -> OpenVolume:
+    def _create(self, target: _Target, own: RecordFile | None) -> OpenVolume:
         try:
             if make_folder(self.folder, self._device):
                 self._step("mbox.folder-created")
-            target.volume = self._create_file(target.name)
+            create = own.named if own else create_file
+            target.volume = created(self.folder, target.name, partial(create, device=self._device), self._lock_timeout)
             self._step("mbox.volume-created")
             sync_folder(self.folder, self._device)
         except OSError as error:
             raise storage_error(error, f"creating the volume {self.folder / target.name}") from error
         self._step("mbox.directory-synced")
         return target.volume
-
-    def _create_file(self, name: str) -> OpenVolume:
-        """Create the volume, or one begun later if somebody has just taken its name."""
-        while True:
-            try:
-                handle = create_file(self.folder / name, self._device)
-            except FileExistsError:
-                month, number = month_and_number(name) or (month_of(self._clock()), 0)
-                name = name_of(month, number + 1)
-                continue
-            try:
-                lock_volume(handle, self.folder / name, self._lock_timeout)
-            except BaseException:
-                os.close(handle)
-                raise
-            return OpenVolume(name, handle, 0)
 
     def _append_or_undo(
         self, volume: OpenVolume, messages: Sequence[Message], frames: dict[Digest, bytes]
@@ -311,7 +307,7 @@ class MboxDestination(LocalArchive):
             for message in messages:
                 appender.add(message, frames.get(message.digest) or frame_of(message, now))
             appender.flush()
-        self._refuse_company(volume)
+        self._refuse_company(volume, volume.end)
         self._step("mbox.appended")
         return tuple(appender.locators)
 
@@ -329,9 +325,9 @@ class MboxDestination(LocalArchive):
         if known is None or known.end == start:
             self._known[volume.name] = volume.record()
 
-    def _refuse_company(self, volume: OpenVolume) -> None:
+    def _refuse_company(self, volume: OpenVolume, end: int) -> None:
         """Make sure that the batch stands where its locators say, and not behind what somebody wrote meanwhile."""
-        if os.fstat(volume.handle).st_size != volume.end:
+        if os.fstat(volume.handle).st_size != end:
             raise FerryError(
                 Kind.ARCHIVE,
                 f"another program wrote to {self.folder / volume.name} without asking for a lock",

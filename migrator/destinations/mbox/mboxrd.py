@@ -83,12 +83,25 @@ def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def quoted(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield what ``encoded`` does, for a message whose line ends are LF already."""
-    held, at_line_start = b"", True
+    quoting = Quoting()
     for piece in pieces:
-        text, held = _without_ending(held + piece, _PARTIAL_FROM)
-        yield _quoted(text, at_line_start=at_line_start)
-        at_line_start = _is_at_line_start(text, before=at_line_start)
-    yield held
+        yield quoting.add(piece)
+    yield quoting.rest
+
+
+class Quoting:
+    """Quotes a message that is handed over in pieces; ``rest`` follows the last of them."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+        self._at_line_start = True
+
+    def add(self, piece: bytes) -> bytes:
+        """Return the content of a record up to here, but for what has been returned before and the rest."""
+        text, self.rest = _without_ending(self.rest + piece, _PARTIAL_FROM)
+        content = _quoted(text, at_line_start=self._at_line_start)
+        self._at_line_start = _is_at_line_start(text, before=self._at_line_start)
+        return content
 
 
 def decoded(pieces: Iterable[bytes]) -> Iterator[bytes]:

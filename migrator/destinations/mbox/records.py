@@ -19,6 +19,7 @@ from typing import Self
 
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.equality import Expected, damage_of, equal
+from migrator.destinations.mbox.record_file import RecordFile
 from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
@@ -33,11 +34,16 @@ def frame_of(message: Message, now: datetime) -> bytes:
     """Return the From_ line of a message; one that does not say when it arrived did so ``now``."""
     beginning = beginning_of(message.body, mboxrd.SENDER_SEARCH_LIMIT)
     arrived = moment_of_arrival(message, beginning, now)
+    if isinstance(message.body, RecordFile):
+        return message.body.frame  # it was written when the message began to come
     return mboxrd.frame(mboxrd.envelope_sender(beginning), mboxrd.timestamp(arrived))
 
 
 def record_of(message: Message, frame: bytes) -> Iterator[bytes]:
     """Yield the record of a message under its From_ line; a large one comes in pieces."""
+    if isinstance(message.body, RecordFile):
+        yield from message.body.record()
+        return
     yield frame
     if message.octets <= IO_CHUNK_OCTETS:
         yield mboxrd.quote(lines_of(message.body))

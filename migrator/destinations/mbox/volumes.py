@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -153,6 +153,26 @@ def opened(folder: Path, name: str, timeout: LockTimeout) -> Iterator[OpenVolume
         yield volume
     finally:
         os.close(volume.handle)
+
+
+def created(folder: Path, name: str, create: Callable[[Path], int], timeout: LockTimeout) -> OpenVolume:
+    """Create a volume of this name, or one begun later if somebody has just taken it; raises ``locked``, and OSError.
+
+    ``create`` is given its path, and raises ``FileExistsError`` where there is such a file.
+    """
+    while True:
+        try:
+            handle = create(folder / name)
+        except FileExistsError:
+            month, number = month_and_number(name) or (name, 0)
+            name = name_of(month, number + 1)
+            continue
+        try:
+            lock_volume(handle, folder / name, timeout)
+            return OpenVolume(name, handle, os.fstat(handle).st_size)
+        except BaseException:
+            os.close(handle)
+            raise
 
 
 def open_locked(path: Path, timeout: LockTimeout, *, even_read_only: bool = False) -> OpenVolume:

@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 
 def can_be_written(path: Path) -> bool:
@@ -34,6 +33,8 @@ def _opened(path: Path, stack: ExitStack) -> sqlite3.Connection:
         return _probed(f"{path.absolute().as_uri()}?mode=ro")
     if not _has_log(path):
         return _probed(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+    from tempfile import TemporaryDirectory
+
     folder = stack.enter_context(TemporaryDirectory(prefix="mailferry-"))
     return _probed(copied_database(path, Path(folder)).as_uri())
 

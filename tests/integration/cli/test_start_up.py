@@ -35,8 +35,8 @@ WITHOUT_A_SERVER = ("migrator.net.stream", "migrator.pop3", "scramp", "ssl")
 UNUSED = {
     "migrate": (*EVERYWHERE, "jobs", "migrator.archive"),
     "migrate --dry-run": (*EVERYWHERE, "jobs", "migrator.archive"),
-    "search hello": (*EVERYWHERE, *WITHOUT_A_SERVER, "jobs"),
-    "status": (*EVERYWHERE, *WITHOUT_A_SERVER, "migrator.archive"),
+    "search hello": (*EVERYWHERE, *WITHOUT_A_SERVER, "jobs", "filelock", "migrator.parse.process"),
+    "status": (*EVERYWHERE, *WITHOUT_A_SERVER, "migrator.archive", "filelock", "jobs.schedule.queue"),
     "verify": (*EVERYWHERE, *WITHOUT_A_SERVER, "jobs"),
     "healthcheck": (*EVERYWHERE, *WITHOUT_A_SERVER, "migrator.archive"),
 }
@@ -53,7 +53,7 @@ def imported(line: str, folder: Path, **environment: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(folder / "xdg-cache"), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -66,10 +66,27 @@ def test_a_command_imports_nothing_that_it_does_not_use(
     line: str, ferry: Ferry, url: str, server: Pop3Server, tmp_path: Path
 ) -> None:
     (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
-    assert ferry("migrate").code == 0
+    assert ferry("migrate").code == ferry("search", "hello").code == 0
     loaded = imported(line, tmp_path, PASSWORD=server.password)
-    assert "pydantic" in loaded
     assert loaded & set(UNUSED[line]) == set()
+
+
+def test_only_the_first_command_checks_a_configuration(server: Pop3Server, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
+    checking = {"pydantic", "migrator.config.reading", "migrator.config.table"}
+    assert checking <= imported("migrate", tmp_path, PASSWORD=server.password)
+    for line in UNUSED:
+        assert checking & imported(line, tmp_path, PASSWORD=server.password) == set(), line
+
+
+def test_a_search_of_what_is_indexed_imports_nothing_that_reads_an_archive(
+    ferry: Ferry, url: str, server: Pop3Server, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text('state_dir = "state"\n' + archived_account("alice", server.port))
+    assert ferry("migrate").code == 0
+    reading = {"migrator.archive.reader", "migrator.destinations", "migrator.parse.process", "migrator.search.update"}
+    assert reading & imported("search hello", tmp_path, PASSWORD=server.password)  # what is new is taken in
+    assert reading & imported("search hello", tmp_path, PASSWORD=server.password) == set()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh", "fish"])
@@ -80,6 +97,7 @@ def test_completion_imports_nothing_but_the_grammar(shell: str, tmp_path: Path) 
         "migrator.cli.account_options",
         "migrator.cli.adding_options",
         "migrator.cli.adopting_options",
+        "migrator.cli.completion",
         "migrator.cli.main",
         "migrator.cli.parser",
         "migrator.cli.page_options",

@@ -82,7 +82,7 @@ def test_a_program_that_fails_keeps_its_turns_and_disturbs_no_other(tmp_path: Pa
     measured.measure(extent())
     assert [(row.program, len(row.runs)) for row in measured.rows()] == [("mailferry", 3), ("getmail6", 1)]
     [said] = measured.left_out
-    assert said.startswith("getmail6 in small at 0 ms after 1 turns: python")
+    assert said.startswith("getmail6 in small at 0 ms, turn 2: python")
 
 
 def test_a_program_that_stores_too_little_has_no_figure(tmp_path: Path) -> None:

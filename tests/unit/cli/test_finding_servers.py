@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from migrator.cli import finding_servers as said
-from migrator.config import config_from_urls
 from migrator.config.secrets import TextSecret
+from migrator.config.urls import config_from_urls
 from migrator.discovery import Discovery, Found, Origin, read_address
 from migrator.discovery.presets import provider_of
 from migrator.net.first_words import Service

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from migrator.cli.main import answered, main, module_of, unsupported
-from migrator.cli.parser import COMMANDS, parser
+from migrator.cli.parser import COMMANDS, parser, read_line
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.ui.console import Console
 from tests.mail import mail
@@ -91,6 +91,31 @@ def test_options_may_stand_anywhere(arguments: list[str]) -> None:
     read = parser().parse_args(arguments)
     assert (read.config, read.accounts, read.json, read.verbose) == (Path("F"), ["alice", "bob"], True, 1)
     assert (read.quiet, read.no_color, read.dry_run) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "status",
+        "-c status migrate status --json",
+        "migrate alice --json bob -v carl",
+        "-v search --limit 3 -from:bob hello -c F",
+        "search -- --json -x",
+        "quarantine --retry 3 alice --json",
+        "users add --role reader ann --account a --account b",
+        "import alice a --flags b",
+    ],
+)
+def test_the_grammar_of_one_command_reads_what_that_of_all_does(line: str) -> None:
+    assert read_line(shlex.split(line)) == parser().parse_args(shlex.split(line))
+
+
+@pytest.mark.parametrize("line", ["-h status", "-vh status", "--help", "-v --help status"])
+def test_help_names_all_commands_whatever_follows(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(line.split())
+    shown = capsys.readouterr().out
+    assert [command for command in COMMANDS if f" {command} " not in shown] == []
 
 
 def test_the_options_of_migrate_are_read() -> None:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from migrator.config import Config, End, ImapDestination, config_from_urls, load
+from migrator.config import Config, ImapDestination, load
 from migrator.config.one_shot import FILE_NAME, Remembered, config_in, remember
 from migrator.config.secrets import CommandSecret, EnvironmentSecret, Secret, TextSecret
+from migrator.config.urls import End, config_from_urls
 from migrator.errors import ConfigError
 from migrator.model import Proof
 from migrator.policy import DeleteAfter, Keep
@@ -44,7 +46,7 @@ def test_what_is_left_says_the_same_as_the_call(tmp_path: Path) -> None:
     [said] = asked(*to, leave="36 hours", source=f"{FROM}:1995").accounts
     [account] = config.accounts
     assert (account.name, config.state_dir) == (NAME, tmp_path / "st")
-    assert account.source.model_copy(update={"password": said.source.password}) == said.source
+    assert replace(account.source, password=said.source.password) == said.source
     assert [one.type for one in account.destinations] == ["mbox", "maildir", "imap"]
     assert account.destinations[:2] == said.destinations[:2]
     mailbox = account.destinations[2]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from migrator.config import Config, S3Destination, config_from_urls, load
+from migrator.config import Config, S3Destination, load
 from migrator.config.redaction import toml_without_passwords
 from migrator.config.secrets import EnvironmentSecret, FileSecret, TextSecret
+from migrator.config.urls import config_from_urls
 from migrator.errors import ConfigError
 from migrator.model import store_identity, store_label
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from migrator.config import Config, End, ImapDestination, MboxDestination, config_from_urls, destination_from_url
+from migrator.config import Config, ImapDestination, MboxDestination
 from migrator.config.secrets import Secret, TextSecret
+from migrator.config.urls import End, config_from_urls, destination_from_url
 from migrator.errors import ConfigError
 from migrator.model import Proof
 from migrator.net.tls import TlsMode

@@ -233,7 +233,7 @@ def test_each_file_system_is_measured_once_and_sampled_each_hour(tmp_path: Path)
         (None, 10**12, 10**9),
         (None, 50_000_000, 5_000_000),
         (Notify(after_failures=3), 50_000_000, 5_000_000),
-        (Notify(disk_free=10**9), 50_000_000, 10**9),
+        (Notify(disk_free=10**9, written=frozenset({"disk_free"})), 50_000_000, 10**9),
     ],
 )
 def test_how_much_must_be_free_is_what_is_configured_or_fits_the_disk(

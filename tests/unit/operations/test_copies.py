@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from migrator.archive.restore import Grouping
-from migrator.config import Account
+from migrator.config import Account, MaildirDestination
 from migrator.errors import ConfigError, FerryError, Kind
 from migrator.interchange.exporter import Form
 from migrator.interchange.mail_files import Variant
@@ -60,7 +61,9 @@ def test_a_restore_puts_each_month_in_a_folder_and_every_message_there_once(
     office: Office, ledger: Ledger, tmp_path: Path
 ) -> None:
     [alice, _] = office.config.accounts
-    target = alice.destinations[1].model_copy(update={"path": tmp_path / "mail"})
+    archive = alice.destinations[1]
+    assert isinstance(archive, MaildirDestination)
+    target = replace(archive, path=tmp_path / "mail")
     for stored, present in ((3, 0), (0, 3)):
         done = restore_messages(target, Grouping.MONTH, [alice], office.config, ledger, clock=lambda: NOW)
         assert (done.stored, done.present, done.failed) == (stored, present, ())

@@ -6,7 +6,7 @@ from pathlib import Path
 from migrator.config import load
 from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, SourceProof, WhenCopyIsGone
-from migrator.wiring.account import RunLimits, connections_allowed, job_of
+from migrator.wiring.account import RunLimits, connections_allowed, destination_of, identity_of, job_of
 
 CONFIG = """
 state_dir = "state"
@@ -88,3 +88,16 @@ def test_destinations_are_known_by_their_place_for_ever(tmp_path: Path) -> None:
     assert identities[0] == identities[1]
     assert len(set(identities[0])) == 3
     assert str(tmp_path / "a") in identities[0][0]
+
+
+def test_an_identity_is_known_without_what_reads_and_writes(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(CONFIG)
+    path.chmod(0o600)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "a").symlink_to("real")
+    config = load(path)
+    places = config.accounts[0].destinations
+    identities = [identity_of(place, config.state_dir) for place in places]
+    assert identities == [destination_of(place, config.state_dir).identity for place in places]
+    assert identities[0] == f"mbox:{tmp_path.resolve()}/real"

@@ -12,6 +12,7 @@ from jobs.alerting.notification import Notification
 from migrator.config import Notify, Smtp
 from migrator.config.secrets import TextSecret
 from migrator.config.table import Context
+from migrator.config.worker_tables import SmtpTable
 from migrator.errors import FerryError, Kind
 from tests.servers.certificates import Certificate, authority, identity
 from tests.servers.smtp import SmtpServer
@@ -21,7 +22,7 @@ NOTE = Notification("pop.example.org is in trouble", "Two accounts wait for it.\
 
 def smtp(port: int, folder: Path, **more: object) -> Smtp:
     table = {"host": "localhost", "port": port, "tls": "none", "sender": "ferry@example.org", "to": ["ann@example.org"]}
-    return Smtp.model_validate(table | more, context=Context(folder))
+    return SmtpTable.model_validate(table | more, context=Context(folder)).value()
 
 
 def test_a_note_is_mailed_with_what_a_person_needs(tmp_path: Path) -> None:
@@ -96,9 +97,8 @@ def test_apprise_takes_its_urls_and_never_shows_them() -> None:
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise's, before Python 3.13
 def test_one_channel_that_fails_hinders_no_other(tmp_path: Path) -> None:
-    table = {"apprise": ["no url at all"]}
     with SmtpServer() as server:
-        settings = Notify.model_validate({**table, "smtp": smtp(server.port, tmp_path)}, context=Context(tmp_path))
+        settings = Notify(apprise=(TextSecret("no url at all"),), smtp=smtp(server.port, tmp_path))
         results = send_everywhere(channels(settings)[::-1], NOTE)
     assert [error is None for _, error in results] == [False, True]
     assert len(server.taken) == 1

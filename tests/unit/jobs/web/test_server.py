@@ -15,7 +15,7 @@ from jobs.doctor import examine
 from jobs.web.identity_store import connect_identity
 from jobs.web.openid.id_token import Proven
 from jobs.web.server import PageServer, try_address
-from migrator.config import WebTable, load
+from migrator.config import Web, load
 from migrator.errors import ConfigError
 from migrator.findings.facts import Invocation
 from tests.browser import Browser
@@ -32,9 +32,9 @@ def test_a_taken_address_is_a_configuration_error_and_a_finding(tmp_path: Path) 
         with pytest.raises(ConfigError, match=r"\[web\] listen: 127\.0\.0\.1:\d+ cannot be used: "):
             try_address(listen)
         with pytest.raises(ConfigError, match="cannot be used"):
-            PageServer(WebTable(listen=listen), first.site.worker)
+            PageServer(Web(listen=listen), first.site.worker)
         (tmp_path / "two").mkdir()
-        config = replace(load(written(tmp_path / "two", "alice")), web=WebTable(listen=listen))
+        config = replace(load(written(tmp_path / "two", "alice")), web=Web(listen=listen))
         found = examine(config, time.time(), Invocation(), check=lambda *_: [])
         assert [one.text for one in found if one.id == "listen-taken" and listen in one.text]
     try_address(listen)
@@ -50,12 +50,12 @@ def test_after_its_end_nothing_listens_and_another_may_begin(tmp_path: Path) -> 
 
 def test_an_address_of_version_6_is_taken(tmp_path: Path) -> None:
     with office(tmp_path) as first:
-        page = PageServer(WebTable(listen="[::1]:0"), first.site.worker)
+        page = PageServer(Web(listen="[::1]:0"), first.site.worker)
         assert page.address.startswith("http://[::1]:")
         page.stop()
 
 
-def encrypted(folder: Path, key: str) -> WebTable:
+def encrypted(folder: Path, key: str) -> Web:
     path = folder / "config.toml"
     more = f'tls_certificate = "cert.pem"\ntls_key = "{key}"\n[[accounts]]'
     path.write_text(path.read_text().replace("[[accounts]]", more, 1))

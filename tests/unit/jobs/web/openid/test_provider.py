@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.web.openid.provider import BELIEVED_SECONDS, FEWEST_SECONDS, OpenIdProvider, OpenIdProviders
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid import OpenId
 from migrator.config.secrets import TextSecret
 from migrator.errors import FerryError, Kind
 from tests.servers.oauth_provider import trusted
@@ -42,8 +42,8 @@ class Known:
         return self.provider.proven(self.server.browse(begun.url), begun, nonce, time.time()).subject
 
 
-def table(issuer: str, secret: str = SECRET) -> OpenIdTable:
-    return OpenIdTable(issuer=issuer, client_id=CLIENT, client_secret=TextSecret(secret), name=None)
+def table(issuer: str, secret: str = SECRET) -> OpenId:
+    return OpenId(issuer=issuer, client_id=CLIENT, client_secret=TextSecret(secret), name=None)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from jobs.web.openid.under_way import LONGEST_SECONDS, MOST_BEGUN, Begun, Purpose, UnderWay
-from migrator.config.openid import OpenIdTable
+from migrator.config.openid import OpenId
 from migrator.oauth.exchange import Authorization
 
-TABLE = OpenIdTable(issuer="https://id.example.org", client_id="page", client_secret=None, name=None)
+TABLE = OpenId(issuer="https://id.example.org", client_id="page", client_secret=None, name=None)
 BEGUN = Begun(Purpose.SIGN_IN, TABLE, Authorization("https://id.example.org/", "https://a/", "state", "verifier"), "n")
 
 
