@@ -203,11 +203,11 @@ class CommandSecret(Secret):
     """What a command prints, without one final newline.
 
     The command is split into words as a shell would and run without one, with no input, and with an environment that
-    lacks the variables in ``withheld``: those that hold passwords of ours.
+    lacks the variables in ``withheld``: those that hold passwords of ours, which say nothing of which secret this is.
     """
 
     command: str
-    withheld: frozenset[str] = field(default=frozenset())
+    withheld: frozenset[str] = field(default=frozenset(), compare=False)
     timeout: float = COMMAND_TIMEOUT
 
     @property
