@@ -129,8 +129,8 @@ class Overview:
             ).fetchone()
             if row is None:
                 return None
-            failures, since = _failing(sql, account)
-        name, started, ended, status, report = row
+            name, started, ended, status, report = row
+            failures, since = (0, 0.0) if status == Status.OK else _failing(sql, account)
         run = RunRecord(name, started, ended, Status(status), json.loads(report or "{}"))
         return LastRun(run, failures, since)
 

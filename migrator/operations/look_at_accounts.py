@@ -51,7 +51,7 @@ def look_at_account(account: Account, config: Config, ledger: Ledger, set_aside:
     """Return what the ledger tells of an account, too; ``set_aside`` are the messages of it that are."""
     overview, bare = ledger.overview, look_at_unknown_account(account, config)
     last = overview.last_run(account.name)
-    success = ledger.history.last_success(account.name)
+    success = last.run if last and last.run.status is Status.OK else ledger.history.last_success(account.name)
     return replace(
         bare,
         last_run=_run(account, last) if last else None,

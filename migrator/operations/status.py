@@ -173,12 +173,13 @@ def _status(
 ) -> AccountStatus:
     history = ledger.history
     last = next(iter(history.last_runs(account.name)), None)
+    success = last if last and last.status is Status.OK else history.last_success(account.name)
     is_paused = any(finding.id == "paused" for finding in findings)
     return AccountStatus(
         account.name,
         history.numbers(account.name),
         last,
-        history.last_success(account.name),
+        success,
         due_at(account, last, worker, next_run, is_paused=is_paused) if last else None,
         worker,
         archived,
