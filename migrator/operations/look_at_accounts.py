@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrator.config.many_accounts import in_parts
+from migrator.config.many_accounts import ASKED_AT_ONCE, in_parts
 from migrator.config.one_shot import is_placeholder
 from migrator.errors import FerryError, Kind
 from migrator.findings.facts import AccountFacts, EndFacts, ProblemFacts, RunFacts, SetAsideFacts
@@ -46,9 +46,11 @@ def _maildrop(source: Source) -> str:
     return f"{source.username} at {host}" if port in USUAL_PORTS else f"{source.username} at {host}:{port}"
 
 
-def look_at_accounts(accounts: Iterable[Account], config: Config, ledger: Ledger) -> Iterator[AccountFacts]:
+def look_at_accounts(
+    accounts: Iterable[Account], config: Config, ledger: Ledger, at_once: int = ASKED_AT_ONCE
+) -> Iterator[AccountFacts]:
     """Yield what the ledger tells of each account, too; each thing is asked of many accounts at one time."""
-    for part in in_parts(accounts):
+    for part in in_parts(accounts, at_once):
         overview, names = ledger.overview, [account.name for account in part]
         runs, set_aside = overview.last_runs(names), set_aside_by_account(names, ledger)
         successes = last_successes({name: last.run for name, last in runs.items()}, names, ledger)
