@@ -23,8 +23,9 @@ _ACCEPTED = (
 """A person has accepted how a content stands."""
 
 _LACKING = (
-    "with wanted as (select json_extract(value, '$.account') as account, json_extract(value, '$.target') as target,"
-    " json_extract(value, '$.source') as source from json_each(?, '$')),"
+    # Without the cast, SQLite finds no account among those that ask of the same destinations but by going through all.
+    "with wanted as (select cast(json_extract(value, '$.account') as text) as account,"
+    " json_extract(value, '$.target') as target, json_extract(value, '$.source') as source from json_each(?, '$')),"
     # Accounts that share destinations ask the same: gone through once.
     " pairs as (select distinct w.source, w.target from wanted w),"
     " lacking as (select p.source, p.target, s.content_id from pairs p"

@@ -261,3 +261,5 @@ def test_no_question_goes_through_a_whole_table(question: str, tmp_path: Path) -
     allowed = ("SCAN wanted", "SCAN json_each", "SCAN p", "SCAN l", "SCAN f", "SCAN w", "SCAN pairs", "SCAN i")
     assert plans
     assert not [step for step in plans if step.startswith("SCAN ") and not step.startswith(allowed)], plans
+    if question == "lacking":  # accounts that share destinations do not go through each other
+        assert any("(account=? AND target=? AND source=?)" in step for step in plans), plans
