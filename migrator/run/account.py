@@ -29,7 +29,7 @@ from migrator.run.session import hold_session, look
 def run_account(context: RunContext, *, is_dry: bool = False) -> AccountReport:
     """Copy what is new, prove every copy, delete at the source what the policy allows; report all of it.
 
-    Called by whoever owns the account and has looked at the clock, unless it is a dry run. What a server, a disk or a
+    The caller owns the account and has looked at the clock, unless it is a dry run. What a server, a disk or a
     person may do ends in the report, not in an exception. In a dry run nothing changes anywhere, no RETR is sent, and
     the report says what would be deleted.
     """
