@@ -76,7 +76,7 @@ docs: setup ## prints the pages of docs/ that are made from the code
 site: setup ## docs/ as pages for a browser, in build/site
 	$(BIN)/zensical build --clean --strict
 
-# Beside it: python -m benchmarks.search (200,000 messages), .many_accounts, .page (a large office): docs/performance.md.
+# Beside it: python -m benchmarks.search (200,000 messages), .many_accounts, .many_runs, .page (a large office): docs/performance.md.
 bench: setup ## figures beside other programs, in half an hour, kept in bench-results/: make bench CASES="small office" DELAYS="0 20" MINUTES=10
 	benchmarks/prepare
 	$(BIN)/python -m compileall -q migrator jobs benchmarks tests/servers

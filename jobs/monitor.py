@@ -18,6 +18,7 @@ from jobs.alerting.heartbeat import Heartbeats
 from jobs.alerting.incidents import AlertRules
 from jobs.disk_usage import Disk, measured
 from jobs.look import facts_on_disk
+from jobs.lookout import IsOver, until
 from jobs.maintenance.upkeep import Upkeep, completed
 from jobs.monitoring.snapshot import AccountView
 from jobs.monitoring.stored_view import damaged_by_account, folders_of, least_free
@@ -163,27 +164,31 @@ class Monitor:
         """When the last look was, 0.0 before the first."""
         return self._looked.at
 
-    def tell(self, refused_configuration: str) -> None:
-        """Tell a person, and the receiver of the worker's pings, what has changed for the worse or the better."""
-        now, settings = time.time(), self._config.notify or Notify()
+    def tell(self, refused_configuration: str, is_over: IsOver) -> None:
+        """Tell a person, and the receiver of the worker's pings, what has changed for the worse or the better.
+
+        Raises ``LookEndedError`` where ``is_over()`` comes to be true before everything was looked at.
+        """
+        now, config = time.time(), until(is_over, self._config)
+        settings = config.notify or Notify()
         if now < self._next_look:
             return
-        self.disks = self._measure(now)
-        self._looked = Looked(now, self._look(now, refused_configuration))
+        self.disks = self._measure(config, now)
+        self._looked = Looked(now, self._look(config, now, refused_configuration))
         rules = AlertRules(settings.after_failures)
         changes = self._alerts.tell(self.findings, rules, now)
         self._heartbeats.worker(now, is_failure=changes.is_anything_wrong, is_news=bool(changes.opened))
         self._next_look = now + SELDOM * (time.time() - now)
 
-    def _look(self, now: float, refused_configuration: str) -> Sequence[Finding]:
-        invocation = Invocation(config=str(self._config.path) if self._config.path else "")
+    def _look(self, config: Config, now: float, refused_configuration: str) -> Sequence[Finding]:
+        invocation = Invocation(config=str(config.path) if config.path else "")
         opened = OpenedLedger(LedgerFacts(LedgerState.WELL), self._ledger)
-        facts = facts_on_disk(self._config, opened, now, invocation)
+        facts = facts_on_disk(config, opened, now, invocation)
         worker = WorkerFacts(is_alive=True, refused_configuration=refused_configuration)
         return find(replace(facts, worker=worker))
 
-    def _measure(self, now: float) -> Sequence[Disk]:
+    def _measure(self, config: Config, now: float) -> Sequence[Disk]:
         try:
-            return measured(folders_of(self._config), partial(least_free, self._config.notify), self._store, now)
+            return measured(folders_of(config), partial(least_free, config.notify), self._store, now)
         except OSError:
             return self.disks

@@ -1,7 +1,7 @@
 """The worker as a process: the signals, and the loop of the main thread.
 
-The main thread does no work of its own: it waits for signals, feeds the watchdog from real progress, and looks at
-everything now and then. What it keeps going is in ``jobs.assembly``.
+The main thread does no work of its own: it waits for signals, reads a changed configuration, and feeds the watchdog
+from real progress. What it keeps going is in ``jobs.assembly``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from jobs.assembly import Assembly, assembled
 from jobs.config_watch import Watched
 from jobs.lock import worker_lock
 from jobs.log import say
+from jobs.lookout import IsOver, Lookout
 from jobs.monitoring import health, weekly_timer
 from jobs.monitoring.metrics import is_by_host
 from jobs.monitoring.snapshot import Seen, Snapshot, needing_a_person, status_line
@@ -44,7 +45,6 @@ STUCK_SECONDS = 900.0
 """A run that gets nowhere for so long hangs: its own time-outs end it within minutes. Then the watchdog starves."""
 STOP_SECONDS = 15.0
 LOOK_SECONDS = 5.0
-ALERT_SECONDS = 10.0
 VERDICT_SECONDS = 15.0
 """So long the page waits to hear whether a changed configuration is in force."""
 
@@ -92,6 +92,7 @@ class Service:
         with worker_lock(self.config.state_dir), closing(Ledger.open(self.config.ledger_place)) as ledger:
             self._timetables = Timetables(time.time())
             self._parts: Assembly = assembled(lambda: self.config, ledger, self._timetables, self._options.run)
+            self._lookout = Lookout(self._tell, self._parts.liveness)
             with self._signals(), ExitStack() as stack:
                 self._start(stack)
                 self._loop()
@@ -117,6 +118,8 @@ class Service:
         self._parts.start()
         if self._page is not None:
             self._page.start()
+        self._lookout.start()
+        stack.callback(self._lookout.stop, LOOK_SECONDS)
         self._look()
         self._supervisor.ready()
 
@@ -196,7 +199,6 @@ class Service:
         ticks = PeriodicTasks(time.monotonic)
         ticks.every(self._look_seconds(), self._look)
         ticks.every(LOOK_SECONDS, self._look_at_files)
-        ticks.every(ALERT_SECONDS, self._tell)
         ticks.every(LOOK_SECONDS, self._hear_of_other_runs)
         while True:
             try:
@@ -241,10 +243,10 @@ class Service:
         line = status_line(len(worked), troubled, len(parts.worker.running()))
         return health.judged(self._faults(), parts.monitor.findings, line)
 
-    def _tell(self) -> None:
+    def _tell(self, is_over: IsOver) -> None:
         if not self._parts.is_desk:
             return
-        self._parts.monitor.tell(self._problem)
+        self._parts.monitor.tell(self._problem, is_over)
         weekly_timer.send_if_due(self.config.notify, self._parts.store, self._parts.outbox, self.snapshot, time.time())
 
     def _hear_of_other_runs(self) -> None:
@@ -312,7 +314,8 @@ class Service:
         parts = self._parts
         faults = [f"{name}: has made no progress for {span(self._options.stuck_seconds)}" for name in self._stuck()]
         faults += [f"the ledger cannot be written: {parts.store.problem}"] if parts.store.problem else []
-        faults += [f"a thread of the {name} has ended" for name in parts.dead()]
+        ended = [*parts.dead(), *([] if self._lookout.is_alive() else ["lookout"])]
+        faults += [f"a thread of the {name} has ended" for name in ended]
         return faults + (["the thread of the page has ended"] if self._page and not self._page.is_alive() else [])
 
     def snapshot(self) -> Snapshot:

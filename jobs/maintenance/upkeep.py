@@ -107,6 +107,7 @@ class Upkeep(BackgroundThread):
         verify: Verify,
         index: Index,
         clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("upkeep")
         self._store = store
@@ -115,15 +116,20 @@ class Upkeep(BackgroundThread):
         self._verify = verify
         self._index = index
         self._clock = clock
+        self._stopwatch = stopwatch
 
     def work_once(self) -> Rest:
-        """Index what is new, and verify the next slice if it is due."""
+        """Index what is new, and verify the next slice if it is due; then leave what comes next for a while."""
+        indexing = 0.0
         if self.takes_news():
+            began = self._stopwatch()
             self.index_once()
+            indexing = self._stopwatch() - began
         try:
             self.verify_once()
         except FerryError as error:  # the ledger cannot be read; what must write to it tells
             say("worker.verify.failed", level=logging.WARNING, kind=str(error.kind), problem=str(error))
+        self._stop.wait(pause_after(indexing))
         return REST_SECONDS
 
     def index_once(self) -> None:
@@ -166,6 +172,14 @@ class Upkeep(BackgroundThread):
         say("worker.verify.completed", checked=known.checked, damaged=known.damaged, accounts=len(names))
         # The next round begins a period after this one began, or at once when this one took longer.
         self._store.put(TOPIC, WHOLE, Round(begun_at=max(known.begun_at + self._every(), now)).as_fact())
+
+
+def pause_after(indexing: float) -> float:
+    """Return for how many seconds news waits when indexing took so long.
+
+    It goes through all accounts each time; while mail comes for ten thousand there is news at every moment.
+    """
+    return min(10.0 * indexing, REST_SECONDS)
 
 
 def completed(store: StateStore) -> Mapping[str, float]:

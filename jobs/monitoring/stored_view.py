@@ -30,13 +30,14 @@ def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None 
     states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(SCHEDULE).items()}
     verified = completed(ledger.state_store)
     damaged = damaged_by_account(config, ledger.state_store.mismatches())
+    numbers = ledger.history.numbers_of(list(config.names()))
     return [
         AccountView(
             account.name,
             states.get(account.name, AccountState()),
             verified_at=verified.get(account.name, 0.0),
             damaged=damaged.get(account.name, 0),
-            numbers=ledger.history.numbers(account.name),
+            numbers=numbers[account.name],
         )
         for account in (config.accounts if accounts is None else accounts)
     ]
@@ -52,15 +53,17 @@ def worker_views(config: Config, ledger: Ledger, accounts: Sequence[Account]) ->
     """Return what ``status`` says of these accounts beyond their numbers."""
     if not accounts:
         return {}
-    notes = ledger.state_store
+    notes, names = ledger.state_store, list(names_of(accounts))
     damaged = damaged_by_account(config, notes.mismatches(), accounts)
+    schedule = notes.get_some(SCHEDULE, names)
+    verified = notes.get_some(VERIFICATION, map(of_account, names))
     return {
         name: worker_view(
-            AccountState.from_fact(notes.get(SCHEDULE, name)),
+            AccountState.from_fact(schedule.get(name, {})),
             damaged.get(name, 0),
-            completed_at(notes.get(VERIFICATION, of_account(name))),
+            completed_at(verified.get(of_account(name), {})),
         )
-        for name in names_of(accounts)
+        for name in names
     }
 
 

@@ -14,6 +14,7 @@ from jobs.web.language import gettext as _, ngettext
 from jobs.web.people import User
 from jobs.web.run_days import Strip
 from jobs.web.site import Site
+from migrator.config.many_accounts import names_of
 from migrator.findings.model import Finding, Severity
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers, RunRecord
@@ -94,7 +95,9 @@ def standings(site: Site, ledger: Ledger, user: User, snapshot: Snapshot) -> lis
     workers = {name: worker_view(view.state, view.damaged, view.verified_at) for name, view in views.items()}
     workers |= worker_views(site.worker.config(), ledger, [one for one in accounts if one.name not in views])
     severities = worst_by_account(visible_findings(snapshot.findings, user))
-    runs, listed = ledger.overview.newest_runs(), ledger.overview.newest_listed()
+    names = list(names_of(accounts))
+    runs, listed = ledger.overview.newest_runs(), ledger.overview.newest_listed(names)
+    numbers = ledger.history.numbers_of([name for name in names if name not in views])
     strip = site.days.strips(ledger)
     found = []
     for account in accounts:
@@ -103,7 +106,7 @@ def standings(site: Site, ledger: Ledger, user: User, snapshot: Snapshot) -> lis
         found.append(
             Standing(
                 account.name,
-                view.numbers if view else ledger.history.numbers(account.name),
+                view.numbers if view else numbers[account.name],
                 last,
                 listed.get(account.name),
                 None if last is None or account.name in paused else due_at(account, last, workers[account.name], due),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
 def names_of(accounts: Sequence[Account]) -> Iterator[str]:
     """Yield what accounts are called, without making any of those that are made when they are asked for."""
     return accounts.names() if isinstance(accounts, ManyAccounts) else (account.name for account in accounts)
+
+
+ASKED_AT_ONCE = 10_000
+"""Accounts of one question to a ledger: few questions, and what all of them answer is not in memory at one time."""
+
+
+def in_parts(accounts: Iterable[Account], size: int = ASKED_AT_ONCE) -> Iterator[list[Account]]:
+    """Yield accounts in their order, no more than this in each part."""
+    remaining = iter(accounts)
+    while part := list(islice(remaining, size)):
+        yield part
 
 
 class ManyAccounts(Sequence["Account"], ABC):

@@ -256,15 +256,17 @@ class Config:
             raise ConfigError([NO_ACCOUNT])
         if not names:
             return self.accounts
-        strange = [name for name in names if self.named(name) is None]
-        if strange:
+        found = {name: self.named(name) for name in names}
+        chosen = {name: account for name, account in found.items() if account is not None}
+        if strange := [name for name in found if name not in chosen]:
             bad = {row.name: row.problem for row in self.bad_rows}
             known = tuple(self.names())
             raise ConfigError(
                 [bad.get(name) or f'there is no account "{name}"{nearest(name, known)}' for name in strange]
             )
-        chosen = set(names)
-        return tuple(filter(None, map(self.named, (name for name in self.names() if name in chosen))))
+        if len(chosen) == 1:  # each run asks for its own: of ten thousand, nobody goes through all for one
+            return tuple(chosen.values())
+        return tuple(chosen[name] for name in self.names() if name in chosen)
 
     def missing_secrets(self, accounts: Sequence[Account] | None = None) -> list[str]:
         """Say, a line for each, which password sources of the accounts (of all, by default) are plainly not there."""

@@ -6,6 +6,7 @@ A table of numbers, or of texts, comes as one JSON array: ``json_each(?)`` are n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,11 @@ from migrator.ledger.lease import Lease
 
 Values = Sequence[Any] | Mapping[str, Any]
 """What stands for ``?`` and ``?1``, in order, or for ``:name``, by name."""
+
+
+def texts(values: Iterable[str]) -> str:
+    """Return texts, each once, as a statement takes them with ``json_each(?, '$')``."""
+    return json.dumps(list(dict.fromkeys(values)))
 
 
 class Rows(Protocol):

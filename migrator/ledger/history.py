@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from migrator.errors import Kind
 from migrator.ledger import kept_numbers
 from migrator.ledger.copy_rows import IN_DOUBT
-from migrator.ledger.database import Database, Sql
+from migrator.ledger.database import Database, Rows, Sql, texts
 from migrator.ledger.settled import message_decided
 from migrator.model import Digest, MessageRow, UniqueId
 from migrator.report import STOPPED_BY, AccountReport, Problem, Status, StoppedBy, shown_unique_id, without_cure
@@ -147,13 +147,20 @@ class History:
                 "select id, account, started_at, ended_at, status, report from runs"
                 " where (cast(?1 as integer) is null or id < ?1)"
                 " and account in (select value from json_each(?2, '$')) order by id desc limit ?3",
-                (before, json.dumps(list(accounts)), count),
+                (before, texts(accounts), count),
             ).fetchall()
         return [(number, _run_record(*row)) for number, *row in rows]
 
-    def last_success(self, account: str) -> RunRecord | None:
-        """Return the newest run of an account that ended with nothing to report."""
-        return next(iter(self._runs("where account = ? and status = 'ok' order by id desc limit 1", account)), None)
+    def newest_runs(self, accounts: Collection[str]) -> dict[str, RunRecord]:
+        """Return the newest run of each of these accounts; nothing of those without one."""
+        with self._connection.reading() as sql:
+            return {row[0]: _run_record(*row) for row in newest_runs(sql, accounts).fetchall()}
+
+    def last_successes(self, accounts: Collection[str]) -> dict[str, RunRecord]:
+        """Return the newest run of each of these accounts that ended with nothing to report."""
+        with self._connection.reading() as sql:
+            rows = newest_runs(sql, accounts, "n.status = 'ok'").fetchall()
+        return {row[0]: _run_record(*row) for row in rows}
 
     def _runs(self, condition: str, *values: str | float) -> list[RunRecord]:
         with self._connection.reading() as sql:
@@ -269,13 +276,34 @@ class History:
     def numbers_of(self, accounts: Collection[str]) -> dict[str, AccountNumbers]:
         """Return the same of many accounts: two questions for all of them, and more only where one must be counted."""
         with self._connection.reading() as sql:
-            kept = kept_numbers.all_kept(sql)
-            seen = {account for (account,) in sql.execute("select account from maildrops")}
+            kept = kept_numbers.all_kept(sql, accounts)
+            seen = {
+                account
+                for (account,) in sql.execute(
+                    "select d.account from json_each(?, '$') as wanted"
+                    " cross join maildrops d on d.account = wanted.value",
+                    (texts(accounts),),
+                )
+            }
         none = AccountNumbers(0, 0, 0, 0, 0, 0, None, 0)
         return {
             name: AccountNumbers(*kept[name]) if name in kept else self.numbers(name) if name in seen else none
             for name in accounts
         }
+
+
+def newest_runs(
+    sql: Sql,
+    accounts: Collection[str],
+    condition: str = "true",
+    columns: str = "r.started_at, r.ended_at, r.status, r.report",
+) -> Rows:
+    """Ask for these columns of the newest run ``n`` of each of these accounts of which a condition holds."""
+    return sql.execute(
+        f"select r.account, {columns} from json_each(?, '$') as wanted cross join runs r on r.id ="
+        f" (select n.id from runs n where n.account = wanted.value and {condition} order by n.id desc limit 1)",
+        (texts(accounts),),
+    )
 
 
 def _run_record(

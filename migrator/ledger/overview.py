@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from migrator.copy_records import VolumeRecord, VolumeState
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.copies import reaches
 from migrator.ledger.copy_rows import IN_DOUBT
-from migrator.ledger.database import Database, Sql
-from migrator.ledger.history import RunRecord
+from migrator.ledger.database import Database, Sql, texts
+from migrator.ledger.history import RunRecord, newest_runs
 from migrator.model import CopyState, Proof
 from migrator.report import STOPPED_BY, Status
 
@@ -20,6 +21,26 @@ _ACCEPTED = (
     " where m.content_id = k.content_id and p.accepted_at is not null)"
 )
 """A person has accepted how a content stands."""
+
+_LACKING = (
+    # Without the cast, SQLite finds no account among those that ask of the same destinations but by going through all.
+    "with wanted as (select cast(json_extract(value, '$.account') as text) as account,"
+    " json_extract(value, '$.target') as target, json_extract(value, '$.source') as source from json_each(?, '$')),"
+    # Accounts that share destinations ask the same: gone through once.
+    " pairs as (select distinct w.source, w.target from wanted w),"
+    " lacking as (select p.source, p.target, s.content_id from pairs p"
+    "  cross join destinations d on d.identity = p.source"
+    "  cross join copies s on s.destination_id = d.id and s.state = 'verified'"
+    "  where not exists (select 1 from destinations e join copies t on t.destination_id = e.id"
+    "   where e.identity = p.target and t.content_id = s.content_id and t.state != 'intended')),"
+    " found as (select w.account, w.target, l.content_id from lacking l"
+    "  cross join messages m on m.content_id = l.content_id cross join maildrops o on o.id = m.maildrop_id"
+    "  cross join wanted w on w.account = o.account and w.target = l.target and w.source = l.source"
+    "  union select w.account, w.target, l.content_id from lacking l"
+    "  cross join wanted w on w.target = l.target and w.source = l.source"
+    "  where not exists (select 1 from messages m where m.content_id = l.content_id))"
+    " select f.account, f.target, count(*) from found f group by f.account, f.target"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,18 @@ class LastRun:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownDestination:
+    """A destination by its number in this ledger.
+
+    ``is_written_to``: something was to be stored in it, and nobody knows yet how that ended.
+    """
+
+    number: int
+    has_copies: bool
+    is_written_to: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """How many different messages, and their octets."""
 
@@ -54,7 +87,7 @@ class Contents:
 
 
 class Overview:
-    """Reads across accounts and destinations."""
+    """Reads across accounts and destinations; each method is one question, or two, however many there are."""
 
     def __init__(self, connection: Database) -> None:
         """Read through this connection."""
@@ -79,60 +112,81 @@ class Overview:
         doubts = {identity: _doubts(groups, accepted[identity]) for identity, groups in found.items()}
         return {identity: one for identity, one in doubts.items() if one != Doubts()}
 
-    def has_copies(self, identity: str) -> bool:
-        """Say whether any copy is known in a destination."""
+    def destinations(self, identities: Collection[str]) -> dict[str, KnownDestination]:
+        """Return those of these destinations that the ledger knows, by identity."""
         with self._connection.reading() as sql:
-            return bool(
-                sql.execute(
-                    "select exists (select 1 from copies k join destinations d on d.id = k.destination_id"
-                    " where d.identity = ? and k.state != 'intended')",
-                    (identity,),
-                ).fetchone()[0]
-            )
+            rows = sql.execute(
+                "select d.identity, d.id,"
+                " exists (select 1 from copies k where k.destination_id = d.id and k.state != 'intended'),"
+                " d.id in (select i.destination_id from intents i)"
+                " from json_each(?, '$') as wanted cross join destinations d on d.identity = wanted.value",
+                (texts(identities),),
+            ).fetchall()
+        return {
+            identity: KnownDestination(number, bool(has_copies), bool(is_written_to))
+            for identity, number, has_copies, is_written_to in rows
+        }
 
-    def is_written_to(self, identity: str) -> bool:
-        """Say whether something was to be stored in a destination of which nobody knows yet how that ended."""
+    def copies_known(self, identities: Collection[str]) -> dict[str, int]:
+        """Count the copies that are known to stand in each of these destinations that has any, by its identity."""
         with self._connection.reading() as sql:
-            return bool(
-                sql.execute(
-                    "select exists (select 1 from intents i join destinations d on d.id = i.destination_id"
-                    " where d.identity = ?)",
-                    (identity,),
-                ).fetchone()[0]
-            )
+            rows = sql.execute(
+                "select d.identity, count(*) from json_each(?, '$') as wanted"
+                " cross join destinations d on d.identity = wanted.value cross join copies k on k.destination_id = d.id"
+                " where k.state != 'intended' and k.state != 'gone' group by d.identity",
+                (texts(identities),),
+            ).fetchall()
+        return dict(rows)
 
-    def lacking(self, account: str, target: str, sources: Sequence[str]) -> int:
-        """Count what an account has proven in any of some destinations and not at all in another.
+    def volumes(self, identities: Collection[str]) -> dict[str, list[VolumeRecord]]:
+        """Return the volumes of each of these destinations that has any, by its identity, in the order of their names.
 
-        Of a shared destination, a content belongs to those whose maildrops showed it, and to all if none did.
+        Those of a store are its objects.
         """
+        found: dict[str, list[VolumeRecord]] = {}
         with self._connection.reading() as sql:
-            (count,) = sql.execute(
-                "select count(distinct s.content_id) from destinations d cross join copies s on s.destination_id = d.id"
-                " where d.identity in (select value from json_each(?1, '$')) and s.state = 'verified'"
-                " and not exists (select 1 from destinations e join copies t on t.destination_id = e.id"
-                "  where e.identity = ?2 and t.content_id = s.content_id and t.state != 'intended')"
-                " and (exists (select 1 from messages m join maildrops o on o.id = m.maildrop_id"
-                "   where m.content_id = s.content_id and o.account = ?3)"
-                "  or not exists (select 1 from messages m where m.content_id = s.content_id))",
-                (json.dumps(sources), target, account),
-            ).fetchone()
-        return int(count)
+            rows = sql.execute(
+                "select d.identity, v.name, v.end_offset, v.tail_digest, v.stamp, v.state, v.changed_stamp"
+                " from json_each(?, '$') as wanted cross join destinations d on d.identity = wanted.value"
+                " cross join volumes v on v.destination_id = d.id order by v.name",
+                (texts(identities),),
+            )
+            for identity, name, end, tail, stamp, state, changed_stamp in rows:
+                record = VolumeRecord(name, end, tail, stamp, VolumeState(state), changed_stamp)
+                found.setdefault(identity, []).append(record)
+        return found
 
-    def last_run(self, account: str) -> LastRun | None:
-        """Return the newest run of an account that came to its end, None if none has."""
+    def lacking(self, places: Mapping[str, Collection[str]]) -> dict[tuple[str, str], int]:
+        """Count what accounts have proven in any of their destinations and not at all in another of them.
+
+        By account and identity of the destination that lacks it; nothing of those that lack nothing. Of a shared
+        destination, a content belongs to those whose maildrops showed it, and to all if none did.
+        """
+        wanted = [
+            {"account": account, "target": target, "source": source}
+            for account, own in places.items()
+            for target in own
+            for source in own
+            if source != target
+        ]
+        if not wanted:
+            return {}
         with self._connection.reading() as sql:
-            row = sql.execute(
-                "select account, started_at, ended_at, status, report from runs"
-                " where account = ? and ended_at is not null order by id desc limit 1",
-                (account,),
-            ).fetchone()
-            if row is None:
-                return None
-            name, started, ended, status, report = row
-            failures, since = (0, 0.0) if status == Status.OK else _failing(sql, account)
-        run = RunRecord(name, started, ended, Status(status), json.loads(report or "{}"))
-        return LastRun(run, failures, since)
+            rows = sql.execute(_LACKING, (json.dumps(wanted),)).fetchall()
+        return {(account, target): count for account, target, count in rows}
+
+    def last_runs(self, accounts: Collection[str]) -> dict[str, LastRun]:
+        """Return the newest run of each of these accounts that came to its end; nothing of those of which none has."""
+        with self._connection.reading() as sql:
+            rows = newest_runs(sql, accounts, "n.ended_at is not null").fetchall()
+            failing = _failing(sql, [account for account, _, _, status, _ in rows if status != Status.OK])
+        return {
+            account: LastRun(
+                RunRecord(account, started, ended, Status(status), json.loads(report or "{}")),
+                *failing.get(account, (0, 0.0)),
+            )
+            for account, started, ended, status, report in rows
+        }
 
     def runs_since(
         self, moment: float, after: int = 0, again: Sequence[int] = ()
@@ -162,34 +216,22 @@ class Overview:
                 for name, started, ended, status, by in rows
             }
 
-    def newest_listed(self) -> dict[str, float]:
-        """Return when the newest run ended that saw what the source holds, by account."""
+    def newest_listed(self, accounts: Collection[str]) -> dict[str, float]:
+        """Return when the newest run of each of these accounts ended that saw what its source holds."""
+        with self._connection.reading() as sql:
+            rows = newest_runs(sql, accounts, "n.status in ('ok', 'partial')", "r.ended_at").fetchall()
+        return dict(rows)
+
+    def first_copies(self, accounts: Collection[str]) -> dict[str, float]:
+        """Return when the first message of each of these accounts was proven everywhere; nothing of those without."""
         with self._connection.reading() as sql:
             rows = sql.execute(
-                "select a.account, (select r.ended_at from runs r where r.account = a.account"
-                " and r.status in ('ok', 'partial') order by r.id desc limit 1)"
-                " from (select distinct account from runs) a"
-            )
-            return {account: ended_at for account, ended_at in rows if ended_at is not None}
-
-    def last_listed(self, account: str) -> float | None:
-        """Return when the newest run ended that saw what the source holds, None if none has."""
-        with self._connection.reading() as sql:
-            row = sql.execute(
-                "select ended_at from runs where account = ? and status in ('ok', 'partial') order by id desc limit 1",
-                (account,),
-            ).fetchone()
-        return None if row is None else float(row[0])
-
-    def first_copy(self, account: str) -> float:
-        """Return when the first message of an account was proven everywhere, 0.0 for none."""
-        with self._connection.reading() as sql:
-            (first,) = sql.execute(
-                "select min((select min(m.copied_at) from messages m where m.maildrop_id = d.id"
-                " and m.copied_at is not null)) from maildrops d where d.account = ?",
-                (account,),
-            ).fetchone()
-        return float(first or 0.0)
+                "select d.account, min((select min(m.copied_at) from messages m where m.maildrop_id = d.id"
+                " and m.copied_at is not null)) from json_each(?, '$') as wanted"
+                " cross join maildrops d on d.account = wanted.value group by d.account",
+                (texts(accounts),),
+            ).fetchall()
+        return {account: first for account, first in rows if first is not None}
 
     def contents_of(self, account: str) -> Contents:
         """Count the contents that an account's source has shown and that were proven everywhere, each once."""
@@ -202,13 +244,16 @@ class Overview:
             ).fetchone()
         return Contents(messages, octets)
 
-    def clock_doubted_at(self, account: str) -> float:
-        """Return since when deletion by age waits for somebody to look at the clock, 0.0 if it does not."""
+    def clocks_doubted_at(self, accounts: Collection[str]) -> dict[str, float]:
+        """Return since when deletion by age waits for somebody to look at the clock, by account; where it does."""
         with self._connection.reading() as sql:
-            (since,) = sql.execute(
-                "select max(clock_doubted_at) from maildrops where account = ?", (account,)
-            ).fetchone()
-        return float(since or 0.0)
+            rows = sql.execute(
+                "select d.account, max(d.clock_doubted_at) from json_each(?, '$') as wanted"
+                " cross join maildrops d on d.account = wanted.value where d.clock_doubted_at is not null"
+                " group by d.account",
+                (texts(accounts),),
+            ).fetchall()
+        return dict(rows)
 
 
 def _first_run_since(sql: Sql, moment: float) -> int:
@@ -226,13 +271,18 @@ def _first_run_since(sql: Sql, moment: float) -> int:
     return int(low)
 
 
-def _failing(sql: Sql, account: str) -> tuple[int, float]:
-    count, since = sql.execute(
-        "select count(*), min(started_at) from runs where account = ?1 and ended_at is not null and id >"
-        " (select coalesce(max(id), 0) from runs where account = ?1 and status = 'ok')",
-        (account,),
-    ).fetchone()
-    return int(count), float(since or 0.0)
+def _failing(sql: Sql, accounts: Sequence[str]) -> dict[str, tuple[int, float]]:
+    """Return how many runs of each of these accounts have ended since its last that ended well, and since when."""
+    if not accounts:
+        return {}
+    rows = sql.execute(
+        "select r.account, count(*), min(r.started_at) from json_each(?, '$') as wanted"
+        " cross join runs r on r.account = wanted.value and r.ended_at is not null and r.id > coalesce("
+        " (select n.id from runs n where n.account = wanted.value and n.status = 'ok' order by n.id desc limit 1), 0)"
+        " group by r.account",
+        (texts(accounts),),
+    )
+    return {account: (count, since) for account, count, since in rows.fetchall()}
 
 
 def _doubts(groups: Sequence[tuple[str, Proof, str, int]], accepted_damage: int) -> Doubts:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.copy_rows import IN_DOUBT
-from migrator.ledger.database import Database
+from migrator.ledger.database import Database, texts
 from migrator.model import CopyState
 
 SCHEDULE = "schedule"
@@ -65,6 +65,16 @@ class StateStore:
             row = sql.execute("select fact from worker_notes where topic = ? and name = ?", (topic, name)).fetchone()
         fact: dict[str, object] = json.loads(row[0]) if row else {}
         return fact
+
+    def get_some(self, topic: str, names: Iterable[str]) -> dict[str, dict[str, object]]:
+        """Return the facts of a topic that have these names, by name; nothing of those without one."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                "select n.name, n.fact from json_each(?2, '$') as wanted"
+                " cross join worker_notes n on n.topic = ?1 and n.name = wanted.value",
+                (topic, texts(names)),
+            ).fetchall()
+        return {name: json.loads(fact) for name, fact in rows}
 
     def put(self, topic: str, name: str, fact: Mapping[str, object]) -> None:
         """Remember a fact in place of what was known under that name."""

@@ -23,7 +23,7 @@ from migrator.operations.account_list import paused_accounts
 from migrator.operations.answers import over_since, with_what_is_over
 from migrator.operations.doctor import mounts
 from migrator.operations.file_system import NETWORK, file_system_of
-from migrator.operations.look_at_accounts import look_at_account, look_at_unknown_account, set_aside_by_account
+from migrator.operations.look_at_accounts import look_at_accounts, look_at_unknown_account
 from migrator.operations.look_at_folders import why_not_written
 from migrator.operations.look_at_places import look_at_places
 from migrator.wiring.ledger import existing_ledger
@@ -74,10 +74,7 @@ def look(
         return without if is_none else _blind(without)
     try:
         paused, over = paused_accounts(opened.ledger), over_since(opened.ledger.state_store)
-        aside = set_aside_by_account(tuple(config.names()), opened.ledger)
-        looked_at = (
-            look_at_account(account, config, opened.ledger, aside.get(account.name, ())) for account in config.accounts
-        )
+        looked_at = look_at_accounts(config.accounts, config, opened.ledger)
         accounts = tuple(with_what_is_over(replace(one, is_paused=one.name in paused), over) for one in looked_at)
         places = tuple(look_at_places(config, opened.ledger))
     except FerryError as error:

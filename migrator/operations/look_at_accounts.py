@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from migrator.config.many_accounts import ASKED_AT_ONCE, in_parts
 from migrator.config.one_shot import is_placeholder
 from migrator.errors import FerryError, Kind
 from migrator.findings.facts import AccountFacts, EndFacts, ProblemFacts, RunFacts, SetAsideFacts
@@ -19,13 +20,11 @@ from migrator.wiring.account import identity_of, label_of
 if TYPE_CHECKING:
     from migrator.config import Account, Config, Source
     from migrator.ledger import Ledger
-    from migrator.ledger.history import SetAside
+    from migrator.ledger.history import RunRecord, SetAside
     from migrator.ledger.overview import LastRun
     from migrator.operations.check_account import CheckedAccount, CheckedEnd
 
 USUAL_PORTS = frozenset({110, 995})
-_ASKED_AT_ONCE = 10_000
-"""Accounts of one question; a database takes some tens of thousands of values."""
 
 
 def look_at_unknown_account(account: Account, config: Config) -> AccountFacts:
@@ -47,28 +46,41 @@ def _maildrop(source: Source) -> str:
     return f"{source.username} at {host}" if port in USUAL_PORTS else f"{source.username} at {host}:{port}"
 
 
-def look_at_account(account: Account, config: Config, ledger: Ledger, set_aside: Sequence[SetAside]) -> AccountFacts:
-    """Return what the ledger tells of an account, too; ``set_aside`` are the messages of it that are."""
-    overview, bare = ledger.overview, look_at_unknown_account(account, config)
-    last = overview.last_run(account.name)
-    success = last.run if last and last.run.status is Status.OK else ledger.history.last_success(account.name)
-    return replace(
-        bare,
-        last_run=_run(account, last) if last else None,
-        last_success=(success.ended_at or success.started_at) if success else 0.0,
-        first_copy=overview.first_copy(account.name),
-        set_aside=tuple(_set_aside(set_aside)),
-        clock_doubted_at=overview.clock_doubted_at(account.name),
-        lacking=_lacking(account, bare.places, ledger) if last else {},
-    )
+def look_at_accounts(
+    accounts: Iterable[Account], config: Config, ledger: Ledger, at_once: int = ASKED_AT_ONCE
+) -> Iterator[AccountFacts]:
+    """Yield what the ledger tells of each account, too; each thing is asked of many accounts at one time."""
+    for part in in_parts(accounts, at_once):
+        overview, names = ledger.overview, [account.name for account in part]
+        runs, set_aside = overview.last_runs(names), set_aside_by_account(names, ledger)
+        successes = last_successes({name: last.run for name, last in runs.items()}, names, ledger)
+        first_copies, clocks_doubted_at = overview.first_copies(names), overview.clocks_doubted_at(names)
+        bare = [look_at_unknown_account(account, config) for account in part]
+        lacking = overview.lacking({one.name: one.places for one in bare if one.name in runs and len(one.places) > 1})
+        for account, facts in zip(part, bare, strict=True):
+            name, last, success = account.name, runs.get(account.name), successes.get(account.name)
+            yield replace(
+                facts,
+                last_run=_run(account, last) if last else None,
+                last_success=(success.ended_at or success.started_at) if success else 0.0,
+                first_copy=first_copies.get(name, 0.0),
+                set_aside=tuple(_set_aside(set_aside.get(name, ()))),
+                clock_doubted_at=clocks_doubted_at.get(name, 0.0),
+                lacking=_lacking(account, facts.places, lacking),
+            )
+
+
+def last_successes(newest: Mapping[str, RunRecord], accounts: Sequence[str], ledger: Ledger) -> Mapping[str, RunRecord]:
+    """Return the last run of each account that ended well, asking only where that is not the newest."""
+    well = {name: run for name, run in newest.items() if run.status is Status.OK}
+    return well | ledger.history.last_successes([name for name in accounts if name not in well])
 
 
 def set_aside_by_account(accounts: Sequence[str], ledger: Ledger) -> Mapping[str, Sequence[SetAside]]:
-    """Return what is set aside, by account, in few questions: each of them goes through all that is."""
+    """Return what is set aside, by account, in one question: it goes through all that is."""
     found: dict[str, list[SetAside]] = {}
-    for start in range(0, len(accounts), _ASKED_AT_ONCE):
-        for message in ledger.history.set_aside(accounts[start : start + _ASKED_AT_ONCE]):
-            found.setdefault(message.account, []).append(message)
+    for message in ledger.history.set_aside(accounts):
+        found.setdefault(message.account, []).append(message)
     return found
 
 
@@ -179,12 +191,10 @@ def _set_aside(messages: Sequence[SetAside]) -> Iterator[SetAsideFacts]:
         yield SetAsideFacts(first.kind, shared_reason(same), rows, first.destination, since, first.cure)
 
 
-def _lacking(account: Account, places: Sequence[str], ledger: Ledger) -> dict[str, int]:
+def _lacking(account: Account, places: Sequence[str], lacking: Mapping[tuple[str, str], int]) -> dict[str, int]:
     """Count, by label, what stands in one of an account's destinations and not in another."""
-    if len(places) < 2:
-        return {}
     counts = {
-        label_of(place): ledger.overview.lacking(account.name, identity, [one for one in places if one != identity])
+        label_of(place): lacking.get((account.name, identity), 0)
         for place, identity in zip(account.destinations, places, strict=True)
     }
     return {label: count for label, count in counts.items() if count}

@@ -6,6 +6,7 @@ Cheap: names, sizes and stamps; the end of a file is only read where its stamp i
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,6 @@ from migrator.operations.doctor import nearest_folder
 
 if TYPE_CHECKING:
     from migrator.copy_records import VolumeRecord
-    from migrator.ledger.copies import CopiesLedger
 
 FEWEST = 10
 """That many copies, and more than half of them, gone at once is no tidying: the folder was emptied."""
@@ -42,10 +42,22 @@ class FolderLook:
     strange_files: tuple[str, ...] = ()
 
 
-def look_at_folder(kind: str, folder: Path, copies: CopiesLedger) -> FolderLook:
-    """Look at a folder of this kind, of which ``copies`` tells what is known."""
+@dataclass(frozen=True, slots=True)
+class KnownFolder:
+    """What the ledger knows of a folder. ``is_written_to``: a run is under way in it, or was cut short.
+
+    ``base_names`` asks for those under which copies are known to stand in a Maildir.
+    """
+
+    volumes: Sequence[VolumeRecord]
+    is_written_to: bool
+    base_names: Callable[[], Iterable[str]]
+
+
+def look_at_folder(kind: str, folder: Path, known: KnownFolder) -> FolderLook:
+    """Look at a folder of this kind, of which this is known."""
     look = _look_at_mbox if kind == "mbox" else _look_at_maildir
-    return replace(look(folder, copies), anchor=str(nearest_folder(folder)), not_written=why_not_written(folder))
+    return replace(look(folder, known), anchor=str(nearest_folder(folder)), not_written=why_not_written(folder))
 
 
 def look_at_new_folder(kind: str, folder: Path) -> FolderLook:
@@ -72,16 +84,15 @@ def why_not_written(folder: Path) -> str:
     return "" if os.access(nearest, os.W_OK | os.X_OK) else str(nearest)
 
 
-def _look_at_mbox(folder: Path, copies: CopiesLedger) -> FolderLook:
-    recollection = copies.recollection()
-    known = {record.name: record for record in recollection.volumes if record.end}
-    seen = {name: _look_at_volume(folder / name, record) for name, record in known.items()}
-    if known and all(look is VolumeLook.MISSING for look in seen.values()):
+def _look_at_mbox(folder: Path, known: KnownFolder) -> FolderLook:
+    volumes = {record.name: record for record in known.volumes if record.end}
+    seen = {name: _look_at_volume(folder / name, record) for name, record in volumes.items()}
+    if volumes and all(look is VolumeLook.MISSING for look in seen.values()):
         return FolderLook(is_away=True)
-    if recollection.intents:  # a run is under way, or was cut short: what it wrote is not strange
+    if known.is_written_to:  # what a run wrote is not strange
         seen = {name: None if look is VolumeLook.GROWN else look for name, look in seen.items()}
     else:
-        seen |= {name: VolumeLook.UNKNOWN for name in _names(folder) if name not in known and _is_mbox(folder / name)}
+        seen |= {name: VolumeLook.UNKNOWN for name in _names(folder) if name not in volumes and _is_mbox(folder / name)}
     return FolderLook(
         volumes=tuple(VolumeFacts(name, look) for name, look in seen.items() if look is not None),
         strange_files=tuple(_packed(folder)),
@@ -138,8 +149,8 @@ def _packed(folder: Path) -> list[str]:
     return []
 
 
-def _look_at_maildir(folder: Path, copies: CopiesLedger) -> FolderLook:
-    names = list(copies.base_names())
+def _look_at_maildir(folder: Path, known: KnownFolder) -> FolderLook:
+    names = list(known.base_names())
     if not names:
         return FolderLook()
     if not ((folder / "cur").is_dir() or (folder / "new").is_dir()):

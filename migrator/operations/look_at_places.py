@@ -2,41 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.config import Account, Config, Destination, FolderDestination, S3Destination
-from migrator.copy_records import MISSING, VolumeState
+from migrator.config.many_accounts import in_parts
+from migrator.copy_records import MISSING, VolumeRecord, VolumeState
 from migrator.findings.facts import PlaceFacts, VolumeFacts, VolumeLook
 from migrator.findings.model import Setting
 from migrator.ledger.copies import reaches
 from migrator.model import Proof
-from migrator.operations.look_at_folders import look_at_folder, look_at_new_folder
+from migrator.operations.look_at_folders import KnownFolder, look_at_folder, look_at_new_folder
 from migrator.operations.written_settings import Written, written_at
 from migrator.policy import WhenCopyIsGone
 from migrator.wiring.account import destination_of, label_of
 
 if TYPE_CHECKING:
     from migrator.ledger import Ledger
-    from migrator.ledger.overview import Doubts
+    from migrator.ledger.overview import Doubts, KnownDestination
+
+_LOOKED_AT_ONCE = 1_000
+"""Accounts of one question: an archive of many years has a volume for each month."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger knows of some destinations, by their identities; nothing is known of those that are not here."""
+
+    destinations: Mapping[str, KnownDestination]
+    copies: Mapping[str, int]
+    volumes: Mapping[str, Sequence[VolumeRecord]]
 
 
 def look_at_places(config: Config, ledger: Ledger | None) -> Iterator[PlaceFacts]:
     """Yield each destination once, however many accounts have it; without a ledger nothing is known of any."""
     doubts, state_dir = ledger.overview.doubts() if ledger else {}, config.state_dir.resolve()
     seen: dict[str, PlaceFacts] = {}
-    for account in config.accounts:
-        for index in range(len(account.destinations)):
-            facts = _as_configured(account, index, config, doubts)
-            known = seen.get(facts.identity)
-            seen[facts.identity] = (
-                _with_settings(known, facts)
-                if known
-                else _looked_at(facts, account.destinations[index], state_dir, ledger)
-            )
+    for part in in_parts(config.accounts, _LOOKED_AT_ONCE):
+        places: dict[str, Destination] = {}
+        for account in part:
+            for index, place in enumerate(account.destinations):
+                facts = _as_configured(account, index, config, doubts)
+                if known := seen.get(facts.identity):
+                    seen[facts.identity] = _with_settings(known, facts)
+                else:
+                    seen[facts.identity], places[facts.identity] = facts, place
+        is_known = _known(places, ledger)
+        for identity, place in places.items():
+            seen[identity] = _looked_at(seen[identity], place, state_dir, is_known, ledger)
     yield from seen.values()
+
+
+def _known(places: Mapping[str, Destination], ledger: Ledger | None) -> _Known:
+    """Ask the ledger each thing of all these destinations at one time, and of each only what matters there."""
+    if ledger is None:
+        return _Known({}, {}, {})
+    destinations = ledger.overview.destinations(places)
+    with_copies = [identity for identity, known in destinations.items() if known.has_copies]
+    return _Known(
+        destinations,
+        ledger.overview.copies_known([one for one in with_copies if not isinstance(places[one], FolderDestination)]),
+        ledger.overview.volumes(destinations),
+    )
 
 
 def _with_settings(known: PlaceFacts, more: PlaceFacts) -> PlaceFacts:
@@ -74,37 +103,42 @@ def _as_configured(account: Account, index: int, config: Config, doubts: Mapping
     )
 
 
-def _looked_at(facts: PlaceFacts, place: Destination, state_dir: Path, ledger: Ledger | None) -> PlaceFacts:
+def _looked_at(
+    facts: PlaceFacts, place: Destination, state_dir: Path, known: _Known, ledger: Ledger | None
+) -> PlaceFacts:
     """Add how the folder is now, or how many copies are known in the mailbox."""
     if isinstance(place, FolderDestination):
-        return _folder(facts, place.path, state_dir, ledger)
+        return _folder(facts, place.path, state_dir, known, ledger)
     if isinstance(place, S3Destination):
-        return _store(facts, ledger)
-    if ledger is not None and ledger.overview.has_copies(facts.identity):
-        return replace(facts, known=ledger.copies(facts.identity, facts.kind).copies_known())
-    return facts
+        return _store(facts, known)
+    return replace(facts, known=known.copies.get(facts.identity, 0))
 
 
-def _store(facts: PlaceFacts, ledger: Ledger | None) -> PlaceFacts:
+def _store(facts: PlaceFacts, known: _Known) -> PlaceFacts:
     """Add what the last run, or ``doctor`` before it, saw of the objects: a look at a store is a request."""
-    if ledger is None or not ledger.overview.has_copies(facts.identity):
+    own = known.destinations.get(facts.identity)
+    if own is None or not own.has_copies:
         return facts
-    copies = ledger.copies(facts.identity, facts.kind)
-    changed = [one for one in copies.recollection().volumes if one.state is VolumeState.CHANGED]
+    changed = [one for one in known.volumes.get(facts.identity, ()) if one.state is VolumeState.CHANGED]
     looks = {one.name: VolumeLook.MISSING if one.changed_stamp == MISSING else VolumeLook.REWRITTEN for one in changed}
     volumes = tuple(VolumeFacts(name, look) for name, look in looks.items())
-    return replace(facts, known=copies.copies_known(), volumes=volumes)
+    return replace(facts, known=known.copies.get(facts.identity, 0), volumes=volumes)
 
 
 def _proof_setting(written: Written, proof: Proof) -> tuple[Setting, ...]:
     return written.setting("proof", str(proof)) if proof is not Proof.NONE else ()
 
 
-def _folder(facts: PlaceFacts, path: Path, state_dir: Path, ledger: Ledger | None) -> PlaceFacts:
-    is_known = ledger is not None and ledger.overview.has_copies(facts.identity)
-    is_ours = is_known or (ledger is not None and ledger.overview.is_written_to(facts.identity))
-    copies = ledger.copies(facts.identity, facts.kind) if ledger and is_ours else None
-    seen = look_at_folder(facts.kind, path, copies) if copies else look_at_new_folder(facts.kind, path)
+def _folder(facts: PlaceFacts, path: Path, state_dir: Path, known: _Known, ledger: Ledger | None) -> PlaceFacts:
+    own = known.destinations.get(facts.identity)
+    is_known = own is not None and own.has_copies
+    copies = None
+    if ledger is not None and own is not None and (is_known or own.is_written_to):
+        copies = ledger.copies_numbered(own.number)
+        volumes = known.volumes.get(facts.identity, ())
+        seen = look_at_folder(facts.kind, path, KnownFolder(volumes, own.is_written_to, copies.base_names))
+    else:
+        seen = look_at_new_folder(facts.kind, path)
     return replace(
         facts,
         path=str(path),

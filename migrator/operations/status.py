@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migrator.config.many_accounts import in_parts
 from migrator.findings.find import by_account
 from migrator.findings.model import Finding, Severity
+from migrator.operations.look_at_accounts import last_successes, set_aside_by_account
 from migrator.report import Status, shown_unique_id
 from migrator.wiring.account import identity_of, label_of
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from migrator.config import Account
     from migrator.ledger import Ledger
-    from migrator.ledger.history import AccountNumbers, RunRecord
+    from migrator.ledger.history import AccountNumbers, RunRecord, SetAside
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +136,37 @@ def account_statuses(
     )
     found = by_account(findings)
     return [
-        _status(
-            account,
-            ledger,
-            workers[account.name],
-            next_run,
-            _archived(account, state_dir, holdings),
-            found.get(account.name, ()),
-        )
-        for account in accounts
+        _status(account, state_dir, known, workers[account.name], next_run, found.get(account.name, ()))
+        for part in in_parts(accounts)
+        for known in [_known(part, holdings, ledger)]
+        for account in part
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger knows of some accounts, by their names, and of their destinations."""
+
+    numbers: Mapping[str, AccountNumbers]
+    runs: Mapping[str, RunRecord]
+    successes: Mapping[str, RunRecord]
+    listed: Mapping[str, float]
+    set_aside: Mapping[str, Sequence[SetAside]]
+    holdings: Mapping[str, tuple[int, int]]
+
+
+def _known(accounts: Sequence[Account], holdings: Mapping[str, tuple[int, int]], ledger: Ledger) -> _Known:
+    """Ask the ledger each thing of all these accounts at one time."""
+    names = [account.name for account in accounts]
+    runs = ledger.history.newest_runs(names)
+    return _Known(
+        ledger.history.numbers_of(names),
+        runs,
+        last_successes(runs, names, ledger),
+        ledger.overview.newest_listed(names),
+        set_aside_by_account(names, ledger),
+        holdings,
+    )
 
 
 def unseen(accounts: Sequence[Account], state_dir: Path, findings: Sequence[Finding] = ()) -> list[AccountStatus]:
@@ -165,30 +188,26 @@ def _archived(account: Account, state_dir: Path, holdings: Mapping[str, tuple[in
 
 def _status(
     account: Account,
-    ledger: Ledger,
+    state_dir: Path,
+    known: _Known,
     worker: WorkerView,
     next_run: NextRun,
-    archived: tuple[Holding, ...],
     findings: Sequence[Finding],
 ) -> AccountStatus:
-    history = ledger.history
-    last = next(iter(history.last_runs(account.name)), None)
-    success = last if last and last.status is Status.OK else history.last_success(account.name)
+    name, last = account.name, known.runs.get(account.name)
     is_paused = any(finding.id == "paused" for finding in findings)
     return AccountStatus(
-        account.name,
-        history.numbers(account.name),
+        name,
+        known.numbers[name],
         last,
-        success,
+        known.successes.get(name),
         due_at(account, last, worker, next_run, is_paused=is_paused) if last else None,
         worker,
-        archived,
-        ledger.overview.last_listed(account.name),
+        _archived(account, state_dir, known.holdings),
+        known.listed.get(name),
         tuple(findings),
         frozenset(
-            shown_unique_id(one.unique_id)
-            for one in history.set_aside([account.name])
-            if one.is_accepted and one.unique_id
+            shown_unique_id(one.unique_id) for one in known.set_aside.get(name, ()) if one.is_accepted and one.unique_id
         ),
     )
 

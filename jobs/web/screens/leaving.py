@@ -86,7 +86,7 @@ def report(visit: Visit) -> Response:
         facts = facts_of(account, visit.site.worker, ledger, visit.site.clock())
         archived = ledger.overview.contents_of(account.name)
         days = ledger.receipts.by_day(account.name)
-        first_copy = ledger.overview.first_copy(account.name)
+        first_copy = ledger.overview.first_copies([account.name]).get(account.name, 0.0)
     return visit.page(
         "leave_report.html",
         account=account,

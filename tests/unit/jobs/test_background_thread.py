@@ -12,7 +12,17 @@ from jobs.alerting.channels import Channel
 from jobs.alerting.heartbeat import TRIES, Ping, Pinger
 from jobs.alerting.notification import Notification
 from jobs.alerting.outbox import KEPT_SECONDS, Outbox
-from jobs.maintenance.upkeep import MOST_TRIES, PARTS, RETRY_SECONDS, Round, Slice, StoppedError, Upkeep, completed
+from jobs.maintenance.upkeep import (
+    MOST_TRIES,
+    PARTS,
+    RETRY_SECONDS,
+    Round,
+    Slice,
+    StoppedError,
+    Upkeep,
+    completed,
+    pause_after,
+)
 from jobs.schedule.state_store import BufferedStateStore
 from migrator.config.secrets import TextSecret
 from migrator.errors import FerryError, Kind
@@ -275,3 +285,32 @@ def test_new_mail_is_indexed_without_waiting() -> None:
     quiet.has_news()
     assert indexed.wait(30)
     assert quiet.stop(30)
+
+
+def test_news_that_never_ends_leaves_most_of_the_time_to_the_runs() -> None:
+    archive = Archive(Clock())
+    indexed = threading.Event()
+
+    def index() -> None:
+        archive.indexed += 1
+        indexed.set()
+
+    quiet = Upkeep(
+        MemoryStateStore(),
+        names=lambda: (),
+        verify_every=lambda: 30 * DAY,
+        verify=archive.verify,
+        index=index,
+        clock=archive.clock,
+        stopwatch=iter([0.0, 3.0]).__next__,
+    )
+    quiet.start()
+    assert indexed.wait(30)
+    quiet.has_news()
+    assert quiet.stop(10)  # the pause of half a minute ends at once
+    assert archive.indexed == 1
+
+
+@pytest.mark.parametrize(("indexing", "pause"), [(0.0, 0.0), (0.05, 0.5), (3.0, 30.0), (3600.0, 60.0)])
+def test_indexing_is_followed_by_a_pause_of_ten_times_its_time_up_to_a_minute(indexing: float, pause: float) -> None:
+    assert pause_after(indexing) == pause

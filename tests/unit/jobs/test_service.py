@@ -172,3 +172,30 @@ def test_a_second_service_is_refused_before_it_touches_anything(tmp_path: Path) 
 
     worked(Systemd(answer), path, [])
     assert "another mailferry run" in str(refused[0])
+
+
+def test_a_look_that_does_not_end_holds_up_neither_the_watchdog_nor_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def look(config: Config, *_: object) -> None:
+        while True:
+            looked.extend(account.name for account in config.accounts)
+
+    monkeypatch.setattr("jobs.lookout.SECONDS", 0.05)
+    monkeypatch.setattr("jobs.monitor.facts_on_disk", look)
+
+    def answer(lines: list[str]) -> None:
+        if looked and lines.count("WATCHDOG=1") > lines_before[0] + 3:
+            stop()
+        elif not looked:
+            lines_before[0] = lines.count("WATCHDOG=1")
+
+    lines_before = [0]
+    path = written(tmp_path)
+    parts = ServiceOptions(
+        lambda: load(path), lambda account, _stop: AccountReport(account.name), Systemd(answer).supervisor()
+    )
+    assert Service(load(path), parts).run()
+    assert set(looked) == {"ann"}

@@ -68,8 +68,7 @@ def test_what_was_copied_after_a_moment_is_counted_as_far_as_is_wanted(ledger: L
 def test_only_the_holdings_of_some_destinations_are_counted(ledger: Ledger) -> None:
     copy(ledger, "alice", [5.0])
     assert ledger.archive.holdings({"maildir:alice", "maildir:nowhere"}) == {}  # nothing is proven yet
-    assert ledger.overview.first_copy("alice") == 5.0
-    assert ledger.overview.first_copy("bob") == 0.0
+    assert ledger.overview.first_copies(["alice", "bob"]) == {"alice": 5.0}
 
 
 STATEMENTS = (

@@ -14,5 +14,5 @@ def test_the_newest_run_of_each_account_is_told_by_one_look(ledger: Ledger) -> N
         "ann": (3.0, None),
         "bob": (2.0, Status.OK),
     }
-    assert ledger.overview.newest_listed() == {"ann": 1.5, "bob": 2.5}
+    assert ledger.overview.newest_listed(["ann", "bob", "eve"]) == {"ann": 1.5, "bob": 2.5}
     assert [run.started_at for run in ledger.history.runs_before("ann", 3.0, 5)] == [1.0]

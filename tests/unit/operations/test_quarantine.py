@@ -3,12 +3,9 @@ from __future__ import annotations
 import pytest
 
 from migrator.errors import ConfigError, FerryError, Kind
-from migrator.findings.facts import Invocation, LedgerFacts, LedgerState
 from migrator.ledger import Ledger
 from migrator.model import ListedMessage, MessageNumber, MessageRow, UniqueId
-from migrator.operations import look_at_accounts
-from migrator.operations.look import OpenedLedger, look
-from migrator.operations.look_at_accounts import look_at_account
+from migrator.operations.look_at_accounts import look_at_accounts
 from migrator.operations.quarantine import Decision, Every, Quarantine, alike, review_quarantine, shared_reason
 from migrator.operations.verify import verify_archive
 from migrator.report import Problem
@@ -46,23 +43,20 @@ def test_a_cure_is_kept_apart_from_what_it_cures(office: Office, ledger: Ledger,
     assert message.as_json()["message"] == said.message == "20 octets of 30 came; look at the message on the server"
     assert (shared_reason([message]), message.cure) == ("20 octets of 30 came", said.cure)
     assert ledger.history.problems([MessageRow(row)])[MessageRow(row)].cure == said.cure
-    account = office.config.accounts[0]
-    [aside] = look_at_account(account, office.config, ledger, [message]).set_aside
+    [looked_at] = look_at_accounts(office.config.accounts[:1], office.config, ledger)
+    [aside] = looked_at.set_aside
     assert (aside.text, aside.cure) == ("20 octets of 30 came", said.cure)
 
 
 @pytest.mark.parametrize("at_once", [1, 10_000])
-def test_each_account_has_what_is_set_aside_of_it(
-    at_once: int, office: Office, ledger: Ledger, row: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_account_has_what_is_set_aside_of_it(at_once: int, office: Office, ledger: Ledger, row: int) -> None:
     maildrop = ledger.maildrop("bob", "localhost", 110, "bob")
     maildrop.match([ListedMessage(MessageNumber(1), UniqueId(b"new"), 100)])
     maildrop.note(100.0)
     [message] = maildrop.listed({})
     ledger.history.failed([(message.row, Problem(Kind.TOO_LARGE, "too large"))], 100.0)
-    monkeypatch.setattr(look_at_accounts, "_ASKED_AT_ONCE", at_once)
-    looked = look(office.config, OpenedLedger(LedgerFacts(LedgerState.WELL), ledger), NOW, Invocation())
-    said = {one.name: [aside.text for aside in one.set_aside] for one in looked.accounts if one.set_aside}
+    looked_at = look_at_accounts(office.config.accounts, office.config, ledger, at_once)
+    said = {one.name: [aside.text for aside in one.set_aside] for one in looked_at if one.set_aside}
     assert said == {"alice": ["a bad block"], "bob": ["too large"]}
 
 

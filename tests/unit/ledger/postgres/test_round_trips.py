@@ -73,3 +73,26 @@ def test_a_listing_is_read_in_as_many_round_trips_as_it_has_pages(far: Far) -> N
     listed = list(drop.listed({copies.destination_id: WhenCopyIsGone.KEEP}))
     assert len(listed) == 4_000
     assert far.trips.count <= 7  # three pages, and four to begin and end
+
+
+def test_what_is_asked_of_many_accounts_is_one_round_trip(far: Far) -> None:
+    names, overview = [f"account{number}" for number in range(2_000)], far.ledger.overview
+    with far.ledger.together():
+        for name in names[:50]:
+            far.ledger.history.run_started(name, 1.0)
+    for asking in (
+        far.ledger.history.newest_runs,
+        far.ledger.history.last_successes,
+        overview.last_runs,
+        overview.newest_listed,
+        overview.first_copies,
+        overview.clocks_doubted_at,
+        overview.destinations,
+        overview.copies_known,
+        overview.volumes,
+        lambda names: overview.lacking(dict.fromkeys(names, ("mbox:/a", "mbox:/b"))),
+        lambda names: far.ledger.state_store.get_some("topic", names),
+    ):
+        far.trips.count = 0
+        asking(names)
+        assert far.trips.count == 1, asking
