@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,8 @@ def _measured(folder: Path, config: Path, server: Dovecot, users: list[str], mes
     ]
     for what, figure in rows:
         print(f"{what:40} {figure}")
+    for problem, count in Counter(f"{event['status']}: {event.get('problem')}" for event in failed).most_common():
+        print(f"  {count:,} of these {problem}")
     return int(bool(failed) or code != 0 or copied != len(users) * messages)
 
 

@@ -232,13 +232,16 @@ class MaildropLedger(ListingLedger):
         from a state that does not allow it.
         """
         everywhere = len(destinations)
+        unsettled = (
+            " from messages m join maildrops d on d.id = m.maildrop_id where d.account = ?"
+            " and m.copied_at is null and m.content_id is not null and m.gone_at is null"
+        )
+        with self._connection.reading() as sql:  # mostly there is none, and nobody need wait for other writers
+            if not sql.execute(f"select 1{unsettled} limit 1", (self._account,)).fetchone():
+                return
         with self._connection.transaction() as sql:
             held = f"(select {_holders(destinations)} from contents c where c.id = m.content_id)"
-            rows = sql.execute(
-                f"select m.id, {held} from messages m join maildrops d on d.id = m.maildrop_id where d.account = ?"
-                " and m.copied_at is null and m.content_id is not null and m.gone_at is null",
-                (self._account,),
-            ).fetchall()
+            rows = sql.execute(f"select m.id, {held}{unsettled}", (self._account,)).fetchall()
             settled = json.dumps([row for row, held in rows if held % _TAKEN_OUT + held // _TAKEN_OUT == everywhere])
             sql.execute(
                 "update messages set state = 'copied', copied_at = ? where id in (select value from json_each(?))",

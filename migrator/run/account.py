@@ -16,7 +16,6 @@ from migrator.errors import Endpoint, FerryError
 from migrator.message.spool import make_spool
 from migrator.pop3.protocol import BrokenAtError
 from migrator.report import AccountReport, Problem
-from migrator.run.account_lock import owned_account
 from migrator.run.backfill import fill_destinations, report_unproven
 from migrator.run.clock import look_at_the_clock
 from migrator.run.context import RunContext
@@ -30,8 +29,9 @@ from migrator.run.session import hold_session, look
 def run_account(context: RunContext, *, is_dry: bool = False) -> AccountReport:
     """Copy what is new, prove every copy, delete at the source what the policy allows; report all of it.
 
-    What a server, a disk or a person may do ends in the report, not in an exception. In a dry run nothing changes
-    anywhere, no RETR is sent, and the report says what would be deleted.
+    The caller owns the account and has looked at the clock, unless it is a dry run. What a server, a disk or a
+    person may do ends in the report, not in an exception. In a dry run nothing changes anywhere, no RETR is sent, and
+    the report says what would be deleted.
     """
     began = time.monotonic()
     try:
@@ -78,22 +78,20 @@ def _look(context: RunContext) -> None:
 
 @contextmanager
 def _working(context: RunContext) -> Iterator[None]:
-    """Own the account, its destinations inspected and filled from each other; at the end say what was set aside."""
-    with owned_account(context.ledger, context.job.state_dir, context.job.name):
-        make_spool(context.spool_dir)
-        look_at_the_clock(context)
-        with ExitStack() as stack:
-            places = _hold_places(context, stack)
-            for place, copier in enumerate(context.targets.copiers):
-                stack.callback(copier.destination.close)
-                _inspect(context, place, copier)
-            context.counters.has_filled(fill_destinations(context))
-            context.maildrop.settle(context.targets.wishes, context.effects.clock())
-            context.maildrop.let_acceptances_lapse(context.targets.grades)
-            yield
-            _note_turned_away(context, places)
-        report_unproven(context)
-        _report_set_aside(context)
+    """Have the destinations inspected and filled from each other; at the end say what was set aside."""
+    make_spool(context.spool_dir)
+    with ExitStack() as stack:
+        places = _hold_places(context, stack)
+        for place, copier in enumerate(context.targets.copiers):
+            stack.callback(copier.destination.close)
+            _inspect(context, place, copier)
+        context.counters.has_filled(fill_destinations(context))
+        context.maildrop.settle(context.targets.wishes, context.effects.clock())
+        context.maildrop.let_acceptances_lapse(context.targets.grades)
+        yield
+        _note_turned_away(context, places)
+    report_unproven(context)
+    _report_set_aside(context)
 
 
 def _hold_places(context: RunContext, stack: ExitStack) -> dict[Endpoint, Place]:

@@ -13,7 +13,8 @@ from migrator.ledger import Ledger
 from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport
 from migrator.run.account import run_account
-from migrator.run.account_lock import AccountLockedError
+from migrator.run.account_lock import owned_account
+from migrator.run.clock import look_at_the_clock
 from migrator.run.context import AccountJob, Effects, RunContext
 from migrator.run.counters import RunCounters
 from migrator.run.host_limits import MOST
@@ -93,16 +94,15 @@ def run_recorded(job: AccountJob, ledger: Ledger, effects: Effects, *, is_dry: b
         with contained():
             if is_dry:
                 return run_account(RunContext(job, ledger, effects), is_dry=True)
-            with ledger.together():
-                run = ledger.history.run_started(job.name, effects.clock())
-                context = RunContext(job, ledger, effects)
-            report = run_account(context)
-            if isinstance(report.for_schedule.error, AccountLockedError):
-                ledger.history.run_withdrawn(run)  # the run that holds the lock is the account's last
-            else:
-                ledger.history.run_ended(run, report, effects.clock())
+            with owned_account(ledger, job.state_dir, job.name):
+                with ledger.together():
+                    run = ledger.history.run_started(job.name, effects.clock())
+                    context = RunContext(job, ledger, effects)
+                    look_at_the_clock(context)
+                report = run_account(context)
+            ledger.history.run_ended(run, report, effects.clock())
             return report
-    except FerryError as error:  # the ledger itself, or a defect: it must not end the others
+    except FerryError as error:  # the account is worked elsewhere, the ledger itself, or a defect: others must go on
         counters = RunCounters(job.name)
         counters.problem(error)
         return counters.report(0.0)

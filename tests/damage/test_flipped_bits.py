@@ -83,12 +83,15 @@ def test_in_the_memory_shared_with_the_other_process(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_the_spool(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
+    """In its own folder, or where the archive is; the file has no name yet."""
+    write, spoiled = os.write, list[int]()
 
     def writing_wrongly(handle: int, content: bytes | memoryview) -> int:
-        is_spool = "/state/spool/" in str(Path(f"/proc/self/fd/{handle}").readlink())
-        return write(handle, flipped(content) if is_spool else content)
+        is_nameless = str(Path(f"/proc/self/fd/{handle}").readlink()).endswith(" (deleted)")
+        spoiled.extend([handle] if is_nameless else [])
+        return write(handle, flipped(content) if is_nameless else content)
 
     with Pop3Server(Maildrop([*letters(2), LARGE])) as server:
         monkeypatch.setattr(os, "write", writing_wrongly)
         is_refused(Rig(tmp_path, server, destinations=partial(folders, [kind])), server, LARGE, 3)
+    assert spoiled

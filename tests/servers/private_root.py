@@ -38,11 +38,13 @@ mount --bind "$shared" "$root$shared"
 exec chroot "$root" "$@"
 """
 
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+"""As it is before the tests have one of their own."""
+
 
 def unpacked(name: str) -> Path:
     """Where tests/prepare unpacked a server."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "mailferry-tests" / name
+    return _CACHE / "mailferry-tests" / name
 
 
 def why_missing(name: str) -> str | None:

@@ -11,10 +11,11 @@ import pytest
 from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import Kind
 from migrator.ledger import Ledger
+from migrator.ledger.sqlite.connection import SqliteDatabase
 from migrator.report import Status
 from migrator.run.account import run_account
 from migrator.run.account_lock import account_lock
-from migrator.run.accounts import AT_ONCE, run_accounts
+from migrator.run.accounts import AT_ONCE, run_accounts, run_recorded
 from migrator.run.context import AccountJob, Effects, RunContext
 from tests.mail import letters
 from tests.rig import Rig
@@ -118,8 +119,21 @@ def test_each_run_is_remembered_and_a_dry_one_is_not(tmp_path: Path, ledger: Led
 def test_a_run_that_another_process_keeps_from_its_account_is_not_the_last_run(tmp_path: Path, ledger: Ledger) -> None:
     with Pop3Server(Maildrop(LETTERS)) as server:
         run_accounts([job(tmp_path, server, "alice")], ledger)
-        before = ledger.history.last_runs("alice", 9)
+        maildrop = ledger.maildrop("alice", server.host, server.port, "alice")
+        before = ledger.history.last_runs("alice", 9), maildrop.clock()
         with account_lock(tmp_path / "state", "alice"):
             [loser] = run_accounts([job(tmp_path, server, "alice")], ledger)
     assert (loser.status, [problem.kind for problem in loser.problems]) == (Status.FAILED, [Kind.LOCKED])
-    assert ledger.history.last_runs("alice", 9) == before
+    assert (ledger.history.last_runs("alice", 9), maildrop.clock()) == before
+
+
+def test_a_run_in_which_nothing_is_new_waits_for_the_ledger_twice(tmp_path: Path) -> None:
+    """All runs of a worker queue there, each behind the fsync of the one before."""
+    statements: list[str] = []
+    database = SqliteDatabase(tmp_path / "ledger.sqlite3")
+    with Pop3Server(Maildrop(LETTERS)) as server, closing(Ledger(database)) as ledger:
+        for _ in range(3):
+            statements.clear()
+            database.sql.set_trace_callback(statements.append)
+            run_recorded(job(tmp_path, server, "alice"), ledger, Effects())
+    assert statements.count("begin immediate") == 2  # it begins, and it has ended
