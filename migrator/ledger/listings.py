@@ -57,6 +57,19 @@ and maildrop_id in (select o.id from maildrops o join maildrops d on o.account =
     where d.id = :id and o.id != :id)
 """
 
+# By indexes alone, whatever others have in the ledger. What is gone has vanished, or was deleted and so copied before.
+LAST_LISTED = """
+with drops as (select id from maildrops where account = ?),
+here as (select m.* from drops cross join messages m on m.maildrop_id = drops.id and m.gone_at is null),
+vanished as (select m.* from drops cross join messages m on m.maildrop_id = drops.id and m.state = 'vanished'),
+gone as (select gone_at from vanished union all
+    select m.gone_at from drops cross join messages m on m.maildrop_id = drops.id and m.copied_at is not null),
+last as (select * from here union all select * from vanished
+    where not exists (select 1 from here) and gone_at = (select max(gone_at) from gone))
+select last.id, last.announced, c.digest, c.header_digest, c.message_id from last
+join contents c on c.id = last.content_id where last.copied_at is not null order by last.id desc
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -150,16 +163,7 @@ class ListingLedger:
         To be asked after a listing was matched and nothing of it is known. Newest first.
         """
         with self._connection.reading() as sql:
-            rows = sql.execute(
-                "with mine as ("
-                "  select m.* from maildrops d join messages m on m.maildrop_id = d.id where d.account = ?),"
-                " here as (select * from mine where gone_at is null),"
-                " last as (select * from here union all select * from mine where state = 'vanished'"
-                "  and not exists (select 1 from here) and gone_at = (select max(gone_at) from mine))"
-                " select last.id, last.announced, c.digest, c.header_digest, c.message_id from last"
-                " join contents c on c.id = last.content_id where last.copied_at is not null order by last.id desc",
-                (self._account,),
-            ).fetchall()
+            rows = sql.execute(LAST_LISTED, (self._account,)).fetchall()
         return [Candidate(*row) for row in rows]
 
     def recognised(self, pairs: Sequence[tuple[MessageNumber, MessageRow]]) -> None:

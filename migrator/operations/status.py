@@ -131,16 +131,18 @@ def account_statuses(
     findings: Sequence[Finding] = (),
 ) -> list[AccountStatus]:
     """Return where each account stands, with what was found of it."""
-    holdings = ledger.archive.holdings(
-        {identity_of(place, state_dir) for account in accounts for place in account.destinations}
-    )
-    found = by_account(findings)
-    return [
-        _status(account, state_dir, known, workers[account.name], next_run, found.get(account.name, ()))
-        for part in in_parts(accounts)
-        for known in [_known(part, holdings, ledger)]
-        for account in part
-    ]
+    found, holdings = by_account(findings), dict[str, tuple[int, int]]()
+    statuses: list[AccountStatus] = []
+    for part in in_parts(accounts):
+        places = {identity_of(place, state_dir) for account in part for place in account.destinations}
+        if new := places - holdings.keys():  # each is counted once, whatever the number of accounts that have it
+            holdings |= dict.fromkeys(new, (0, 0)) | ledger.archive.holdings(new)
+        known = _known(part, holdings, ledger)
+        statuses += [
+            _status(account, state_dir, known, workers[account.name], next_run, found.get(account.name, ()))
+            for account in part
+        ]
+    return statuses
 
 
 @dataclass(frozen=True, slots=True)

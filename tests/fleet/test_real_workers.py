@@ -23,6 +23,14 @@ pytestmark = [pytest.mark.slow]
 EACH = 3
 
 
+def wait_until_begun(fleet: RealFleet, seconds: float = 200.0) -> None:
+    """A worker that finds no database when it starts ends, and is started again by who keeps services."""
+    end = time.monotonic() + seconds
+    while not all("worker.started" in fleet.log(name) for name in fleet.workers):
+        assert time.monotonic() < end, "\n".join(fleet.log(name)[-3000:] for name in fleet.workers)
+        time.sleep(0.3)
+
+
 def wait_until_done(fleet: RealFleet, seconds: float = 200.0, left: int = 0) -> None:
     end = time.monotonic() + seconds
     while fleet.left() > left:
@@ -36,7 +44,7 @@ def test_three_workers_move_every_message_once(
     fleet = RealFleet(tmp_path, database, start_dovecot(), 12)
     fleet.deliver(EACH)
     with fleet.working(3):
-        time.sleep(6)
+        wait_until_begun(fleet)
         postgres.restart()
         wait_until_done(fleet)
         for name in fleet.workers:

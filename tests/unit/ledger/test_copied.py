@@ -12,6 +12,7 @@ import pytest
 from migrator.copy_records import Found
 from migrator.ledger import FILE_NAME, Ledger, archive as archive_module
 from migrator.ledger.archive import Copied
+from migrator.ledger.listings import LAST_LISTED
 from migrator.ledger.schema import MIGRATIONS
 from migrator.model import Digest, HeaderDigest, ListedMessage, MaildirLocator, MessageNumber, UniqueId
 from migrator.policy import WhenCopyIsGone
@@ -80,6 +81,7 @@ STATEMENTS = (
         " and m.copied_at > 5.0"
     ),
     "select 1 from copies k where k.content_id = 5 and k.state != 'intended'",
+    LAST_LISTED.replace("?", "'a'"),
 )
 
 
