@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jobs.disk_usage import Disk, forecast
-from jobs.maintenance.upkeep import completed, completed_at
-from jobs.monitoring.snapshot import AccountView
+from jobs.maintenance.upkeep import completed_at
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.timetable import Timetables
 from migrator.config import Account, Config, MaildirDestination, MboxDestination, Notify
@@ -23,24 +22,6 @@ from migrator.ledger.schedule import SCHEDULE, VERIFICATION, of_account
 from migrator.operations.doctor import nearest_folder
 from migrator.operations.status import NextRun, WorkerView
 from migrator.wiring.account import identity_of
-
-
-def views_of(config: Config, ledger: Ledger, accounts: Sequence[Account] | None = None) -> list[AccountView]:
-    """Return these accounts (all, by default) as the worker left them."""
-    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(SCHEDULE).items()}
-    verified = completed(ledger.state_store)
-    damaged = damaged_by_account(config, ledger.state_store.mismatches())
-    numbers = ledger.history.numbers_of(list(config.names()))
-    return [
-        AccountView(
-            account.name,
-            states.get(account.name, AccountState()),
-            verified_at=verified.get(account.name, 0.0),
-            damaged=damaged.get(account.name, 0),
-            numbers=numbers[account.name],
-        )
-        for account in (config.accounts if accounts is None else accounts)
-    ]
 
 
 def parked_accounts(ledger: Ledger) -> frozenset[str]:

@@ -125,11 +125,6 @@ class History:
             if numbers is not None:
                 kept_numbers.keep(sql, account, changes, numbers)
 
-    def run_withdrawn(self, run: int) -> None:
-        """Forget a run that turned out to be none."""
-        with self._connection.transaction() as sql:
-            sql.execute("delete from runs where id = ?", (run,))
-
     def last_runs(self, account: str, count: int = 1) -> list[RunRecord]:
         """Return the newest runs of an account, newest first."""
         return self._runs("where account = ? order by id desc limit ?", account, count)

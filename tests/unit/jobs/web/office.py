@@ -8,8 +8,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from jobs.monitoring.snapshot import Seen, Snapshot
-from jobs.monitoring.stored_view import views_of
+from jobs.maintenance.upkeep import completed
+from jobs.monitoring.snapshot import AccountView, Seen, Snapshot
+from jobs.monitoring.stored_view import damaged_by_account
+from jobs.schedule.account_state import AccountState
 from jobs.schedule.live_progress import RunProgress
 from jobs.web.hashing import hashed
 from jobs.web.language import Language
@@ -21,6 +23,7 @@ from migrator.config import Config, load
 from migrator.errors import ConfigError
 from migrator.findings.model import Finding
 from migrator.ledger import Ledger
+from migrator.ledger.schedule import SCHEDULE
 from tests.browser import Browser
 
 PASSWORD = "correct horse battery"
@@ -39,6 +42,24 @@ password = "x"
 type = "mbox"
 path = "archive/{name}"
 """
+
+
+def views_of(config: Config, ledger: Ledger) -> list[AccountView]:
+    """Return the accounts as a worker left them."""
+    states = {name: AccountState.from_fact(fact) for name, fact in ledger.state_store.get_all(SCHEDULE).items()}
+    verified = completed(ledger.state_store)
+    damaged = damaged_by_account(config, ledger.state_store.mismatches())
+    numbers = ledger.history.numbers_of(list(config.names()))
+    return [
+        AccountView(
+            name,
+            states.get(name, AccountState()),
+            verified_at=verified.get(name, 0.0),
+            damaged=damaged.get(name, 0),
+            numbers=numbers[name],
+        )
+        for name in config.names()
+    ]
 
 
 @dataclass

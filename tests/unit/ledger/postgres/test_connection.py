@@ -97,7 +97,7 @@ def test_a_commit_whose_answer_is_lost_counts_as_failed(postgres: Postgres) -> N
         with closing(Ledger.open(address)) as ledger:
             line.is_deaf = True
             with pytest.raises(FerryError, match="does not answer"):
-                ledger.history.run_withdrawn(1)
+                ledger.history.run_started("alice", 1.0)
             line.is_deaf = False
             ledger.history.run_started("alice", 2.0)  # by another connection
 
