@@ -43,6 +43,8 @@ ALIASES = {
 }
 """What other programs call columns, and what these are here; one without a meaning is passed over."""
 
+PASSWORD_COLUMNS = tuple(f"password_{source}" for source in SOURCES if source != "vault")
+"""Where a password comes from; the vault is filled by the page, which has no sheet."""
 _OWN = ("name", "address", "mbox", "maildir")
 _TELLING = ("name", "address", "username")
 """Columns of which one must be there: an account has a name."""
@@ -133,9 +135,8 @@ def _plain(name: str) -> str:
 
 def column_names() -> list[str]:
     """Return what a column may be called here, besides the names that other programs use."""
-    passwords = {f"password_{source}" for source in SOURCES if source != "vault"}
-    imap = {f"imap_{key}" for key in {*ImapTable.key_names(), *passwords} - {"type"}}
-    return [*_OWN, *sorted({*ScheduleTable.key_names(), *SourceTable.key_names(), *passwords}), *sorted(imap)]
+    imap = {f"imap_{key}" for key in {*ImapTable.key_names(), *PASSWORD_COLUMNS} - {"type"}}
+    return [*_OWN, *sorted({*ScheduleTable.key_names(), *SourceTable.key_names(), *PASSWORD_COLUMNS}), *sorted(imap)]
 
 
 def _column(written: str) -> str | None:

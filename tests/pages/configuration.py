@@ -11,11 +11,10 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from migrator.config.bulk import ALIASES
+from migrator.config.bulk import ALIASES, PASSWORD_COLUMNS
 from migrator.config.keys import ACCOUNT_KEYS, TOP_KEYS, Key
 from migrator.config.oauth import OAuthTable
 from migrator.config.openid_table import OpenIdTable
-from migrator.config.passwords import SOURCES
 from migrator.config.server_tables import ImapTable, MaildirTable, MboxTable, SourceTable
 from migrator.config.store_table import S3Table
 from migrator.config.table import FIRST_RELEASE, Table, Written
@@ -141,7 +140,7 @@ def page() -> str:
 def _sheet() -> str:
     return _TAIL.format(
         source=_listed(SourceTable.key_names()),
-        passwords=_listed(f"password_{source}" for source in SOURCES),
+        passwords=_listed(PASSWORD_COLUMNS),
         schedule=_listed(ScheduleTable.key_names()),
         aliases="".join(
             f"| `{there}` | {f'`{here}`' if here else 'passed over'} |\n" for there, here in ALIASES.items()
