@@ -14,6 +14,8 @@ from tests.browser_flows.seeing import Heard, chromium, context_of, why_missing
 from tests.browser_flows.visitors import ADMINISTRATOR, have_something_to_show, let_in, signed_in
 from tests.unit.jobs.web.office import Office, office as empty_office
 
+expect.set_options(timeout=60_000)  # a busy machine may be slow; what does not come at all still fails
+
 CookiesOf = Callable[[str], Mapping[str, str]]
 
 
@@ -97,6 +99,7 @@ def page(context: BrowserContext, here: House, heard: Heard, request: pytest.Fix
     heard.watch(page)
     page.goto("/")
     yield page
+    here.gate.open()
     page.close()
     flow: Flow = request.function
     assert heard.complaints == []

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser_flows.house import PASSWORD
 from tests.browser_flows.seeing import found_by_axe, too_wide
+from tests.servers.service_manager import ServiceManager
 
 NAME, OTHER = "Ann", "another long password"
 SENT: dict[str, set[str]] = {"set up": {"/setup"}}
@@ -34,6 +35,12 @@ def press(page: Page, name: str | re.Pattern[str]) -> None:
 
 def follow(page: Page, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click()
+
+
+def search(page: Page, manager: ServiceManager, words: str) -> None:
+    """Search until something is found: the index follows the runs."""
+    found = page.locator("a[href^='/messages/']")
+    manager.wait_for(lambda: page.goto(f"/search?q={words}") and found.count())
 
 
 def fine(page: Page) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser_flows.flow import fine, follow, give_own, open_details, press, sends
+from tests.browser_flows.flow import fine, follow, give_own, open_details, press, search, sends
 from tests.browser_flows.house import INVOICE, House
 from tests.browser_flows.sample_office import NEWSLETTER
 from tests.browser_flows.seeing import Heard
@@ -98,7 +98,9 @@ def test_what_was_set_aside_is_decided(page: Page, here: House, heard: Heard) ->
     expect(page.locator("main")).to_contain_text("“Try again” takes that back")
 
 
-def test_mail_is_found_read_and_saved(page: Page) -> None:
+def test_mail_is_found_read_and_saved(page: Page, here: House) -> None:
+    search(page, here.manager, "chairs")
+    page.goto("/")
     follow(page, "Search")
     page.get_by_label("What to look for").fill("chairs")
     page.get_by_role("main").get_by_role("button", name="Search").click()
@@ -119,7 +121,7 @@ def test_mail_is_found_read_and_saved(page: Page) -> None:
 
 @sends("/exports")
 def test_what_a_search_finds_is_saved_as_one_file(page: Page, here: House) -> None:
-    page.goto("/search?q=invoice")
+    search(page, here.manager, "invoice")
     follow(page, "Give all of these back")
     give_own(page, "#own-save")
     press(page, "Write the file")
@@ -135,7 +137,7 @@ def test_what_a_search_finds_is_saved_as_one_file(page: Page, here: House) -> No
 @sends("/restores")
 def test_a_ticked_message_is_given_back_into_a_mailbox(page: Page, here: House, start_dovecot: StartDovecot) -> None:
     server, newest = start_dovecot(), page.get_by_role("row").nth(1)
-    page.goto("/search?q=chairs")
+    search(page, here.manager, "chairs")
     page.get_by_role("checkbox", name="Spring offers for your office").check()
     press(page, "Give the ticked ones back")
     expect(page.locator("main")).to_contain_text("1 ticked message")
@@ -159,7 +161,8 @@ def test_copies_are_verified_and_a_job_that_waits_is_cancelled(page: Page, here:
     here.gate.is_open.clear()
     follow(page, "Care")
     press(page, "Look thoroughly")
-    expect(page.get_by_role("cell", name="is being done")).to_be_visible()
+    done = page.get_by_role("cell", name="is being done")
+    here.manager.wait_for(lambda: page.goto("/jobs") and done.count())
     follow(page, "Care")
     page.get_by_label("Mailbox").select_option("alice")
     press(page, "Verify now")
@@ -168,7 +171,7 @@ def test_copies_are_verified_and_a_job_that_waits_is_cancelled(page: Page, here:
     row.get_by_role("button", name="Cancel").click()
     here.manager.wait_for(lambda: page.goto("/jobs") and "cancelled by Ann" in row.inner_text())
     here.gate.is_open.set()
-    here.manager.wait_for(lambda: page.goto("/jobs") and not page.get_by_role("cell", name="is being done").count())
+    here.manager.wait_for(lambda: page.goto("/jobs") and not done.count())
     fine(page)
 
 
