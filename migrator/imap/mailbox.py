@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from migrator.imap.logging_in import LoggingIn
 from migrator.imap.session import Folder, ImapSession
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import Body
 from migrator.net.patience import Halt, Stop
 
