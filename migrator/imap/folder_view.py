@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from migrator.model import ImapLocator
 
 A_MOMENT = 5.0
-"""Seconds after which a folder is looked at again, whatever we know of it: others write to it, too, and take away."""
+"""Seconds after which a folder is looked at again in any case: others write to it, too, and take away."""
 
 
 @dataclass(frozen=True, slots=True)
