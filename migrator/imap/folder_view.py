@@ -39,7 +39,7 @@ class FolderView:
         self.now, self._left, self._looked_at = folder, None, clock
 
     def stale(self) -> None:
-        """Note that whoever reads next wants to see what is there then."""
+        """Note that the next reading is to see what is there then."""
         self.now = None
 
     def closed(self) -> None:
