@@ -29,7 +29,7 @@ def place_in_time(date: int | None) -> int:
 
 
 def numbers_of(date: int, digest: bytes) -> Iterator[int]:
-    """Yield the numbers that a message may have, some fifty at its date or later, the one to be tried first being first."""
+    """Yield the numbers that a message may have, some fifty at its date or later, in the order of trying them."""
     first = place_in_time(date)
     yield from range(first, first + _NEXT)
     for span in _SPANS:
