@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from migrator.copy_records import ImapAnchor
 from migrator.errors import FerryError
+from migrator.imap.folder_view import Folder
 from migrator.imap.mailbox import Mailbox, MailboxEffects
-from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
 from migrator.imap.upload import BatchUpload, UploadOptions
 from migrator.imap.upload_limits import Allowances, AllowanceStore, UploadAllowance

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b, sha256
 from typing import NamedTuple
 
@@ -180,3 +181,22 @@ def pair(wanted: list[SoughtCopy], portraits: dict[int, Portrait], *, is_rebuild
             if place not in pairs and key and free.get(key):
                 pairs[place] = free[key].pop()
     return pairs
+
+
+class SizeRanges:
+    """Which sizes a copy of any of many messages can have."""
+
+    def __init__(self, wanted: Sequence[SoughtCopy]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for low, high in sorted(message.size_range for message in wanted):
+            if self._ends and low <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], high)
+            else:
+                self._starts.append(low)
+                self._ends.append(high)
+
+    def hold(self, size: int) -> bool:
+        """Say whether a copy of any of them can have this size."""
+        place = bisect_right(self._starts, size) - 1
+        return place >= 0 and size <= self._ends[place]
