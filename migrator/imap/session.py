@@ -25,7 +25,6 @@ from migrator.imap.refusals import judge_bye, judge_command, judge_greeting
 from migrator.imap.replies import UID_LIMIT, ReplyStatus
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock, Wire, monotonic
-from migrator.lazy_dataclasses import dataclass
 from migrator.net import sasl, stream as net
 from migrator.net.access_token import AccessToken
 from migrator.net.failures import client_certificate_demanded, too_slow
