@@ -13,11 +13,11 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.config.no_dumps import forbid_dumps
 from migrator.errors import Advice, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, field
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a password command may take; a person may have to touch a key or type a passphrase."""
@@ -239,7 +239,7 @@ class CommandSecret(Secret):
 
     def identity(self, *, is_fresh_each_time: bool = False) -> str:
         """Return what the command prints; of one that prints a token the command itself, which is not run then."""
-        return f"by {self.command}" if is_fresh_each_time else super(CommandSecret, self).identity()
+        return f"by {self.command}" if is_fresh_each_time else super(CommandSecret, self).identity()  # noqa: UP008
 
     def _cure(self, error: OSError) -> str:
         program = shlex.split(self.command)[0]

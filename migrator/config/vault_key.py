@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import replace_file, storage_error
+from migrator.lazy_dataclasses import dataclass, field
 
 CREDENTIAL = "mailferry.vault-key"
 """What the credential is called (LoadCredential=, LoadCredentialEncrypted=)."""

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Recollection, Relocated, VolumeRecord
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, Message
 from migrator.message.spool import SpoolFile
 from migrator.model import Digest, Locator, Proof

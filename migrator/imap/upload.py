@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from migrator.backoff import IMAP_BUSY, IMAP_SETTLING
@@ -22,6 +21,7 @@ from migrator.imap.placing import BatchPlaces
 from migrator.imap.refusals import Remedy, judge_append
 from migrator.imap.replies import ReplyStatus
 from migrator.imap.upload_limits import UploadAllowance
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.message.body import Message
 from migrator.message.dating import moment_of_arrival
 from migrator.model import ImapLocator

@@ -9,10 +9,10 @@ So a message is named only where nothing else explains what was seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber
 from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Verb, out_of_step
 

@@ -11,11 +11,11 @@ as ``BodyBegins``, any number of ``BodyPart``, ``BodyEnds``, so that memory stay
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
 from migrator.errors import FerryError, Kind, printable
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber
 from migrator.pop3.replies import MAX_STATUS_LINE, BodyReader, parse_status, whole_body
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind, Scope
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.message.digest import HeaderFacts, canonical, header_block
 from migrator.model import MessageNumber
 from migrator.net.stream import Clock, open_stream

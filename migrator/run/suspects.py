@@ -7,9 +7,9 @@ the end, when all others are home; only one with which a session then begins, an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber, MessageRow
 from migrator.pop3.protocol import BrokenAtError, Verb
 
