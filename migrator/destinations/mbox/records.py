@@ -10,7 +10,6 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -24,6 +23,7 @@ from migrator.destinations.mbox.record_file import RecordFile
 from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.dating import moment_of_arrival
 from migrator.message.line_ends import StoredBody, beginning_of, lines_of, pieces_of_lines
