@@ -122,7 +122,7 @@ def _read_directly(handle: int, offset: int, size: int) -> bytes:
 
 
 def pieces_of(handle: int, begin: int, end: int, most: int = IO_CHUNK_OCTETS) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of at most so many bytes; ends early where the file does."""
+    """Yield a range of a file in pieces of at most that many bytes; ends early where the file does."""
     while begin < end and (piece := read_range(handle, begin, min(most, end - begin))):
         yield piece
         begin += len(piece)

@@ -94,7 +94,7 @@ class RecordAppender:
 
 
 READ_AHEAD_FROM = 32 << 20
-"""A record of so many bytes is read back by two threads; of smaller ones the next is being received meanwhile."""
+"""A record of that many bytes is read back by two threads; of smaller ones the next is being received meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
