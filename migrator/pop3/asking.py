@@ -47,8 +47,7 @@ def short_replies(
 ) -> Iterator[list[MessageNumber] | Reply]:
     """Say one command for each number, up to ``window`` of them ahead; yield in order what was accepted, and refusals.
 
-    Of a command with a reply of one line both cost more here than at the server, one by one: so many go, and are
-    heard, at a time.
+    For commands whose replies have one line. One by one, they would cost more here than at the server.
     """
     unsaid = iter(numbers)
     while True:

@@ -192,30 +192,6 @@ def out_of_step(what: str, words: bytes, secrets: tuple[bytes, ...] = ()) -> Out
     )
 
 
-class BrokenAtError(FerryError):
-    """The session ended over one message: RETR, TOP or DELE of this number did it, or was under way when it ended.
-
-    With ``is_first`` no message came before it in this session, so that the line cannot merely be one that breaks after
-    a while.
-    """
-
-    def __init__(self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool) -> None:
-        super().__init__(
-            cause.kind,
-            cause.message,
-            server_words=cause.server_words,
-            cure=cause.cure,
-            scope=cause.scope,
-            advice=cause.advice,
-            endpoint=cause.endpoint,
-            finding=cause.finding,
-            settings=cause.settings,
-        )
-        self.verb = verb
-        self.number = number
-        self.is_first = is_first
-
-
 LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})
 """What leaves nothing to say on this line; else the session may go on."""
 

@@ -10,8 +10,9 @@ from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.connection import Conversation
+from migrator.pop3.failure import BrokenAtError
 from migrator.pop3.listing import Marked
-from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
+from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session
 from migrator.pop3.transport import HANG_UP, Saying
