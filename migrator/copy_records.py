@@ -7,11 +7,11 @@ two knows the other; who holds both is ``migrator.copying``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import CopyState, Digest, HeaderDigest, ImapLocator, Locator, Proof
 
 MISSING = "missing"

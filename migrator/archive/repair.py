@@ -10,7 +10,6 @@ but no longer complained about. How a message is read, stored and proven is hand
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
@@ -21,6 +20,7 @@ from migrator.destinations import HasVolumes
 from migrator.errors import FerryError, Kind
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import archived_message
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger.archive import ArchiveLedger
 from migrator.message.body import MemoryBody, Message
 from migrator.model import CopyState, Digest, StoredCopy

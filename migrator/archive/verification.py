@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.archive.reader import Unreachable
 from migrator.archive.unproven import Unproven
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import Digest
 from migrator.report import shown_unique_id
 

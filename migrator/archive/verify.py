@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import compress
 from typing import TypeVar
 
@@ -22,6 +21,7 @@ from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.destinations import Comparing
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import asdict, dataclass
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
 from migrator.message.body import Body

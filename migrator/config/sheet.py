@@ -10,12 +10,12 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import ConfigError, DefectError, contained
+from migrator.lazy_dataclasses import dataclass
 
 SEPARATORS = (",", ";", "\t")
 _ZIP = b"PK\x03\x04"

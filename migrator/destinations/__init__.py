@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from migrator.copy_records import (
@@ -36,6 +35,7 @@ from migrator.copy_records import (
     VolumeRecord,
 )
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, Message
 from migrator.message.spool import SpoolFile
 from migrator.model import Locator, Proof

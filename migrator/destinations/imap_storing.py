@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from migrator.copy_records import ImapAnchor
@@ -13,6 +12,7 @@ from migrator.imap.mailbox import Mailbox, MailboxEffects
 from migrator.imap.settings import ImapSettings
 from migrator.imap.upload import BatchUpload, UploadOptions
 from migrator.imap.upload_limits import Allowances, AllowanceStore, UploadAllowance
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Message
 from migrator.model import ImapLocator, Proof
 

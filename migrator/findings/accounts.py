@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from migrator.errors import Kind
 from migrator.findings.catalogue import BY_ID
@@ -19,6 +18,7 @@ from migrator.findings.facts import (
     SetAsideFacts,
 )
 from migrator.findings.moments import when
+from migrator.lazy_dataclasses import replace
 from migrator.ui.text import plural, size
 
 BY_KIND = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from migrator.findings.catalogue import BY_ID, RANK
 from migrator.findings.facts import Facts
 from migrator.findings.model import Cure, Finding, Setting
+from migrator.lazy_dataclasses import dataclass, field
 
 _OF_ALL = frozenset({"rebuild-ledger", "reindex"})
 """Commands that take no accounts."""

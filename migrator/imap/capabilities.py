@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
+
+from migrator.lazy_dataclasses import dataclass
 
 UNASKED_LIMIT = 100 * 1024
 """Octets of the longest literal that is sent without asking. A server that refuses a longer one says so before it

@@ -12,10 +12,10 @@ import re
 import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from typing import NamedTuple
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, Message
 from migrator.message.digest import HEADER_LIMIT, HeaderFacts, header_block, header_facts
 from migrator.model import Digest, HeaderDigest

@@ -7,8 +7,8 @@ gap, ends behind it: nothing can stand below that end which was not seen, and an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.model import ImapLocator
 
 A_MOMENT = 5.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from migrator.imap.room import Room
 from migrator.imap.session import ImapSession
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import Body
 from migrator.model import ImapLocator
 from migrator.net.patience import Halt, Stop

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from migrator.copy_records import (
     Recollection,
     VolumeRecord,
 )
+from migrator.lazy_dataclasses import asdict, replace
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.allowances import SharedAllowances
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places

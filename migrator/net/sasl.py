@@ -11,10 +11,10 @@ import hmac
 import json
 from base64 import b64encode
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from migrator.errors import Correction, FerryError, Kind, Scope, printable
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from scramp import ScramClient

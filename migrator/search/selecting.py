@@ -8,8 +8,8 @@ What else is asked for is looked up in an index of its own, narrower than the me
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.search.numbers import span
 from migrator.search.query import All, Any, Dated, Everything, Not, OfAccount, Query
 from migrator.search.sql import Value, asks_for_places, condition, expression

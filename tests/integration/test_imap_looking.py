@@ -196,7 +196,7 @@ def test_a_large_upload_costs_one_fetch_per_batch_and_looks_at_the_folder_once(b
     with ImapProxy(bench.server.imap_port) as proxy:
         carry(bench, many, bench.open(proxy.port))
         counts = proxy.counts()
-        # Two batches of 500, in commands of 100 messages each.
+        # Two batches, of 600 and 400, in commands of 100 messages each.
         assert (counts["EXAMINE"], counts["APPEND"], counts["UID FETCH"]) == (1, 10, 2)
         carry(bench, [*many[:100], simple(2_000)], bench.open(proxy.port))
         # The batch that was there, then one more; nothing that stands there is listed again.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -62,6 +61,7 @@ from migrator.files import (
     storage_error,
     sync_folder,
 )
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.message.body import Body, Message
 from migrator.model import Digest, Locator
 

@@ -23,11 +23,12 @@ from migrator.destinations.mbox.record_file import RecordFile
 from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.dating import moment_of_arrival
 from migrator.message.line_ends import StoredBody, beginning_of, lines_of, pieces_of_lines
 from migrator.model import Locator, MboxLocator
-from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
+from migrator.read_back import IO_CHUNK_OCTETS, LONG_CHUNK_OCTETS, open_to_read_back, pieces_of, read_ahead, read_range
 
 
 def frame_of(message: Message, now: datetime) -> bytes:
@@ -90,6 +91,19 @@ class RecordAppender:
         self._size = 0
         self._volume.end = self._end
         self._step("mbox.appending")
+
+
+READ_AHEAD_FROM = 32 << 20
+"""A record of that many bytes is read back by two threads; of smaller ones the next is being received meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongBody(StoredBody):
+    """A message in a folder whose next piece is read, and its line ends turned, while one is worked on."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in canonical form, in pieces of bounded size."""
+        return read_ahead(StoredBody.chunks(self))
 
 
 class RecordReader:
@@ -179,12 +193,14 @@ class RecordReader:
             return storage_error(error, f"reading the copy at byte {locator.offset} of {self._folder / locator.volume}")
         if damage := damage_of(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
             return self._mismatch(locator, damage)
-        content = partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume)
-        return StoredBody(content, beginning[:frame_end])
+        is_long = locator.length >= READ_AHEAD_FROM
+        most = LONG_CHUNK_OCTETS if is_long else IO_CHUNK_OCTETS
+        content = partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume, most)
+        return (LongBody if is_long else StoredBody)(content, beginning[:frame_end])
 
-    def _lines(self, handle: int, begin: int, end: int, volume: str) -> Iterator[bytes]:
+    def _lines(self, handle: int, begin: int, end: int, volume: str, most: int) -> Iterator[bytes]:
         try:
-            yield from mboxrd.unquoted(pieces_of(handle, begin, end))
+            yield from mboxrd.unquoted(pieces_of(handle, begin, end, most))
         except OSError as error:
             raise storage_error(error, f"reading {self._folder / volume}") from error
 

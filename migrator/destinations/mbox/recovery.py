@@ -20,7 +20,6 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrator.copy_records import (
@@ -60,6 +59,7 @@ from migrator.files import (
     sync_folder,
     write_all,
 )
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.model import Digest, MboxLocator
 from migrator.read_back import drop_cache, pieces_of, read_range
 
