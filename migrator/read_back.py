@@ -8,7 +8,6 @@ lies in memory, the read-back says no more than the system's memory does; ``mail
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import mmap
@@ -162,6 +161,8 @@ def where_read_from(path: Path) -> ReadFrom:
 
 def is_cached(handle: int) -> bool:
     """Say whether the first page of a file is in the page cache, by mincore(2); False where that cannot be known."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mincore"):
         return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -216,6 +215,8 @@ class CommandSecret(Secret):
         return f'the password command "{shlex.split(self.command)[0]} …"'
 
     def _fetch(self) -> str:
+        import subprocess
+
         environment = {name: value for name, value in os.environ.items() if name not in self.withheld}
         try:
             done = subprocess.run(

@@ -8,7 +8,6 @@ configuration, or else beside the state folder.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -75,6 +74,8 @@ class KeyPlaces:
 
     def _known_or_made(self, path: Path, *, is_fallback: bool) -> MasterKey:
         if not path.exists():
+            import secrets
+
             try:
                 with replace_file(path) as file:
                     file.write(secrets.token_hex(32).encode() + b"\n")
