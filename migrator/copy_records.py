@@ -101,6 +101,22 @@ class Recollection:
     known: KnownPlaces = field(default_factory=_nothing_known)
 
 
+class PlacedRecord(NamedTuple):
+    """A copy that is known to stand in a volume, with no more than reading it again wants: there are very many.
+
+    ``is_proven`` says that it is VERIFIED and its proof EXACT.
+    """
+
+    copy_id: int
+    digest: Digest
+    octets: int
+    offset: int
+    length: int
+    frame_crc: int
+    is_proven: bool
+    verified_at: float | None
+
+
 class Found(NamedTuple):
     """A whole message that stands in the destination and that the ledger may not know.
 

@@ -9,11 +9,14 @@ recorded.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
+from typing import TypeVar
 
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.archive.verification import Damage, Selection, Verification
+from migrator.copy_records import PlacedRecord
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.destinations import Comparing
@@ -30,6 +33,7 @@ _CHUNK = 2_000
 _CHUNK_OCTETS = 64 << 20
 """After this much the outcome is written to the ledger, and progress is reported."""
 
+_Copy = TypeVar("_Copy", StoredCopy, PlacedRecord)
 _Verdict = tuple[StoredCopy, Judged | FerryError | None]
 
 OnRead = Callable[[int, int], None]
@@ -92,20 +96,26 @@ class Check:
 
     def _check(self, archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
         relocate(archive_folder.destination, archive_folder.copies)
-        for chunk in _chunks(archive_folder.copies.all_copies()):
-            chosen = self._chosen(chunk, archive_folder, selection, since)
-            if chosen:
-                self._check_chunk(archive_folder, chosen, selection)
+        copies = archive_folder.copies.all_copies()
+        if isinstance(archive_folder.destination, Comparing):
+            for volume, records in archive_folder.copies.records():
+                for part in _chunks(records):
+                    if chosen := self._chosen(part, archive_folder, selection, since):
+                        others = self._compare(archive_folder, archive_folder.destination, volume, chosen)
+                        self._check_chunk(archive_folder, archive_folder.copies.numbered(others), selection)
+                        self._on_progress(self._counts.checked, self._counts.octets)
+            copies = archive_folder.copies.copies_outside_volumes()
+        for chunk in _chunks(copies):
+            if one_by_one := self._chosen(chunk, archive_folder, selection, since):
+                self._check_chunk(archive_folder, one_by_one, selection)
                 self._on_progress(self._counts.checked, self._counts.octets)
 
     def _chosen(
-        self,
-        copies: Sequence[StoredCopy],
-        archive_folder: ArchiveFolder,
-        selection: Selection,
-        since: set[Digest] | None,
-    ) -> list[StoredCopy]:
-        chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
+        self, copies: list[_Copy], archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None
+    ) -> list[_Copy]:
+        chosen = copies
+        if since is not None:
+            chosen = [copy for copy in copies if copy.digest in since or _is_newer(copy, selection)]
         if selection.parts > 1:
             chosen = [copy for copy in chosen if selection.has(copy.digest)]
         if selection.share < 1:
@@ -116,14 +126,33 @@ class Check:
         asked = set(selection.accounts)
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, archive_folder.accounts))]
 
-    def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        equal, others = _sorted_out(archive_folder, copies)
-        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, others)]
-        _refuse_if_emptied(archive_folder, judged)
-        self._record(archive_folder, equal, [verdict for _, verdict in judged if isinstance(verdict, Judged)])
+    def _compare(
+        self, archive_folder: ArchiveFolder, destination: Comparing, volume: str, records: list[PlacedRecord]
+    ) -> list[int]:
+        """Note which copies are what they should be; returns the numbers of the others, to be read one by one."""
+        told = destination.equal(volume, records)
+        equal = records if all(told) else list(compress(records, told))
+        proven = [record.copy_id for record in equal if record.is_proven]
+        if proven:  # that they are as they were costs less to note than a verdict does
+            archive_folder.copies.confirmed(proven, self._clock())
+        if len(proven) < len(equal):
+            archive_folder.copies.judged(
+                [Judged(record.copy_id, CopyState.VERIFIED, Proof.EXACT) for record in equal if not record.is_proven],
+                self._clock(),
+            )
         self._counts.checked += len(equal)
         self._counts.ok += len(equal)
-        self._counts.octets += sum(copy.octets for copy in equal)
+        self._counts.octets += sum(record.octets for record in equal)
+        return [record.copy_id for record, is_equal in zip(records, told, strict=True) if not is_equal]
+
+    def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
+        if not copies:
+            return
+        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, copies)]
+        _refuse_if_emptied(archive_folder, judged)
+        verdicts = [verdict for _, verdict in judged if isinstance(verdict, Judged)]
+        if verdicts:
+            archive_folder.copies.judged(verdicts, self._clock())
         accepted = self._accepted(archive_folder, judged)
         damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
         for copy, verdict in judged:
@@ -143,19 +172,6 @@ class Check:
                 case Judged():
                     damaged[copy.digest] = copy, verdict
         self._damaged += self._named(archive_folder, damaged, selection)
-
-    def _record(self, archive_folder: ArchiveFolder, equal: Sequence[StoredCopy], verdicts: list[Judged]) -> None:
-        """Note what was found; that what was proven is as it was costs less to note than a verdict does."""
-        proven = [copy.copy_id for copy in equal if copy.state is CopyState.VERIFIED and copy.proof is Proof.EXACT]
-        if proven:
-            archive_folder.copies.confirmed(proven, self._clock())
-        if len(proven) < len(equal):
-            known = set(proven)
-            verdicts += [
-                Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT) for copy in equal if copy.copy_id not in known
-            ]
-        if verdicts:
-            archive_folder.copies.judged(verdicts, self._clock())
 
     def _accepted(self, archive_folder: ArchiveFolder, judged: Sequence[_Verdict]) -> set[int]:
         """Return those of the copies found otherwise which a setting or a person has accepted as they are."""
@@ -275,13 +291,13 @@ def _refuse_if_emptied(
         refuse_if_emptied(archive_folder.destination, archive_folder.destination.count_missing(places), len(places))
 
 
-def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
+def _is_newer(copy: StoredCopy | PlacedRecord, selection: Selection) -> bool:
     """Say whether a copy that no maildrop showed was proven since the moment asked for."""
     return selection.since is not None and copy.verified_at is not None and copy.verified_at >= selection.since
 
 
-def _chunks(copies: Iterator[StoredCopy]) -> Iterator[list[StoredCopy]]:
-    chunk: list[StoredCopy] = []
+def _chunks(copies: Iterable[_Copy]) -> Iterator[list[_Copy]]:
+    chunk: list[_Copy] = []
     octets = 0
     for copy in copies:
         chunk.append(copy)
@@ -291,20 +307,6 @@ def _chunks(copies: Iterator[StoredCopy]) -> Iterator[list[StoredCopy]]:
             chunk, octets = [], 0
     if chunk:
         yield chunk
-
-
-def _sorted_out(
-    archive_folder: ArchiveFolder, copies: Sequence[StoredCopy]
-) -> tuple[list[StoredCopy], list[StoredCopy]]:
-    """Return the copies that are known to be what they should be, and those that are to be read one by one."""
-    destination = archive_folder.destination
-    if not isinstance(destination, Comparing):
-        return [], list(copies)
-    placed = [(copy, (copy.locator, copy.octets, copy.digest)) for copy in copies if copy.locator is not None]
-    told = destination.equal([expected for _, expected in placed])
-    equal = [copy for (copy, _), is_equal in zip(placed, told, strict=True) if is_equal]
-    known = {copy.copy_id for copy in equal}
-    return equal, [copy for copy in copies if copy.copy_id not in known] if len(equal) < len(copies) else []
 
 
 def _read(

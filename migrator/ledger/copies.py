@@ -231,6 +231,15 @@ class CopiesLedger(VolumesLedger):
         with self._connection.reading() as sql:
             return {copy_id for state in states for copy_id in accepted_copies(sql, state)}
 
+    def numbered(self, copy_ids: Sequence[int]) -> list[StoredCopy]:
+        """Return the copies of these numbers, in archive order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"{COPY} where k.id in (select value from json_each(?)) order by v.name, k.offset, k.id",
+                (json.dumps(copy_ids),),
+            )
+            return [stored_copy(row) for row in rows]
+
     def _some_copies(self, condition: str) -> list[StoredCopy]:
         with self._connection.reading() as sql:
             rows = sql.execute(

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from migrator.errors import FerryError, Kind
 from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber, MessageRow
-from migrator.pop3.protocol import BrokenAtError, Verb
+from migrator.pop3.failure import BrokenAtError
+from migrator.pop3.protocol import Verb
 
 BREAKING = frozenset({Kind.CONNECT, Kind.TIMEOUT, Kind.PROTOCOL})
 """What the ledger says of a message that was set aside because sessions ended over it."""
