@@ -25,7 +25,7 @@ class ScramClient:
     def __init__(self, digest: str, username: str, password: str, nonce: str) -> None:
         name = prepared(username)
         if not name:
-            raise ValueError("there is no user name")
+            raise ValueError("there is no username")
         self._digest, self._password, self._nonce = digest, prepared(password).encode(), nonce
         self._first = f"n={name.replace('=', '=3D').replace(',', '=2C')},r={nonce}"
         self._server_signature = b""

@@ -115,7 +115,7 @@ def test_nothing_is_proven_before_we_have_answered() -> None:
 
 
 def test_a_log_in_needs_a_name() -> None:
-    with pytest.raises(ValueError, match="no user name"):
+    with pytest.raises(ValueError, match="no username"):
         ours("\u00ad")
 
 
