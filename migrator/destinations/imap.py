@@ -123,7 +123,11 @@ class ImapDestination:
 
         It is not looked at where this run stored the last batch in it a moment ago, and nobody else anything meanwhile.
         """
-        folder = self._folder = self._mailbox.as_left() or self._mailbox.look()
+        if left := self._mailbox.as_left():
+            self._folder = left
+            self._storing.may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP
+            return
+        folder = self._folder = self._mailbox.look()
         validity = 0 if folder is None else folder.uid_validity
         may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
         self._storing.may_create = may_create
