@@ -47,7 +47,6 @@ OF_THE_STANDARD_LIBRARY = {
 WITHOUT_A_MESSAGE = (
     "migrator.destinations.mbox.destination",
     "migrator.destinations.maildir",
-    "migrator.message.spool",
 )
 UNUSED = {
     "migrate": (*EVERYWHERE, "jobs", "migrator.archive"),
