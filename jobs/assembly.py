@@ -9,7 +9,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.alerting.alerts import Alerts
@@ -28,6 +27,7 @@ from jobs.schedule.timetable import AlarmClock, Timetables
 from jobs.schedule.workers import Liveness, Worker
 from migrator.config import Config
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.operations.account_list import PAUSED
 from migrator.run.host_limits import HostLimits

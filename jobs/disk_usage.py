@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.schedule.state_store import StateStore
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.doctor import nearest_folder
 
 TOPIC = "disks"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from jobs.alerting.channels import channels
@@ -22,6 +21,7 @@ from migrator.findings.facts import (
 )
 from migrator.findings.find import find
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import replace
 from migrator.operations.answers import note_answers
 from migrator.operations.check_account import CheckedAccount, check_accounts
 from migrator.operations.doctor import mounts, weaknesses_of

@@ -7,7 +7,6 @@ knows, or has noted, is added here.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from jobs.lock import is_worker_alive
@@ -25,6 +24,7 @@ from migrator.findings.facts import (
     TellingFacts,
     WorkerFacts,
 )
+from migrator.lazy_dataclasses import replace
 from migrator.ledger import Ledger
 from migrator.ledger.schedule import SCHEDULE
 from migrator.operations.doctor import nearest_folder

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from jobs.background_thread import BackgroundThread, Rest
 from jobs.log import say
@@ -17,6 +16,7 @@ from jobs.schedule.workers import Liveness
 from migrator.config import Account, Config
 from migrator.config.many_accounts import ManyAccounts
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import replace
 
 SECONDS = 10.0
 NAME = "look at the accounts"

@@ -1,4 +1,4 @@
-"""How the worker's threads share what malloc takes from the system.
+"""How threads that work accounts side by side share what malloc takes from the system.
 
 glibc gives each thread an arena of its own, and an arena keeps what it once had: runs that went on side by side, each
 with its batches of mail, held three times what one of them needs. Python's threads hardly ever ask at one time.

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 
 from jobs import run_events
@@ -32,6 +31,7 @@ from migrator.errors import FerryError
 from migrator.findings.facts import Invocation, LedgerFacts, LedgerState, WorkerFacts
 from migrator.findings.find import find
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers
 from migrator.operations.look import OpenedLedger

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ from migrator.config import Config
 from migrator.errors import ConfigError, FerryError
 from migrator.findings.facts import Invocation
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.ui.text import span
 

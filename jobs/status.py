@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.disk_usage import Disk
@@ -13,6 +12,7 @@ from jobs.monitoring.stored_view import next_run, worker_views
 from migrator.config.many_accounts import names_of
 from migrator.findings.facts import LedgerState
 from migrator.findings.find import find
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.look import opened_ledger
 from migrator.operations.status import AccountStatus, account_statuses, unseen
 

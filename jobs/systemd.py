@@ -10,8 +10,8 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.net import stream as net
 
 

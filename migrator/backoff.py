@@ -6,9 +6,8 @@ try again at all is decided where it is known what failed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.errors import Advice, Kind
+from migrator.lazy_dataclasses import dataclass
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 

@@ -7,11 +7,11 @@ two knows the other; who holds both is ``migrator.copying``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import CopyState, Digest, HeaderDigest, ImapLocator, Locator, Proof
 
 MISSING = "missing"
@@ -99,6 +99,22 @@ class Recollection:
     volumes: tuple[VolumeRecord, ...]
     intents: tuple[Intent, ...]
     known: KnownPlaces = field(default_factory=_nothing_known)
+
+
+class PlacedRecord(NamedTuple):
+    """A copy that is known to stand in a volume, with no more than reading it again wants: there are very many.
+
+    ``is_proven`` says that it is VERIFIED and its proof EXACT.
+    """
+
+    copy_id: int
+    digest: Digest
+    octets: int
+    offset: int
+    length: int
+    frame_crc: int
+    is_proven: bool
+    verified_at: float | None
 
 
 class Found(NamedTuple):

@@ -16,13 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
 from migrator.backoff import LOCK
 from migrator.errors import Advice, AwayError, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.read_back import IO_CHUNK_OCTETS
 
 Step = Callable[[str], None]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
+
+from migrator.lazy_dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

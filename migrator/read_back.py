@@ -8,7 +8,6 @@ lies in memory, the read-back says no more than the system's memory does; ``mail
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import mmap
@@ -20,6 +19,9 @@ from pathlib import Path
 IO_CHUNK_OCTETS = 120 * 1024
 """How many bytes to read or write at once: less than what malloc takes from the system each time (128 KiB in
 glibc), at the price of a page fault for every four kilobytes."""
+
+LONG_CHUNK_OCTETS = 1 << 20
+"""The same where so much is to be read that a thread reads ahead."""
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _measured: set[int] = set()
@@ -117,11 +119,25 @@ def _read_directly(handle: int, offset: int, size: int) -> bytes:
         return bytes(room[offset - begin : min(have, offset - begin + size)])
 
 
-def pieces_of(handle: int, begin: int, end: int) -> Iterator[bytes]:
-    """Yield a range of a file in pieces of at most ``IO_CHUNK_OCTETS``; ends early where the file does."""
-    while begin < end and (piece := read_range(handle, begin, min(IO_CHUNK_OCTETS, end - begin))):
+def pieces_of(handle: int, begin: int, end: int, most: int = IO_CHUNK_OCTETS) -> Iterator[bytes]:
+    """Yield a range of a file in pieces of at most that many bytes; ends early where the file does."""
+    while begin < end and (piece := read_range(handle, begin, min(most, end - begin))):
         yield piece
         begin += len(piece)
+
+
+def read_ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what ``pieces`` does, while a thread has the next one made; what that raises is raised here.
+
+    It is worth it from ``LONG_CHUNK_OCTETS`` a piece: handing over costs as much as hashing 100 KB.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading-ahead") as thread:
+        coming = thread.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = thread.submit(next, pieces, None)
+            yield piece
 
 
 # ------------------------------------------------------------------------------------------------- measuring
@@ -146,6 +162,8 @@ def where_read_from(path: Path) -> ReadFrom:
 
 def is_cached(handle: int) -> bool:
     """Say whether the first page of a file is in the page cache, by mincore(2); False where that cannot be known."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "mincore"):
         return False

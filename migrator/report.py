@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from migrator.errors import Correction, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import Digest, UniqueId
 
 

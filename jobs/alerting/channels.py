@@ -13,7 +13,6 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, Protocol, cast
@@ -22,6 +21,7 @@ from jobs.alerting.notification import Notification
 from migrator.config import Notify, Smtp
 from migrator.config.secrets import Secret
 from migrator.errors import Endpoint, FerryError, Kind, printable
+from migrator.lazy_dataclasses import dataclass
 from migrator.net import stream as net
 from migrator.net.failures import line_error
 from migrator.net.tls import TlsMode

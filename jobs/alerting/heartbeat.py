@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 
@@ -21,6 +20,7 @@ from jobs.schedule.retry import RunOutcome
 from migrator.config import Pings
 from migrator.config.secrets import Secret
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 
 TIMEOUT = 10.0
 TRIES = 5

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 
 from jobs.alerting.notification import Notification
 from jobs.schedule.state_store import Fact
 from migrator.backoff import DAY, HOUR
 from migrator.findings.model import Finding, Severity
 from migrator.findings.moments import when
+from migrator.lazy_dataclasses import asdict, dataclass, replace
 from migrator.ui.text import span
 
 TOPIC = "incidents"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from jobs.fleet.settling import Settled
 from jobs.schedule.account_state import AccountState
+from migrator.lazy_dataclasses import dataclass
 
 BUSIEST = 200
 """How many sources have a pool of their own; the queue is asked for each pool at each look."""

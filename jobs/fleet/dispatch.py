@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -32,6 +31,7 @@ from jobs.fleet.tick import Due
 from jobs.log import say
 from migrator.backoff import Doubling
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.postgres.leases import PROBES
 
 HEARTBEAT = 60.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from math import isfinite
 
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.retry import Decision, Park, Retry, RunOutcome, Scheduled, next_attempt
 from jobs.schedule.transitions import after_run, compared, informed
 from migrator.backoff import DAY
+from migrator.lazy_dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
 
 import psycopg
@@ -33,6 +32,7 @@ from jobs.schedule.state_store import StateStore
 from jobs.schedule.stop import Stop
 from jobs.schedule.workers import Listener, Liveness, Running, RunResult
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.ledger.lease import LeaseLostError
 from migrator.ledger.postgres import account_rows
 from migrator.ledger.postgres.connection import shown

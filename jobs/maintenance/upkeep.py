@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 
 from jobs.background_thread import BackgroundThread, Rest
 from jobs.log import say
 from jobs.schedule.state_store import Fact, StateStore
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import asdict, dataclass, replace
 from migrator.ledger.schedule import VERIFICATION, of_account
 
 TOPIC = VERIFICATION

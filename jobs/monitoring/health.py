@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from jobs.lock import is_worker_alive
 from migrator.files import replace_file
 from migrator.findings.machine import ENDED, silent_for
 from migrator.findings.model import Finding, Severity
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from jobs.monitoring.snapshot import Snapshot

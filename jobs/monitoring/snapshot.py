@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from migrator.findings.model import NAMED, Finding, Severity
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ui.text import plural
 
 if TYPE_CHECKING:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 from jobs.schedule.state_store import Fact
+from migrator.lazy_dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)

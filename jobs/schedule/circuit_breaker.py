@@ -7,10 +7,10 @@ is over, one account is let through; its success closes the circuit, its failure
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 
 from jobs.schedule.state_store import Fact, StateStore
 from migrator.backoff import HOST
+from migrator.lazy_dataclasses import asdict, dataclass, replace
 
 THRESHOLD = 3
 TOPIC = "circuits"

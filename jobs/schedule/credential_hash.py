@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from migrator.config.problems import Place
 from migrator.config.secrets import Secret
 from migrator.config.settings import is_setting
 from migrator.files import replace_file
+from migrator.lazy_dataclasses import fields, is_dataclass
 
 KEY_FILE = "parking.key"
 

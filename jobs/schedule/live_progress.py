@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.progress import Headway
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import isfinite
 
@@ -21,6 +20,7 @@ from jobs.schedule.state_store import StateStore
 from jobs.schedule.transitions import after_run, compared, informed, without_failure
 from jobs.schedule.waiting_line import Hosts, Place, WaitingLine
 from migrator.backoff import DAY
+from migrator.lazy_dataclasses import dataclass, replace
 
 TOPIC = "schedule"
 _TOGETHER = 1_000

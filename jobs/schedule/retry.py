@@ -5,10 +5,9 @@ Pure: no clock, no chance, no memory of its own. ``migrate`` never asks here; pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.backoff import ACCOUNT, DAY, REFUSED_PASSWORD, spread
 from migrator.errors import Advice, DefectError, FerryError, Kind, Scope
+from migrator.lazy_dataclasses import dataclass
 from migrator.report import AccountReport, Status
 
 LONGEST_OBEYED = DAY

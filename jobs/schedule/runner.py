@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from jobs.schedule.credential_hash import Fingerprints
 from jobs.schedule.live_progress import LiveProgress
@@ -15,6 +14,7 @@ from migrator import config
 from migrator.config import Schedule
 from migrator.copying.census import EVERY_HOUR, SharedLooks
 from migrator.copying.offload import ChildCopierPool
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport

@@ -6,7 +6,6 @@ set from the configuration at every start. A late alarm still rings, and late on
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,6 @@ from hashlib import sha256
 from heapq import heapify, heapreplace
 from math import inf
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from migrator.config import Schedule
 
@@ -55,6 +53,8 @@ class Timetable:
 
 
 def _spread(jitter: timedelta | None) -> float:
+    import random
+
     return random.uniform(0.0, jitter.total_seconds()) if jitter else 0.0  # no secret
 
 
@@ -67,6 +67,8 @@ def _share(name: str) -> float:
 @cache
 def _cron(line: str, zone: str | None) -> Any:  # noqa: ANN401  # APScheduler ships no types
     """Return what knows the moments of a cron line; without a time zone they are the machine's own."""
+    from zoneinfo import ZoneInfo
+
     from apscheduler.triggers.cron import CronTrigger
 
     return CronTrigger.from_crontab(line, timezone=ZoneInfo(zone) if zone else None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.retry import LONGEST_OBEYED, RunOutcome
 from migrator.backoff import LOGIN_GAP
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import replace
 from migrator.report import Status
 
 

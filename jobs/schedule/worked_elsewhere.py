@@ -7,7 +7,6 @@ worker that runs: that one knows its accounts by heart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from jobs.schedule.account_state import AccountState
 from jobs.schedule.queue import TOPIC as SCHEDULE
@@ -15,6 +14,7 @@ from jobs.schedule.retry import outcome_of
 from jobs.schedule.state_store import StateStore
 from jobs.schedule.transitions import without_failure
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import replace
 from migrator.report import AccountReport
 
 TOPIC = "worked elsewhere"

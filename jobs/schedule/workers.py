@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from jobs.schedule.account_state import AccountState
@@ -14,6 +13,7 @@ from jobs.schedule.queue import Concurrency, Lease, Queue, ScheduledAccount
 from jobs.schedule.retry import Decision, RunOutcome, crashed
 from jobs.schedule.stop import Stop
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.report import AccountReport, StoppedBy
 
 LONGEST_NAP = 30.0

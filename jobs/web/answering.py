@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from hmac import compare_digest
 from urllib.parse import parse_qs, urlencode
@@ -23,6 +22,7 @@ from jobs.web.people import Right
 from jobs.web.site import Site
 from jobs.web.visit import TOKEN_FIELD, Form, Refused, Visit, is_strangers_token
 from migrator.errors import ConfigError, DefectError, FerryError, contained
+from migrator.lazy_dataclasses import replace
 
 LARGEST_FORM = 1_000_000
 MOST_FIELDS = 2_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -11,6 +10,8 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+
+from migrator.lazy_dataclasses import dataclass
 
 _TYPES = {"page.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _FOR_GOOD = "public, max-age=31536000, immutable"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from jobs.web import words
 from jobs.web.language import gettext as _
@@ -25,6 +24,7 @@ from migrator.config import Account, Config, Destination, ImapDestination, MboxD
 from migrator.config.edited import Change, edited
 from migrator.config.redaction import toml_without_passwords
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.operations.change_account import OwnFile, checked, free_name
 from migrator.wiring.account import label_of
 

@@ -7,7 +7,6 @@ the catalogue stands in exactly one of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
@@ -15,6 +14,7 @@ from jobs.web.language import gettext_lazy as _
 from migrator.errors import Kind
 from migrator.findings.catalogue import BY_ID
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass
 from migrator.policy import GONE
 
 

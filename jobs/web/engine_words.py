@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 
@@ -19,6 +18,7 @@ from jobs.web.language import SOURCE, Language, LazyText, current_language, gett
 from jobs.web.locale_format import local_moment, number
 from migrator.findings.catalogue import BY_ID, ENTRIES
 from migrator.findings.model import NAMED, Finding
+from migrator.lazy_dataclasses import dataclass
 from migrator.ui.text import plain
 
 ENGINE = "engine"

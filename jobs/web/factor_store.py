@@ -6,9 +6,9 @@ Part of the page's store. Recovery codes are kept as hashes; a secret cannot be,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from jobs.web.store import WebStore
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

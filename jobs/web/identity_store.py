@@ -5,12 +5,12 @@ An account there is known by issuer and subject. What the provider calls it is k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from jobs.web.openid.id_token import Proven
 from jobs.web.store import WebStore
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import gettext as standard  # noqa: TID251  # all others have it from here
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Self
+
+from migrator.lazy_dataclasses import dataclass, field
 
 SOURCE = "en"
 

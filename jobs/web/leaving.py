@@ -7,13 +7,13 @@ person's word, where there is one copy of each message.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.web.engine_words import headline, stops
 from jobs.web.language import gettext as _, ngettext
 from jobs.web.locale_format import moment, number, span
 from migrator.findings.model import Finding, Severity
+from migrator.lazy_dataclasses import dataclass
 
 DAY_SECONDS = 24 * 3600.0
 

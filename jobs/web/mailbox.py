@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from jobs.monitoring.snapshot import Snapshot
 from jobs.monitoring.stored_view import next_run, worker_views
@@ -18,6 +17,7 @@ from jobs.web.standing import run_in_words, visible_findings
 from migrator.config import Account
 from migrator.errors import Kind
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.history import RunRecord
 from migrator.operations.account_list import paused_accounts
 from migrator.operations.status import AccountStatus, account_statuses

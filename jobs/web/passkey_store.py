@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 
 from jobs.web.store import WebStore
+from migrator.lazy_dataclasses import dataclass, field
 
 MOST_PASSKEYS = 20
 """Of one user."""

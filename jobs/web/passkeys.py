@@ -8,13 +8,13 @@ name (section 5.1.2 takes domains only). webauthn is imported at the place of us
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address
 
 from jobs.web.passkey_store import Passkey
 from jobs.web.people import User
 from migrator.errors import DefectError, contained
+from migrator.lazy_dataclasses import dataclass, field
 
 PAGE_NAME = "mailferry"
 LOCAL = "localhost"

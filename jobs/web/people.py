@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.web.language import gettext as _
+from migrator.lazy_dataclasses import dataclass
 
 LONGEST_NAME = 64
 SHORTEST_PASSWORD = 10

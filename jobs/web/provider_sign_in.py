@@ -9,9 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from migrator.errors import ConfigError, FerryError, Kind, contained
+from migrator.lazy_dataclasses import dataclass
 from migrator.oauth.flows import Effects, Method
 from migrator.oauth.provider import Provider
 from migrator.operations.sign_in import ToSignIn, sign_in

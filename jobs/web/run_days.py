@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -18,6 +17,7 @@ from markupsafe import Markup, escape
 
 from jobs.web.language import gettext as _
 from jobs.web.locale_format import day as day_in_words
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger import Ledger
 from migrator.report import Status
 

@@ -10,10 +10,11 @@ import base64
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 import pyotp
+
+from migrator.lazy_dataclasses import dataclass
 
 STEP_SECONDS = 30
 RECOVERY_CODES = 10

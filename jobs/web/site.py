@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 from importlib.util import find_spec
@@ -28,6 +27,7 @@ from jobs.web.store import AuditEntry, WebStore
 from jobs.web.tasks.queue import Tasks
 from jobs.web.worker import Worker
 from migrator.config import Account
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger import Ledger
 
 TOKEN_SECONDS = 24 * 3600.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from jobs.disk_usage import Disk
@@ -16,6 +15,7 @@ from jobs.web.run_days import Strip
 from jobs.web.site import Site
 from migrator.config.many_accounts import names_of
 from migrator.findings.model import Finding, Severity
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger import Ledger
 from migrator.ledger.history import AccountNumbers, RunRecord
 from migrator.operations.account_list import paused_accounts

@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from jobs.web.people import Role, User
 from jobs.web.tables import MORE_TABLES, SIGN_IN_TABLES
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, make_folder, sync_folder
+from migrator.lazy_dataclasses import dataclass
 from migrator.transactions import transaction
 
 FILE_NAME = "web.sqlite3"

@@ -6,7 +6,6 @@ What is wrong with it is said as ``ConfigError``, in words for the person who fi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from jobs.web import words
 from jobs.web.language import gettext_lazy as _
@@ -15,6 +14,7 @@ from jobs.web.wishes import password_in
 from migrator.config import Config, Notify
 from migrator.config.worker import NEVER
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import TlsMode
 from migrator.operations.change_telling import ByMail, Telling
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
@@ -23,6 +22,7 @@ from jobs.web.store import Session
 from jobs.web.templates import rendered
 from jobs.web.words import Said
 from migrator.config import Account
+from migrator.lazy_dataclasses import dataclass, field
 
 Form = Mapping[str, Sequence[str]]
 

@@ -6,7 +6,6 @@ Whatever is wrong is said as ``ConfigError``, in words for the person who filled
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from jobs.web.locale_format import span
 from jobs.web.visit import Visit
 from migrator.config.urls import destination_keys
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep, LeaveOnServer
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from jobs.monitoring.snapshot import Seen, Snapshot
 from jobs.schedule.live_progress import RunProgress
 from migrator.config import Config
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from migrator.adopting.fields import without_marked
 from migrator.adopting.model import Document, NotTaken, OldAccount, Program, Restored, expanded, tls_of
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import TlsMode
 
 _TOKEN = re.compile(r"""#[^\n]*|"((?:\\.|[^"\\])*)"|'([^']*)'|([{}=])|([^\s{}="'#]+)""", re.S)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.adopting.fields import without_marked
 from migrator.adopting.model import Document, NotTaken, OldAccount, Program, Restored, expanded, tls_of
+from migrator.lazy_dataclasses import dataclass, field
 
 _TOKEN = re.compile(r"""#[^\n]*|"((?:\\.|[^"\\])*)"|'((?:\\.|[^'\\])*)'|(=)|([^\s,;:="'#][^\s,;:=]*)""", re.S)
 _NOTED = re.compile(rb"[^\s@]\S*@\S+ \S")

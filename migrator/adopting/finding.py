@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import netrc
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator.adopting.model import Document, NotTaken, OldAccount, Program
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field, replace
 
 _LARGEST = 64 * 1024 * 1024
 """Configurations and state files are smaller than this; what is larger is mail."""

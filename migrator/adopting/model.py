@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.net.tls import TlsMode, is_loopback
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from migrator.adopting.restoring import RestoredMessage
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.digest import HeaderFacts
 from migrator.model import Digest, HeaderDigest, ListedMessage, MessageNumber
 

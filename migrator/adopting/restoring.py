@@ -6,10 +6,10 @@ It is a proposal: whether it is what the server sent, its octets and its headers
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from migrator.adopting.model import Program
 from migrator.interchange.mail_files import message_of
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, Message
 from migrator.message.digest import HEADER_LIMIT, header_block
 

@@ -7,11 +7,11 @@ read is judged here by its digest: a damaged copy is passed over for a good one 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from migrator.destinations import Destination
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.copies import CopiesLedger
 from migrator.message.body import Body, HasEnvelope, MemoryBody

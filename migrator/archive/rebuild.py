@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from migrator.copy_records import (
 )
 from migrator.destinations import HasVolumes
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.archive import ArchiveLedger
 from migrator.ledger.relearning import Missed
 from migrator.report import OnProgress, no_progress

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.arrival_date import DateSource, arrival_date
 from migrator.model import Digest
 from migrator.parse.headers import headers

@@ -10,9 +10,9 @@ but no longer complained about. How a message is read, stored and proven is hand
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from migrator.archive.batches import in_batches
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.copy_records import VolumeRecord
@@ -21,6 +21,7 @@ from migrator.destinations import HasVolumes
 from migrator.errors import FerryError, Kind
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import archived_message
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger.archive import ArchiveLedger
 from migrator.message.body import MemoryBody, Message
 from migrator.model import CopyState, Digest, StoredCopy
@@ -280,16 +281,9 @@ def _absent(archive_folder: ArchiveFolder, digests: Sequence[Digest]) -> list[Di
 
 def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """Yield messages in batches; a long one, which must be consumed before the next is asked for, ends its batch."""
-    batch: list[Message] = []
-    octets = 0
-    for message in messages:
-        batch.append(message)
-        octets += message.octets
-        if not isinstance(message.body, MemoryBody) or len(batch) == BATCH_MESSAGES or octets >= BATCH_OCTETS:
-            yield batch
-            batch, octets = [], 0
-    if batch:
-        yield batch
+    return in_batches(
+        messages, BATCH_MESSAGES, BATCH_OCTETS, is_last=lambda message: not isinstance(message.body, MemoryBody)
+    )
 
 
 def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:

@@ -7,7 +7,6 @@ is stored and proven is handed in (``migrator.copying.copier``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -18,6 +17,7 @@ from migrator.errors import FerryError, Kind
 from migrator.interchange.export_formats import date_of
 from migrator.interchange.importer import BATCH_MESSAGES, BATCH_OCTETS
 from migrator.interchange.mail_files import archived_message
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.model import Digest
 from migrator.report import OnProgress, no_progress

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from migrator.archive.reader import ArchiveFolder
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.copies import reaches
 from migrator.model import CopyState, Proof, proof_setting
 from migrator.ui.text import plural

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from itertools import compress
+from typing import TypeVar
 
+from migrator.archive.batches import in_batches
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
-from migrator.archive.unproven import Unproven, unproven_in
+from migrator.archive.unproven import unproven_in
 from migrator.archive.verification import Damage, Selection, Verification
+from migrator.copy_records import PlacedRecord
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.destinations import Comparing
@@ -30,20 +33,11 @@ _CHUNK = 2_000
 _CHUNK_OCTETS = 64 << 20
 """After this much the outcome is written to the ledger, and progress is reported."""
 
+_Copy = TypeVar("_Copy", StoredCopy, PlacedRecord)
 _Verdict = tuple[StoredCopy, Judged | FerryError | None]
 
 OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
-
-
-@dataclass(slots=True)
-class _Counts:
-    checked: int = 0
-    ok: int = 0
-    octets: int = 0
-    unproven: int = 0
-    accepted: int = 0
-    present: int = 0
 
 
 class Check:
@@ -64,10 +58,7 @@ class Check:
         self._clock = clock
         self._chance = chance or random.Random()
         self._on_progress = on_progress
-        self._counts = _Counts()
-        self._altered: list[Unproven] = []
-        self._damaged: list[Damage] = []
-        self._unreachable: list[Unreachable] = []
+        self._found = Verification()
 
     def make(self, selection: Selection) -> Verification:
         """Read the selected copies of every destination; what was found is recorded in the ledger when this returns."""
@@ -78,34 +69,37 @@ class Check:
             try:
                 self._check(archive_folder, selection, since)
             except FerryError as error:
-                self._unreachable.append(Unreachable(archive_folder.accounts, archive_folder.destination.label, error))
-            self._altered += unproven_in(archive_folder)
-        return Verification(
-            **asdict(self._counts),
-            altered=tuple(self._altered),
-            damaged=tuple(self._damaged),
-            unreachable=tuple(self._unreachable),
-        )
+                self._found.unreachable.append(
+                    Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
+                )
+            self._found.altered += unproven_in(archive_folder)
+        return self._found
 
     def _digests_since(self, moment: float) -> set[Digest]:
         return {copied.digest for part in self._ledger.copied_since(moment) for copied in part}
 
     def _check(self, archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None) -> None:
         relocate(archive_folder.destination, archive_folder.copies)
-        for chunk in _chunks(archive_folder.copies.all_copies()):
-            chosen = self._chosen(chunk, archive_folder, selection, since)
-            if chosen:
-                self._check_chunk(archive_folder, chosen, selection)
-                self._on_progress(self._counts.checked, self._counts.octets)
+        copies = archive_folder.copies.all_copies()
+        if isinstance(archive_folder.destination, Comparing):
+            for volume, records in archive_folder.copies.records():
+                for part in in_batches(records, _CHUNK, _CHUNK_OCTETS):
+                    if chosen := self._chosen(part, archive_folder, selection, since):
+                        others = self._compare(archive_folder, archive_folder.destination, volume, chosen)
+                        self._check_chunk(archive_folder, archive_folder.copies.numbered(others), selection)
+                        self._on_progress(self._found.checked, self._found.octets)
+            copies = archive_folder.copies.copies_outside_volumes()
+        for chunk in in_batches(copies, _CHUNK, _CHUNK_OCTETS):
+            if one_by_one := self._chosen(chunk, archive_folder, selection, since):
+                self._check_chunk(archive_folder, one_by_one, selection)
+                self._on_progress(self._found.checked, self._found.octets)
 
     def _chosen(
-        self,
-        copies: Sequence[StoredCopy],
-        archive_folder: ArchiveFolder,
-        selection: Selection,
-        since: set[Digest] | None,
-    ) -> list[StoredCopy]:
-        chosen = [copy for copy in copies if since is None or copy.digest in since or _is_newer(copy, selection)]
+        self, copies: list[_Copy], archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None
+    ) -> list[_Copy]:
+        chosen = copies
+        if since is not None:
+            chosen = [copy for copy in copies if copy.digest in since or _is_newer(copy, selection)]
         if selection.parts > 1:
             chosen = [copy for copy in chosen if selection.has(copy.digest)]
         if selection.share < 1:
@@ -116,46 +110,52 @@ class Check:
         asked = set(selection.accounts)
         return [copy for copy in chosen if asked & set(owners.get(copy.digest, archive_folder.accounts))]
 
+    def _compare(
+        self, archive_folder: ArchiveFolder, destination: Comparing, volume: str, records: list[PlacedRecord]
+    ) -> list[int]:
+        """Note which copies are what they should be; returns the numbers of the others, to be read one by one."""
+        told = destination.equal(volume, records)
+        equal = records if all(told) else list(compress(records, told))
+        proven = [record.copy_id for record in equal if record.is_proven]
+        if proven:  # that they are as they were costs less to note than a verdict does
+            archive_folder.copies.confirmed(proven, self._clock())
+        if len(proven) < len(equal):
+            archive_folder.copies.judged(
+                [Judged(record.copy_id, CopyState.VERIFIED, Proof.EXACT) for record in equal if not record.is_proven],
+                self._clock(),
+            )
+        self._found.checked += len(equal)
+        self._found.ok += len(equal)
+        self._found.octets += sum(record.octets for record in equal)
+        return [record.copy_id for record, is_equal in zip(records, told, strict=True) if not is_equal]
+
     def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
-        equal, others = _sorted_out(archive_folder, copies)
-        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, others)]
+        if not copies:
+            return
+        judged = [(copy, self._judge(archive_folder, copy, body)) for copy, body in _read(archive_folder, copies)]
         _refuse_if_emptied(archive_folder, judged)
-        self._record(archive_folder, equal, [verdict for _, verdict in judged if isinstance(verdict, Judged)])
-        self._counts.checked += len(equal)
-        self._counts.ok += len(equal)
-        self._counts.octets += sum(copy.octets for copy in equal)
+        verdicts = [verdict for _, verdict in judged if isinstance(verdict, Judged)]
+        if verdicts:
+            archive_folder.copies.judged(verdicts, self._clock())
         accepted = self._accepted(archive_folder, judged)
         damaged: dict[Digest, tuple[StoredCopy, Judged]] = {}
         for copy, verdict in judged:
             if isinstance(verdict, FerryError):
                 unshown = Unreachable(archive_folder.accounts, archive_folder.destination.label, verdict)
-                self._unreachable += [] if unshown in self._unreachable else [unshown]
+                self._found.unreachable += [] if unshown in self._found.unreachable else [unshown]
                 continue
-            self._counts.checked += 1
-            self._counts.octets += copy.octets
+            self._found.checked += 1
+            self._found.octets += copy.octets
             match verdict:
                 case None | Judged(state=CopyState.VERIFIED):
-                    self._counts.ok += 1
+                    self._found.ok += 1
                 case Judged() if copy.copy_id in accepted:
-                    self._counts.accepted += 1
+                    self._found.accepted += 1
                 case Judged(state=CopyState.UNPROVEN):
-                    self._counts.unproven += 1
+                    self._found.unproven += 1
                 case Judged():
                     damaged[copy.digest] = copy, verdict
-        self._damaged += self._named(archive_folder, damaged, selection)
-
-    def _record(self, archive_folder: ArchiveFolder, equal: Sequence[StoredCopy], verdicts: list[Judged]) -> None:
-        """Note what was found; that what was proven is as it was costs less to note than a verdict does."""
-        proven = [copy.copy_id for copy in equal if copy.state is CopyState.VERIFIED and copy.proof is Proof.EXACT]
-        if proven:
-            archive_folder.copies.confirmed(proven, self._clock())
-        if len(proven) < len(equal):
-            known = set(proven)
-            verdicts += [
-                Judged(copy.copy_id, CopyState.VERIFIED, Proof.EXACT) for copy in equal if copy.copy_id not in known
-            ]
-        if verdicts:
-            archive_folder.copies.judged(verdicts, self._clock())
+        self._found.damaged += self._named(archive_folder, damaged, selection)
 
     def _accepted(self, archive_folder: ArchiveFolder, judged: Sequence[_Verdict]) -> set[int]:
         """Return those of the copies found otherwise which a setting or a person has accepted as they are."""
@@ -216,7 +216,7 @@ class Check:
             return Proof.NONE, "another message stands in its place"
         if copy.state is CopyState.UNPROVEN:  # as it was; a setting may accept that by now
             return copy.proof, copy.reason
-        self._counts.present += 1
+        self._found.present += 1
         return None
 
     def _named(
@@ -275,36 +275,9 @@ def _refuse_if_emptied(
         refuse_if_emptied(archive_folder.destination, archive_folder.destination.count_missing(places), len(places))
 
 
-def _is_newer(copy: StoredCopy, selection: Selection) -> bool:
+def _is_newer(copy: StoredCopy | PlacedRecord, selection: Selection) -> bool:
     """Say whether a copy that no maildrop showed was proven since the moment asked for."""
     return selection.since is not None and copy.verified_at is not None and copy.verified_at >= selection.since
-
-
-def _chunks(copies: Iterator[StoredCopy]) -> Iterator[list[StoredCopy]]:
-    chunk: list[StoredCopy] = []
-    octets = 0
-    for copy in copies:
-        chunk.append(copy)
-        octets += copy.octets
-        if len(chunk) >= _CHUNK or octets >= _CHUNK_OCTETS:
-            yield chunk
-            chunk, octets = [], 0
-    if chunk:
-        yield chunk
-
-
-def _sorted_out(
-    archive_folder: ArchiveFolder, copies: Sequence[StoredCopy]
-) -> tuple[list[StoredCopy], list[StoredCopy]]:
-    """Return the copies that are known to be what they should be, and those that are to be read one by one."""
-    destination = archive_folder.destination
-    if not isinstance(destination, Comparing):
-        return [], list(copies)
-    placed = [(copy, (copy.locator, copy.octets, copy.digest)) for copy in copies if copy.locator is not None]
-    told = destination.equal([expected for _, expected in placed])
-    equal = [copy for (copy, _), is_equal in zip(placed, told, strict=True) if is_equal]
-    known = {copy.copy_id for copy in equal}
-    return equal, [copy for copy in copies if copy.copy_id not in known] if len(equal) < len(copies) else []
 
 
 def _read(

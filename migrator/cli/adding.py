@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from migrator.config.secrets import FileSecret, TextSecret
 from migrator.config.urls import destination_keys
 from migrator.discovery import Address, Found, SecretKind, is_address
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.lazy_dataclasses import replace
 from migrator.net.certificates import OtherNameError
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode

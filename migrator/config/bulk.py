@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from migrator.config.problems import nearest
 from migrator.config.server_tables import ImapTable, SourceTable
 from migrator.config.sheet import Line
 from migrator.config.worker_tables import ScheduleTable
+from migrator.lazy_dataclasses import dataclass, replace
 
 ALIASES = {
     # imapsync

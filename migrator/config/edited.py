@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.config.new_account import table_of
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

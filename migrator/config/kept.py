@@ -16,7 +16,6 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +31,7 @@ from migrator.config.passwords import stands_in_text
 from migrator.config.settings_file import settings_file
 from migrator.errors import ConfigError
 from migrator.files import replace_file
+from migrator.lazy_dataclasses import replace
 
 if TYPE_CHECKING:
     from migrator.config.reading import Reading

@@ -7,7 +7,6 @@ this module does not know is not written at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from enum import Enum
 from importlib import import_module
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from migrator.config.problems import Place
 from migrator.config.secrets import TextSecret
+from migrator.lazy_dataclasses import fields, is_dataclass
 
 _MODULES = {
     "migrator.config.model": "Account Auth Config ImapDestination MaildirDestination MboxDestination Source",

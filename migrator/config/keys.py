@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.config.table import FIRST_RELEASE
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

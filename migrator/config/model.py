@@ -8,7 +8,6 @@ reading the table in ``migrator.config.reading``. What only the scheduled worker
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +21,7 @@ from migrator.config.settings import NO_SETTING, changed
 from migrator.config.store import S3Destination
 from migrator.config.worker import Limits, Metrics, Notify, Pings, Schedule, VerifySchedule, Web
 from migrator.errors import ConfigError, Endpoint, FerryError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import Proof
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.policy import LeaveOnServer, SourceProof, WhenCopyIsGone

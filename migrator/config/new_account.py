@@ -10,7 +10,6 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from migrator.config.document import text_of
 from migrator.config.locating import default_state_dir, find_config, usual_config, usual_places
 from migrator.errors import ConfigError
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error, sync_folder
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from migrator.config.model import Account, Config

@@ -6,11 +6,11 @@ What fetches them is imported at the place of use: most configurations have none
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.config.secrets import Secret
+from migrator.lazy_dataclasses import dataclass
 from migrator.oauth.provider import Provider
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from migrator.config.problems import Place
 from migrator.config.secrets import CommandSecret, EnvironmentSecret, KeyringSecret, Secret, TextSecret
 from migrator.errors import ConfigError, FerryError
 from migrator.files import Device, LockTimeout, lock_file, replace_file
+from migrator.lazy_dataclasses import dataclass, fields, replace
 from migrator.model import mailbox_identity, store_identity
 from migrator.policy import DeleteAfter, DeleteWhenVerified, Keep
 

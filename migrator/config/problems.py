@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrator.config.values import shown
+from migrator.lazy_dataclasses import dataclass, field, replace
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +27,7 @@ from migrator.config.vault_key import VAULT, KeyPlaces
 from migrator.config.vault_secret import VaultSecret
 from migrator.config.worker import Limits, Schedule, VerifySchedule, Web
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import replace
 
 if TYPE_CHECKING:
     from migrator.config.sheets import NamedSheet, StoredSheets

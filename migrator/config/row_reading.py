@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from migrator.config.problems import Place
 from migrator.config.rows import Rows, Templates
 from migrator.config.table import Context
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field, replace
 
 Raw = Mapping[str, object]
 Judge = Callable[[Raw, Place], tuple[Account | None, Sequence[str]]]

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.config.no_dumps import forbid_dumps
 from migrator.errors import Advice, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, field
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a password command may take; a person may have to touch a key or type a passphrase."""
@@ -216,6 +215,8 @@ class CommandSecret(Secret):
         return f'the password command "{shlex.split(self.command)[0]} …"'
 
     def _fetch(self) -> str:
+        import subprocess
+
         environment = {name: value for name, value in os.environ.items() if name not in self.withheld}
         try:
             done = subprocess.run(
@@ -239,7 +240,7 @@ class CommandSecret(Secret):
 
     def identity(self, *, is_fresh_each_time: bool = False) -> str:
         """Return what the command prints; of one that prints a token the command itself, which is not run then."""
-        return f"by {self.command}" if is_fresh_each_time else super(CommandSecret, self).identity()
+        return f"by {self.command}" if is_fresh_each_time else super(CommandSecret, self).identity()  # noqa: UP008
 
     def _cure(self, error: OSError) -> str:
         program = shlex.split(self.command)[0]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from migrator.lazy_dataclasses import fields
+
 if TYPE_CHECKING:
+    from dataclasses import Field
+
     from _typeshed import DataclassInstance
 
     Value = TypeVar("Value", bound=DataclassInstance)

@@ -7,12 +7,12 @@ the one here is left out then, with a warning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.config.document import document_of, text_of
 from migrator.config.problems import Place, nearest
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field
 
 FILE_NAME = "settings.toml"
 KEYS = ("notify", "pings")

@@ -10,12 +10,12 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import ConfigError, DefectError, contained
+from migrator.lazy_dataclasses import dataclass
 
 SEPARATORS = (",", ";", "\t")
 _ZIP = b"PK\x03\x04"
@@ -66,7 +66,7 @@ def encoding_of(content: bytes) -> str | None:
     """Return how a CSV file is encoded; None where its octets are none of what a spreadsheet writes."""
     if content.startswith(tuple(_UTF_16)):
         encodings = ["utf-16"]
-    elif b"\0" in content[:200]:
+    elif b"\0" in content[:2]:
         encodings = ["utf-16-be" if content[:1] == b"\0" else "utf-16-le"]
     else:
         encodings = ["utf-8-sig", "cp1252"]

@@ -6,7 +6,6 @@ Where the latter come from is not known here: a ``StoredSheets`` reads them at t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from migrator.config.bulk import Sheet, column_names
 from migrator.config.model import BadRow
@@ -15,6 +14,7 @@ from migrator.config.row_reading import Common, Folders, Judge, Servers, read_ro
 from migrator.config.rows import Rows
 from migrator.config.sheet import Line
 from migrator.config.table import Context
+from migrator.lazy_dataclasses import dataclass, field
 
 TEXTS = ("password", "imap_password")
 """Columns of passwords as they are, which stand in a file of one machine and never in a database."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from migrator.config.sheets import NamedSheet, StoredSheets

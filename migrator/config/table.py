@@ -5,7 +5,6 @@ A relative path starts at the folder that the validation context names; ``~`` is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeVar
@@ -15,6 +14,7 @@ from pydantic.functional_validators import PlainValidator
 
 from migrator.config import passwords, values
 from migrator.config.secrets import Secret
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +33,7 @@ from migrator.config.server_tables import ImapTable, MaildirTable, MboxTable, Se
 from migrator.config.store_table import S3Table
 from migrator.config.table import Checking, Context
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.net.tls import TlsMode
 
 _SCHEMES: dict[str, tuple[type[ServerTable], TlsMode]] = {

@@ -14,7 +14,6 @@ import json
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from migrator.config.vault_key import VAULT, KeyPlaces, MasterKey
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error
+from migrator.lazy_dataclasses import asdict, dataclass, field, replace
 
 if TYPE_CHECKING:
     from migrator.config.model import Config

@@ -8,14 +8,13 @@ configuration, or else beside the state folder.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from migrator.errors import Advice, FerryError, Kind
 from migrator.files import replace_file, storage_error
+from migrator.lazy_dataclasses import dataclass, field
 
 CREDENTIAL = "mailferry.vault-key"
 """What the credential is called (LoadCredential=, LoadCredentialEncrypted=)."""
@@ -75,6 +74,8 @@ class KeyPlaces:
 
     def _known_or_made(self, path: Path, *, is_fallback: bool) -> MasterKey:
         if not path.exists():
+            import secrets
+
             try:
                 with replace_file(path) as file:
                     file.write(secrets.token_hex(32).encode() + b"\n")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.config.secrets import Secret
 from migrator.config.vault_key import KeyPlaces
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from migrator.config.vault import Vault

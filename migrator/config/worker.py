@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from migrator.config.openid import OpenId
 from migrator.config.secrets import Secret
 from migrator.config.settings import NO_SETTING
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.net.tls import TlsMode, TlsSettings
 
 NEVER = "never"

@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from migrator.copying.relocating import emptied, is_emptied, relocate
 from migrator.destinations import Counted, Destination
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.copies import CopiesLedger
 from migrator.model import ImapLocator
 from migrator.policy import WhenCopyIsGone

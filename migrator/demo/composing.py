@@ -10,10 +10,11 @@ import re
 from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.header import Header
 from email.utils import encode_rfc2231, format_datetime
+
+from migrator.lazy_dataclasses import dataclass
 
 Headers = Sequence[tuple[str, str | bytes]]
 """Names and values; a value in bytes is written as it is, whatever the standards say."""

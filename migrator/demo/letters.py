@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -29,6 +28,7 @@ from migrator.demo.composing import (
     text,
     trace,
 )
+from migrator.lazy_dataclasses import dataclass
 
 _ENCODINGS = ("8bit", "quoted-printable", "base64")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from migrator.archive.verification import Verification
 from migrator.demo.samples import Sample
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.report import AccountReport, Status
 from migrator.ui.run_summary import problem_lines
 from migrator.ui.text import plural

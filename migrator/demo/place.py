@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 
 MARK = "# Written by `mailferry demo`."
 ACCOUNT = "office"

@@ -6,12 +6,12 @@ For the demo, and for any test that wants real life. Deterministic: equal argume
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from migrator.demo.letters import SHAPES, draft, shape_of
 from migrator.demo.oddities import oddities
 from migrator.demo.structures import structures
+from migrator.lazy_dataclasses import dataclass
 
 COUNT = 300
 SEED = 1939  # the number of POP3's RFC

@@ -11,10 +11,11 @@ import hmac
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import ClassVar
+
+from migrator.lazy_dataclasses import dataclass, field
 
 _COMMAND_LIMIT = 512
 """Octets of a command line (RFC 2449, section 4, allows 255)."""

@@ -21,14 +21,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from migrator.copy_records import Anchor, Finding, Found, KnownPlaces, Lost, Recollection, Relocated, VolumeRecord
+from migrator.copy_records import (
+    Anchor,
+    Finding,
+    Found,
+    KnownPlaces,
+    Lost,
+    PlacedRecord,
+    Recollection,
+    Relocated,
+    VolumeRecord,
+)
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, Message
 from migrator.message.spool import SpoolFile
-from migrator.model import Digest, Locator, Proof
+from migrator.model import Locator, Proof
 from migrator.net.patience import Stop
 from migrator.policy import WhenCopyIsGone
 
@@ -168,10 +178,10 @@ class TakesIn(Protocol):
 
 @runtime_checkable
 class Comparing(Protocol):
-    """What a destination can tell besides that reads many small copies sooner together than one by one."""
+    """What a destination can tell besides that reads many small copies of a volume sooner together than one by one."""
 
-    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
-        """Say of each of these (its place, octets and digest) whether just that message stands there now.
+    def equal(self, volume: str, records: Sequence[PlacedRecord]) -> list[bool]:
+        """Say of each of these, in the volume's order, whether just that message stands there now.
 
         It is read afresh, as by ``read``. Where the answer is no, ``read`` says what stands there: that may also mean
         that nobody looked. Never raises.

@@ -1,11 +1,12 @@
 """A folder on an IMAP server as a destination: each message once, durable on return, read back from the server.
 
 What the contract's words mean here. ``begin`` tells UIDVALIDITY and UIDNEXT as they were when the folder was looked at
-for this batch: other clients deliver into and delete from the same folder all the while. ``recover`` reads from there
-on and knows an altered copy again; when the folder was made again, it looks everywhere in it. ``copy_key`` is what it
-needs for that, and must be durable with the intent. ``find`` and ``relocate`` are ``imap_finding``'s work. Nothing but
-APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and ``store`` send them; a folder in which
-copies are known is created only where the configuration wants what is gone to be stored again, or accepts it.
+for this batch, or as this run's last batch has left it: other clients deliver into and delete from the same folder all
+the while. ``recover`` reads from there on and knows an altered copy again; when the folder was made again, it looks
+everywhere in it. ``copy_key`` is what it needs for that, and must be durable with the intent. ``find`` and ``relocate``
+are ``imap_finding``'s work. Nothing but APPEND, CREATE and SUBSCRIBE ever changes the server, and only ``begin`` and
+``store`` send them; a folder in which copies are known is created only where the configuration wants what is gone to be
+stored again, or accepts it.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from migrator.destinations.imap_lock import MailboxLock
 from migrator.destinations.imap_storing import MailboxStoring, UploadPace
 from migrator.errors import Endpoint, FerryError, GoneError, Kind, Scope
 from migrator.imap.find_copies import Portrait, SoughtCopy, copy_key_of, unpacked
+from migrator.imap.folder_view import Folder
 from migrator.imap.mailbox import READ_AT_ONCE, Mailbox, MailboxEffects
-from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
 from migrator.imap.upload import BATCH_MESSAGES, BATCH_OCTETS, SLOW_BATCH_MESSAGES
 from migrator.imap.upload_limits import AllowanceFiles, AllowanceStore, UploadAllowance, preset_for
@@ -118,7 +119,14 @@ class ImapDestination:
         return self._lock.held()
 
     def relocate(self, known: KnownPlaces) -> Iterator[Sequence[Relocated | Lost]]:
-        """Look at the folder; where its UIDVALIDITY is another one than that of copies, find these again by content."""
+        """Look at the folder; where its UIDVALIDITY is another one than that of copies, find these again by content.
+
+        It is not looked at where this run stored the last batch in it a moment ago, and nobody else anything meanwhile.
+        """
+        if left := self._mailbox.as_left():
+            self._folder = left
+            self._storing.may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP
+            return
         folder = self._folder = self._mailbox.look()
         validity = 0 if folder is None else folder.uid_validity
         may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
@@ -188,6 +196,7 @@ class ImapDestination:
 
     def _note_stored(self, places: Sequence[ImapLocator]) -> None:
         self._finder.stored(places)
+        self._mailbox.stored(places)
         if any(place.uid_validity != self._placed_under for place in places):
             self._placed_under = None  # it was made again meanwhile: copies are to be looked for again
 

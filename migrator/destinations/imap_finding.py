@@ -12,8 +12,8 @@ from itertools import islice
 
 from migrator.copy_records import Found, KnownPlaces, Lost, Moved, Relocated, Stranger
 from migrator.imap.find_copies import Glance, Portrait, SoughtCopy, copy_key_of, message_key, pair
+from migrator.imap.folder_view import Folder
 from migrator.imap.mailbox import MANY, Mailbox
-from migrator.imap.session import Folder
 from migrator.message.body import Message
 from migrator.model import CopyState, ImapLocator, Proof
 

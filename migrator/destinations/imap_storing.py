@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from migrator.copy_records import ImapAnchor
 from migrator.errors import FerryError
+from migrator.imap.folder_view import Folder
 from migrator.imap.mailbox import Mailbox, MailboxEffects
-from migrator.imap.session import Folder
 from migrator.imap.settings import ImapSettings
 from migrator.imap.upload import BatchUpload, UploadOptions
 from migrator.imap.upload_limits import Allowances, AllowanceStore, UploadAllowance
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Message
 from migrator.model import ImapLocator, Proof
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from migrator.copy_records import Found, KnownPlaces
 from migrator.files import Device, LockTimeout, Step, key_of, lock_file, no_step, storage_error
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import Message
 from migrator.model import Proof, folder_identity
 from migrator.policy import WhenCopyIsGone

@@ -7,7 +7,8 @@ known by its form in the name system (RFC 3490).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from migrator.lazy_dataclasses import dataclass
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _LONGEST_DOMAIN = 253

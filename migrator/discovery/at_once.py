@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from migrator.discovery.found import Outcome
 from migrator.errors import DefectError, FerryError, contained
+from migrator.lazy_dataclasses import dataclass
 
 Ask = Callable[[], Outcome]
 Answers = Mapping[int, Outcome]

@@ -7,12 +7,12 @@ names are never used: anybody may have written them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 from migrator.config import values
 from migrator.discovery.address import Address
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode
 

@@ -7,7 +7,6 @@ guess has proven its name, the others have one more second.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 from migrator.discovery.address import Address, is_within
 from migrator.discovery.at_once import Answers, Ask, Patience, ask_all
@@ -19,6 +18,7 @@ from migrator.discovery.name_servers import NameServers
 from migrator.discovery.presets import Provider, provider_of, provider_of_exchanger
 from migrator.discovery.proving import proven
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode
 

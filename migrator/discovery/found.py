@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from migrator.discovery.presets import Provider
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import TlsMode
 
 

@@ -7,12 +7,12 @@ the name server that says so is this machine's own, or /etc/resolv.conf says ``o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.config import values
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import is_loopback
 
 if TYPE_CHECKING:

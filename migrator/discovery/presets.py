@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode
 

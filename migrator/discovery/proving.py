@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from migrator.discovery.found import Found, Outcome
 from migrator.errors import Endpoint, FerryError, Kind, printable
+from migrator.lazy_dataclasses import replace
 from migrator.net.certificates import OtherNameError
 from migrator.net.first_words import Service, check_greeting
 from migrator.net.stream import Stream, open_stream

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from migrator.errors import Kind
 from migrator.findings.catalogue import BY_ID
@@ -19,6 +18,7 @@ from migrator.findings.facts import (
     SetAsideFacts,
 )
 from migrator.findings.moments import when
+from migrator.lazy_dataclasses import replace
 from migrator.ui.text import plural, size
 
 BY_KIND = {
@@ -89,7 +89,7 @@ def of_accounts(facts: Facts) -> Iterator[Draft]:
 def of_silence(facts: Facts, troubled: frozenset[str]) -> Iterator[Draft]:
     """Yield the accounts without success for too long, or ever, but for those of which it is known why."""
     for account in facts.accounts:
-        is_new = account.last_run is None and not account.last_success
+        is_new = account.last_run is None and not account.last_success and not account.is_paused
         if is_new and account.name not in troubled and facts.ledger.state in {LedgerState.NONE, LedgerState.WELL}:
             yield Draft("never-run", "never run", (account.name,), verb="migrate")
         schedule = account.schedule

@@ -7,11 +7,11 @@ worker knows is added by who calls it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migrator.errors import Kind
 from migrator.findings.model import Setting
+from migrator.lazy_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,10 @@ RULES: tuple[Rule, ...] = (
 def find(facts: Facts) -> list[Finding]:
     """Return everything that a person must know, the most important first; nothing where all is well."""
     drafts = _without_consequences([draft for rule in RULES for draft in rule(facts)])
-    found = assembled(drafts, facts.invocation, facts.now)
+    found = assembled(drafts, facts)
     explained = [finding for finding in found if finding.severity is Severity.BROKEN or finding.id == "limited"]
     troubled = frozenset(name for finding in explained for name in finding.accounts)
-    return assembled([*drafts, *accounts.of_silence(facts, troubled)], facts.invocation, facts.now)
+    return assembled([*drafts, *accounts.of_silence(facts, troubled)], facts)
 
 
 def _without_consequences(drafts: Sequence[Draft]) -> list[Draft]:

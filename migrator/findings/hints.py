@@ -5,9 +5,8 @@ The order is that of importance; ``migrator.findings.catalogue`` has all of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.findings.model import Severity
+from migrator.lazy_dataclasses import dataclass
 
 HINT = Severity.HINT
 

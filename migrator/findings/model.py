@@ -6,9 +6,10 @@ The ids, severities and fields are the contract's ("Findings"); the words stand 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from migrator.lazy_dataclasses import dataclass, field
 
 
 class Severity(StrEnum):

@@ -9,12 +9,12 @@ message instead of two. Exactly the bytes of the body are sent: imaplib would re
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
 from migrator.imap.capabilities import UploadCapabilities
 from migrator.imap.replies import StatusReply
 from migrator.imap.wire import Wire
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body
 
 AT_ONCE = 100

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
 
-UNASKED_LIMIT = 100 * 1024
-"""Octets of the longest literal that is sent without asking. A server that refuses a longer one says so before it
-came all the way (isync draws the same line)."""
+from migrator.lazy_dataclasses import dataclass
+
+UNASKED_LIMIT = 1024 * 1024
+"""Octets of the longest literal that is sent without asking: where it is refused after all, that is what it has cost.
+
+isync asks from 100 KiB on, Thunderbird never; each question is a round trip, and waits for all that was sent before.
+"""
 
 
 class Literals(Enum):

@@ -10,7 +10,6 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +25,7 @@ from migrator.imap.replies import (
     uid_set_of,
 )
 from migrator.imap.wire import Wire
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, MemoryBody
 from migrator.message.digest import header_facts
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from hashlib import blake2b, sha256
 from typing import NamedTuple
 
-from migrator.message.body import Body, Message
+from migrator.lazy_dataclasses import dataclass
+from migrator.message.body import Body, LinesBody, Message
 from migrator.message.digest import HEADER_LIMIT, HeaderFacts, header_block, header_facts
 from migrator.model import Digest, HeaderDigest
 
 _MASK = bytes(0x58 if byte == 0 or byte > 0x7F else byte for byte in range(256))
 _FORM = struct.Struct("!BQ32s16s32sH")
 _VERSION = 1
-_KEY_HEADER = re.compile(rb"(?:^|\n)(message-id|date|from|subject)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.I)
+# It begins with a plain line feed, for which the engine has a fast search: one is put before the header.
+_KEY_HEADER = re.compile(rb"\n(message-id|date|from|subject)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.I)
 _SLACK = 2  # a final line end that the server adds
 
 
@@ -61,17 +63,17 @@ def unpacked(kept: bytes) -> CopyKey | None:
 
 def copy_key_of(message: Message) -> CopyKey:
     """Return how copies of a message will be recognised."""
-    octets, digest = loose_form(message.body.chunks())
+    octets, digest = loose_form(message.body)
     key = header_key(header_of(message.body))
     return CopyKey(octets, digest, key, message.header_digest, message.message_id)
 
 
-def loose_form(chunks: Iterable[bytes]) -> tuple[int, bytes]:
-    """Return length and SHA-256 of the loose form of a message given in pieces."""
+def loose_form(body: Body) -> tuple[int, bytes]:
+    """Return length and SHA-256 of the loose form of a message."""
     hasher = sha256()
     octets = held = 0
-    for chunk in chunks:
-        loose = chunk.translate(_MASK, b"\r")
+    for chunk in [body.lines] if isinstance(body, LinesBody) else body.chunks():
+        loose = _loose(chunk)
         kept = loose.rstrip(b"\n")
         if kept and held:
             hasher.update(b"\n" * held)
@@ -83,6 +85,13 @@ def loose_form(chunks: Iterable[bytes]) -> tuple[int, bytes]:
     return octets, hasher.digest()
 
 
+def _loose(text: bytes) -> bytes:
+    """Mask what servers change, and leave out carriage returns; most mail has nothing to mask."""
+    if text.isascii() and b"\0" not in text:
+        return text.replace(b"\r", b"")
+    return text.translate(_MASK, b"\r")
+
+
 def message_key(message_id: bytes) -> bytes:
     """Return what a Message-ID is known by, however its server may have masked it; ``b""`` where there is none."""
     return sha256(message_id.translate(_MASK)).digest()[:16] if message_id else b""
@@ -91,7 +100,7 @@ def message_key(message_id: bytes) -> bytes:
 def header_key(header: bytes) -> bytes:
     """Return a digest of the headers that survive even where a server rebuilds messages, or ``b""``."""
     seen: dict[bytes, bytes] = {}
-    for name, value in _KEY_HEADER.findall(header):
+    for name, value in _KEY_HEADER.findall(b"\n" + header):
         seen.setdefault(name.lower(), b" ".join(value.translate(_MASK).split()))
     if not seen.get(b"message-id"):
         return b""
@@ -145,11 +154,14 @@ class Portrait:
         for chunk in body.chunks():
             whole.update(chunk)
         header = header_of(body)
-        return cls(Digest(whole.digest()), loose_form(body.chunks())[1], header_key(header), header_facts(header))
+        return cls(Digest(whole.digest()), loose_form(body)[1], header_key(header), header_facts(header))
 
 
 def header_of(body: Body) -> bytes:
     """Return the header block of a body, of which no more than the beginning is looked at."""
+    if isinstance(body, LinesBody):
+        end = body.lines.find(b"\n\n")
+        return header_block((body.lines if end < 0 else body.lines[: end + 2]).replace(b"\n", b"\r\n"))
     beginning = bytearray()
     for chunk in body.chunks():
         beginning += chunk[: HEADER_LIMIT + 4]
@@ -180,3 +192,22 @@ def pair(wanted: list[SoughtCopy], portraits: dict[int, Portrait], *, is_rebuild
             if place not in pairs and key and free.get(key):
                 pairs[place] = free[key].pop()
     return pairs
+
+
+class SizeRanges:
+    """Which sizes a copy of any of many messages can have."""
+
+    def __init__(self, wanted: Sequence[SoughtCopy]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for low, high in sorted(message.size_range for message in wanted):
+            if self._ends and low <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], high)
+            else:
+                self._starts.append(low)
+                self._ends.append(high)
+
+    def hold(self, size: int) -> bool:
+        """Say whether a copy of any of them can have this size."""
+        place = bisect_right(self._starts, size) - 1
+        return place >= 0 and size <= self._ends[place]

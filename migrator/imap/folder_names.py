@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from imapclient import imap_utf7  # type: ignore[import-untyped]  # it ships no types
+
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

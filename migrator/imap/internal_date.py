@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
 def internal_date(moment: datetime) -> bytes:
@@ -16,7 +16,6 @@ def internal_date(moment: datetime) -> bytes:
     It cannot say more of a zone than hours and minutes.
     """
     offset = round((moment.utcoffset() or timedelta()).total_seconds() / 60)
-    hours, minutes = divmod(abs(offset), 60)
-    zone = f"{'-' if offset < 0 else '+'}{hours:02}{minutes:02}"
-    day = f"{moment.day:2}-{_MONTHS[moment.month - 1]}-{moment.year:04}"
-    return f'"{day} {moment:%H:%M:%S} {zone}"'.encode("ascii")
+    zone = (b"-" if offset < 0 else b"+", *divmod(abs(offset), 60))
+    day = (moment.day, _MONTHS[moment.month - 1], moment.year)
+    return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (*day, moment.hour, moment.minute, moment.second, *zone)

@@ -6,10 +6,8 @@ of messages at which the line breaks is halved until the one that the server can
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -17,12 +15,16 @@ from migrator.backoff import IMAP_BUSY, IMAP_CONNECT
 from migrator.errors import Advice, FerryError, GoneError, Kind, Scope, StoppedError
 from migrator.imap.append import Appender
 from migrator.imap.fetch import BodyFetcher
-from migrator.imap.find_copies import Candidate, Glance, Portrait, SoughtCopy, pair
+from migrator.imap.find_copies import Candidate, Glance, Portrait, SizeRanges, SoughtCopy, pair
+from migrator.imap.folder_view import Folder, FolderView
 from migrator.imap.logging_in import LoggingIn
-from migrator.imap.session import Folder, ImapSession
+from migrator.imap.room import Room
+from migrator.imap.session import ImapSession
 from migrator.imap.settings import ImapSettings
 from migrator.imap.wire import Clock
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import Body
+from migrator.model import ImapLocator
 from migrator.net.patience import Halt, Stop
 
 READ_AT_ONCE = 100
@@ -62,9 +64,8 @@ class Mailbox:
         self._effects = effects
         self._session: ImapSession | None = None
         self._folder: tuple[str, bool] | None = None
-        self._seen: Folder | None = None
-        self._room: int | None = None
-        self._has_asked_room = False
+        self._view = FolderView()
+        self._room = Room()
         self._may_wait = True
         self._waits_left = MOST_WAITS
         self.is_open_for_writing = False
@@ -131,13 +132,15 @@ class Mailbox:
         """Drop a connection that is broken, or whose state is not known."""
         if self._session is not None:
             self._session.abandon()
-        self._session = self._seen = self._folder = None
+        self._session = self._folder = None
+        self._view.closed()
 
     def close(self) -> None:
         """Log out."""
         if self._session is not None:
             self._session.close()
-        self._session = self._seen = None
+        self._session = None
+        self._view.closed()
 
     def open_for_writing(self) -> None:
         """Open the folder by SELECT from now on; EXAMINE is kinder, since it leaves \\Recent to other clients."""
@@ -163,9 +166,18 @@ class Mailbox:
         if not self.exists:
             return None
         session = self.session
-        self._seen = session.select(self.folder) if self.is_open_for_writing else session.examine(self.folder)
+        folder = session.select(self.folder) if self.is_open_for_writing else session.examine(self.folder)
+        self._view.looked(folder, self._effects.clock())
         self._may_wait = True
-        return self._seen
+        return folder
+
+    def stored(self, places: Sequence[ImapLocator]) -> None:
+        """Note where the messages of a batch stand that was begun at the end of the folder as it was last shown."""
+        self._view.stored(places)
+
+    def as_left(self) -> Folder | None:
+        """Return the folder as our last batch has left it, a moment ago; None where it must be looked at."""
+        return self._view.as_left(self._effects.clock())
 
     def create(self) -> None:
         """Make the folder; one that has appeared meanwhile is as good."""
@@ -178,18 +190,8 @@ class Mailbox:
         self._effects.step("imap.folder-created")
 
     def room(self, octets: int) -> int | None:
-        """Return how many octets the quota leaves before ``octets`` are stored; None where there is no quota.
-
-        The server is asked once, and again when what was stored since then may have used it up.
-        """
-        if not self._has_asked_room or (self._room is not None and octets > self._room):
-            quota = self.session.quota(self.folder)
-            self._room = None if quota is None else max(quota[1] - quota[0], 0)
-            self._has_asked_room = True
-        room = self._room
-        if room is not None:
-            self._room = room - octets
-        return room
+        """Return how many octets the quota leaves before ``octets`` are stored; None where there is no quota."""
+        return self._room.take(octets, lambda: self.session.quota(self.folder))
 
     def appender(self) -> Appender:
         """Return what sends messages to the folder over the present connection."""
@@ -246,10 +248,10 @@ class Mailbox:
             found = self._read(uid_validity, group)
             missing = [uid for uid in group if uid not in found]
             if missing:  # the session may not know them yet: look again before saying that they are gone
-                self._seen = None
+                self._view.stale()
                 found |= self._read(uid_validity, missing)
             yield {uid: found.get(uid) or self._gone(uid) for uid in group}
-        self._seen = None  # the next reading shall see what is there then
+        self._view.stale()  # the next reading shall see what is there then
 
     def _read(self, uid_validity: int, uids: Sequence[int]) -> dict[int, Body | FerryError]:
         """Return what can be read, and an error for each message that breaks the line or is refused."""
@@ -279,7 +281,7 @@ class Mailbox:
 
     def _read_group(self, uid_validity: int, group: list[int]) -> dict[int, Body | FerryError]:
         session = self.session  # a new one has no folder open
-        folder = self._seen or self._look()
+        folder = self._view.now or self._look()
         if folder is None:
             raise self.missing()
         if folder.uid_validity != uid_validity:
@@ -326,7 +328,7 @@ class Mailbox:
         portraits = self.portraits(uid_validity, self._narrowed(likely, wanted))[0]
         pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
         if len(pairs) < len(wanted):
-            ranges = _Ranges(wanted)
+            ranges = SizeRanges(wanted)
             rest = [one.uid for one in candidates if one.size not in sizes and (is_rebuilding or ranges.hold(one.size))]
             portraits |= self.portraits(uid_validity, self._narrowed(rest, wanted))[0]
             pairs = pair(wanted, portraits, is_rebuilding=is_rebuilding)
@@ -350,7 +352,7 @@ class Mailbox:
             return uids
         known = {message.copy_key.message_id for message in wanted if message.copy_key}
         session = self.session
-        if self._seen is None:
+        if self._view.now is None:
             self._look()  # reading may have broken the line
         with session.seam():
             headers = self._body_fetcher().headers(uids, b"MESSAGE-ID")
@@ -380,21 +382,3 @@ class _Trouble:
         """Say whether the line broke at this message alone for the first time."""
         is_first, self._suspect = self._suspect != uid, uid
         return is_first
-
-
-class _Ranges:
-    """Which sizes a copy of any of many messages can have."""
-
-    def __init__(self, wanted: Sequence[SoughtCopy]) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        for low, high in sorted(message.size_range for message in wanted):
-            if self._ends and low <= self._ends[-1]:
-                self._ends[-1] = max(self._ends[-1], high)
-            else:
-                self._starts.append(low)
-                self._ends.append(high)
-
-    def hold(self, size: int) -> bool:
-        place = bisect_right(self._starts, size) - 1
-        return place >= 0 and size <= self._ends[place]

@@ -7,12 +7,12 @@ split down to the message at fault, unless the reason lies elsewhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from migrator.errors import Advice, FerryError, Kind, Scope, printable
 from migrator.imap.refusal_words import PASSES, Meaning, meaning_of
 from migrator.imap.replies import StatusReply
+from migrator.lazy_dataclasses import dataclass
 
 _BACKOFF = re.compile(rb"backoff time:? *(\d{1,9}) *(milli)?sec", re.I)
 _CURES: dict[Meaning | None, str] = {

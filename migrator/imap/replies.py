@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from migrator.lazy_dataclasses import dataclass
 
 UID_LIMIT = 2**32
 """UIDs and UIDVALIDITY are non-zero and below this (RFC 9051, section 9, nz-number)."""

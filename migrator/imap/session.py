@@ -10,7 +10,6 @@ import imaplib
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from migrator import __version__
@@ -18,6 +17,7 @@ from migrator.errors import FerryError, Kind, printable
 from migrator.imap.capabilities import UploadCapabilities
 from migrator.imap.client import Client, SaslSteps, quoted, words_of
 from migrator.imap.folder_names import Namespace
+from migrator.imap.folder_view import Folder
 from migrator.imap.folders import Folders
 from migrator.imap.logging_in import LoggingIn
 from migrator.imap.login_refusals import LoginRefusedError, judge_login, starttls_refused
@@ -36,16 +36,6 @@ if TYPE_CHECKING:
     from socket import socket
 
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A mailbox as EXAMINE or SELECT shows it now. ``kept_flags`` is PERMANENTFLAGS (RFC 9051, section 7.1)."""
-
-    uid_validity: int
-    uid_next: int
-    exists: int
-    kept_flags: frozenset[bytes]
 
 
 class ImapSession:

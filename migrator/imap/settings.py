@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from migrator.errors import Endpoint
 from migrator.imap.upload_limits import Allowances
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import Proof
 from migrator.net.tls import TlsSettings
 from migrator.policy import WhenCopyIsGone

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 from migrator.files import replace_file
+from migrator.lazy_dataclasses import dataclass
 
 DAY = 86_400.0
 MB = 1_000_000

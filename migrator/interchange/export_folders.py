@@ -10,13 +10,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind
 from migrator.files import is_regular_file, make_folder, sync_folder
 from migrator.interchange.export_formats import CHUNK, NAME_LENGTH, Sums, arrival_of, checked, publish_new
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body
 from migrator.message.line_ends import pieces_to_lf, to_crlf
 from migrator.model import Digest

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from migrator.errors import FerryError, Kind
 from migrator.files import replace_file, storage_error
 from migrator.interchange.export_folders import EmlFolder, MaildirFolder
 from migrator.interchange.export_formats import EmlZip, MboxFile, Writer
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger.archive import ArchiveLedger
 from migrator.model import Digest
 from migrator.report import OnProgress, no_progress

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from migrator.copying.copier import CopyResult, Outcome
 from migrator.copying.offload import BatchCopier
 from migrator.errors import FerryError
 from migrator.interchange.importing.items import Deleted, FoundMessage, Item, LeftOut
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.body import MemoryBody, Message
 from migrator.report import OnProgress, no_progress
 

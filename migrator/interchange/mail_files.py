@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
@@ -20,6 +19,7 @@ from typing import Protocol, runtime_checkable
 
 from migrator.destinations.mbox import mboxrd
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, MemoryBody, Message
 from migrator.message.dating import date_beside
 from migrator.message.digest import HEADER_LIMIT, header_block, header_facts

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from migrator.copy_records import MISSING
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.copy_rows import IN_DOUBT
 from migrator.ledger.database import Database

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
 from itertools import count, islice
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from migrator.copy_records import (
     Recollection,
     VolumeRecord,
 )
+from migrator.lazy_dataclasses import asdict, replace
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.allowances import SharedAllowances
 from migrator.ledger.contents import THE_CONTENTS, note_contents, number_contents, places
@@ -230,6 +230,15 @@ class CopiesLedger(VolumesLedger):
         """Return the numbers of the copies in these states, of any destination, that a person accepted as they are."""
         with self._connection.reading() as sql:
             return {copy_id for state in states for copy_id in accepted_copies(sql, state)}
+
+    def numbered(self, copy_ids: Sequence[int]) -> list[StoredCopy]:
+        """Return the copies of these numbers, in archive order."""
+        with self._connection.reading() as sql:
+            rows = sql.execute(
+                f"{COPY} where k.id in (select value from json_each(?)) order by v.name, k.offset, k.id",
+                (json.dumps(copy_ids),),
+            )
+            return [stored_copy(row) for row in rows]
 
     def _some_copies(self, condition: str) -> list[StoredCopy]:
         with self._connection.reading() as sql:

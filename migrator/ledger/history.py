@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Container, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import kept_numbers
 from migrator.ledger.copy_rows import IN_DOUBT
 from migrator.ledger.database import Database, Rows, Sql, texts

@@ -6,9 +6,9 @@ It is first matched (read only), then, when the run has recognised what it can b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.database import Database, Sql
 from migrator.ledger.history import log_deletions
 from migrator.ledger.kept_numbers import numbers_changed

@@ -6,8 +6,7 @@ does not begin a second archive in the meantime.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.database import Database, Sql
 from migrator.ledger.settled import destination_worth_less
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from migrator.copy_records import VolumeRecord, VolumeState
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.acceptance import accepted_copies
 from migrator.ledger.copies import reaches
 from migrator.ledger.copy_rows import IN_DOUBT

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.contents import THE_CONTENTS, places
 from migrator.ledger.database import Database
 from migrator.model import Digest, UniqueId

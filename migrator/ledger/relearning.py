@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from migrator.copy_records import Found, VolumeRecord
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.database import Database, Sql
 from migrator.ledger.settled import destination_worth_less
 from migrator.model import ImapLocator, MaildirLocator, MboxLocator

@@ -7,12 +7,12 @@ hashes says so in flat memory, and in one pass over each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 
 Row = tuple[Any, ...]
 Copied = Callable[[str, int], None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from migrator.copy_records import VolumeRecord, VolumeState
+from migrator.copy_records import PlacedRecord, VolumeRecord, VolumeState
 from migrator.ledger.copy_rows import COPY, stored_copy
 from migrator.ledger.database import Sql
 from migrator.ledger.places import PlacesLedger
@@ -13,6 +14,12 @@ from migrator.ledger.volume_comparison import KnownRecord
 from migrator.model import CopyState, MboxLocator, StoredCopy
 
 _PART = 10_000
+_placed = partial(tuple.__new__, PlacedRecord)  # as PlacedRecord._make, in a fifth of the time
+_RECORDS = (
+    "select k.id, c.digest, c.octets, k.offset, k.length, k.frame_crc,"
+    " k.state = 'verified' and k.proof = 'exact', k.verified_at from copies k join contents c on c.id = k.content_id"
+    " where k.volume_id = ? and k.state != 'intended' and (k.offset, k.id) > (?, ?) order by k.offset, k.id limit ?"
+)
 
 
 class VolumesLedger(PlacesLedger):
@@ -28,11 +35,30 @@ class VolumesLedger(PlacesLedger):
 
     def all_copies(self) -> Iterator[StoredCopy]:
         """Yield every copy in the destination, in the order in which they stand there; memory stays flat."""
-        yield from self._copies_in_parts("k.destination_id = ? and k.volume_id is null", self.destination_id, "k.id")
-        with self._connection.reading() as sql:
-            volumes = sorted(self._volume_ids(sql).items())
-        for _, volume in volumes:
+        yield from self.copies_outside_volumes()
+        for _, volume in self._volumes_in_order():
             yield from self._copies_in_parts("k.volume_id = ?", volume, "k.offset, k.id")
+
+    def copies_outside_volumes(self) -> Iterator[StoredCopy]:
+        """Yield every copy that stands in no volume, in the order in which they were noted."""
+        yield from self._copies_in_parts("k.destination_id = ? and k.volume_id is null", self.destination_id, "k.id")
+
+    def records(self) -> Iterator[tuple[str, list[PlacedRecord]]]:
+        """Yield every copy in a volume, in parts: the volume's name, and what stands there, in its order."""
+        for name, volume in self._volumes_in_order():
+            last = (-1, -1)
+            while True:
+                with self._connection.reading() as sql:
+                    rows = sql.execute(_RECORDS, (volume, *last, _PART)).fetchall()
+                if not rows:
+                    break
+                records: list[PlacedRecord] = list(map(_placed, rows))
+                yield name, records
+                last = (records[-1].offset, records[-1].copy_id)
+
+    def _volumes_in_order(self) -> list[tuple[str, int]]:
+        with self._connection.reading() as sql:
+            return sorted(self._volume_ids(sql).items())
 
     def _copies_in_parts(self, condition: str, value: int, order: str) -> Iterator[StoredCopy]:
         """Yield copies in an order that an index has: each part begins where the one before has ended."""

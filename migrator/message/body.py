@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import Digest, HeaderDigest
 
 

@@ -6,8 +6,8 @@ The canonical form has no LF without its CR, so turning every CRLF into LF and e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, LinedBody, LinesBody
 from migrator.message.digest import lf_lines
 

@@ -15,11 +15,12 @@ import quopri
 import re
 from base64 import b64decode
 from collections import Counter
-from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
 from hashlib import sha256
+
+from migrator.lazy_dataclasses import dataclass
 
 MOST_PARTS = 10_000
 DEEPEST = 100

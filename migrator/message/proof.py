@@ -9,9 +9,9 @@ apart, within bounds). A lower grade is only tried when the higher one fails.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, MemoryBody
 from migrator.message.digest import HEADER_LIMIT
 from migrator.message.mime import TooComplexError, differences, meaning_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -99,6 +98,8 @@ class SpoolFile(LinedBody):
 
 
 def _nameless(folder: Path) -> int:
+    import tempfile
+
     make_spool(folder)
     with disk_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         return os.dup(file.fileno())

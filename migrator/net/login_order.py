@@ -8,10 +8,10 @@ What worked for a user is remembered with the server, and so is what was refused
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
 
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.net.sasl import REVEALING, SAFE_IN_CLEAR
 
 MOST_REFUSED: Final = 3

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from migrator.lazy_dataclasses import dataclass
 
 
 class TlsMode(StrEnum):

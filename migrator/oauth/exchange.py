@@ -9,11 +9,11 @@ import json
 import secrets
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from migrator.errors import ConfigError, DefectError, FerryError, Kind, contained, printable
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.oauth.failures import GrantRefusedError, unreachable, wrong_client
 from migrator.oauth.provider import Endpoints, Provider, parts_of
 from migrator.oauth.web import Answer, Ask

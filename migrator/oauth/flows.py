@@ -8,12 +8,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import Protocol, assert_never
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.oauth import exchange, web
 from migrator.oauth.exchange import Authorization, NotOursError, Tokens
 from migrator.oauth.failures import GrantRefusedError

@@ -5,11 +5,12 @@ Google's and Microsoft's are built in; the client is always its owner's, as both
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
+
+from migrator.lazy_dataclasses import dataclass, field
 
 
 def parts_of(url: str) -> SplitResult:

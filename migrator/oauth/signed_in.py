@@ -13,12 +13,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator.errors import FerryError
 from migrator.events import event
 from migrator.files import LockTimeout, Step, no_step
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.oauth import exchange, web
 from migrator.oauth.exchange import Tokens
 from migrator.oauth.failures import GrantRefusedError, TimedOutError, sign_in_needed, unreachable

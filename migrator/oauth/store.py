@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error
+from migrator.lazy_dataclasses import asdict, dataclass, field, fields
 
 MARGIN = 300.0
 """Seconds that an access token must live on to be handed out; of one that is short-lived, half its life."""

@@ -12,11 +12,11 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from migrator.errors import ConfigError, FerryError, contained
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.net.tls import is_loopback
 from migrator.oauth.failures import unreachable
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from migrator.config.secrets import FileSecret, KeyringSecret
 from migrator.config.vault_secret import VaultSecret
 from migrator.errors import ConfigError, FerryError
 from migrator.files import Device, sync_folder
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.kept_secrets import forget_keyring, is_kept_file
 from migrator.wiring.account import label_of
 from migrator.wiring.ledger import ledger_to_look_at

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from migrator.config.new_account import Site, write_account
 from migrator.config.secrets import FileSecret, TextSecret
 from migrator.discovery import Address, Found, Origin
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.model import MessageNumber
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from migrator.errors import FerryError, Kind
 from migrator.interchange.importer import Imported
 from migrator.interchange.importing.items import FoundMessage, Item, LeftOut
 from migrator.interchange.importing.sources import NO_MAIL, Sources
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.ledger import Ledger
 from migrator.model import Digest, MessageNumber
 from migrator.operations.import_mail import import_items

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.findings.accounts import ended_by_answers
 from migrator.findings.facts import AccountFacts, Facts, Over
+from migrator.lazy_dataclasses import replace
 
 if TYPE_CHECKING:
     from migrator.ledger.schedule import StateStore

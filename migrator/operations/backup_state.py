@@ -11,7 +11,6 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from migrator.config.account_files import FOLDER
 from migrator.config.vault_key import VAULT
 from migrator.errors import ConfigError
 from migrator.files import replace_file
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import FILE_NAME
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from migrator.config.vault import vault_of
 from migrator.config.vault_secret import VaultSecret
 from migrator.errors import ConfigError, FerryError
 from migrator.files import Device, LockTimeout, lock_file, make_folder, replace_file, storage_error
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.operations.account_list import forget_unused
 from migrator.operations.add_account import look
 from migrator.wiring.account import destination_of

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from migrator.config.document import text_of
@@ -19,6 +18,7 @@ from migrator.config.vault_secret import VaultSecret
 from migrator.config.worker import NEVER
 from migrator.errors import ConfigError, FerryError
 from migrator.files import Device, LockTimeout, lock_file, replace_file, storage_error
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.operations.change_account import VERSIONS, Author, ConflictError, free_name, keep_text
 from migrator.wiring.stored_accounts import load_instead
 

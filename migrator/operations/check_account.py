@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.config import ImapDestination
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.run.host_limits import HostLimits
 from migrator.wiring.account import connections_allowed, destination_of, label_of, open_source
 

@@ -7,12 +7,12 @@ unique-id. Nothing is judged or written. A mailbox is asked only for what stands
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from migrator.archive.render import body_of
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.digest import digest_of
 from migrator.model import CopyState
 from migrator.parse.headers import Headers, headers

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

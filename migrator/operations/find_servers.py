@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.config.found_servers import remember_servers
 from migrator.discovery import Address, Discovery, Found, discover, read_address
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import replace
 from migrator.wiring.stored_accounts import load
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from migrator.config import Config
 from migrator.config.vault_key import VAULT
 from migrator.errors import ConfigError, FerryError
 from migrator.findings.facts import ExposedFacts, Facts, Invocation, LedgerFacts, LedgerState, StateFacts
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.ledger import FILE_NAME
 from migrator.operations.account_list import paused_accounts
 from migrator.operations.answers import over_since, with_what_is_over

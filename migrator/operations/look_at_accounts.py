@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.config.many_accounts import ASKED_AT_ONCE, in_parts
@@ -11,6 +10,7 @@ from migrator.config.one_shot import is_placeholder
 from migrator.errors import FerryError, Kind
 from migrator.findings.facts import AccountFacts, EndFacts, ProblemFacts, RunFacts, SetAsideFacts
 from migrator.findings.model import Setting
+from migrator.lazy_dataclasses import replace
 from migrator.operations.look_at_sign_ins import look_at_sign_ins
 from migrator.operations.quarantine import alike, shared_reason
 from migrator.operations.written_settings import written_at

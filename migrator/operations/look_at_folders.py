@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from migrator.destinations.mbox.volumes import begins_like_mbox, names_on_disk, 
 from migrator.errors import FerryError
 from migrator.files import stamp_of
 from migrator.findings.facts import VolumeFacts, VolumeLook
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.operations.doctor import nearest_folder
 
 if TYPE_CHECKING:

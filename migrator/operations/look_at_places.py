@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from migrator.config.many_accounts import in_parts
 from migrator.copy_records import MISSING, VolumeRecord, VolumeState
 from migrator.findings.facts import PlaceFacts, VolumeFacts, VolumeLook
 from migrator.findings.model import Setting
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger.copies import reaches
 from migrator.model import Proof
 from migrator.operations.look_at_folders import KnownFolder, look_at_folder, look_at_new_folder

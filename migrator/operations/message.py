@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.archive.render import LONGEST_HEADER, SHORTEST_ID, attachment_name, body_of
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.arrival_date import DateSource, arrival_date
 from migrator.operations.receipts import ReceiptCopy, as_named, labels_in
 from migrator.operations.visible import Visible

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from migrator.copying.offload import ChildCopierPool
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger import Ledger
 from migrator.report import AccountReport, Problem, Progress, Silent, Status, StoppedBy, Storing
 from migrator.run.accounts import run_accounts

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.config import Config
 from migrator.config.state_places import why_refused
 from migrator.errors import ConfigError
 from migrator.files import Step, no_step, replace_file, storage_error
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import FILE_NAME, with_psycopg
 from migrator.ledger.transfer import MARK, Copied, Sum
 from migrator.run.account_lock import account_locks

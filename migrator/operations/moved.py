@@ -10,13 +10,13 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from migrator.config import Config, ImapDestination, S3Destination
 from migrator.config.urls import destination_keys
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.moving import KnownDestination
 from migrator.model import AMAZON, mailbox_identity, store_identity

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrator.errors import ConfigError, Kind
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.ledger.copies import reaches
 from migrator.ledger.history import SetAside
 from migrator.model import CopyState, MessageRow

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from migrator.archive.verification import Selection, Verification
 from migrator.archive.verify import Check
 from migrator.copying.copier import Copier
 from migrator.errors import AwayError, FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import FILE_NAME, Ledger
 from migrator.ledger.sqlite.connection import is_damage
 from migrator.report import OnProgress, no_progress

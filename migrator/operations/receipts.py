@@ -6,13 +6,13 @@ The ledger's log is read as it stands, for accounts that are configured no more 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.config import values
 from migrator.config.problems import nearest
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.receipts import Deletion, Filter, KeptCopy
 from migrator.operations.envelopes import UNKNOWN, Envelope, envelopes_in
 from migrator.report import shown_unique_id

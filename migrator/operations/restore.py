@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrator.archive.reader import belonging
@@ -15,6 +14,7 @@ from migrator.config import Destination, ImapDestination, MaildirDestination, S3
 from migrator.copying.copier import Copier, Outcome
 from migrator.copying.in_turn import CopyToAll
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.lazy_dataclasses import replace
 from migrator.policy import WhenCopyIsGone
 from migrator.report import OnProgress, no_progress
 from migrator.ui.sanitize import file_name

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.errors import ConfigError, FerryError
 from migrator.files import storage_error
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger.sqlite.read_only import copied_database
 from migrator.operations.visible import EVERYTHING, Visible
 from migrator.report import OnProgress, no_progress

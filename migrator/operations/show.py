@@ -6,12 +6,12 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.archive.render import LONGEST_SHOWN, Rendered, attachment_name, body_of, identified, rendered
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.dating import date_beside
 from migrator.parse.process import NotParsed, Parser
 from migrator.wiring.archive import open_archive

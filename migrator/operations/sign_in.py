@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.config import Source
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.wiring.account import log_in_with
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.config.many_accounts import in_parts
 from migrator.findings.find import by_account
 from migrator.findings.model import Finding, Severity
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.look_at_accounts import last_successes, set_aside_by_account
 from migrator.report import Status, shown_unique_id
 from migrator.wiring.account import identity_of, label_of

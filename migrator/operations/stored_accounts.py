@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from migrator.config.problems import Place
 from migrator.config.row_reading import opened_sheet
 from migrator.config.sheets import TEXTS, NamedSheet, stored_sheet
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass
 from migrator.wiring.ledger import open_ledger
 from migrator.wiring.stored_accounts import keep_rows, stored_rows
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
 from migrator.archive.verification import Selection, Verification
 from migrator.archive.verify import Check, OnRead
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.search.query import Calendar, Dated, QueryError, parse
 from migrator.wiring.archive import open_archive
 from migrator.wiring.ledger import unknown_folders

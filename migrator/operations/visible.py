@@ -7,9 +7,9 @@ there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.search.query import All, Any, OfAccount, Query, Words
 
 if TYPE_CHECKING:

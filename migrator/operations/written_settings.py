@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrator.findings.model import Setting
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from migrator.config import Account

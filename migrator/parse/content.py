@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.parse.charsets import decode
 from migrator.parse.headers import BLOCK_LIMIT, Headers, decoded, fields, header_block, headers
 

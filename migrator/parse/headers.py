@@ -12,9 +12,9 @@ import quopri
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.written_date import moment_of
 from migrator.parse.charsets import decode
 

@@ -12,10 +12,10 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.parse.charsets import decode
 
 if TYPE_CHECKING:

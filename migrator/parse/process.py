@@ -9,11 +9,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Thread
 from typing import IO, Self
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.parse.content import Attachment
 from migrator.parse.headers import Headers
 from migrator.parse.layout import Layout

@@ -14,9 +14,9 @@ import resource
 import signal
 import struct
 import sys
-from dataclasses import asdict
 from typing import BinaryIO
 
+from migrator.lazy_dataclasses import asdict
 from migrator.parse.headers import header_words
 
 REQUEST = struct.Struct("!BIQ")

@@ -42,6 +42,29 @@ def replies(
             line.send(verb, number, argument)
 
 
+def short_replies(
+    line: Conversation, verb: Verb, numbers: Iterable[MessageNumber], *, window: int
+) -> Iterator[list[MessageNumber] | Reply]:
+    """Say one command for each number, up to ``window`` of them ahead; yield in order what was accepted, and refusals.
+
+    For commands whose replies have one line. One by one, they would cost more here than at the server.
+    """
+    unsaid = iter(numbers)
+    while True:
+        in_flight = line.protocol.in_flight
+        if in_flight <= window // 2 and (said := list(islice(unsaid, window - in_flight))):
+            if not in_flight:
+                line.expect_silence()
+            line.send_each(verb, said)
+        elif not in_flight:
+            return
+        if accepted := line.accepted(verb):
+            yield accepted
+            continue
+        reply = _reply_cut_short(line)
+        yield [MessageNumber(reply.number)] if reply.is_ok else reply
+
+
 def _reply_cut_short(line: Conversation) -> Reply:
     """Wait for a reply; of a long one only the beginning is kept."""
     event = line.next_event()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from migrator.errors import Endpoint, FerryError, Kind, printable
+from migrator.model import MessageNumber
 from migrator.net.failures import too_slow
 from migrator.net.first_words import Service
 from migrator.net.stream import Clock
@@ -83,6 +84,18 @@ class Conversation:
         self.stream.queue(self.protocol.send(verb, number, argument))
         if self._trace:
             self._trace.client(said(verb, number, argument))
+
+    def send_each(self, verb: Verb, numbers: Sequence[MessageNumber]) -> None:
+        """Queue a command for each of these messages."""
+        singly = numbers if self._trace else numbers[:2]  # a transcript tells each; sending ahead begins at the second
+        for number in singly:
+            self.send(verb, number)
+        if rest := numbers[len(singly) :]:
+            self.stream.queue(self.protocol.send_each(verb, rest))
+
+    def accepted(self, verb: Verb) -> list[MessageNumber]:
+        """Return the messages of which this command was accepted by now, as far as no other reply came between them."""
+        return [] if self._trace else self.protocol.accepted(verb)
 
     def next_event(self, timeout: float | None = None) -> Event:
         """Wait for the next event. Raises ``timeout``, ``connect`` or ``protocol``."""

@@ -6,8 +6,7 @@ the command it was taken for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import MessageNumber
 from migrator.pop3.replies import Stat
 from migrator.pop3.server_profile import ServerProfile

@@ -9,17 +9,41 @@ So a message is named only where nothing else explains what was seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber
-from migrator.pop3.protocol import LINE_ENDING, BrokenAtError, OutOfStepError, Verb, out_of_step
+from migrator.pop3.protocol import LINE_ENDING, OutOfStepError, Verb, out_of_step
 
 _NO_END: Final = "the server cannot give this message whole: look at it there by other means"
 
 _NOT_ITS_OWN_END: Final = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL})
 """What ends a retrieval from outside. Every other kind is an answer about a message, or about the account."""
+
+
+class BrokenAtError(FerryError):
+    """The session ended over one message: RETR, TOP or DELE of this number did it, or was under way when it ended.
+
+    With ``is_first`` no message came before it in this session, so that the line cannot merely be one that breaks after
+    a while.
+    """
+
+    def __init__(self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool) -> None:
+        super().__init__(
+            cause.kind,
+            cause.message,
+            server_words=cause.server_words,
+            cure=cause.cure,
+            scope=cause.scope,
+            advice=cause.advice,
+            endpoint=cause.endpoint,
+            finding=cause.finding,
+            settings=cause.settings,
+        )
+        self.verb = verb
+        self.number = number
+        self.is_first = is_first
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from migrator.errors import Correction
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.app_passwords import password_advice
 from migrator.net.refusal_words import Cause
 from migrator.net.sasl import REVEALING, SAFE_IN_CLEAR, TOKENS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import NamedTuple
 
 from migrator.errors import Correction, FerryError, Kind, StoppedError
+from migrator.lazy_dataclasses import replace
 from migrator.net.failures import silence
 from migrator.net.first_words import Service, check_greeting, check_service, patience
 from migrator.net.stream import Clock

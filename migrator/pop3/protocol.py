@@ -11,11 +11,12 @@ as ``BodyBegins``, any number of ``BodyPart``, ``BodyEnds``, so that memory stay
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum, StrEnum
 from typing import Final
 
 from migrator.errors import FerryError, Kind, printable
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber
 from migrator.pop3.replies import MAX_STATUS_LINE, BodyReader, parse_status, whole_body
 
@@ -194,30 +195,6 @@ def out_of_step(what: str, words: bytes, secrets: tuple[bytes, ...] = ()) -> Out
     )
 
 
-class BrokenAtError(FerryError):
-    """The session ended over one message: RETR, TOP or DELE of this number did it, or was under way when it ended.
-
-    With ``is_first`` no message came before it in this session, so that the line cannot merely be one that breaks after
-    a while.
-    """
-
-    def __init__(self, verb: Verb, number: MessageNumber, cause: FerryError, *, is_first: bool) -> None:
-        super().__init__(
-            cause.kind,
-            cause.message,
-            server_words=cause.server_words,
-            cure=cause.cure,
-            scope=cause.scope,
-            advice=cause.advice,
-            endpoint=cause.endpoint,
-            finding=cause.finding,
-            settings=cause.settings,
-        )
-        self.verb = verb
-        self.number = number
-        self.is_first = is_first
-
-
 LINE_ENDING = frozenset({Kind.CONNECT, Kind.TLS, Kind.TIMEOUT, Kind.PROTOCOL, Kind.SHORT})
 """What leaves nothing to say on this line; else the session may go on."""
 
@@ -273,6 +250,12 @@ class Protocol:
             return b"%s %d%s\r\n" % (verb.encode(), number, b" " + argument if argument else b"")
         return verb.encode() + (b" " + argument if argument else b"") + b"\r\n"
 
+    def send_each(self, verb: Verb, numbers: Sequence[MessageNumber]) -> bytes:
+        """Return the bytes of a command for each of these messages, and expect their replies."""
+        self.state = next_state(self.state, verb, Outcome.SENT)
+        self._due.extend([(verb, number) for number in numbers])
+        return b"".join([b"%s %d\r\n" % (verb.encode(), number) for number in numbers])
+
     def respond(self, response: bytes) -> bytes:
         """Return the bytes of a SASL response, already in base64; the reply due stays AUTH's."""
         self.state = next_state(self.state, Verb.RESPONSE, Outcome.SENT)
@@ -308,6 +291,20 @@ class Protocol:
             self._position = line_end + 1
             return self.next_event()
         return self._reply(line, line_end + 1)
+
+    def accepted(self, verb: Verb) -> list[MessageNumber]:
+        """Take the +OKs to a command with replies of one line, as many as have come in a row; returns their numbers."""
+        due, buffer, position = self._due, self._buffer, self._position
+        numbers: list[MessageNumber] = []
+        while due and due[0][0] is verb and buffer.startswith(b"+OK", position):
+            line_end = buffer.find(b"\n", position, position + MAX_STATUS_LINE)
+            if line_end < 0:
+                break
+            position = line_end + 1
+            numbers.append(MessageNumber(due.popleft()[1]))
+        self._position = position
+        self.completed += len(numbers)
+        return numbers
 
     def is_in_greeting(self) -> bool:
         """Leave out what came of a greeting of several lines; say whether the rest may be the beginning of one more."""

@@ -8,11 +8,11 @@ the log-in; what else it says behind an accepted USER is a condition of the mome
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from migrator.errors import Advice, FerryError, Kind, Scope, decoded, printable, without_secrets
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.login_order import Says
 from migrator.net.refusal_words import Cause, cause_of, duration_in, names_credentials, says_why
 

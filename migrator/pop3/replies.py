@@ -8,9 +8,9 @@ capabilities RFC 2449 section 6; SASL RFC 5034; STLS RFC 2595.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from migrator.errors import FerryError, Kind, printable
+from migrator.lazy_dataclasses import dataclass, field
 
 MAX_STATUS_LINE = 16 * 1024
 """RFC 2449 says 512 octets; SASL challenges of some providers are longer, nothing sane is this long."""

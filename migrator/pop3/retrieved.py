@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Message
 from migrator.model import MessageNumber
 from migrator.pop3.replies import Stat

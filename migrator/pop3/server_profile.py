@@ -8,9 +8,9 @@ same value, so that nobody asks two memories about one server.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
+from migrator.lazy_dataclasses import asdict, dataclass, field, replace
 from migrator.net.login_order import LoginMemory
 
 SIZE_TRUST_BOUND = 20

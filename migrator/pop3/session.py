@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from migrator.errors import FerryError, Kind, Scope
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.message.digest import HeaderFacts, canonical, header_block
 from migrator.model import MessageNumber
 from migrator.net.stream import Clock, open_stream
-from migrator.pop3.asking import WholeBodyError, header_of, replies, shows_body
+from migrator.pop3.asking import WholeBodyError, header_of, replies, short_replies, shows_body
 from migrator.pop3.assembly import Spool
 from migrator.pop3.connection import Conversation
 from migrator.pop3.expected import ExpectedStat
@@ -190,11 +190,13 @@ class Session:
         self._expected.has_marked = True
         try:
             with self._talking():
-                for reply in replies(self._line, Verb.DELE, numbers, b"", window=self._window):
-                    number = MessageNumber(reply.number)
-                    if reply.is_ok:
-                        self._expected.deleted.add(number)
-                    yield number, None if reply.is_ok else self._refused(reply)
+                for heard in short_replies(self._line, Verb.DELE, numbers, window=self._window):
+                    if isinstance(heard, Reply):
+                        yield MessageNumber(heard.number), self._refused(heard)
+                        continue
+                    self._expected.deleted.update(heard)
+                    for number in heard:
+                        yield number, None
         except FerryError as error:
             is_first = not self._expected.deleted
             raise blamed_command(error, Verb.DELE, self._line.protocol.due, is_first=is_first) from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from migrator.errors import Endpoint
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.tls import TlsSettings, is_loopback
 
 

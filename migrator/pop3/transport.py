@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.net.first_words import Service
 from migrator.net.stream import Clock
 from migrator.net.tls import TlsSettings

@@ -14,7 +14,7 @@ from functools import partial
 from migrator.copying.copier import Copier
 from migrator.errors import Endpoint, FerryError
 from migrator.message.spool import make_spool
-from migrator.pop3.protocol import BrokenAtError
+from migrator.pop3.failure import BrokenAtError
 from migrator.report import AccountReport, Problem
 from migrator.run.backfill import fill_destinations, report_unproven
 from migrator.run.clock import look_at_the_clock

@@ -6,9 +6,9 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import replace
 from migrator.ledger import Ledger
 from migrator.message.spool import SHARED_RUN_BUDGET_OCTETS
 from migrator.report import AccountReport

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator.copying.census import SharedLooks
@@ -14,6 +13,7 @@ from migrator.copying.copier import Copier
 from migrator.copying.offload import BatchCopier
 from migrator.destinations import Destination, Interruptible, TakesIn
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field, replace
 from migrator.ledger import Ledger
 from migrator.ledger.copies import reaches
 from migrator.ledger.maildrops import MaildropLedger

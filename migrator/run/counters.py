@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from migrator.errors import FerryError, Kind, Scope, StoppedError
+from migrator.lazy_dataclasses import replace
 from migrator.message.spool import RowSet
 from migrator.model import Digest, KnownMessage, MessageRow
 from migrator.report import INTERRUPTED, AccountReport, Problem, Status, StoppedBy, WouldDo

@@ -13,8 +13,8 @@ from migrator.errors import Advice, FerryError, Kind, Scope, StoppedError
 from migrator.events import event
 from migrator.ledger.lease import insist
 from migrator.model import MessageNumber, MessageRow
+from migrator.pop3.failure import BrokenAtError
 from migrator.pop3.listing import Marked
-from migrator.pop3.protocol import BrokenAtError
 from migrator.pop3.session import Session
 from migrator.run.context import RunContext
 from migrator.run.deletion_rule import Allowance, Decision, DeletionRules, Evidence, decide

@@ -8,10 +8,10 @@ whether the run is to end, and whether the account is still this worker's. ``mig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import assert_never
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.policy import DeleteAfter, LeaveOnServer, SourceProof, is_due
 
 

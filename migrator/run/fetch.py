@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from migrator.copying.fan_out import FanOut, Fetched
 from migrator.message.spool import MESSAGE_WEIGHT_OCTETS, OctetBudget
 from migrator.model import MessageNumber, MessageRow
-from migrator.pop3.protocol import BrokenAtError
+from migrator.pop3.failure import BrokenAtError
 from migrator.pop3.retrieve import Blocked, InStep, Retrieved, RetrieveEvent, RetrieveRefused
 from migrator.pop3.session import Session
 from migrator.run.context import RunContext

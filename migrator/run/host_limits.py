@@ -16,11 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from migrator.backoff import SESSION
 from migrator.errors import Advice, Endpoint, FerryError, Kind, StoppedError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.net.refusal_words import Cause, cause_of
 from migrator.run.counters import interrupted
 

@@ -6,11 +6,10 @@ missing, or cannot be looked at, is not worked in this run: nothing is stored th
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from migrator.copying.census import LastLook, Numbers, is_missing, is_worth_a_look, look
 from migrator.copying.copier import Copier
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import replace
 from migrator.run.context import RunContext
 
 _TOPIC = "mailboxes"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, assert_never
 
 from migrator.backoff import MESSAGE
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import KnownMessage, MessageNumber, MessageRow
 from migrator.policy import Policy
 from migrator.run.suspects import BREAKING

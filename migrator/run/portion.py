@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+from migrator.lazy_dataclasses import dataclass, replace
 
 _UNLIMITED: Final = 1 << 62
 _MOST_PATIENCE: Final = 64

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final, NamedTuple, assert_never
 
 from migrator.backoff import SESSION, SESSION_AT_ONCE
 from migrator.errors import Advice, Endpoint, FerryError, Kind
-from migrator.pop3.protocol import BrokenAtError
+from migrator.lazy_dataclasses import dataclass, field, replace
+from migrator.pop3.failure import BrokenAtError
 from migrator.pop3.server_profile import ServerProfile
 from migrator.run.host_limits import HostDownError
 from migrator.run.portion import Portion

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from itertools import chain
@@ -19,6 +18,7 @@ from itertools import chain
 from migrator.copying.fan_out import FanOut
 from migrator.errors import Correction, FerryError, Kind
 from migrator.events import event
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger.lease import EFFECT_SECONDS, LeaseLostError
 from migrator.net.login_order import LoginMemory
 from migrator.net.stream import open_stream

@@ -7,11 +7,12 @@ the end, when all others are home; only one with which a session then begins, an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import MessageNumber, MessageRow
-from migrator.pop3.protocol import BrokenAtError, Verb
+from migrator.pop3.failure import BrokenAtError
+from migrator.pop3.protocol import Verb
 
 BREAKING = frozenset({Kind.CONNECT, Kind.TIMEOUT, Kind.PROTOCOL})
 """What the ledger says of a message that was set aside because sessions ended over it."""

@@ -7,7 +7,8 @@ second.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from migrator.lazy_dataclasses import dataclass
 
 _WRITTEN = re.compile(r"\d{1,18}\Z", re.A)
 

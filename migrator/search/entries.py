@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from migrator.model import Digest

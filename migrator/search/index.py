@@ -18,7 +18,8 @@ from migrator.ledger.sqlite.read_only import opened_to_read
 from migrator.model import Digest
 from migrator.search.cursor import Cursor
 from migrator.search.entries import Entry, Hit, IndexProgress, Page
-from migrator.search.numbers import ROOM, numbers_of
+from migrator.search.keys import IS_DIGEST, message_key
+from migrator.search.numbers import EARLIEST, numbers_of, place_in_time
 from migrator.search.query import Query
 from migrator.search.selecting import LARGE, Selection, Statement, counted, newest, numbers, owned_by, selection
 from migrator.search.sql import condition
@@ -26,6 +27,13 @@ from migrator.search.tables import TABLES, VERSION
 from migrator.transactions import transaction
 
 FILE_NAME = "search.sqlite3"
+_ABOUT = f"select date, sender, subject from messages where {IS_DIGEST}"  # noqa: S608  # ours
+_KNOWN = f"select 1 from messages where {IS_DIGEST}"  # noqa: S608  # ours
+_IS_TAKEN = "select 1 from messages where id = ?1 union all select 1 from orphans where number = ?1"
+_LAST_WITHOUT_DATE = (
+    "select coalesce(max(number), 0) from (select max(id) as number from messages where id < ?1"
+    " union all select max(number) from orphans where number < ?1)"
+)
 _BUSY_SECONDS = 10.0
 _CHUNK = 500
 CACHE_KIB, CACHE_TO_WRITE_KIB = 4 * 1024, 32 * 1024
@@ -84,7 +92,7 @@ class SearchIndex:
         It begins after a cursor that an earlier page gave. No more than ``most`` are counted, where counting costs.
         """
         chosen = selection(query)
-        bound = None if most is None or chosen.is_words else most + 1
+        bound = None if most is None or chosen.is_soon_counted else most + 1
         wanted = None if limit is None else limit + 1
         with _trouble_said():
             everything = self._numbers(chosen)
@@ -98,7 +106,9 @@ class SearchIndex:
                 found = self._column(newest(self._numbers(chosen), wanted))
             following = Cursor(found[limit - 1]) if limit and len(found) > limit else None
             is_more = total == bound
-            return Page(total - is_more, is_more, list(self._hits(found[:limit])), following)
+            # Numbers follow dates but for some seconds.
+            hits = sorted(self._hits(found[:limit]), key=lambda hit: place_in_time(hit.date), reverse=True)
+            return Page(total - is_more, is_more, hits, following)
 
     def _numbers(self, chosen: Selection) -> Statement:
         many = [self._one(owned_by(names)) >= LARGE for names in chosen.owners]
@@ -128,7 +138,7 @@ class SearchIndex:
         """Return date, sender and subject of those of these messages that the index has."""
         found: dict[Digest, tuple[int | None, str, str]] = {}
         for digest in digests:
-            row = self._sql.execute("select date, sender, subject from messages where digest = ?", (digest,)).fetchone()
+            row = self._sql.execute(_ABOUT, (digest,)).fetchone()
             if row:
                 found[digest] = row
         return found
@@ -168,11 +178,7 @@ class SearchIndex:
 
     def unknown(self, digests: Iterable[Digest]) -> set[Digest]:
         """Return those that the index does not have."""
-        return {
-            digest
-            for digest in digests
-            if self._sql.execute("select 1 from messages where digest = ?", (digest,)).fetchone() is None
-        }
+        return {digest for digest in digests if self._sql.execute(_KNOWN, (digest,)).fetchone() is None}
 
     def take_room(self) -> None:
         """Take the memory that adding many messages is quicker with."""
@@ -195,11 +201,11 @@ class SearchIndex:
 
     def _insert(self, sql: sqlite3.Connection, entry: Entry) -> int:
         """Take in what is known of a message but its words; returns its number, 0 where it is there already."""
-        if sql.execute("select 1 from messages where digest = ?", (entry.digest,)).fetchone():
+        if sql.execute(_KNOWN, (entry.digest,)).fetchone():
             return 0
-        number = _free_number(sql, entry.headers.date)
+        number = _free_number(sql, entry)
         sql.execute(
-            "insert into messages (id, digest, octets, date, sender, recipients, subject, message_id,"
+            "insert into messages (id, digest, octets, date, sender, recipients, subject, message_key,"
             " attachments, problem) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
@@ -209,7 +215,7 @@ class SearchIndex:
                 entry.headers.sender,
                 entry.headers.to,
                 entry.headers.subject,
-                entry.headers.message_id.strip("<> "),
+                message_key(entry.headers.message_id),
                 entry.attachments,
                 entry.problem,
             ),
@@ -230,7 +236,8 @@ class SearchIndex:
         """Note that an account's maildrop showed these; what was only supposed of them is forgotten."""
         with self._transaction() as sql:
             fresh = sql.execute(
-                "select m.id from json_each(?) as place cross join messages m on m.digest = substr(?, place.value, 32)"
+                "select m.id from json_each(?) as place cross join messages m"
+                " on substr(m.digest, 1, 8) = substr(?2, place.value, 8) and m.digest = substr(?2, place.value, 32)"
                 " where not exists (select 1 from owners o where o.message = m.id and o.account = ? and o.is_seen)",
                 (*places(digests), account),
             ).fetchall()
@@ -267,19 +274,14 @@ class SearchIndex:
             yield self._sql
 
 
-def _free_number(sql: sqlite3.Connection, date: int | None) -> int:
-    """Return a number that nobody has for a message of this date; those of orphans still have words."""
-    wanted = numbers_of(date)
-    for first in range(wanted.start, wanted.stop, ROOM if date is not None else len(wanted)):
-        last = min(first + ROOM, wanted.stop) - 1 if date is not None else wanted.stop - 1
-        (taken,) = sql.execute(
-            "select max(number) from (select max(id) as number from messages where id between ?1 and ?2"
-            " union all select max(number) from orphans where number between ?1 and ?2)",
-            (first, last),
-        ).fetchone()
-        if taken is None or taken < last:
-            return first if taken is None else taken + 1
-    return _free_number(sql, None)  # no mail has that many of one second: it is found by all but its date
+def _free_number(sql: sqlite3.Connection, entry: Entry) -> int:
+    """Return a number that nobody has for a message; those of orphans still have words."""
+    if entry.headers.date is not None:
+        for number in numbers_of(entry.headers.date, entry.digest):
+            if sql.execute(_IS_TAKEN, (number,)).fetchone() is None:
+                return number
+    (last,) = sql.execute(_LAST_WITHOUT_DATE, (EARLIEST,)).fetchone()
+    return int(last) + 1  # no mail has that many of one second: it is found by all but its date
 
 
 def remove(state_dir: Path) -> None:

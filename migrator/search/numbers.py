@@ -1,35 +1,45 @@
 """The number of a message in the index: of two messages the newer one has the greater number. Pure.
 
 So whatever the index goes through in the order of its numbers, it goes through by date, and a range of dates is a range
-of numbers. Of one second there is room for 64 messages; further ones take numbers of the seconds after it, no more than
-``SLACK`` away. Messages without a date come before all others.
+of numbers. The number is the second it was written in (since the epoch). Where that is taken, it is one of the seconds
+after it: one of the next few, else one that the message's digest chooses, of the more the more of them are taken. So
+the order of numbers may differ from that of dates by seconds, and where thousands were written at once, by more: a
+page of hits is sorted by ``place_in_time`` once more. Messages without a date come before all others.
 """
 
 from __future__ import annotations
 
-_BITS = 6
-ROOM = 1 << _BITS
-"""How many numbers a second has."""
-SLACK = 3_600
-"""For how many seconds after its own a message's number may be: a range of numbers must end so much later."""
+from collections.abc import Iterator
+
 EARLIEST, LATEST = 365 * 86_400, 2**34
 """The dates that have numbers of their own: what is written is within 1971 and 2200, or has no date."""
 
+SLACK = 1 << 20
+"""How much greater than its date a message's number may be (twelve days): a range of numbers ends so much later."""
 
-def first_number(date: int | None) -> int:
-    """Return the first number of a second (since the epoch); that of messages without a date where there is none."""
-    return 1 if date is None else max(EARLIEST, min(date, LATEST)) << _BITS
+_NEXT = 8
+_SPANS = (1 << 6, 1 << 9, 1 << 12, 1 << 15, 1 << 18, SLACK)
+_CHOICE = 4
+"""Octets of a digest that make one choice."""
 
 
-def numbers_of(date: int | None) -> range:
-    """Return the numbers that a message of this date may have, the ones of its own second first."""
-    first = first_number(date)
-    return range(first, first_number(EARLIEST) if date is None else first + (SLACK << _BITS))
+def place_in_time(date: int | None) -> int:
+    """Return what messages are sorted by; that of those without a date is 0."""
+    return 0 if date is None else max(EARLIEST, min(date, LATEST))
+
+
+def numbers_of(date: int, digest: bytes) -> Iterator[int]:
+    """Yield the numbers that a message may have, some fifty at its date or later, in the order of trying them."""
+    first = place_in_time(date)
+    yield from range(first, first + _NEXT)
+    for span in _SPANS:
+        for begin in range(0, len(digest), _CHOICE):
+            yield first + int.from_bytes(digest[begin : begin + _CHOICE]) % span
 
 
 def span(start: int | None, end: int | None) -> tuple[int | None, int | None]:
     """Return below which numbers, and from which on, no message can be written at or after start and before end."""
     return (
-        None if start is None else first_number(start),
-        None if end is None else first_number(end) + (SLACK << _BITS),
+        None if start is None else place_in_time(start),
+        None if end is None else place_in_time(end) + SLACK,
     )

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from migrator.lazy_dataclasses import dataclass
 from migrator.parse.folding import words
 from migrator.search.field_names import about_unknown
 

@@ -8,11 +8,11 @@ What else is asked for is looked up in an index of its own, narrower than the me
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.search.numbers import span
 from migrator.search.query import All, Any, Dated, Everything, Not, OfAccount, Query
-from migrator.search.sql import Value, condition, expression
+from migrator.search.sql import Value, asks_for_places, condition, expression
 
 LARGE = 100_000
 """From that many messages on, those of some accounts are no set that is quickly made."""
@@ -24,20 +24,22 @@ Statement = tuple[str, list[Value]]
 class Selection:
     """What a query asks for, taken apart: all of it must be so.
 
-    ``words`` is an FTS5 expression; each of ``owners`` are accounts of which one must have the message; ``above`` and
-    ``below`` are numbers between which it must be; ``rest`` are conditions on the table ``messages``, named ``m``.
+    ``words`` is an FTS5 expression, and ``has_places`` tells whether it asks where words stand; each of ``owners`` are
+    accounts of which one must have the message; ``above`` and ``below`` are numbers between which it must be; ``rest``
+    are conditions on the table ``messages``, named ``m``.
     """
 
     words: str | None = None
+    has_places: bool = False
     owners: list[list[str]] = field(default_factory=list)
     above: int | None = None
     below: int | None = None
     rest: list[Query] = field(default_factory=list)
 
     @property
-    def is_words(self) -> bool:
-        """Whether nothing but words is looked for."""
-        return self.words is not None and not self.owners and not self.rest
+    def is_soon_counted(self) -> bool:
+        """Whether nothing but words is looked for, in any order: to count those costs next to nothing."""
+        return self.words is not None and not self.has_places and not self.owners and not self.rest
 
 
 def selection(query: Query) -> Selection:
@@ -58,6 +60,7 @@ def selection(query: Query) -> Selection:
             _narrow(chosen, clause)
     if wanted:
         chosen.words = expression(All(tuple(wanted)))
+        chosen.has_places = any(map(asks_for_places, [*wanted, *unwanted]))
         if unwanted:
             chosen.words = f"{chosen.words} NOT {expression(Any(tuple(unwanted)))}"
     else:

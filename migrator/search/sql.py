@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from migrator.parse.folding import is_picture, words
+from migrator.search.keys import message_key
 from migrator.search.query import (
     All,
     Any,
@@ -102,6 +103,17 @@ def _phrase(query: Words) -> str | None:
     return f"({' AND '.join(f'{column}{part}' for part in parts)})" if len(parts) > 1 else f"{column}{parts[0]}"
 
 
+def asks_for_places(query: Query) -> bool:
+    """Say whether a query wants words next to one another: then every place of each of them is gone through."""
+    match query:
+        case Words():
+            return len([word for word in words(query.text) if not is_picture(word)]) > 1
+        case All(clauses) | Any(clauses):
+            return any(map(asks_for_places, clauses))
+        case _:
+            return False
+
+
 def _grouped(clauses: tuple[Query, ...]) -> tuple[Query, ...]:
     """Put the clauses that only look for words together, where there are several."""
     wordy = tuple(clause for clause in clauses if expression(clause) is not None)
@@ -128,10 +140,12 @@ def _between(column: str, start: int | None, end: int | None) -> Condition:
 
 
 def _named(text: str) -> Condition:
-    message_id = text.strip("<> ")
-    by_message_id = "(m.message_id = ? and m.message_id != '')"  # in the words of its index
+    key = message_key(text)
+    by_message_id: Condition = ("0", []) if key is None else ("m.message_key = ?", [key])
     low = text.lower()
     if len(low) >= 8 and len(low) <= 64 and all(character in "0123456789abcdef" for character in low):
         first, last = bytes.fromhex(low.ljust(64, "0")), bytes.fromhex(low.ljust(64, "f"))
-        return f"({by_message_id} or m.digest between ? and ?)", [message_id, first, last]
-    return by_message_id, [message_id]
+        by_digest = "(substr(m.digest, 1, 8) between ? and ? and m.digest between ? and ?)"
+        where, values = by_message_id
+        return f"({where} or {by_digest})", [*values, first[:8], last[:8], first, last]
+    return by_message_id

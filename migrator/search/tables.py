@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """Raised whenever an index written before would find other things than one written now: then it is built again."""
 
 TABLES = """
 create table messages (
     id integer primary key,  -- says when it was written: migrator.search.numbers
-    digest blob not null unique,
+    digest blob not null,  -- each once: who adds one has looked for it
     octets integer not null,
     date integer,
     sender text not null,
     recipients text not null,
     subject text not null,
-    message_id text not null,
+    message_key integer,  -- stands for its Message-ID: migrator.search.keys
     attachments integer not null,
     problem text not null
 ) strict;
 create index messages_by_traits on messages (id, date, octets, attachments, problem);
-create index messages_by_message_id on messages (message_id) where message_id != '';
+create index messages_by_message_key on messages (message_key) where message_key is not null;
+create index messages_by_digest on messages (substr(digest, 1, 8));
 create table owners (
     message integer not null,
     account text not null,

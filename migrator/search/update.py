@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from migrator.archive.reader import ArchiveReader
 from migrator.errors import FerryError
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.ledger.archive import ArchiveLedger, NumberedContent
 from migrator.message.body import Body
 from migrator.model import Digest

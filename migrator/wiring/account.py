@@ -6,13 +6,13 @@ What an end is made of is imported once there is one: a search needs no POP3, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from os.path import realpath
 from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import folder_identity, store_label
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING
 
 from migrator.config import Account, Config, FolderDestination
 from migrator.files import key_of
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.ledger.copies import CopiesLedger
 from migrator.ledger.moving import KnownDestination

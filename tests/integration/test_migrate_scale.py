@@ -1,14 +1,17 @@
-"""From outside: a huge message and a huge listing stay within 150 MB of memory."""
+"""From outside: a huge message and a huge listing stay within 150 MB of memory, and many accounts share theirs."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import platform
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import Site, alice
+from jobs.memory import ARENAS
+from tests.command_line import Site, account, alice, mbox, source
 from tests.servers.maildrop import Maildrop
 from tests.servers.pop3 import Pop3Server
 from tests.servers.pop3_faults import ManyMessages
@@ -69,3 +72,32 @@ def test_a_listing_of_a_million_is_read_in_flat_memory(site: Site) -> None:
         site.writes(alice(server.port))
         report = migrate(site, "--limit", "10")
         assert (report["listed"], report["copied"], report["remaining"]) == (1_000_000, 10, 999_990)
+
+
+# malloc_info(3) tells of each arena as a heap.
+_AND_TELL_ARENAS = """
+import ctypes, os, sys
+from pathlib import Path
+from migrator.cli.main import main
+code = main(sys.argv[2:])
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(os.fsencode(sys.argv[1]), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+sys.exit(code)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has an arena for each thread")
+def test_accounts_side_by_side_take_their_memory_from_few_arenas(site: Site) -> None:
+    names = [f"user{number}" for number in range(6)]
+    servers = [Pop3Server(Maildrop([b"Subject: %d\r\n\r\n" % number])) for number, _ in enumerate(names)]
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(server).port for server in servers]
+        site.writes(
+            *(account(name, source(port), mbox(f"archive/{name}")) for name, port in zip(names, ports, strict=True))
+        )
+        done = site.run([sys.executable, "-c", _AND_TELL_ARENAS, site.folder / "arenas", "migrate", "--json"])
+    assert [report["copied"] for report in done.reports] == [1] * len(names)
+    assert (site.folder / "arenas").read_text().count("<heap ") <= ARENAS

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, enumerate as enumerate_threads
 
 import pytest
 
@@ -16,6 +18,8 @@ from migrator.read_back import (
     drop_cache,
     is_cached,
     open_to_read_back,
+    pieces_of,
+    read_ahead,
     read_range,
     where_read_from,
 )
@@ -111,3 +115,53 @@ def test_a_link_is_not_followed_where_that_is_asked(file: Path) -> None:
     link.symlink_to(file)
     with pytest.raises(OSError, match="symbolic link"):
         open_to_read_back(link, os.O_NOFOLLOW)
+
+
+# Reading ahead.
+
+
+def test_pieces_that_are_read_ahead_are_those_of_the_file_in_their_order(file: Path) -> None:
+    with opened(file) as handle:
+        pieces = list(read_ahead(pieces_of(handle, 5, len(CONTENT), 1000)))
+    assert b"".join(pieces) == CONTENT[5:]
+    assert {len(piece) for piece in pieces[:-1]} == {1000}
+
+
+def test_nothing_to_read_ahead_is_nothing() -> None:
+    assert list(read_ahead(iter(()))) == []
+
+
+def test_one_piece_is_made_while_one_is_worked_on_and_no_more() -> None:
+    made: list[int] = []
+    second = Event()
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(5):
+            made.append(number)
+            if number == 1:
+                second.set()
+            yield b"%d" % number
+
+    coming = read_ahead(pieces())
+    assert next(coming) == b"0"
+    assert second.wait(10)
+    assert list(coming) == [b"1", b"2", b"3", b"4"]
+    assert made == [0, 1, 2, 3, 4]
+
+
+def test_what_breaks_while_it_is_read_ahead_is_raised_where_it_is_used() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        raise OSError(errno.EIO, "the disk says no")
+
+    coming = read_ahead(pieces())
+    assert next(coming) == b"first"
+    with pytest.raises(OSError, match="the disk says no"):
+        next(coming)
+
+
+def test_who_stops_early_leaves_no_thread() -> None:
+    coming = read_ahead(iter([b"1", b"2", b"3"]))
+    next(coming)
+    coming.close()  # type: ignore[attr-defined]  # it is a generator
+    assert not [thread for thread in enumerate_threads() if thread.name.startswith("reading-ahead")]

@@ -6,7 +6,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from jobs.web.token_store import find_token
 from migrator.config import Account
 from migrator.config.problems import nearest
 from migrator.errors import ConfigError, DefectError, FerryError, Kind, contained
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.message import NoSuchMessageError
 
 PREFIX = "/api/v1/"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from jobs.web.api import acting, giving_back, reading
 from jobs.web.api.asking import MOST_RESULTS, USUAL_RESULTS, Answer
@@ -11,6 +10,7 @@ from jobs.web.people import Scope
 from jobs.web.tasks.export import FORMS
 from jobs.web.tasks.restore import GROUPINGS
 from jobs.web.tasks.task import TaskState
+from migrator.lazy_dataclasses import dataclass, field
 
 Schema = Mapping[str, object]
 

@@ -7,7 +7,6 @@ None of them has a form: a form belongs to one session, and a part to all who se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 from jobs.web.language import Language, speaking
@@ -18,6 +17,7 @@ from jobs.web.site import Site
 from jobs.web.standing import Overview, Standing, overview_of
 from jobs.web.templates import rendered
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import replace
 
 
 def unlike(findings: Sequence[Finding], *others: str) -> str:

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -22,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from jobs.log import say
 from jobs.web.live.board import Board, Source
 from migrator.errors import FerryError, contained
+from migrator.lazy_dataclasses import dataclass
 
 MOST = 100
 MOST_OF_USER = 25

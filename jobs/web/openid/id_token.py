@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
 from migrator.errors import DefectError, FerryError, Kind, contained, printable
+from migrator.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key

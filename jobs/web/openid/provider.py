@@ -11,7 +11,6 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote_plus
 
@@ -19,6 +18,7 @@ from jobs.web.openid.believed import PATIENCE_SECONDS, Believed
 from jobs.web.openid.id_token import Proven, UnknownKeyError, Wanted, keys_in, proven_by
 from migrator.config.openid import OpenId
 from migrator.errors import FerryError, Kind, printable
+from migrator.lazy_dataclasses import dataclass
 from migrator.oauth import exchange, web
 from migrator.oauth.exchange import Authorization
 from migrator.oauth.failures import unreachable

@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import sha256
 
 from migrator.config.openid import OpenId
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.oauth.exchange import Authorization
 
 LONGEST_SECONDS = 600.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.responses import Response
@@ -26,6 +25,7 @@ from migrator.config.urls import destination_keys
 from migrator.config.vault import vault_of
 from migrator.discovery import Address, Discovery, Found, SecretKind, discover, read_address
 from migrator.errors import ConfigError, FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode
 from migrator.operations.account_list import pause, resume

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from migrator.archive.restore import Grouping
 from migrator.config import ImapDestination
 from migrator.errors import ConfigError
 from migrator.interchange.exporter import Form
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import Digest
 from migrator.net.tls import TlsMode
 from migrator.operations.envelopes import UNKNOWN, Envelope, envelopes_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from jobs.web.visit import Refused, Visit
 from jobs.web.words import Said
 from migrator.config import Account
 from migrator.errors import Kind
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger.history import SetAside
 from migrator.operations.compare_copies import Role, first_difference, versions_of
 from migrator.operations.envelopes import Envelope

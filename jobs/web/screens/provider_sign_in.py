@@ -6,7 +6,6 @@ The person opens a link, types a code in there or pastes the address that the br
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from jobs.web.visit import Refused, Visit, path_of_account
 from jobs.web.wishes import NO_MAILBOX, ServerForm, server_in
 from migrator.config import Account
 from migrator.errors import ConfigError, FerryError
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.sign_in import to_sign_in
 
 MOMENT = 3.0

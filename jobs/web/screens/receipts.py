@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from jobs.web import words
 from jobs.web.visit import LONGEST_NUMBER, Refused, Visit
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.receipts import Filter
 from migrator.operations.receipts import (
     Receipt,

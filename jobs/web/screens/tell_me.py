@@ -6,7 +6,6 @@ own in the state folder; what is secret is kept in the vault and never shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -30,6 +29,7 @@ from migrator.config.settings_file import settings_file
 from migrator.config.vault import vault_of
 from migrator.config.vault_secret import VaultSecret
 from migrator.errors import ConfigError, FerryError
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.operations.change_account import Author, ConflictError
 from migrator.operations.change_telling import (
     Proposal,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from jobs.monitoring.stored_view import places_of
 from jobs.web.language import ngettext
 from migrator.config import Account, Config
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.model import Digest
 from migrator.operations.search import find_digests

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from dataclasses import dataclass
 
 from jobs.web.language import gettext as _, gettext_lazy, ngettext
 from jobs.web.tasks.chosen import Chosen
@@ -13,6 +12,7 @@ from jobs.web.tasks.kind import Hands, TaskKind
 from jobs.web.tasks.task import Task
 from migrator.errors import FerryError, Kind
 from migrator.interchange.exporter import Exported, Form
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.operations.export import export_messages
 

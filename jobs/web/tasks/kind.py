@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.maintenance.upkeep import StoppedError
@@ -12,6 +11,7 @@ from jobs.web.tasks.task import Progress, Task
 from jobs.web.worker import Worker
 from migrator.config import Config
 from migrator.findings.model import Finding
+from migrator.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

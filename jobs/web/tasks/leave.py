@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from jobs.maintenance.upkeep import StoppedError
 from jobs.schedule.stop import Stop
@@ -22,6 +21,7 @@ from jobs.web.tasks.kind import Hands, TaskKind
 from jobs.web.tasks.task import Progress as TaskProgress, Task
 from migrator.config import Account
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.ledger import Ledger
 from migrator.operations.migrate import Watching, migrate_accounts
 from migrator.policy import DeleteWhenVerified

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from jobs.web.language import gettext as _, gettext_lazy, ngettext
 from jobs.web.locale_format import number as in_digits, size
@@ -20,6 +19,7 @@ from migrator.config import Config, Destination, ImapDestination, MboxDestinatio
 from migrator.config.secrets import TextSecret
 from migrator.config.urls import destination_from_url
 from migrator.errors import ConfigError, FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger import Ledger
 from migrator.operations.restore import restore_messages
 from migrator.wiring.account import destination_of, label_of

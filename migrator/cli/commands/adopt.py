@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from migrator.config.secrets import TextSecret
 from migrator.config.urls import destination_keys
 from migrator.discovery import is_address
 from migrator.errors import ConfigError, FerryError
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.net.tls import TlsMode
 from migrator.operations.add_account import Draft, Password
 from migrator.operations.adopt import Adopted, Candidate, TakeOver, look

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from migrator.cli.signals import stopping
 from migrator.demo.place import Place
 from migrator.demo.story import Story
 from migrator.errors import ConfigError
+from migrator.lazy_dataclasses import replace
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -46,6 +46,8 @@ _STYLES = {Status.OK: Style.GOOD, Status.PARTIAL: Style.WARNING, Status.FAILED: 
 def run(arguments: Namespace, screen: Console) -> int:
     """Work the accounts asked for, side by side, and report on each."""
     config, accounts = _wanted(arguments, screen)
+    if len(accounts) > 1:
+        _share_arenas()
     limits = RunLimits(messages=arguments.limit, deletions=arguments.max_delete)
     storing = Storing()
     about: dict[Digest, Described] = {}
@@ -72,6 +74,13 @@ def run(arguments: Namespace, screen: Console) -> int:
             show_bad_rows(config, screen)
         code = exit_code(reports, is_stopped=stop.is_set())
         return NOT_ALL_DONE if bad_rows and code != INTERRUPTED else code
+
+
+def _share_arenas() -> None:
+    """Let the threads that work accounts side by side take their memory from few arenas."""
+    from jobs.memory import share_arenas
+
+    share_arenas()
 
 
 def _waits_for(storing: Storing) -> str:

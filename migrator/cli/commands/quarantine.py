@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from migrator.cli.context import configuration
 from migrator.cli.envelope_line import envelope_line
 from migrator.cli.exit_codes import DONE
 from migrator.errors import ConfigError, Kind
+from migrator.lazy_dataclasses import replace
 from migrator.operations.quarantine import Choice, Decision, Every, Quarantine, alike, review_quarantine, shared_reason
 from migrator.policy import GONE
 from migrator.report import shown_unique_id

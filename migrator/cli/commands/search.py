@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.cli.context import archive_ledger, configuration
 from migrator.cli.exit_codes import DONE
 from migrator.cli.index_lines import indexing, rebuilding, show_index_state, show_remarks
+from migrator.lazy_dataclasses import dataclass
 from migrator.operations.search import SearchResult, parse_query, remarks_on, search
 from migrator.ui import sanitize
 from migrator.ui.text import cell, columns, cut, plural, size

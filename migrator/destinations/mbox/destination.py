@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from migrator.copy_records import (
     Anchor,
     Finding,
     MboxAnchor,
+    PlacedRecord,
     Recollection,
     VolumeChanged,
     VolumeRecord,
@@ -61,6 +61,7 @@ from migrator.files import (
     storage_error,
     sync_folder,
 )
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.message.body import Body, Message
 from migrator.model import Digest, Locator
 
@@ -363,13 +364,13 @@ class MboxDestination(LocalArchive):
         with RecordReader(self.folder) as reader:
             yield from reader.read(locators)
 
-    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> list[bool]:
-        """Say of each of these copies whether just that message stands there now, read from the device.
+    def equal(self, volume: str, records: Sequence[PlacedRecord]) -> list[bool]:
+        """Say of each of these copies in a volume whether just that message stands there now, read from the device.
 
         Of a long message it says no.
         """
         with RecordReader(self.folder) as reader:
-            return list(reader.equal(copies))
+            return list(reader.equal(volume, records))
 
     def count_missing(self, locators: Sequence[Locator]) -> int:
         """Return 0: nobody takes a message out of a volume without changing it, which ``recover`` tells."""

@@ -11,18 +11,15 @@ import zlib
 from collections.abc import Sequence
 from hashlib import sha256
 
+from migrator.copy_records import PlacedRecord
 from migrator.destinations.mbox import mboxrd
 from migrator.message.digest import digest_of
-from migrator.model import Digest, MboxLocator
+from migrator.model import MboxLocator
 
 _QUOTED_FROM = re.compile(b">From ")  # as mboxrd finds it
 
 
-Expected = tuple[MboxLocator, int, Digest]
-"""Where a message should stand, its length in canonical form, and its digest."""
-
-
-def equal(data: bytes, records: Sequence[Expected]) -> list[bool]:
+def equal(data: bytes, records: Sequence[PlacedRecord]) -> list[bool]:
     """Say of each of these records, which stand side by side in ``data`` from its beginning, whether it is its message.
 
     It is if its frame is the one that was written (From_ line, closing line feed) and its content has the digest.
@@ -31,44 +28,44 @@ def equal(data: bytes, records: Sequence[Expected]) -> list[bool]:
         return [True] * len(records)
     results: list[bool] = []
     at = 0
-    for locator, _, digest in records:
-        results.append(_is(data[at : at + locator.length], locator, digest))
-        at += locator.length
+    for record in records:
+        results.append(_is(data[at : at + record.length], record))
+        at += record.length
     return results
 
 
-def _all_are(data: bytes, records: Sequence[Expected]) -> bool:
+def _all_are(data: bytes, records: Sequence[PlacedRecord]) -> bool:
     """Go through the canonical form of the whole stretch, in which no quoting was undone: there must be none."""
     if _QUOTED_FROM.search(data):
         return False
     canonical = data.replace(b"\n", b"\r\n")
     view = memoryview(canonical)
     begin = at = 0
-    for locator, octets, digest in records:
+    for _, digest, octets, _, length, frame_crc, _, _ in records:
         frame_end = data.find(b"\n", begin) + 1
         frame = data[begin:frame_end]
         content = at + len(frame) + 1
         end = content + octets
         if (
-            zlib.crc32(frame) != locator.frame_crc
+            zlib.crc32(frame) != frame_crc
             or not canonical.startswith(frame[:-1], at)  # both ways of counting have come to the same place
             or sha256(view[content:end]).digest() != digest
-            or canonical[end : end + 2] != b"\r\n"
+            or not canonical.startswith(b"\r\n", end)
         ):
             return False
-        begin += locator.length
+        begin += length
         at = end + 2
     return begin == len(data) and at == len(canonical)
 
 
-def _is(record: bytes, locator: MboxLocator, digest: Digest) -> bool:
-    frame_end = record.find(b"\n") + 1
-    if damage_of(record[:frame_end], record[-1:], len(record), locator):
+def _is(data: bytes, record: PlacedRecord) -> bool:
+    frame_end = data.find(b"\n") + 1
+    if damage_of(data[:frame_end], data[-1:], len(data), record):
         return False
-    return digest_of(mboxrd.decode(record[frame_end:-1])) == digest
+    return digest_of(mboxrd.decode(data[frame_end:-1])) == record.digest
 
 
-def damage_of(frame: bytes, closing: bytes, length: int, locator: MboxLocator) -> str:
+def damage_of(frame: bytes, closing: bytes, length: int, locator: MboxLocator | PlacedRecord) -> str:
     """Say what is wrong with a record's frame, or nothing."""
     if length < locator.length:
         return "the volume ends before it does"

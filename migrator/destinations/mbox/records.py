@@ -12,22 +12,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from migrator.copy_records import PlacedRecord
 from migrator.destinations.mbox import mboxrd
-from migrator.destinations.mbox.equality import Expected, damage_of, equal
+from migrator.destinations.mbox.equality import damage_of, equal
 from migrator.destinations.mbox.record_file import RecordFile
 from migrator.destinations.mbox.volumes import OpenVolume, holds_volumes, regular_file
 from migrator.errors import FerryError, Kind
 from migrator.files import Device, Step, away_error, storage_error, write_all
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Body, LinesBody, Message
 from migrator.message.dating import moment_of_arrival
 from migrator.message.line_ends import StoredBody, beginning_of, lines_of, pieces_of_lines
-from migrator.model import Digest, Locator, MboxLocator
-from migrator.read_back import IO_CHUNK_OCTETS, open_to_read_back, pieces_of, read_range
+from migrator.model import Locator, MboxLocator
+from migrator.read_back import IO_CHUNK_OCTETS, LONG_CHUNK_OCTETS, open_to_read_back, pieces_of, read_ahead, read_range
 
 
 def frame_of(message: Message, now: datetime) -> bytes:
@@ -92,6 +93,19 @@ class RecordAppender:
         self._step("mbox.appending")
 
 
+READ_AHEAD_FROM = 32 << 20
+"""A record of that many bytes is read back by two threads; of smaller ones the next is being received meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongBody(StoredBody):
+    """A message in a folder whose next piece is read, and its line ends turned, while one is worked on."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the message in canonical form, in pieces of bounded size."""
+        return read_ahead(StoredBody.chunks(self))
+
+
 class RecordReader:
     """Reads records through fresh handles, once the page cache of their volumes has been dropped."""
 
@@ -120,20 +134,14 @@ class RecordReader:
             else:
                 yield from self._small(handle, run)
 
-    def equal(self, copies: Sequence[tuple[Locator, int, Digest]]) -> Iterator[bool]:
-        """Yield of each of these copies, in order, whether just that message stands there; nothing of what is long."""
-        remaining = iter(copies)
-        for run in runs_of([locator for locator, _, _ in copies], IO_CHUNK_OCTETS):
-            facts = islice(remaining, len(run))
-            yield from self._equal([(at, octets, digest) for at, (_, octets, digest) in zip(run, facts, strict=True)])
-
-    def _equal(self, run: Sequence[Expected]) -> list[bool]:
-        first, last = run[0][0], run[-1][0]
-        with suppress(FerryError, OSError):
-            handle = self._opened(first.volume)
-            if first.length <= IO_CHUNK_OCTETS and isinstance(handle, int):
-                return equal(read_range(handle, first.offset, last.offset + last.length - first.offset), run)
-        return [False] * len(run)
+    def equal(self, volume: str, records: Sequence[PlacedRecord]) -> Iterator[bool]:
+        """Yield of each of these copies, in order, whether just that message stands there; of what is long, no."""
+        with suppress(FerryError):
+            if isinstance(handle := self._opened(volume), int):
+                for run in _side_by_side(records):
+                    yield from _equal(handle, run)
+                return
+        yield from (False for _ in records)
 
     def _opened(self, volume: str) -> int | FerryError:
         if volume not in self._handles:
@@ -185,12 +193,14 @@ class RecordReader:
             return storage_error(error, f"reading the copy at byte {locator.offset} of {self._folder / locator.volume}")
         if damage := damage_of(beginning[:frame_end], closing, 0 if is_short else locator.length, locator):
             return self._mismatch(locator, damage)
-        content = partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume)
-        return StoredBody(content, beginning[:frame_end])
+        is_long = locator.length >= READ_AHEAD_FROM
+        most = LONG_CHUNK_OCTETS if is_long else IO_CHUNK_OCTETS
+        content = partial(self._lines, handle, locator.offset + frame_end, end - 1, locator.volume, most)
+        return (LongBody if is_long else StoredBody)(content, beginning[:frame_end])
 
-    def _lines(self, handle: int, begin: int, end: int, volume: str) -> Iterator[bytes]:
+    def _lines(self, handle: int, begin: int, end: int, volume: str, most: int) -> Iterator[bytes]:
         try:
-            yield from mboxrd.unquoted(pieces_of(handle, begin, end))
+            yield from mboxrd.unquoted(pieces_of(handle, begin, end, most))
         except OSError as error:
             raise storage_error(error, f"reading {self._folder / volume}") from error
 
@@ -216,6 +226,28 @@ def body_in(data: bytes, begin: int, locator: MboxLocator) -> LinesBody | str:
     if damage := damage_of(frame, data[end - 1 : end], end - begin, locator):
         return damage
     return LinesBody(mboxrd.unquote(data[frame_end : end - 1]), frame)
+
+
+def _equal(handle: int, run: Sequence[PlacedRecord]) -> list[bool]:
+    begin, end = run[0].offset, run[-1].offset + run[-1].length
+    if end - begin <= IO_CHUNK_OCTETS:
+        with suppress(OSError):
+            return equal(read_range(handle, begin, end - begin), run)
+    return [False] * len(run)
+
+
+def _side_by_side(records: Sequence[PlacedRecord]) -> Iterator[Sequence[PlacedRecord]]:
+    """Group records as ``runs_of`` does."""
+    begin = 0
+    end, limit = -1, 0
+    for number, (_, _, _, offset, length, *_) in enumerate(records):
+        if offset != end or end + length > limit:
+            if number:
+                yield records[begin:number]
+            begin, limit = number, offset + IO_CHUNK_OCTETS
+        end = offset + length
+    if records:
+        yield records[begin:]
 
 
 def runs_of(locators: Sequence[Locator], most: int) -> Iterator[list[MboxLocator]]:

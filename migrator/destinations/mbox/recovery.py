@@ -20,7 +20,6 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from migrator.copy_records import (
@@ -35,9 +34,9 @@ from migrator.copy_records import (
     VolumeState,
     VolumeTouched,
 )
-from migrator.destinations.identify import found_at, found_in_pieces
 from migrator.destinations.mbox import mboxrd
 from migrator.destinations.mbox.mboxrd import Span
+from migrator.destinations.mbox.scanning import STREAM_ABOVE, records_of
 from migrator.destinations.mbox.volumes import (
     Distrusted,
     OpenVolume,
@@ -48,7 +47,6 @@ from migrator.destinations.mbox.volumes import (
     regular_file,
     tail_digest,
 )
-from migrator.destinations.mbox.window import Window
 from migrator.errors import FerryError, Kind
 from migrator.files import (
     Device,
@@ -61,11 +59,9 @@ from migrator.files import (
     sync_folder,
     write_all,
 )
+from migrator.lazy_dataclasses import dataclass, replace
 from migrator.model import Digest, MboxLocator
 from migrator.read_back import drop_cache, pieces_of, read_range
-
-STREAM_ABOVE = 1 << 20
-"""Records longer than this (in bytes) are read in pieces, never as a whole."""
 
 _TELL_EVERY = 5_000
 _OUR_FRAME = 400
@@ -235,9 +231,7 @@ class Recovery:
         is_as_long = volume.end == known.end and known.state is not VolumeState.CHANGED
         state = VolumeState.OPEN if is_as_long else self._state_at_end(volume)
         doubtful: list[tuple[Span, Found | None]] = []
-        window = Window(volume.handle)
-        for span in mboxrd.scan(window.read, begin, volume.end):
-            found = _found(volume, window, span) if span.is_readable else None
+        for span, found in records_of(volume, begin, in_stretches=evidence is None):
             if evidence is None:  # nothing is to be cut
                 if found is not None:
                     yield found
@@ -349,17 +343,3 @@ def _holds_somebodys_from_line(handle: int, begin: int, end: int) -> bool:
             return True
         begin += max(1, len(window) - overlap) if begin + len(window) < end else len(window) or end
     return False
-
-
-# ------------------------------------------------------------------------------------------ one record
-
-
-def _found(volume: OpenVolume, window: Window, span: Span) -> Found:
-    """Read one record and say which message it is."""
-    beginning = window.read(span.offset, min(STREAM_ABOVE, span.length))
-    frame_end = beginning.index(b"\n") + 1
-    locator = MboxLocator(volume.name, span.offset, span.length, zlib.crc32(beginning[:frame_end]))
-    if span.length <= STREAM_ABOVE:
-        return found_at(locator, mboxrd.decode(beginning[frame_end : span.length - 1]))
-    pieces = pieces_of(volume.handle, span.offset + frame_end, span.end - 1)
-    return found_in_pieces(locator, mboxrd.decoded(pieces))

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +27,7 @@ from migrator.files import (
     storage_error,
     sync_folder,
 )
+from migrator.lazy_dataclasses import dataclass
 from migrator.read_back import read_range
 
 TAIL = 4096

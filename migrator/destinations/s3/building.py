@@ -8,7 +8,6 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5, sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from migrator.destinations.mbox.records import frame_of, record_of
 from migrator.destinations.mbox.volumes import TAIL
 from migrator.destinations.s3.store import ENDING
 from migrator.files import make_folder, storage_error
+from migrator.lazy_dataclasses import dataclass
 from migrator.message.body import Message
 from migrator.model import MboxLocator
 

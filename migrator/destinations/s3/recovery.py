@@ -9,7 +9,6 @@ an object is whole or absent, so that a crash leaves nothing torn.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from migrator.copy_records import (
@@ -30,6 +29,7 @@ from migrator.destinations.s3.store import Listed, ObjectStore
 from migrator.errors import AwayError, FerryError, Kind
 from migrator.findings.accounts import emptied_store
 from migrator.findings.catalogue import BY_ID
+from migrator.lazy_dataclasses import dataclass, replace
 
 _TELL_EVERY = 5_000
 _CURE = (

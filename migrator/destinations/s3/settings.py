@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from migrator.errors import Endpoint
+from migrator.lazy_dataclasses import dataclass
 from migrator.model import AMAZON, store_identity, store_label
 from migrator.net.tls import TlsMode, TlsSettings
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from migrator.interchange.importing.single import apple_bounds
 from migrator.interchange.mail_files import opened, read_at
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.message.digest import canonical
 
 _MOST_OCTETS = 64 << 20

@@ -7,7 +7,6 @@ and is taken again. What is damaged is named, member by member.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -31,6 +30,7 @@ from migrator.interchange.importing.recognising import (
 from migrator.interchange.importing.rmail import babyl_messages, mmdf_messages
 from migrator.interchange.importing.single import apple_message_at, message_at
 from migrator.interchange.mail_files import Variant
+from migrator.lazy_dataclasses import dataclass
 from migrator.ui.sanitize import line
 
 _DEEPEST = 4

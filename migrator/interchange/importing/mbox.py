@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from migrator.interchange.mail_files import (
     records_by_length,
     without_separator,
 )
+from migrator.lazy_dataclasses import dataclass
 
 _LINE_LIMIT = 1024
 _LOOKED_BEHIND = 8192

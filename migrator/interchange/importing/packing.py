@@ -18,7 +18,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -28,6 +27,7 @@ from typing import IO, cast
 from migrator.errors import FerryError, Kind
 from migrator.interchange.importing.recognising import BEGINNING_OCTETS, Form, form_of
 from migrator.interchange.importing.zstd import open_zstd
+from migrator.lazy_dataclasses import dataclass
 
 LEAST_FREE_OCTETS = 64 * 1024 * 1024
 """Room that is left on the disk of the spool."""

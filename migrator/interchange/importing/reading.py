@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from migrator.destinations.mbox.mboxrd import Reader
 from migrator.interchange.mail_files import Decode, read_pieces
+from migrator.lazy_dataclasses import dataclass
 
 HEADER_OCTETS = 64 * 1024
 """How far into a message its header is looked at for what programs noted there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from migrator.interchange.importing.marks import of_apple
 from migrator.interchange.importing.reading import ends_lines_in_crlf, header_at
 from migrator.interchange.importing.recognising import BEGINNING_OCTETS, begins_a_field, head_octets
 from migrator.interchange.mail_files import Stretch, canonical_pieces, message_of, opened, read_at, strictly
+from migrator.lazy_dataclasses import replace
 
 _ENVELOPE_LIMIT = 1024
 _PLIST_OCTETS = 1 << 20

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from migrator.interchange.importing.files import File, Files
 from migrator.interchange.importing.items import NO_MARKS, Item, LeftOut
 from migrator.interchange.importing.marks import has_maildir_info, of_maildir
 from migrator.interchange.mail_files import Variant
+from migrator.lazy_dataclasses import dataclass, field
 
 NO_MAIL = "no mail was found in it"
 """Why a place is trouble in which something was expected to be."""

@@ -9,12 +9,12 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.postgres.connection import connected, shown
 from migrator.ledger.postgres.failures import mapped
 

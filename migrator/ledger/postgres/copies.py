@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from migrator.copy_records import Anchor, Intended, Intent, Recollection, VolumeRecord, VolumeState
+from migrator.lazy_dataclasses import asdict
 from migrator.ledger.allowances import SharedAllowances
 from migrator.ledger.copies import CopiesLedger, Judged, by_verdict
 from migrator.ledger.copy_rows import COPY, IN_DOUBT, anchor_of, stored_copy

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from migrator.errors import FerryError, Kind
+from migrator.lazy_dataclasses import dataclass
 
 LEASE_SECONDS = 60.0
 RENEWALS = 3

@@ -12,13 +12,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.errors import FerryError, Kind, Scope
 from migrator.events import event
 from migrator.files import share_decides, storage_error, sync_file, sync_folder
+from migrator.lazy_dataclasses import dataclass
 from migrator.ledger.lease import KernelLocks
 from migrator.ledger.sqlite.read_only import can_be_written, opened_to_read
 from migrator.transactions import transaction

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook
 
 from migrator.config import load, sheet
-from migrator.config.sheet import decoded, lines_of, separator_of
+from migrator.config.sheet import decoded, encoding_of, lines_of, separator_of
 from migrator.errors import ConfigError
 
 
@@ -106,3 +106,9 @@ def test_text_is_told_by_its_octets() -> None:
     assert separator_of("a;b,c;d\n,,,,") == ";"
     assert sheet._letters(0) == "A"  # noqa: SLF001  # the one helper with arithmetic
     assert sheet._letters(27) == "AB"  # noqa: SLF001  # as above
+
+
+def test_a_nul_in_a_cell_makes_no_other_encoding_of_the_sheet() -> None:
+    assert encoding_of(b"name,host\na\0nn,pop.example\n") == "utf-8-sig"
+    assert encoding_of("name,host\n".encode("utf-16-le")) == "utf-16-le"
+    assert encoding_of("name,host\n".encode("utf-16-be")) == "utf-16-be"

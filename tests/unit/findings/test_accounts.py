@@ -7,6 +7,7 @@ import pytest
 
 from migrator.errors import Kind
 from migrator.findings.accounts import BY_KIND, ended_by_answers
+from migrator.findings.draft import MANY
 from migrator.findings.facts import EndFacts, ProblemFacts, RunFacts, ScheduleFacts, SetAsideFacts
 from migrator.findings.model import Setting
 from tests.unit.findings.samples import ANN, DAY, FACTS, MAILBOX, MBOX, NOW, found_of_ann, found_with
@@ -184,6 +185,30 @@ def test_who_was_never_worked_or_verified_is_told() -> None:
     assert [one.id for one in found_of_ann(verified_at=0.0, first_copy=NOW - 90 * DAY)] == ["never-verified"]
     assert found_of_ann(verified_at=NOW - 90 * DAY)[0].text.startswith("the archive was last on 20")
     assert found_of_ann(verified_at=0.0, first_copy=NOW - DAY) == []
+
+
+def test_nobody_waits_for_the_first_run_of_a_paused_account() -> None:
+    never = replace(ANN, last_run=None, last_success=0.0, first_copy=0.0, verified_at=0.0, schedule=None)
+    [finding] = found_with(accounts=(replace(never, is_paused=True),))
+    assert finding.id == "paused"
+
+
+def test_thousands_of_accounts_are_not_named_one_by_one_in_a_command() -> None:
+    never = replace(ANN, last_run=None, last_success=0.0, first_copy=0.0, verified_at=0.0, schedule=None)
+    accounts = [replace(never, name=f"a{number}", maildrop=f"a{number}") for number in range(MANY + 1)]
+    [finding] = found_with(accounts=tuple(accounts))
+    assert len(finding.accounts) == MANY + 1
+    assert finding.cure.command == FACTS.invocation.command("migrate")
+    [finding] = found_with(accounts=tuple(accounts[1:]))
+    assert finding.cure.command == FACTS.invocation.command("migrate", *finding.accounts)
+
+
+def test_paused_accounts_are_named_since_nothing_else_works_them() -> None:
+    doubted = replace(ANN, clock_doubted_at=NOW)
+    accounts = [replace(doubted, name=f"a{number}", maildrop=f"a{number}") for number in range(MANY + 1)]
+    found = found_with(accounts=(*accounts[1:], replace(accounts[0], is_paused=True)))
+    [jump] = [finding for finding in found if finding.id == "clock-jump"]
+    assert jump.cure.command == FACTS.invocation.command("migrate", *jump.accounts)
 
 
 def test_two_accounts_with_one_maildrop_are_told_once() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, strategies as st
@@ -98,3 +99,27 @@ def test_the_header_block_ends_at_the_first_empty_line() -> None:
 def test_a_line_without_a_colon_is_no_header_of_a_server() -> None:
     block = b"Subject: x\r\nX-UID\r\n"
     assert header_facts(block + b"Status: RO\r\n").digest == header_facts(block).digest
+
+
+_HEADERS = st.sampled_from(
+    [
+        b"Message-ID: <1@x>\r\n",
+        b"MESSAGE-id:\r\n <2@x>\r\n",
+        b"message-id:\r\n",
+        b"Message-ID:  \r\n",
+        b"Status: RO\r\n",
+        b"X-UID : 7\r\n",
+        b" Status: folded\r\n",
+        b"Subject: x\r\n",
+        b"\rStatus: x\r\n",
+    ]
+)
+
+
+@given(st.lists(_HEADERS, max_size=8).map(b"".join))
+def test_a_message_id_and_a_server_header_do_not_hide_each_other(block: bytes) -> None:
+    named = re.search(rb"(?:\A|\n)message-id[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)", block, re.I)
+    facts = header_facts(block)
+    assert facts.message_id == (named[1].strip() if named else b"")
+    kept = re.sub(rb"(?i)(?:(?<=\n)|\A)(?:status|x-uid)[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*", b"", block)
+    assert facts.digest == sha256(kept).digest()

@@ -6,8 +6,8 @@ import pytest
 
 from migrator.errors import FerryError, Kind
 from migrator.model import MessageNumber
-from migrator.pop3.failure import Break, blamed_command, blamed_retrieval, has_lost_step
-from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb, out_of_step
+from migrator.pop3.failure import Break, BrokenAtError, blamed_command, blamed_retrieval, has_lost_step
+from migrator.pop3.protocol import OutOfStepError, Verb, out_of_step
 
 CUT = FerryError(Kind.CONNECT, "the server closed the connection")
 SILENT = FerryError(Kind.TIMEOUT, "the server was silent")

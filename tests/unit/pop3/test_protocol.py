@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
+from migrator.model import MessageNumber
 from migrator.pop3.protocol import (
     MOVES,
     NEED_DATA,
@@ -208,6 +209,60 @@ def test_a_stray_line_is_out_of_step() -> None:
     protocol.receive(b"+OK who asked?\r\n")
     with pytest.raises(OutOfStepError, match="without being asked"):
         protocol.next_event()
+
+
+def deleting(*numbers: int) -> Protocol:
+    protocol = logged_in()
+    assert protocol.send_each(Verb.DELE, [MessageNumber(number) for number in numbers]) == b"".join(
+        b"DELE %d\r\n" % number for number in numbers
+    )
+    return protocol
+
+
+def test_what_was_accepted_is_taken_up_to_the_first_refusal_and_the_first_line_without_an_end() -> None:
+    protocol = deleting(3, 1, 2, 9, 5)
+    assert protocol.accepted(Verb.DELE) == []
+    protocol.receive(b"+OK gone\r\n+OK\r\n-ERR no\r\n+OK\r\n+O")
+    before = protocol.completed
+    assert protocol.accepted(Verb.DELE) == [3, 1]
+    assert protocol.completed == before + 2
+    assert protocol.due == (Verb.DELE, 2)
+    assert protocol.accepted(Verb.DELE) == []
+    assert protocol.next_event() == Reply(Verb.DELE, 2, is_ok=False, text=b"no", content=b"")
+    assert protocol.accepted(Verb.DELE) == [9]
+    protocol.receive(b"K\r\n")
+    assert protocol.accepted(Verb.DELE) == [5]
+    assert protocol.in_flight == 0
+
+
+def test_what_answers_another_command_is_not_taken_for_an_acceptance() -> None:
+    protocol = deleting(1, 2)
+    protocol.send(Verb.STAT)
+    protocol.receive(b"+OK\r\n+OK\r\n+OK 18 900\r\n")
+    assert protocol.accepted(Verb.STAT) == []
+    assert protocol.accepted(Verb.DELE) == [1, 2]
+    assert protocol.next_event() == Reply(Verb.STAT, 0, is_ok=True, text=b"18 900", content=b"")
+
+
+def test_nothing_is_accepted_that_nobody_asked_for() -> None:
+    protocol = deleting(1)
+    protocol.receive(b"+OK\r\n+OK\r\n")
+    assert protocol.accepted(Verb.DELE) == [1]
+    assert protocol.accepted(Verb.DELE) == []
+    assert protocol.leftover == b"+OK\r\n"
+
+
+def test_an_endless_status_line_is_no_acceptance() -> None:
+    protocol = deleting(1)
+    protocol.receive(b"+OK" + b"x" * MAX_STATUS_LINE + b"\r\n")
+    assert protocol.accepted(Verb.DELE) == []
+    with pytest.raises(OutOfStepError, match="endless"):
+        protocol.next_event()
+
+
+def test_messages_are_asked_about_together_only_where_each_may_be() -> None:
+    with pytest.raises(IllegalMoveError):
+        Protocol().send_each(Verb.DELE, [MessageNumber(1)])
 
 
 def test_an_endless_status_line_is_refused() -> None:

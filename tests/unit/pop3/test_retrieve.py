@@ -8,7 +8,8 @@ import pytest
 
 from migrator.errors import FerryError, Kind, Scope
 from migrator.pop3.assembly import MEMORY_LIMIT
-from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
+from migrator.pop3.failure import BrokenAtError
+from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.retrieve import (
     Blocked,
     InStep,

@@ -10,8 +10,9 @@ from migrator.model import ListedMessage, MessageNumber, UniqueId
 from migrator.net.first_words import Service
 from migrator.net.tls import TlsMode, TlsSettings
 from migrator.pop3.connection import Conversation
+from migrator.pop3.failure import BrokenAtError
 from migrator.pop3.listing import Marked
-from migrator.pop3.protocol import BrokenAtError, OutOfStepError, Verb
+from migrator.pop3.protocol import OutOfStepError, Verb
 from migrator.pop3.server_profile import ServerProfile
 from migrator.pop3.session import Session
 from migrator.pop3.transport import HANG_UP, Saying
@@ -357,16 +358,21 @@ def test_quit_needs_no_proof_unless_it_deletes(capa: Sequence[str], end: list[by
     assert one.heard[-len(end) :] == end
 
 
+@pytest.mark.parametrize("slice_size", [1, 7, 1 << 20])
 @pytest.mark.parametrize("window", [1, 3, 100])
 @PROFILES
 def test_deletions_are_answered_in_order_however_many_are_in_flight(
-    window: int, profile: ServerProfile, monkeypatch: pytest.MonkeyPatch
+    window: int, slice_size: int, profile: ServerProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("migrator.pop3.session.WINDOW_COMMANDS", window)
-    one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), profile)
+    one = opened(Maildrop(MAIL, says={"DELE 7": [b"-ERR no\r\n"]}), profile, slice_size=slice_size)
     numbers = one.numbers(*range(20, 0, -1))
     read(one, *numbers)
-    told = list(one.session.delete(numbers))
+    told = []
+    for answer in one.session.delete(numbers):
+        told.append(answer)
+        said = sum(line.startswith(b"DELE") for line in one.heard)
+        assert said <= len(told) + (window if one.session.is_pipelined else 1)
     assert [number for number, _ in told] == numbers
     assert [number for number, error in told if error] == [7]
     one.session.quit()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-SENDING = {"send", "ask", "replies", "queue"}
+SENDING = {"send", "send_each", "ask", "replies", "short_replies", "queue"}
 
 
 def test_only_one_module_asks_a_session_to_delete_and_only_for_what_the_rule_returned() -> None:

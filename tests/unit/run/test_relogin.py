@@ -6,7 +6,8 @@ import pytest
 
 from migrator.errors import Advice, FerryError, Kind
 from migrator.model import MessageNumber
-from migrator.pop3.protocol import BrokenAtError, Verb
+from migrator.pop3.failure import BrokenAtError
+from migrator.pop3.protocol import Verb
 from migrator.pop3.server_profile import ServerProfile
 from migrator.run.host_limits import HostDownError
 from migrator.run.portion import Portion

@@ -4,7 +4,8 @@ import pytest
 
 from migrator.errors import FerryError, Kind
 from migrator.model import MessageNumber, MessageRow
-from migrator.pop3.protocol import BrokenAtError, Verb
+from migrator.pop3.failure import BrokenAtError
+from migrator.pop3.protocol import Verb
 from migrator.run.suspects import Suspects, WithoutTop
 
 ROW, OTHER = MessageRow(7), MessageRow(8)

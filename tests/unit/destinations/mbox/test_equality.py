@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, strategies as st
 
+from migrator.copy_records import PlacedRecord
 from migrator.destinations.mbox import mboxrd
-from migrator.destinations.mbox.equality import Expected, equal
+from migrator.destinations.mbox.equality import equal
 from migrator.destinations.mbox.records import body_of
 from migrator.message.digest import canonical, digest_of, digest_of_body
 from migrator.model import MboxLocator
@@ -18,24 +19,25 @@ from tests.mail import ODD_MESSAGES, mail
 FRAME = b"From ann@example.org Thu Jan  1 00:00:00 1970\n"
 
 
-def stretch(messages: Sequence[bytes], frame: bytes = FRAME) -> tuple[bytes, list[Expected]]:
+def stretch(messages: Sequence[bytes], frame: bytes = FRAME) -> tuple[bytes, list[PlacedRecord]]:
     """Return the records of these messages side by side, and what each of them should be."""
     data = b""
-    expected: list[Expected] = []
+    expected: list[PlacedRecord] = []
     for message in messages:
         record = frame + mboxrd.encode(message) + b"\n"
-        at = MboxLocator("v", len(data), len(record), zlib.crc32(frame))
-        expected.append((at, len(message), digest_of(message)))
+        at = (len(data), len(record), zlib.crc32(frame))
+        expected.append(PlacedRecord(len(expected), digest_of(message), len(message), *at, True, 1.0))
         data += record
     return data, expected
 
 
-def one_by_one(data: bytes, expected: Sequence[Expected]) -> list[bool]:
+def one_by_one(data: bytes, expected: Sequence[PlacedRecord]) -> list[bool]:
     """Say the same as ``equal`` by what reads single records."""
     told: list[bool] = []
-    for locator, _, digest in expected:
-        body = body_of(data[locator.offset : locator.offset + locator.length], locator)
-        told.append(not isinstance(body, str) and digest_of_body(body) == digest)
+    for record in expected:
+        locator = MboxLocator("v", record.offset, record.length, record.frame_crc)
+        body = body_of(data[record.offset : record.offset + record.length], locator)
+        told.append(not isinstance(body, str) and digest_of_body(body) == record.digest)
     return told
 
 
@@ -55,7 +57,7 @@ def test_each_flipped_bit_is_seen_and_the_others_are_equal(messages: list[bytes]
     for place in range(len(data)):
         harmed = bytearray(data)
         harmed[place] ^= 1
-        hit = sum(at.offset + at.length <= place for at, _, _ in expected)
+        hit = sum(record.offset + record.length <= place for record in expected)
         told = equal(bytes(harmed), expected)
         assert told == [number != hit for number in range(len(messages))] == one_by_one(bytes(harmed), expected), place
 
@@ -76,9 +78,9 @@ def test_another_message_of_the_same_length_is_not_equal() -> None:
 def test_a_record_that_does_not_fill_its_place_is_not_equal() -> None:
     """What stands behind it must be as known too; a gap hides nothing."""
     data, expected = stretch([mail("one"), mail("two")])
-    (first, octets, digest), second = expected
-    longer = (first._replace(length=first.length + 1), octets, digest)
-    moved = (second[0]._replace(offset=second[0].offset + 1), *second[1:])
+    first, second = expected
+    longer = first._replace(length=first.length + 1)
+    moved = second._replace(offset=second.offset + 1)
     gap = data[: first.length] + b"\n" + data[first.length :]
     assert equal(gap, [longer, moved]) == one_by_one(gap, [longer, moved]) == [False, True]
 

@@ -16,6 +16,7 @@ from migrator.destinations.mbox.destination import MboxDestination
 from migrator.errors import FerryError, Kind
 from migrator.files import Device
 from migrator.message.body import Message
+from migrator.read_back import LONG_CHUNK_OCTETS
 from tests.contract.support import NOW, Memory, content_of, names_in, path_of, read, recover, store
 from tests.faults import read_only
 from tests.mail import message_of, simple
@@ -68,6 +69,26 @@ def test_a_large_message_becomes_a_volume_without_being_written_again(
     assert names_in(folder) == ["2026-11-001.mbox"]
     assert read(mbox, stored) == [content_of(message.body)]
     assert recover(open_mbox(), memory) == []
+
+
+def test_a_bit_that_flipped_anywhere_in_it_is_found_when_it_is_read_back(
+    open_mbox: Open, folder: Path, memory: Memory
+) -> None:
+    mbox = open_mbox()
+    stored = store(mbox, memory, [come(mbox)])
+    content = LINES.replace(b"\n", b"\r\n")
+    with (folder / "2026-11-001.mbox").open("r+b") as volume:
+        for place in (len(RECORD_HEAD), LONG_CHUNK_OCTETS, len(RECORD) // 2, len(RECORD) - 2):
+            volume.seek(place)
+            byte = volume.read(1)
+            volume.seek(place)
+            volume.write(bytes([byte[0] ^ 8]))
+            volume.flush()
+            assert read(mbox, stored) != [content]
+            volume.seek(place)
+            volume.write(byte)
+            volume.flush()
+    assert read(mbox, stored) == [content]
 
 
 def test_it_stands_behind_what_was_there_and_more_is_appended_to_it(
