@@ -286,8 +286,7 @@ class Protocol:
             return self._no_line(len(buffer) - start)
         if not self._due:
             raise out_of_step("it spoke without being asked", self.leftover, self.secrets)
-        line = buffer[start:line_end]
-        if self._is_greeting(line):
+        if self._is_greeting(line := buffer[start:line_end]):
             self._position = line_end + 1
             return self.next_event()
         return self._reply(line, line_end + 1)
