@@ -113,7 +113,7 @@ class Templates:
         template = self._accounts[number]
         name = str(raw["name"])
         place = Place(file=place.file, account=name, line=place.line)
-        source, *ends = self._ends(raw)
+        source, *ends = self._ends(template, raw)
         destinations = [
             _changed(model, end, place, index)
             for index, (model, end) in enumerate(zip(template.destinations, ends, strict=True))
@@ -127,11 +127,15 @@ class Templates:
             address,
         )
 
-    def _ends(self, raw: Raw) -> list[_End]:
+    def _ends(self, template: Account, raw: Raw) -> list[_End]:
         """Return what is the row's own in its source and in each destination."""
-        return [self._end(table) for table in _tables(raw)]
+        models = (template.source, *template.destinations)
+        return [
+            self._end(table, model.username if isinstance(model, Server) else "")
+            for model, table in zip(models, _tables(raw), strict=True)
+        ]
 
-    def _end(self, table: Raw) -> _End:
+    def _end(self, table: Raw, common_username: str = "") -> _End:
         if "path" in table:
             return _End(path=self._context.path(str(table["path"])))
         username = values.one_line(table["username"]) if "username" in table else ""
@@ -141,7 +145,11 @@ class Templates:
         return _End(
             username,
             passwords.secret(
-                table["password"], path=context.path, username=username, withheld=context.withheld, kept=context.kept
+                table["password"],
+                path=context.path,
+                username=username or common_username,
+                withheld=context.withheld,
+                kept=context.kept,
             ),
         )
 

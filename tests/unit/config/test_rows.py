@@ -265,3 +265,10 @@ def test_a_changed_value_is_what_replace_makes_of_it() -> None:
         assert changed(table, own) == replace(table, **own)
         assert changed(table, own).written == table.written
         assert changed(table, {}) == table != changed(table, own)
+
+
+def test_a_keyring_is_asked_for_the_username_that_all_rows_have(tmp_path: Path) -> None:
+    common = '[defaults.source]\nhost = "pop.example.org"\nusername = "master"\n'
+    lines = [["password_keyring", "name"], ["mail", "ann"], ["mail", "bob"], ["mail", "cleo"]]
+    accounts = [one for one in found(written(tmp_path, lines, common)) if isinstance(one, Account)]
+    assert [one.source.password for one in accounts] == [KeyringSecret("mail", "master")] * 3
