@@ -13,7 +13,6 @@ import fcntl
 import mmap
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 
@@ -132,6 +131,8 @@ def read_ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
     It is worth it from ``LONG_CHUNK_OCTETS`` a piece: handing over costs as much as hashing 100 KB.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading-ahead") as thread:
         coming = thread.submit(next, pieces, None)
         while (piece := coming.result()) is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+from migrator.archive.batches import in_batches
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, belonging, mends_gone
 from migrator.archive.unproven import Unproven, unproven_in
 from migrator.copy_records import VolumeRecord
@@ -280,16 +281,9 @@ def _absent(archive_folder: ArchiveFolder, digests: Sequence[Digest]) -> list[Di
 
 def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """Yield messages in batches; a long one, which must be consumed before the next is asked for, ends its batch."""
-    batch: list[Message] = []
-    octets = 0
-    for message in messages:
-        batch.append(message)
-        octets += message.octets
-        if not isinstance(message.body, MemoryBody) or len(batch) == BATCH_MESSAGES or octets >= BATCH_OCTETS:
-            yield batch
-            batch, octets = [], 0
-    if batch:
-        yield batch
+    return in_batches(
+        messages, BATCH_MESSAGES, BATCH_OCTETS, is_last=lambda message: not isinstance(message.body, MemoryBody)
+    )
 
 
 def _good_copies(reader: ArchiveReader, digests: Iterable[Digest]) -> Iterator[Message]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from migrator.archive.reader import Unreachable
 from migrator.archive.unproven import Unproven
-from migrator.lazy_dataclasses import dataclass
+from migrator.lazy_dataclasses import dataclass, field
 from migrator.model import Digest
 from migrator.report import shown_unique_id
 
@@ -38,9 +38,9 @@ class Damage:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verification:
-    """What a check found. ``checked = ok + unproven + accepted`` + damaged copies, among which are those that are gone.
+    """What a check has found so far: ``checked = ok + unproven + accepted`` + damaged copies, the gone ones included.
 
     ``unproven`` ones were altered by their server from the start, and fall short of the proof required. ``accepted``
     ones are gone, altered or damaged, and a setting or a person has accepted that. ``present`` of the ok ones could
@@ -54,9 +54,9 @@ class Verification:
     unproven: int = 0
     accepted: int = 0
     present: int = 0
-    altered: tuple[Unproven, ...] = ()
-    damaged: tuple[Damage, ...] = ()
-    unreachable: tuple[Unreachable, ...] = ()
+    altered: list[Unproven] = field(default_factory=list)
+    damaged: list[Damage] = field(default_factory=list)
+    unreachable: list[Unreachable] = field(default_factory=list)
 
     @property
     def harmed(self) -> int:

@@ -9,19 +9,19 @@ recorded.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import compress
 from typing import TypeVar
 
+from migrator.archive.batches import in_batches
 from migrator.archive.reader import ArchiveFolder, ArchiveReader, Unreachable, mends_gone
-from migrator.archive.unproven import Unproven, unproven_in
+from migrator.archive.unproven import unproven_in
 from migrator.archive.verification import Damage, Selection, Verification
 from migrator.copy_records import PlacedRecord
 from migrator.copying.judging import judge
 from migrator.copying.relocating import refuse_if_emptied, relocate
 from migrator.destinations import Comparing
 from migrator.errors import FerryError, Kind
-from migrator.lazy_dataclasses import asdict, dataclass
 from migrator.ledger.archive import ArchiveLedger, Sighting
 from migrator.ledger.copies import Judged
 from migrator.message.body import Body
@@ -38,16 +38,6 @@ _Verdict = tuple[StoredCopy, Judged | FerryError | None]
 
 OnRead = Callable[[int, int], None]
 """Hears, after each chunk, how many copies and octets were read so far."""
-
-
-@dataclass(slots=True)
-class _Counts:
-    checked: int = 0
-    ok: int = 0
-    octets: int = 0
-    unproven: int = 0
-    accepted: int = 0
-    present: int = 0
 
 
 class Check:
@@ -68,10 +58,7 @@ class Check:
         self._clock = clock
         self._chance = chance or random.Random()
         self._on_progress = on_progress
-        self._counts = _Counts()
-        self._altered: list[Unproven] = []
-        self._damaged: list[Damage] = []
-        self._unreachable: list[Unreachable] = []
+        self._found = Verification()
 
     def make(self, selection: Selection) -> Verification:
         """Read the selected copies of every destination; what was found is recorded in the ledger when this returns."""
@@ -82,14 +69,11 @@ class Check:
             try:
                 self._check(archive_folder, selection, since)
             except FerryError as error:
-                self._unreachable.append(Unreachable(archive_folder.accounts, archive_folder.destination.label, error))
-            self._altered += unproven_in(archive_folder)
-        return Verification(
-            **asdict(self._counts),
-            altered=tuple(self._altered),
-            damaged=tuple(self._damaged),
-            unreachable=tuple(self._unreachable),
-        )
+                self._found.unreachable.append(
+                    Unreachable(archive_folder.accounts, archive_folder.destination.label, error)
+                )
+            self._found.altered += unproven_in(archive_folder)
+        return self._found
 
     def _digests_since(self, moment: float) -> set[Digest]:
         return {copied.digest for part in self._ledger.copied_since(moment) for copied in part}
@@ -99,16 +83,16 @@ class Check:
         copies = archive_folder.copies.all_copies()
         if isinstance(archive_folder.destination, Comparing):
             for volume, records in archive_folder.copies.records():
-                for part in _chunks(records):
+                for part in in_batches(records, _CHUNK, _CHUNK_OCTETS):
                     if chosen := self._chosen(part, archive_folder, selection, since):
                         others = self._compare(archive_folder, archive_folder.destination, volume, chosen)
                         self._check_chunk(archive_folder, archive_folder.copies.numbered(others), selection)
-                        self._on_progress(self._counts.checked, self._counts.octets)
+                        self._on_progress(self._found.checked, self._found.octets)
             copies = archive_folder.copies.copies_outside_volumes()
-        for chunk in _chunks(copies):
+        for chunk in in_batches(copies, _CHUNK, _CHUNK_OCTETS):
             if one_by_one := self._chosen(chunk, archive_folder, selection, since):
                 self._check_chunk(archive_folder, one_by_one, selection)
-                self._on_progress(self._counts.checked, self._counts.octets)
+                self._on_progress(self._found.checked, self._found.octets)
 
     def _chosen(
         self, copies: list[_Copy], archive_folder: ArchiveFolder, selection: Selection, since: set[Digest] | None
@@ -140,9 +124,9 @@ class Check:
                 [Judged(record.copy_id, CopyState.VERIFIED, Proof.EXACT) for record in equal if not record.is_proven],
                 self._clock(),
             )
-        self._counts.checked += len(equal)
-        self._counts.ok += len(equal)
-        self._counts.octets += sum(record.octets for record in equal)
+        self._found.checked += len(equal)
+        self._found.ok += len(equal)
+        self._found.octets += sum(record.octets for record in equal)
         return [record.copy_id for record, is_equal in zip(records, told, strict=True) if not is_equal]
 
     def _check_chunk(self, archive_folder: ArchiveFolder, copies: Sequence[StoredCopy], selection: Selection) -> None:
@@ -158,20 +142,20 @@ class Check:
         for copy, verdict in judged:
             if isinstance(verdict, FerryError):
                 unshown = Unreachable(archive_folder.accounts, archive_folder.destination.label, verdict)
-                self._unreachable += [] if unshown in self._unreachable else [unshown]
+                self._found.unreachable += [] if unshown in self._found.unreachable else [unshown]
                 continue
-            self._counts.checked += 1
-            self._counts.octets += copy.octets
+            self._found.checked += 1
+            self._found.octets += copy.octets
             match verdict:
                 case None | Judged(state=CopyState.VERIFIED):
-                    self._counts.ok += 1
+                    self._found.ok += 1
                 case Judged() if copy.copy_id in accepted:
-                    self._counts.accepted += 1
+                    self._found.accepted += 1
                 case Judged(state=CopyState.UNPROVEN):
-                    self._counts.unproven += 1
+                    self._found.unproven += 1
                 case Judged():
                     damaged[copy.digest] = copy, verdict
-        self._damaged += self._named(archive_folder, damaged, selection)
+        self._found.damaged += self._named(archive_folder, damaged, selection)
 
     def _accepted(self, archive_folder: ArchiveFolder, judged: Sequence[_Verdict]) -> set[int]:
         """Return those of the copies found otherwise which a setting or a person has accepted as they are."""
@@ -232,7 +216,7 @@ class Check:
             return Proof.NONE, "another message stands in its place"
         if copy.state is CopyState.UNPROVEN:  # as it was; a setting may accept that by now
             return copy.proof, copy.reason
-        self._counts.present += 1
+        self._found.present += 1
         return None
 
     def _named(
@@ -294,19 +278,6 @@ def _refuse_if_emptied(
 def _is_newer(copy: StoredCopy | PlacedRecord, selection: Selection) -> bool:
     """Say whether a copy that no maildrop showed was proven since the moment asked for."""
     return selection.since is not None and copy.verified_at is not None and copy.verified_at >= selection.since
-
-
-def _chunks(copies: Iterable[_Copy]) -> Iterator[list[_Copy]]:
-    chunk: list[_Copy] = []
-    octets = 0
-    for copy in copies:
-        chunk.append(copy)
-        octets += copy.octets
-        if len(chunk) >= _CHUNK or octets >= _CHUNK_OCTETS:
-            yield chunk
-            chunk, octets = [], 0
-    if chunk:
-        yield chunk
 
 
 def _read(

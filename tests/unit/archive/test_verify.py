@@ -378,7 +378,7 @@ def test_a_server_that_does_not_answer_is_no_damage_and_no_success(tmp_path: Pat
         box.is_down = True
         verdict = checked(ledger, archive_folder)
         assert not verdict.is_ok
-        assert verdict.damaged == ()
+        assert verdict.damaged == []
         assert verdict.unreachable[0].destination == box.label
         assert next(archive_folder.copies.all_copies()).state is CopyState.VERIFIED
 

@@ -71,7 +71,7 @@ def test_damage_that_verify_finds_is_a_problem() -> None:
     gone = Unreachable(("office",), "mbox x", FerryError(Kind.ARCHIVE, "the folder is not there"))
     outcome.verified(Verification(checked=3, ok=3))
     assert outcome.problems == []
-    outcome.verified(Verification(checked=3, ok=2, unreachable=(gone,)))
+    outcome.verified(Verification(checked=3, ok=2, unreachable=[gone]))
     assert outcome.problems == ["damaged in the archive: 1 message", "the folder is not there"]
 
 
