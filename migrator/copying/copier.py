@@ -14,7 +14,7 @@ from typing import assert_never
 
 from migrator.copy_records import Found, Recollection, Vanished, VolumeChanged, VolumeRecord, VolumeSeen, VolumeTouched
 from migrator.copying.judging import judge, proven_exactly
-from migrator.copying.proving import ToProve, known_copies, was_proven_once
+from migrator.copying.proving import ToProve, known_copies, stored_now, was_proven_once
 from migrator.copying.relocating import is_emptied, refuse_if_emptied, relocate
 from migrator.destinations import Destination, Guarded, Metered
 from migrator.errors import AwayError, FerryError, GoneError, Kind
@@ -227,17 +227,7 @@ class Copier:
                 if isinstance(outcome, FerryError):
                     outcomes[digest] = outcome
                 else:
-                    made.append(
-                        ToProve(
-                            numbers[digest],
-                            digest,
-                            outcome,
-                            CopyState.STORED,
-                            Proof.NONE,
-                            was_proven=False,
-                            original=message,
-                        )
-                    )
+                    made.append(stored_now(numbers[digest], outcome, message))
             self.copies.stored([(copy.copy_id, copy.locator) for copy in made], stored.volumes)
             self._step("copies.stored")
         return made, list(present.values())

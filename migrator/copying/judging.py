@@ -12,9 +12,12 @@ _OF_THE_SERVER = frozenset(
 """Errors of a store that does not answer as it should: they say nothing of what it holds."""
 
 
+_VERIFIED, _EXACT = CopyState.VERIFIED, Proof.EXACT  # for each message: names of the module are looked up sooner
+
+
 def proven_exactly(copy_id: int) -> Judged:
     """Return the state of a copy that equals its message byte for byte: that reaches every grade."""
-    return Judged(copy_id, CopyState.VERIFIED, Proof.EXACT)
+    return Judged(copy_id, _VERIFIED, _EXACT)
 
 
 def judge(

@@ -37,6 +37,9 @@ LENGTH = struct.Struct("!Q")
 SHARED_OCTETS = 64 << 20
 """What a batch may have; memory is taken only for what a batch had."""
 
+_COLLECT_AFTER = 50_000
+"""Objects more than before, upon which garbage is looked for: a batch makes ten thousand, and hardly a cycle."""
+
 _GRACE = 60.0
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONUTF8", "TZ")
 
@@ -139,6 +142,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # what imports made is not to be looked at again
+    gc.set_threshold(_COLLECT_AFTER)
     shared = int(sys.argv[1])
     with (
         open(0, "rb") as stdin,

@@ -26,6 +26,14 @@ class ToProve(NamedTuple):
         return self.state is CopyState.STORED and not self.was_proven
 
 
+_STORED, _NONE = CopyState.STORED, Proof.NONE  # for each message: names of the module are looked up sooner
+
+
+def stored_now(copy_id: int, locator: Locator, message: Message) -> ToProve:
+    """Return what is to be proven of a copy that has just been stored."""
+    return ToProve(copy_id, message.digest, locator, _STORED, _NONE, False, message)  # noqa: FBT003  # was it proven
+
+
 def known_copies(copies: Iterable[StoredCopy], wanted: Mapping[Digest, Message]) -> list[ToProve]:
     """Return what is to be proven of copies that the ledger knows; one that stands nowhere is left out."""
     return [

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from migrator.backoff import IMAP_SETTLING
+from migrator.backoff import imap_settling
 from migrator.copy_records import (
     Finding,
     Found,
@@ -211,7 +211,7 @@ class ImapDestination:
         self, intent: Intent, anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
     ) -> Iterator[Finding]:
         left = list(intent.messages)
-        for pause in (0.0, *IMAP_SETTLING):
+        for pause in (0.0, *imap_settling(len(left))):
             if pause:
                 self._effects.pause(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)

@@ -95,7 +95,7 @@ class ListingLedger:
         """Compare a listing with what is known; returns how many are not. Changes nothing that lasts."""
         with self._connection.scratch() as sql:
             sql.execute(_LISTING_TABLE)
-            self._fill(sql, ((entry.number, entry.unique_id, entry.octets) for entry in listing))
+            self._fill(sql, iter(listing))
             self._number_the_repeated(sql)
             sql.execute(
                 "update temp.listing set message_id = (select m.id from messages m where m.maildrop_id = ?"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from migrator.message.written_date import moment_of
@@ -50,11 +51,17 @@ def arrival_date(beginning: bytes, now: datetime, fallback: float | None = None)
     ``beginning`` is that of the message, its header at least, with CRLF or LF. A date before there was mail, or later
     than two days after ``now``, is nobody's arrival: the next source counts.
     """
-    latest = now.astimezone(UTC) + _SLACK
+    latest = _latest(now)
     for source, moment in _claims(_header(beginning), fallback):
         if moment is not None and _is_between(_EARLIEST, moment, latest):
             return ArrivalDate(moment, source)
     return ArrivalDate(now, DateSource.CLOCK)
+
+
+@lru_cache(maxsize=1)
+def _latest(now: datetime) -> datetime:
+    """Return the last moment that counts; a batch of messages asks for the same one."""
+    return now.astimezone(UTC) + _SLACK
 
 
 def _is_between(earliest: datetime, moment: datetime, latest: datetime) -> bool:

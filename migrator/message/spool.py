@@ -120,20 +120,25 @@ class disk_errors:  # noqa: N801  # reads as the statement it is
             raise FerryError(Kind.DISK_FULL, failure.message, cure=failure.cure) from error
 
 
+_PAGE_BITS = 12
+_PAGE_MASK = (1 << (_PAGE_BITS - 3)) - 1
+
+
 class RowSet:
-    """A set of ledger rows, one bit each."""
+    """A set of ledger rows, one bit each: a page of 512 octets for each 4,096 rows of which one is there."""
 
     def __init__(self) -> None:
-        self._bits = bytearray()
+        self._pages: dict[int, bytearray] = {}
         self.count = 0
 
     def add(self, row: int) -> bool:
         """Add a row; says whether it was not there before."""
-        place, bit = row >> 3, 1 << (row & 7)
-        if place >= len(self._bits):
-            self._bits.extend(bytes(place + 4096 - len(self._bits)))
-        if self._bits[place] & bit:
+        page = self._pages.get(row >> _PAGE_BITS)
+        if page is None:
+            page = self._pages[row >> _PAGE_BITS] = bytearray(_PAGE_MASK + 1)
+        place, bit = (row >> 3) & _PAGE_MASK, 1 << (row & 7)
+        if page[place] & bit:
             return False
-        self._bits[place] |= bit
+        page[place] |= bit
         self.count += 1
         return True

@@ -6,12 +6,11 @@ Cheap: names, sizes and stamps; the end of a file is only read where its stamp i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrator.destinations.maildir.reading import message_files
 from migrator.destinations.mbox.volumes import begins_like_mbox, names_on_disk, regular_file, tail_digest
 from migrator.errors import FerryError
 from migrator.files import stamp_of
@@ -63,7 +62,7 @@ def look_at_folder(kind: str, folder: Path, known: KnownFolder) -> FolderLook:
 def look_at_new_folder(kind: str, folder: Path) -> FolderLook:
     """Look at a folder in which no copy is known; mail that stands there all the same is unknown."""
     names = [name for name in _names(folder) if _is_mbox(folder / name)] if kind == "mbox" else []
-    if kind == "maildir" and ((folder / "cur").is_dir() or (folder / "new").is_dir()) and message_files(folder):
+    if kind == "maildir" and _is_maildir(folder) and _message_files(folder):
         names = [folder.name]
     unknown = tuple(VolumeFacts(name, VolumeLook.UNKNOWN) for name in names)
     strange = tuple(_packed(folder)) if kind == "mbox" else ()
@@ -153,8 +152,18 @@ def _look_at_maildir(folder: Path, known: KnownFolder) -> FolderLook:
     names = list(known.base_names())
     if not names:
         return FolderLook()
-    if not ((folder / "cur").is_dir() or (folder / "new").is_dir()):
+    if not _is_maildir(folder):
         return FolderLook(is_away=True)
-    there = message_files(folder)
+    there = _message_files(folder)
     missing = sum(name not in there for name in names)
     return FolderLook(is_away=missing == len(names) or (missing >= FEWEST and 2 * missing > len(names)))
+
+
+def _is_maildir(folder: Path) -> bool:
+    return (folder / "cur").is_dir() or (folder / "new").is_dir()
+
+
+def _message_files(folder: Path) -> Mapping[str, Path]:
+    from migrator.destinations.maildir.reading import message_files
+
+    return message_files(folder)

@@ -17,7 +17,7 @@ from migrator.model import Proof
 from migrator.operations.look_at_folders import KnownFolder, look_at_folder, look_at_new_folder
 from migrator.operations.written_settings import Written, written_at
 from migrator.policy import WhenCopyIsGone
-from migrator.wiring.account import destination_of, label_of
+from migrator.wiring.account import label_of, terms_of
 
 if TYPE_CHECKING:
     from migrator.ledger import Ledger
@@ -81,22 +81,22 @@ def _with_settings(known: PlaceFacts, more: PlaceFacts) -> PlaceFacts:
 def _as_configured(account: Account, index: int, config: Config, doubts: Mapping[str, Doubts]) -> PlaceFacts:
     """Return a destination by its settings, and what the ledger doubts of it."""
     place, written = account.destinations[index], written_at(account, "destinations", index)
-    destination = destination_of(place, config.state_dir)
+    terms = terms_of(place, config.state_dir)
     facts = PlaceFacts(
         label_of(place),
-        destination.identity,
-        destination.kind,
+        terms.identity,
+        terms.kind,
         gone_setting=written.setting("when_copy_is_gone", str(WhenCopyIsGone.ACCEPT)),
         restore_setting=written.setting("when_copy_is_gone", str(WhenCopyIsGone.RESTORE)),
-        keeps=destination.when_copy_is_gone is WhenCopyIsGone.KEEP,
+        keeps=terms.when_copy_is_gone is WhenCopyIsGone.KEEP,
     )
-    doubt = doubts.get(destination.identity)
+    doubt = doubts.get(terms.identity)
     if doubt is None:
         return facts
     return replace(
         facts,
         damaged=doubt.damaged,
-        unproven=0 if reaches(doubt.proof, destination.required_proof) else doubt.unproven,
+        unproven=0 if reaches(doubt.proof, terms.required_proof) else doubt.unproven,
         gone=doubt.gone if facts.keeps else 0,
         differences=doubt.differences,
         proof_setting=_proof_setting(written, doubt.proof),

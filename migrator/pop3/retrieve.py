@@ -74,6 +74,10 @@ class _Pace(Enum):
     LOCK_STEP = auto()
 
 
+# Looked up for each message: in Python 3.11 a member takes ten times as long as a name of the module.
+_RETR, _FIRST_ALONE = Verb.RETR, _Pace.FIRST_ALONE
+
+
 class _Arrivals:
     """What has come so far."""
 
@@ -228,7 +232,7 @@ class Retrieval:
         self.is_confirmed = False
         self._window.add(wanted)
         self._standing.asked(wanted.number)
-        self._line.send(Verb.RETR, wanted.number)
+        self._line.send(_RETR, wanted.number)
 
     def _say_barrier(self) -> bool:
         self._window.barrier_said()
@@ -239,13 +243,8 @@ class Retrieval:
 
     def _understand(self, event: Event) -> RetrieveEvent | None:
         match event:
-            case Reply(verb=Verb.RETR, is_ok=True):
-                content = event.content
-                return self._retrieved(small_message(content), len(content), content[:BEGINNING], event.text)
-            case Reply(verb=Verb.RETR):
-                return self._refused(event)
             case Reply():
-                return self._confirmed(event)
+                return self._answered(event)
             case BodyBegins():
                 self._long_reply = _LongReply(event.text, self._open_spool)
             case BodyPart():
@@ -256,6 +255,14 @@ class Retrieval:
             case Challenge():
                 raise out_of_step("a SASL challenge out of place", event.text)
         return None
+
+    def _answered(self, reply: Reply) -> RetrieveEvent | None:
+        if reply.verb is not _RETR:
+            return self._confirmed(reply)
+        if not reply.is_ok:
+            return self._refused(reply)
+        content = reply.content
+        return self._retrieved(small_message(content), len(content), content[:BEGINNING], reply.text)
 
     def _reply_under_way(self) -> _LongReply:
         assert self._long_reply is not None  # noqa: S101 - BodyBegins came first: the protocol's tests hold it to that
@@ -295,7 +302,7 @@ class Retrieval:
         wanted = self._window.landed()
         self._arrivals.last = wanted.number
         self._arrivals.count += 1
-        if self._pace is _Pace.FIRST_ALONE:
+        if self._pace is _FIRST_ALONE:
             self._pace = _Pace.FLOWING
         return wanted
 

@@ -50,7 +50,7 @@ class Retrieved:
 
         Announced + 2 are right, too: a message without a final line end gets one on the wire, and is counted without.
         """
-        return self.announced in {self.wire_octets, self.wire_octets - 2} or self.announced == self.message.octets
+        return self.wire_octets - self.announced in {0, 2} or self.announced == self.message.octets
 
 
 @dataclass(frozen=True, slots=True)

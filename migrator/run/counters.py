@@ -17,6 +17,9 @@ def interrupted() -> FerryError:
     return FerryError(Kind.TEMPORARY, INTERRUPTED, cure=cure, scope=Scope.MESSAGE)
 
 
+_PAGE_BITS = 12
+_PAGE_MASK = (1 << _PAGE_BITS) - 1
+
 _UNLISTED, _REMAINING, _KNOWN, _COPIED, _DUPLICATE, _FAILED, _SKIPPED = range(7)
 
 
@@ -26,7 +29,7 @@ class _Rows:
     def __init__(self) -> None:
         self.failed: dict[MessageRow, Problem | None] = {}
         self.skipped: dict[MessageRow, Problem | None] = {}
-        self._what = bytearray()  # by row
+        self._pages: dict[int, bytearray] = {}  # by row
         self._counts = [0] * 7
 
     def count(self, what: int) -> int:
@@ -40,16 +43,18 @@ class _Rows:
 
     def put(self, row: MessageRow, what: int) -> None:
         """Count a row as this, and as nothing else."""
-        if row >= len(self._what):
-            self._what.extend(bytes(row + 4096 - len(self._what)))
-        before = self._what[row]
+        page = self._pages.get(row >> _PAGE_BITS)
+        if page is None:
+            page = self._pages[row >> _PAGE_BITS] = bytearray(1 << _PAGE_BITS)
+        place = row & _PAGE_MASK
+        before = page[place]
         if before == _FAILED:
             del self.failed[row]
         elif before == _SKIPPED:
             del self.skipped[row]
         self._counts[before] -= 1
         self._counts[what] += 1
-        self._what[row] = what
+        page[place] = what
 
 
 class RunCounters:

@@ -158,7 +158,7 @@ class Fetcher:
             self._record_finished()
 
     def _record_finished(self) -> None:
-        for batch in self._fan_out.finished():
+        if batch := self._fan_out.finished():
             self._recorder.batch(batch)
             self._context.effects.storing.ended(_octets(one.fetched for one in batch))
 

@@ -21,6 +21,8 @@ _LOG = logging.getLogger("migrator.run")
 _OF_A_COPY = frozenset({Kind.UNPROVEN, Kind.MISMATCH})
 """What is wrong with a copy, and not with the way to it."""
 
+_TAKEN_OUT = CopyResult.TAKEN_OUT  # for each message: a name of the module is looked up sooner
+
 _LONG_AGO = float("-inf")
 """When a due message was proven: the plan has seen that its time has come."""
 
@@ -70,8 +72,10 @@ class Recorder:
     def batch(self, batch: Sequence[CopyOutcomes]) -> None:
         """Write down how a batch ended."""
         now = self._context.effects.clock()
-        proven = [copied for copied in batch if copied.is_proven]
-        failed = [copied for copied in batch if not copied.is_proven] if len(proven) < len(batch) else []
+        proven: list[CopyOutcomes] = []
+        failed: list[CopyOutcomes] = []
+        for copied in batch:
+            (proven if copied.is_proven else failed).append(copied)
         if proven:
             self._context.maildrop.copied([(one.fetched.row, one.fetched.message.digest) for one in proven], now)
             self._context.effects.step("messages.copied")
@@ -109,7 +113,7 @@ class Recorder:
         else:
             self.recorded += 1
             self._counters.copied_message(fetched.row, fetched.message.octets, was_stored=copied.is_copied)
-        if is_taken_out := CopyResult.TAKEN_OUT in copied.outcomes:
+        if is_taken_out := _TAKEN_OUT in copied.outcomes:
             self._tell_taken_out(copied)
         kind = is_due, is_changed, is_taken_out
         if (messages := self._retrieved.get(kind)) is None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from migrator import config
 from migrator.lazy_dataclasses import dataclass
-from migrator.model import folder_identity, store_label
+from migrator.model import Proof, folder_identity, store_label
+from migrator.policy import WhenCopyIsGone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +113,25 @@ def identity_of(place: config.Destination, state_dir: Path) -> str:
     if isinstance(place, config.FolderDestination):
         return folder_identity(place.type, realpath(place.path))
     return destination_of(place, state_dir).identity
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is known of a destination before anything is written to it or read there."""
+
+    identity: str
+    kind: str
+    required_proof: Proof
+    when_copy_is_gone: WhenCopyIsGone
+
+
+def terms_of(place: config.Destination, state_dir: Path) -> Terms:
+    """Return on which terms copies count there; for a folder nothing is imported that reads or writes it."""
+    if isinstance(place, config.FolderDestination):
+        gone = place.when_copy_is_gone if isinstance(place, config.MaildirDestination) else WhenCopyIsGone.KEEP
+        return Terms(identity_of(place, state_dir), place.type, Proof.EXACT, gone)
+    made = destination_of(place, state_dir)
+    return Terms(made.identity, made.kind, made.required_proof, made.when_copy_is_gone)
 
 
 def destination_of(

@@ -42,7 +42,7 @@ def all_of(delivery: FanOut) -> list[CopyOutcomes]:
     found: list[CopyOutcomes] = []
     while not delivery.is_idle:
         delivery.wait(60)
-        found += [one for batch in delivery.finished() for one in batch]
+        found += delivery.finished()
     return found
 
 
@@ -117,7 +117,18 @@ def test_nothing_submitted_is_nothing_under_way(ledger: Ledger, budget: OctetBud
     with closing(FanOut(copiers(ledger, MemoryDestination()), budget)) as delivery:
         delivery.submit([])
         delivery.wait(0)
-        assert (delivery.is_idle, delivery.has_finished, list(delivery.finished())) == (True, False, [])
+        assert (delivery.is_idle, delivery.has_finished, delivery.finished()) == (True, False, [])
+
+
+def test_what_has_ended_is_handed_back_at_once(ledger: Ledger, budget: OctetBudget) -> None:
+    """Several batches that are done are one to whoever writes them down."""
+    with closing(FanOut(copiers(ledger, MemoryDestination()), budget)) as delivery:
+        for number in (1, 2, 3):
+            delivery.submit(fetched_batch(number))
+        delivery.ask(0, lambda copier: copier.verify_again([]))  # it is answered behind them
+        assert [one.fetched.row for one in delivery.finished()] == [1, 2, 3]
+        assert delivery.is_idle
+        assert delivery.finished() == []
 
 
 def test_a_question_is_answered_behind_what_was_submitted_before(ledger: Ledger, budget: OctetBudget) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,21 @@ def test_a_folder_that_cannot_be_written_is_our_error(tmp_path: Path) -> None:
     assert str(tmp_path) in str(caught.value)
 
 
-@given(st.lists(st.integers(0, 100_000)))
+@given(st.lists(st.integers(0, 100_000) | st.integers(0, 2**40)))
 def test_a_set_of_rows_is_a_set(rows: list[int]) -> None:
     seen, compact = set[int](), RowSet()
     for row in rows:
         assert compact.add(row) is (row not in seen)
         seen.add(row)
     assert compact.count == len(seen)
+
+
+def test_a_set_of_rows_takes_room_for_what_is_there_and_not_for_what_comes_before() -> None:
+    tracemalloc.start()
+    try:
+        rows = RowSet()
+        assert all(rows.add(10_000_000 + row) for row in range(10_000))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 10_000

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -58,6 +59,19 @@ def test_a_message_that_failed_and_came_home_later_is_copied_only() -> None:
     numbers.copied_message(MessageRow(1), 10, was_stored=True)
     report = numbers.report(1.0)
     assert (report.copied, report.failed, report.status, report.problems) == (1, 0, Status.OK, [])
+
+
+def test_a_run_in_a_large_ledger_takes_room_for_its_own_messages_only() -> None:
+    tracemalloc.start()
+    try:
+        counters = RunCounters("alice")
+        for row in range(10_000_000, 10_001_000):
+            counters.copied_message(MessageRow(row), 10, was_stored=True)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert counters.report(1.0).copied == 1_000
+    assert taken < 50_000
 
 
 def test_a_known_message_that_changed_counts_as_new() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from migrator.config import load
 from migrator.net.tls import TlsMode
 from migrator.policy import DeleteAfter, SourceProof, WhenCopyIsGone
-from migrator.wiring.account import RunLimits, connections_allowed, destination_of, identity_of, job_of
+from migrator.wiring.account import RunLimits, connections_allowed, destination_of, identity_of, job_of, terms_of
 
 CONFIG = """
 state_dir = "state"
@@ -101,3 +101,7 @@ def test_an_identity_is_known_without_what_reads_and_writes(tmp_path: Path) -> N
     identities = [identity_of(place, config.state_dir) for place in places]
     assert identities == [destination_of(place, config.state_dir).identity for place in places]
     assert identities[0] == f"mbox:{tmp_path.resolve()}/real"
+    for place in places:
+        made, terms = destination_of(place, config.state_dir), terms_of(place, config.state_dir)
+        assert (terms.identity, terms.kind) == (made.identity, made.kind)
+        assert (terms.required_proof, terms.when_copy_is_gone) == (made.required_proof, made.when_copy_is_gone)
