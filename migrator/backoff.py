@@ -81,7 +81,17 @@ IMAP_BUSY: Pauses = (2.0, 8.0)
 """An upload that the server does not take just now, where it does not say for how long."""
 
 IMAP_SETTLING: Pauses = (1.0, 3.0)
-"""A look for what was sent just before the line broke: the server may still be storing it."""
+IMAP_SETTLING_MOST = 20.0
+
+
+def imap_settling(messages: int) -> Pauses:
+    """Return the pauses before each further look for messages sent just before the line broke.
+
+    The server may still be storing them, a tenth of a second each, and shows none of one command before it has all.
+    """
+    rest = min(messages / 10, IMAP_SETTLING_MOST) - sum(IMAP_SETTLING)
+    return (*IMAP_SETTLING, rest) if rest > 0 else IMAP_SETTLING
+
 
 STORE: Pauses = (0.5, 2.0)
 """A request that an object store does not answer, or not just now."""

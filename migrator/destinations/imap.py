@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from migrator.backoff import IMAP_SETTLING
+from migrator.backoff import imap_settling
 from migrator.copy_records import (
     Finding,
     Found,
@@ -123,11 +123,12 @@ class ImapDestination:
 
         It is not looked at where this run stored the last batch in it a moment ago, and nobody else anything meanwhile.
         """
-        if left := self._mailbox.as_left():
+        left = self._mailbox.as_left()
+        if left is not None and left.uid_validity == self._placed_under:
             self._folder = left
             self._storing.may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP
             return
-        folder = self._folder = self._mailbox.look()
+        folder = self._folder = left or self._mailbox.look()
         validity = 0 if folder is None else folder.uid_validity
         may_create = self.when_copy_is_gone is not WhenCopyIsGone.KEEP or not known.has_copies()
         self._storing.may_create = may_create
@@ -211,7 +212,7 @@ class ImapDestination:
         self, intent: Intent, anchor: ImapAnchor, known: KnownPlaces, claimed: set[int]
     ) -> Iterator[Finding]:
         left = list(intent.messages)
-        for pause in (0.0, *IMAP_SETTLING):
+        for pause in (0.0, *imap_settling(len(left))):
             if pause:
                 self._effects.pause(pause)  # the server may still be working on what was sent just before the crash
             found = self._copies(left, anchor, known, claimed)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from migrator.backoff import IMAP_BUSY, IMAP_SETTLING
+from migrator.backoff import IMAP_BUSY, imap_settling
 from migrator.errors import FerryError, Kind, Scope
 from migrator.imap.append import Answer, Appender, AppendItem, options_of
 from migrator.imap.find_copies import SoughtCopy, copy_key_of, header_of
@@ -308,7 +308,7 @@ class BatchUpload:
     def _look_for(self, places: Sequence[int], *, may_come: bool) -> set[int]:
         """Find copies of the messages at ``places`` and note their UIDs; return the places found."""
         found: set[int] = set()
-        for pause in (0.0, *(IMAP_SETTLING if may_come else ())):
+        for pause in (0.0, *(imap_settling(len(places)) if may_come else ())):
             if pause:
                 self._effects.pause(pause)
             left = [place for place in places if place not in found]

@@ -1,7 +1,7 @@
 """SASL mechanisms for POP3 and IMAP alike, and the choice among them. Pure: challenges in, responses out.
 
-PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677; their messages are
-``net.scram``'s), OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's and Microsoft's). Base64 and line framing belong to the
+PLAIN (RFC 4616), LOGIN, CRAM-MD5 (RFC 2195), SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677; arithmetic by
+``scramp``), OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's and Microsoft's). Base64 and line framing belong to the
 protocol around them.
 """
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 from base64 import b64encode
 from collections.abc import Collection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from migrator.errors import Correction, FerryError, Kind, Scope, printable
 from migrator.lazy_dataclasses import dataclass
-from migrator.net.scram import ScramClient
+
+if TYPE_CHECKING:
+    from scramp import ScramClient
 
 SAFE_IN_CLEAR = ("scram-sha-256", "scram-sha-1", "cram-md5", "apop")
 """What does not reveal the password to a listener, strongest first."""
@@ -225,32 +226,38 @@ class Scram:
 
     def __init__(self, name: str, credentials: Credentials, nonce: str | None = None) -> None:
         """Let ``nonce`` be chosen by test vectors only."""
+        from scramp import ScramClient, ScramException
+
         self.name = name
-        nonce = nonce or b64encode(os.urandom(24)).decode()
-        digest = name.removeprefix("SCRAM-").lower().replace("-", "")
         try:
-            self._client = ScramClient(digest, credentials.username, credentials.secret.decode(), nonce)
+            self._client: ScramClient = ScramClient(
+                [name], credentials.username, credentials.secret.decode(), c_nonce=nonce
+            )
+            self.initial: bytes | None = str(self._client.get_client_first()).encode()
         except UnicodeDecodeError as error:
             raise FerryError(
                 Kind.AUTH,
                 f"{name} needs a password that is valid UTF-8, and this one has other bytes",
                 cure='set auth = "plain" (or "user"), which sends it as it is, or change the password',
             ) from error
-        except ValueError as error:
+        except ScramException as error:
             raise self._failed() from error
-        self.initial: bytes | None = self._client.first.encode()
         self._step = 0
 
     def respond(self, challenge: bytes) -> bytes:
         """Return client-final for server-first, and nothing for server-final, once it is proven right."""
+        from scramp import ScramException
+
         self._step += 1
         try:
+            text = challenge.decode()
             if self._step == 1:
-                return self._client.final(challenge.decode()).encode()
+                self._client.set_server_first(text)
+                return str(self._client.get_client_final()).encode()
             if self._step == 2:
-                self._client.check(challenge.decode())
+                self._client.set_server_final(text)
                 return b""
-        except ValueError as error:
+        except (ScramException, ValueError) as error:
             raise self._failed() from error
         raise _unexpected(self.name, b"")
 

@@ -106,7 +106,7 @@ def header(data: bytes) -> None:
     moment = arrival_date(block.replace(b"\r\n", b"\n"), NOW).moment
     assert re.fullmatch(rb'"[ \d]\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d [+-]\d{4}"', internal_date(moment))
     header_key(block)
-    assert loose_form(slices.of(message)) == loose_form([message])
+    assert loose_form(Sliced(message, slices)) == loose_form(MemoryBody(message))
     unpacked(message)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,12 +25,15 @@ PLAIN = TlsSettings(TlsMode.NONE)
 
 @dataclass
 class Naps:
-    """Sleeping that takes no time and is remembered."""
+    """Sleeping that is remembered, and takes no time unless it ``is_real``."""
 
     seconds: list[float] = field(default_factory=list)
+    is_real: bool = False
 
     def __call__(self, seconds: float) -> None:
         self.seconds.append(seconds)
+        if self.is_real:
+            time.sleep(seconds)
 
 
 @dataclass

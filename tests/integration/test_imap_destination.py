@@ -106,6 +106,7 @@ MANY_FAULTS = {
 
 @pytest.mark.parametrize("fault", MANY_FAULTS)
 def test_of_a_batch_of_many_all_that_can_be_stored_is_stored_once(bench: Bench, fault: str) -> None:
+    bench.naps.is_real = True  # the server goes on with what it was sent before the line broke
     messages = [simple(number) for number in range(250)]
     with ImapProxy(bench.server.imap_port, faults=[MANY_FAULTS[fault]]) as proxy:
         destination = bench.open(proxy.port)
@@ -181,9 +182,20 @@ CUTS: dict[str, ImapFault] = {
 }
 
 
+@pytest.mark.parametrize(("many", "waited"), [(8, [1.0, 3.0]), (70, [1.0, 3.0, 3.0])])
+def test_what_was_sent_before_the_line_broke_is_waited_for(bench: Bench, many: int, waited: list[float]) -> None:
+    messages = [simple(number) for number in range(many)]
+    lost = [faults.MessagesLost(times=many), faults.DropUnanswered("APPEND", times=1)]
+    with ImapProxy(bench.server.imap_port, faults=lost) as proxy:
+        store(bench.open(proxy.port), Memory(), messages)
+    assert bench.naps.seconds == waited
+    assert sorted(bench.contents()) == sorted(bodies_of(messages))
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_cut_line_neither_loses_nor_doubles(bench: Bench, way: str, cut: str) -> None:
+    bench.naps.is_real = True
     fault = type(CUTS[cut])(**_arguments(CUTS[cut]))
     messages = [simple(number, 3000) for number in range(8)]
     with ImapProxy(bench.server.imap_port, faults=[*WAYS[way], fault]) as proxy:
@@ -270,6 +282,7 @@ def test_recovery_stores_nothing_and_makes_no_folder(bench: Bench) -> None:
 
 def test_other_clients_may_deliver_and_delete_meanwhile(bench: Bench) -> None:
     others = [b"Subject: other %d\r\n\r\nx\r\n" % number for number in range(3)]
+    bench.naps.is_real = True
     messages = [simple(number) for number in range(5)]
     mailbox = bench.server.mailbox("ann")
 

@@ -43,7 +43,9 @@ class Opened:
         settings = ImapSettings(
             self.server.host, port or self.server.imap_port, "ann", tls=PLAIN, folder=folder, proof=proof, timeout=30
         )
-        destination = ImapDestination(settings, lambda: self.server.password, state_dir=self._state_dir, sleep=Naps())
+        destination = ImapDestination(
+            settings, lambda: self.server.password, state_dir=self._state_dir, sleep=Naps(is_real=True)
+        )
         self._opened.append(destination)
         return destination
 

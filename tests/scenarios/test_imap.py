@@ -48,7 +48,10 @@ class Stage:
                 when_copy_is_gone=self.scenario.gone,
             )
             destination = ImapDestination(
-                settings, lambda: self.password, state_dir=self.rig.state, sleep=lambda _: None
+                settings,
+                lambda: self.password,
+                state_dir=self.rig.state,
+                sleep=lambda seconds: time.sleep(min(seconds, 1.0)),
             )
             opened.callback(destination.close)
             self.rig.destinations = lambda _: [destination]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from migrator.backoff import ACCOUNT, DAY, HOST, HOUR, LOCK, LOGIN_GAP, MESSAGE, MINUTE, Doubling, spread
+from migrator.backoff import ACCOUNT, DAY, HOST, HOUR, LOCK, LOGIN_GAP, MESSAGE, MINUTE, Doubling, imap_settling, spread
 
 SCHEDULES = [*ACCOUNT.values(), HOST, LOCK, LOGIN_GAP, MESSAGE]
 
@@ -27,3 +27,14 @@ def test_a_gap_that_proved_too_short_is_doubled() -> None:
 def test_jitter_takes_at_most_a_third_and_adds_nothing(delay: float, jitter: float) -> None:
     assert delay * 2 / 3 <= spread(delay, jitter) * (1 + 1e-9)
     assert spread(delay, jitter) <= delay * (1 + 1e-9)
+
+
+def test_a_mailbox_is_given_a_tenth_of_a_second_for_each_message_it_may_still_be_storing() -> None:
+    assert [sum(imap_settling(messages)) for messages in (1, 40, 41, 150, 200, 5_000)] == [
+        4.0,
+        4.0,
+        4.1,
+        15.0,
+        20.0,
+        20.0,
+    ]
